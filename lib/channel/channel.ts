@@ -1,0 +1,72 @@
+/**
+ * The channel contract: the ordered link from one subtask to one subtask.
+ *
+ * A channel has a sending end, an `OutputChannel`, in the outlet of one subtask and a receiving end,
+ * an `InputChannel`, in the inlet of another. Both ends are passive: they decide nothing about when
+ * to run, they tell their owner that it may run (`onWritable`, `onReadable`).
+ *
+ * ## Protocol
+ * - Data needs credit: one credit pays for one batch (in-thread) or one frame. The receiver grants
+ *   credits as it consumes; the sender announces with each frame how many more wait (backlog).
+ * - Each channel keeps `exclusive` ≥ 1 credits of its own; `floating` ones are shared by the channels
+ *   of an inlet and lent to those with a backlog. Worked example: 2 exclusive, 8 floating, 4 channels:
+ *   at most 4 × 2 + 8 = 16 frames of ≤ 64 KiB, 1 MiB, can ever wait in the inlet.
+ * - Barriers, watermarks, idleness, end and cancel need no credit. They keep their place in the
+ *   order of data. Consecutive watermarks coalesce while they wait behind data.
+ * - Frames carry channel, attempt, session and sequence. A gap, a repeated sequence number, or a frame
+ *   of another attempt or session fails the channel; it never passes.
+ * - `cancel` travels against the data: the receiver needs no more. The sender may drop what waits and
+ *   owes only `end`.
+ * - What the sending end may hold without credit: the records of one unfinished frame per channel
+ *   and the batch that was being partitioned; then `writable` is false.
+ */
+import type { Batch, Signal } from '../operators/signal.js'
+
+/** Identity of a channel within a job: edge, sending subtask, receiving subtask. */
+export interface ChannelId {
+  readonly edge: number
+  readonly from: number
+  readonly to: number
+}
+
+export const channelName = (id: ChannelId): string => `${id.edge}:${id.from}>${id.to}`
+
+export interface OutputChannel {
+  readonly id: ChannelId
+  /** False while something waits for credit: write no further batch. */
+  readonly writable: boolean
+  /** True once the receiver needs no more. */
+  readonly cancelled: boolean
+  /**
+   * Takes one record (with key and group behind `keyBy`). Collected into batches; sent when
+   * a batch is full by count or bytes, or at `flush`.
+   */
+  push(record: unknown, key: unknown, group: number): void
+  /** Takes a whole batch: what was pushed before goes first. The batch is handed over. */
+  pushBatch(batch: Batch): void
+  /** Sends what was collected, as far as credit allows. */
+  flush(): void
+  /** Flushes, then sends a signal other than a batch, in order. */
+  signal(signal: Exclude<Signal, Batch>): void
+  /** Called when `writable` or `cancelled` becomes true. */
+  onWritable: () => void
+  /** True while nothing collected waits to be sent. */
+  readonly empty: boolean
+  close(): void
+}
+
+export interface InputChannel {
+  readonly id: ChannelId
+  /** The next signal in order, or null. Taking a batch returns its credit. */
+  take(): Signal | null
+  /** True when `take` would return something. */
+  readonly readable: boolean
+  /** Sequence number of the batch taken last; for dead letters. */
+  readonly sequence: number
+  /** Says that no more is needed; what arrives is dropped until `end`. */
+  cancel(): void
+  onReadable: () => void
+  /** Called once when the channel fails: gap, stale frame, damaged frame, lost link. */
+  onFailure: (error: Error) => void
+  close(): void
+}

@@ -1,0 +1,127 @@
+/**
+ * The operator contract.
+ *
+ * An operator is described once, when the user composes (`OperatorDefinition`, made by `map(...)`,
+ * `count(...)` …), and opened once per subtask (`open`). Opened, it is an RxJS
+ * `OperatorFunction<Signal<A>, Signal<B>>` inside the subtask's chain `inbox$.pipe(op1, …, opN)`.
+ *
+ * ## Protocol of signals
+ * - Signals are pushed; permission is pulled. The subtask MUST NOT push a signal while any operator
+ *   of the chain is deferred (see `Gate`).
+ * - An operator MUST emit at most one batch for a batch it takes, unless it expands. An expanding
+ *   operator (mergeMap, a flush of state at the end, async results) MUST look at `gate.open` after
+ *   every batch it emits; when it is closed it MUST keep its input and a cursor — never a queue of
+ *   output — call `gate.defer(this)`, and return.
+ * - `drain()` continues deferred work. It returns true when nothing is left, false when the gate
+ *   closed again. The subtask drains downstream first.
+ * - Watermark, barrier, idle and end MUST be passed on, after everything that came before them has
+ *   been emitted. An operator that is deferred has not passed on what follows; since nothing is
+ *   pushed while it is, only the signal it holds itself may wait (an end that flushes state).
+ * - An error notification is the failure of the subtask: only `fail` decisions, bugs and broken
+ *   limits travel there. A record's own error goes to `ctx.errors` and is no signal.
+ * - Unsubscribing is cancellation: it MUST release timers and abort what is in flight, at once.
+ *
+ * ## Records, keys, state
+ * - Batches and records are immutable once emitted. Built-ins may mutate what never escapes.
+ * - Behind `keyBy`, `batch.keys` is parallel to `batch.records`; record-wise operators keep it so.
+ * - Keyed state is reached by key and key group through `ctx.state`; state is written after the
+ *   user's function has returned, so that a skipped record leaves no trace.
+ * - No promise, closure, spread or log per record on the synchronous path.
+ */
+import type { OperatorFunction } from 'rxjs'
+import type { Clock } from '../base/clock.js'
+import type { JsonObject } from '../base/json.js'
+import type { StateStore } from '../state/state.js'
+import type { RecordErrorPolicy, RecordErrors } from './record-error.js'
+import type { Signal } from './signal.js'
+
+/** Facts that the planner may use; plain data, part of the fingerprint. */
+export interface OperatorTraits {
+  /** Must it stand behind `keyBy`, must it not, or does a key change its meaning to "per key"? */
+  readonly key: 'required' | 'optional' | 'forbidden'
+  /** What happens to the key: kept, set anew (`keyBy`), or its scope ends here. */
+  readonly keyAfter: 'kept' | 'set' | 'ended'
+  readonly stateful: boolean
+  /** Speaks only when its stream ends: needs a bounded input. */
+  readonly speaksAtEnd: boolean
+  /** Without a key it depends on the order of the whole stream: parallelism 1, with a warning. */
+  readonly orderSensitive: boolean
+  /** Has a half that runs before the exchange: partial aggregates, or only the selected columns. */
+  readonly before: 'aggregate' | 'project' | null
+  /** False where a replay after a failure cannot reproduce it (`rx`). */
+  readonly replays: boolean
+}
+
+/** Record-wise, stateless, synchronous: what the fused loop is generated from. */
+export type FusedStep =
+  | { readonly kind: 'map'; readonly call: (value: never) => unknown }
+  | { readonly kind: 'filter'; readonly call: (value: never) => boolean }
+  | { readonly kind: 'tap'; readonly call: (value: never) => void }
+  | { readonly kind: 'keyBy'; readonly call: (value: never) => unknown }
+  /** mergeMap over what is iterable: arrays by index, other iterables pulled lazily. */
+  | { readonly kind: 'expand'; readonly call: (value: never) => Iterable<unknown> }
+
+export interface OperatorOptions {
+  /** Stable name, unique in the pipeline; state is found again by it. Default: from the path. */
+  readonly name?: string
+  /** Number of parallel subtasks. Default: that of the job. */
+  readonly parallelism?: number
+  /** False starts a new chain here. Default true. */
+  readonly chain?: boolean
+  /** What to do with a record on which the user's function throws. Default: that of the job. */
+  readonly onRecordError?: RecordErrorPolicy
+}
+
+/** One operator as composed. `A` and `B` are record types; functions stay in the thread. */
+export interface OperatorDefinition<A = unknown, B = unknown> {
+  readonly kind: string
+  readonly traits: OperatorTraits
+  readonly options: OperatorOptions
+  /** Own settings as data: shown by `explain`, part of the fingerprint. */
+  readonly settings: JsonObject
+  /** The user's functions, for the fingerprint (their source text). */
+  readonly functions: readonly ((...args: never[]) => unknown)[]
+  /** Present on operators that can be fused with their neighbours. */
+  readonly step?: FusedStep
+  /** Opens it for one subtask. With `traits.before`, this is the half behind the exchange. */
+  open(context: OperatorContext): OperatorFunction<Signal<A>, Signal<B>>
+  /** Opens the half before the exchange; present exactly when `traits.before` is not null. */
+  openBefore?(context: OperatorContext): OperatorFunction<Signal<A>, Signal>
+}
+
+/** What a subtask gives to an operator it opens. */
+export interface OperatorContext {
+  readonly operator: string
+  readonly subtask: number
+  readonly parallelism: number
+  /** Number of key groups of the job. */
+  readonly maxParallelism: number
+  readonly gate: Gate
+  readonly clock: Clock
+  readonly state: StateStore
+  readonly errors: RecordErrors
+  /** True where the input may be kept apart by key: the operator stands behind `keyBy`. */
+  readonly keyed: boolean
+  /**
+   * Defers `work` and asks for a turn. For promises and timers that have produced something: their
+   * callbacks never emit themselves, they wake. May be called from any callback, any number of times.
+   */
+  wake(work: Deferred): void
+  /** Tells the subtask that this operator needs no more input (`take`): upstream may stop. */
+  complete(): void
+  /** Counts, readable live from outside: call per batch, never per record. */
+  count(recordsIn: number, recordsOut: number): void
+}
+
+/** The chain's one outlet gate, as this operator sees it. */
+export interface Gate {
+  /** True while the outlet takes another batch and no operator further down is deferred. */
+  readonly open: boolean
+  /** Registers unfinished work; idempotent while registered. */
+  defer(work: Deferred): void
+}
+
+export interface Deferred {
+  /** Continues; true when nothing is left to send, false when the gate has closed again. */
+  drain(): boolean
+}

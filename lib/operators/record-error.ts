@@ -1,0 +1,57 @@
+/**
+ * Record errors: what happens when the user's function throws on one record.
+ *
+ * The decision is taken where the error happens, synchronously, in the operator's loop. `skip` and
+ * `deadLetter` drop this operator's outputs and state writes for the record; once a part of an
+ * expansion has been sent, neither is possible and the error is a failure.
+ */
+
+/** After `attempts` more calls of the failing function, `then` is what remains. */
+export interface RetryPolicy {
+  readonly retry: number
+  readonly then?: 'fail' | 'skip' | 'deadLetter'
+}
+
+export type RecordErrorDecision = 'fail' | 'skip' | 'deadLetter' | RetryPolicy
+
+/** A decision, or a synchronous function of the failure that takes one. */
+export type RecordErrorPolicy =
+  | RecordErrorDecision
+  | ((failure: RecordFailure) => RecordErrorDecision)
+
+/** What is known of one record's failure; also what a dead letter carries (see `DeadLetter`). */
+export interface RecordFailure {
+  readonly operator: string
+  readonly error: unknown
+  readonly record: unknown
+  /** Undefined outside the scope of `keyBy`. */
+  readonly key: unknown
+}
+
+/** A record that could not be processed, as it comes out of `flow.deadLetters()`. */
+export interface DeadLetter {
+  readonly operator: string
+  readonly subtask: number
+  /** Channel by which the record's batch came, and the batch's number on it; null at a source. */
+  readonly channel: string | null
+  readonly sequence: number | null
+  /** Position of the batch in the source, where this chain begins with one. */
+  readonly position: string | null
+  readonly key: unknown
+  readonly record: unknown
+  readonly error: { readonly name: string; readonly message: string; readonly stack: string | null }
+}
+
+/** Returned by `recover` when the record is to be dropped. */
+export const SKIP: unique symbol = Symbol('skip')
+
+/** Carries out the policy of one operator in one subtask. */
+export interface RecordErrors {
+  /**
+   * To be called in the operator's `catch`. Calls `again` for `retry`. Returns a value of `again`,
+   * or SKIP (skipped, or sent as a dead letter); throws the failure of the subtask for `fail`.
+   */
+  recover<R>(error: unknown, record: unknown, key: unknown, again: () => R): R | typeof SKIP
+  /** As `recover`, for errors that may neither be skipped nor retried: throws. */
+  fail(error: unknown, record: unknown, key: unknown): never
+}

@@ -1,0 +1,59 @@
+/**
+ * Signals: what flows through a chain. Records travel in batches, so RxJS costs per batch, not per
+ * record. Tags are small integers because the hot path switches on them.
+ */
+
+export const BATCH = 0
+export const WATERMARK = 1
+export const BARRIER = 2
+export const IDLE = 3
+export const END = 4
+
+/** Records that travel together. A batch is never empty, and never touched after it was emitted. */
+export interface Batch<T = unknown> {
+  readonly tag: typeof BATCH
+  readonly records: T[]
+  /** Parallel to `records` after `keyBy`, else null. */
+  readonly keys: unknown[] | null
+  /** Key group of each record where a sender has hashed it already, else null. */
+  readonly groups: Uint16Array | null
+}
+
+/** No record with a smaller timestamp follows. In ms since 1970; event time. */
+export interface Watermark {
+  readonly tag: typeof WATERMARK
+  readonly timeMs: number
+}
+
+/** Chandy–Lamport marker: separates what belongs to snapshot `round` from what follows. */
+export interface Barrier {
+  readonly tag: typeof BARRIER
+  readonly round: number
+}
+
+/** The input has gone quiet (`active: false`) or speaks again, as seen by the watermark merge. */
+export interface Idle {
+  readonly tag: typeof IDLE
+  readonly active: boolean
+}
+
+/** The last signal: nothing follows. */
+export interface End {
+  readonly tag: typeof END
+}
+
+export type Signal<T = unknown> = Batch<T> | Watermark | Barrier | Idle | End
+
+export const end: End = { tag: END }
+
+/** Fields in one order, always, so that every batch has one hidden class. */
+export function batch<T>(
+  records: T[],
+  keys: unknown[] | null = null,
+  groups: Uint16Array | null = null,
+): Batch<T> {
+  return { tag: BATCH, records, keys, groups }
+}
+
+/** Operators cut their output into batches of at most this many records. */
+export const BATCH_RECORDS_MAX = 1024

@@ -1,0 +1,24 @@
+/**
+ * The transport contract: links that carry frames between slots.
+ *
+ * ## Contract
+ * - A link is an ordered pipe of frames between two slots. What is sent arrives once, in order, or
+ *   the link closes; it never continues after a gap. (Sequence numbers in the frames prove it.)
+ * - `send` takes ownership of the buffer: the caller MUST NOT touch it again. It never blocks. What
+ *   bounds it are the credits of the channels above, so a caller MUST NOT send data without credit.
+ * - `poll` returns the next frame that has arrived, or null. Between batches a busy thread polls; an
+ *   idle one is woken by `onReadable`, which fires at least once after frames arrive while it has
+ *   been armed with `arm()`.
+ * - `onClose` fires once, with null after `close()` on this side, else with the reason.
+ */
+export interface Link {
+  /** Name of the slot at the other end. */
+  readonly peer: string
+  send(frame: ArrayBuffer): void
+  poll(): ArrayBuffer | null
+  /** Asks for one `onReadable` when the next frame arrives. */
+  arm(): void
+  onReadable(listener: () => void): void
+  onClose(listener: (reason: Error | null) => void): void
+  close(): void
+}
