@@ -1,0 +1,192 @@
+/**
+ * Keys: when two keys are the same key, and to which key group a key belongs.
+ *
+ * A key is a primitive, a Date, or an array or plain object of keys. Keys are equal by value and
+ * by type: `[1, 'a']` equals another `[1, 'a']`; `1`, `'1'`, `1n` and `true` are four keys; `-0`
+ * is `0`, and NaN equals itself. Property order does not matter; a property that is `undefined`
+ * differs from a missing one. Symbol properties do not take part.
+ *
+ * Key groups are stored in snapshots and computed on every host: encoding, hash and group mapping
+ * below are fixed for ever. DO NOT CHANGE.
+ *
+ * Hash: MurmurHash3 x86 32 (A. Appleby, public domain) over the UTF-16LE bytes of strings, so low
+ * and high bytes both count; over the 8 bytes of a number that is no int32; its finaliser alone for
+ * an int32. The seed tells the types apart.
+ */
+import { MillraceError } from './errors.js'
+
+/** What stands for a key in a Map: equal keys have the same canonical form. */
+export type CanonicalKey = string | number | boolean | bigint | null | undefined
+
+/** First code unit of every canonical form that is not the key itself. Do not change. */
+const ESCAPE = '\u0000'
+const ESCAPE_CODE = 0
+/** Deeper keys are refused; also what ends a cycle. */
+const DEPTH_MAX = 16
+
+/**
+ * The canonical form of a key. Primitives are their own (with -0 as 0), but for strings that begin
+ * with U+0000, which are escaped so that no user string equals the form of a composite key.
+ * Throws E_BAD_KEY for what cannot be a key.
+ */
+export function canonicalKey(key: unknown): CanonicalKey {
+  switch (typeof key) {
+    case 'string':
+      return key.charCodeAt(0) === ESCAPE_CODE ? `${ESCAPE}s${key}` : key
+    case 'number':
+      return key === 0 ? 0 : key
+    case 'boolean':
+    case 'bigint':
+    case 'undefined':
+      return key
+    default:
+      return key === null ? null : `${ESCAPE}${encode(key, key, 0)}`
+  }
+}
+
+/** Throws E_BAD_KEY unless `key` can be a key. Free for primitives. */
+export function assertKey(key: unknown): void {
+  const type = typeof key
+  if (type === 'object' ? key !== null : type === 'function' || type === 'symbol') {
+    encode(key, key, 0)
+  }
+}
+
+/** True where the canonical form is not the key itself, so that the key must be kept beside it. */
+export function isEscaped(canonical: CanonicalKey): boolean {
+  return typeof canonical === 'string' && canonical.charCodeAt(0) === ESCAPE_CODE
+}
+
+/** Prefix-free, so that no two different values have the same text. Do not change. */
+function encode(value: unknown, whole: unknown, depth: number): string {
+  switch (typeof value) {
+    case 'string':
+      return `s${value.length}:${value}`
+    case 'number':
+      return `n${value};`
+    case 'bigint':
+      return `i${value};`
+    case 'boolean':
+      return value ? 't' : 'f'
+    case 'undefined':
+      return 'u'
+    case 'object':
+      return value === null ? 'z' : encodeObject(value, whole, depth)
+    default:
+      throw badKey(whole, value)
+  }
+}
+
+function encodeObject(value: object, whole: unknown, depth: number): string {
+  if (depth === DEPTH_MAX) {
+    throw new MillraceError(
+      'E_BAD_KEY',
+      `a key may be nested ${DEPTH_MAX} levels deep, this one is deeper or cyclic; ` +
+        'select the fields that identify the record',
+    )
+  }
+  if (Array.isArray(value)) {
+    let text = '['
+    for (let i = 0; i < value.length; i++) text += encode(value[i], whole, depth + 1)
+    return `${text}]`
+  }
+  if (value instanceof Date) return `d${value.getTime()};`
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) throw badKey(whole, value)
+  let text = '{'
+  for (const name of Object.keys(value).sort()) {
+    text += `${name.length}:${name}`
+    text += encode((value as Record<string, unknown>)[name], whole, depth + 1)
+  }
+  return `${text}}`
+}
+
+function badKey(whole: unknown, part: unknown): MillraceError {
+  const seen =
+    typeof part === 'object' && part !== null
+      ? `an instance of ${part.constructor?.name ?? 'an unnamed class'}`
+      : `a ${typeof part}`
+  const where = whole === part ? '' : ' inside the key'
+  return new MillraceError(
+    'E_BAD_KEY',
+    `a key is a string, number, boolean, bigint, null, undefined, Date, or an array or plain object ` +
+      `of these; seen: ${seen}${where}; select a field that identifies the record`,
+  )
+}
+
+const SEED_STRING = 0
+const SEED_NUMBER = 0x6e756d62
+const SEED_BIGINT = 0x62696769
+const HASH_TRUE = 0x5bd1e995
+const HASH_FALSE = 0x1b873593
+const HASH_NULL = 0xcc9e2d51
+const HASH_UNDEFINED = 0x9747b28c
+
+/** Uniform unsigned 32-bit hash of a key. Equal keys hash alike, on every host. */
+export function hashKey(key: unknown): number {
+  if (typeof key === 'number') return hashNumber(key)
+  if (typeof key === 'string' && key.charCodeAt(0) !== ESCAPE_CODE) return murmur(key, SEED_STRING)
+  const canonical = canonicalKey(key)
+  switch (typeof canonical) {
+    case 'bigint':
+      return murmur(String(canonical), SEED_BIGINT)
+    case 'boolean':
+      return canonical ? HASH_TRUE : HASH_FALSE
+    case 'undefined':
+      return HASH_UNDEFINED
+    case 'string':
+      return murmur(canonical, SEED_STRING)
+    default:
+      return HASH_NULL
+  }
+}
+
+/**
+ * The key group of a key, 0 ≤ group < `maxParallelism` ≤ 32768: the hash scaled by multiplication,
+ * `⌊hash × maxParallelism / 2^32⌋` (exact in a double). Do not change.
+ */
+export function keyGroupOf(key: unknown, maxParallelism: number): number {
+  return Math.floor((hashKey(key) * maxParallelism) / 0x100000000)
+}
+
+/** Murmur3's finaliser: a bijection of 32 bits in which every bit depends on every other. */
+function mix(hash: number): number {
+  let h = hash
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}
+
+function scramble(word: number): number {
+  const k = Math.imul(word, 0xcc9e2d51)
+  return Math.imul((k << 15) | (k >>> 17), 0x1b873593)
+}
+
+function step(hash: number, word: number): number {
+  const h = hash ^ scramble(word)
+  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0
+}
+
+const float = new Float64Array(1)
+const words = new Int32Array(float.buffer)
+/** Index of the low word in `words`: hosts of either byte order compute the same hash. */
+const LOW = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
+
+function hashNumber(value: number): number {
+  const int = value | 0
+  if (int === value) return mix(int)
+  // One bit pattern for every NaN.
+  float[0] = Number.isNaN(value) ? Number.NaN : value
+  return mix(step(step(SEED_NUMBER, words[LOW]!), words[1 - LOW]!) ^ 8)
+}
+
+function murmur(text: string, seed: number): number {
+  const length = text.length
+  const even = length & ~1
+  let hash = seed
+  for (let i = 0; i < even; i += 2) {
+    hash = step(hash, text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16))
+  }
+  if (even !== length) hash ^= scramble(text.charCodeAt(even))
+  return mix(hash ^ (length << 1))
+}

@@ -1,0 +1,120 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { assertKey, canonicalKey, hashKey, isEscaped, keyGroupOf } from '../../../lib/base/key.js'
+
+/** Recorded once; a change here breaks every snapshot. */
+const FIXED = [
+  0, 1364076727, 2180083513, 3270865871, 1334642860, 1061831160, 0, 1867108634, 374890698,
+  1118836419, 3232718729, 23418209, 2498925518, 4005389712, 1540483477, 461845907, 3432918353,
+  2538058380, 3580382556, 806505103, 2941895168,
+]
+const FIXED_GROUPS = [0, 40, 55, 33]
+
+const code = (run: () => unknown): unknown => {
+  try {
+    run()
+  } catch (error) {
+    return (error as { code?: unknown }).code
+  }
+  return undefined
+}
+
+t.test('primitives are their own canonical form', async (t) => {
+  for (const key of ['', 'a', 'ä', 1, 0.5, Number.NaN, true, false, 1n, null, undefined]) {
+    t.ok(Object.is(canonicalKey(key), key), String(key))
+  }
+  t.ok(Object.is(canonicalKey(-0), 0), '-0 is 0')
+})
+
+t.test('keys of different types are different keys', async (t) => {
+  const keys = [1, '1', 1n, true, [1], ['1'], [1n], [true], null, undefined, 'null', [null], [], {}]
+  t.equal(new Set(keys.map(canonicalKey)).size, keys.length)
+  t.equal(new Set([1, '1', 1n, true].map(hashKey)).size, 4)
+})
+
+t.test('composite keys are equal by value', async (t) => {
+  t.equal(canonicalKey([1, 'a']), canonicalKey([1, 'a']))
+  t.equal(canonicalKey({ a: 1, b: [-0] }), canonicalKey({ b: [0], a: 1 }))
+  t.equal(canonicalKey(new Date(5)), canonicalKey(new Date(5)))
+  t.equal(canonicalKey(Object.assign(Object.create(null), { a: 1 })), canonicalKey({ a: 1 }))
+  t.not(canonicalKey({ a: undefined }), canonicalKey({}))
+  t.not(canonicalKey(['a', 'b']), canonicalKey(['ab']))
+  t.not(canonicalKey(['a,b']), canonicalKey(['a', 'b']))
+  t.not(canonicalKey([['a'], 'b']), canonicalKey([['a', 'b']]))
+  t.not(canonicalKey(new Date(5)), canonicalKey([5]))
+})
+
+t.test('no string equals the form of a composite key', async (t) => {
+  const composite = canonicalKey([1]) as string
+  t.not(canonicalKey(composite), composite)
+  t.not(canonicalKey(canonicalKey(composite)), canonicalKey(composite))
+  t.ok(isEscaped(composite))
+  t.ok(isEscaped(canonicalKey('\u0000')))
+  t.notOk(isEscaped(canonicalKey('a')))
+})
+
+t.test('what cannot be a key is refused with what to do', async (t) => {
+  const cyclic: unknown[] = []
+  cyclic.push(cyclic)
+  const bad = [() => 1, Symbol('x'), new Map(), /x/, new (class Foo {})(), [new Set()], cyclic]
+  for (const key of bad) {
+    t.equal(
+      code(() => canonicalKey(key)),
+      'E_BAD_KEY',
+    )
+    t.equal(
+      code(() => hashKey(key)),
+      'E_BAD_KEY',
+    )
+    t.equal(
+      code(() => assertKey(key)),
+      'E_BAD_KEY',
+    )
+  }
+  t.throws(() => canonicalKey([new (class Foo {})()]), {
+    message: /instance of Foo inside the key/,
+  })
+  for (const key of [1, 'a', null, undefined, [1], {}]) t.doesNotThrow(() => assertKey(key))
+})
+
+t.test('hashes and key groups are fixed for ever', async (t) => {
+  const keys = [0, 1, -1, 0.5, 2 ** 40, Number.NaN, '', 'a', 'ab', 'abc', 'ä€', '\ud800', 1n, -1n]
+  const more = [true, false, null, undefined, [1, 'a'], { b: 1, a: [null] }, new Date(0)]
+  t.same(
+    [...keys, ...more].map((key) => hashKey(key)),
+    FIXED,
+  )
+  t.same(
+    [0, 1, 'a', 'abc'].map((key) => keyGroupOf(key, 128)),
+    FIXED_GROUPS,
+  )
+})
+
+t.test('equal keys hash alike, and groups are in range', async () => {
+  const primitive = fc.oneof(fc.string({ unit: 'binary' }), fc.double(), fc.bigInt(), fc.integer())
+  const key = fc.oneof(primitive, fc.array(primitive), fc.dictionary(fc.string(), primitive))
+  fc.assert(
+    fc.property(key, key, fc.integer({ min: 1, max: 32768 }), (a, b, max) => {
+      const group = keyGroupOf(a, max)
+      const copy = structuredClone(a)
+      return (
+        group >= 0 &&
+        group < max &&
+        Number.isInteger(group) &&
+        Object.is(canonicalKey(copy), canonicalKey(a)) &&
+        hashKey(copy) === hashKey(a) &&
+        (canonicalKey(a) !== canonicalKey(b) || hashKey(a) === hashKey(b))
+      )
+    }),
+    { seed: 7 },
+  )
+})
+
+t.test('high bytes count, and key groups fill evenly', async (t) => {
+  t.not(hashKey('\u0141'), hashKey('A'))
+  for (const make of [(i: number) => i, (i: number) => `user-${i}`, (i: number) => i * 1e10]) {
+    const sizes = new Array<number>(128).fill(0)
+    for (let i = 0; i < 128_000; i++) sizes[keyGroupOf(make(i), 128)]!++
+    t.ok(Math.min(...sizes) > 800 && Math.max(...sizes) < 1200, `${make}`)
+  }
+})
