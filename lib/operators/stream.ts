@@ -2,6 +2,7 @@
  * The types a pipeline is composed with. `Stream` is only a handle on a node of the graph; `flow`
  * implements it. An operator is a function from stream to stream, so `pipe` infers as in RxJS.
  */
+import type { CallSite } from '../base/call-site.js'
 import type { OperatorDefinition } from './operator.js'
 
 /** 'event' once `timestamps(...)` was applied. */
@@ -22,19 +23,135 @@ export type Op<in A, out B> = (stream: A) => B
 /**
  * A stream of `T` records. `E`: has event time or not. `Key`: the key's type after `keyBy`.
  *
- * `to(sink)` ends a branch; a stream may be used by several branches.
+ * `to(sink)` ends a branch; a stream may be used by several branches. `pipe` infers up to twelve
+ * operators; for more, call `pipe` again on its result.
  */
 export interface Stream<out T, out E extends Time = 'untimed', out Key = NoKey> {
   readonly [kind]?: { readonly record: T; readonly time: E; readonly key: Key }
-  [attach]<R>(definition: OperatorDefinition<never, R>, others?: readonly AnyStream[]): AnyStream
+  /**
+   * Adds an operator behind this stream (and `others`, in order) and returns its output. `site`:
+   * where the user made the operator; default: where this is called.
+   */
+  [attach]<R>(
+    definition: OperatorDefinition<never, R>,
+    others?: readonly AnyStream[],
+    site?: CallSite,
+  ): AnyStream
   pipe(): Stream<T, E, Key>
-  pipe<A>(a: Op<this, A>): A
-  pipe<A, B>(a: Op<this, A>, b: Op<A, B>): B
-  pipe<A, B, C>(a: Op<this, A>, b: Op<A, B>, c: Op<B, C>): C
-  pipe<A, B, C, D>(a: Op<this, A>, b: Op<A, B>, c: Op<B, C>, d: Op<C, D>): D
-  pipe<A, B, C, D, F>(a: Op<this, A>, b: Op<A, B>, c: Op<B, C>, d: Op<C, D>, e: Op<D, F>): F
-  /** Ends this branch in a sink. */
-  to(sink: SinkOf<T>, options?: { readonly name?: string; readonly parallelism?: number }): void
+  pipe<A>(op1: Op<this, A>): A
+  pipe<A, B>(op1: Op<this, A>, op2: Op<A, B>): B
+  pipe<A, B, C>(op1: Op<this, A>, op2: Op<A, B>, op3: Op<B, C>): C
+  pipe<A, B, C, D>(op1: Op<this, A>, op2: Op<A, B>, op3: Op<B, C>, op4: Op<C, D>): D
+  pipe<A, B, C, D, F>(
+    op1: Op<this, A>,
+    op2: Op<A, B>,
+    op3: Op<B, C>,
+    op4: Op<C, D>,
+    op5: Op<D, F>,
+  ): F
+  pipe<A, B, C, D, F, G>(
+    op1: Op<this, A>,
+    op2: Op<A, B>,
+    op3: Op<B, C>,
+    op4: Op<C, D>,
+    op5: Op<D, F>,
+    op6: Op<F, G>,
+  ): G
+  pipe<A, B, C, D, F, G, H>(
+    op1: Op<this, A>,
+    op2: Op<A, B>,
+    op3: Op<B, C>,
+    op4: Op<C, D>,
+    op5: Op<D, F>,
+    op6: Op<F, G>,
+    op7: Op<G, H>,
+  ): H
+  pipe<A, B, C, D, F, G, H, I>(
+    op1: Op<this, A>,
+    op2: Op<A, B>,
+    op3: Op<B, C>,
+    op4: Op<C, D>,
+    op5: Op<D, F>,
+    op6: Op<F, G>,
+    op7: Op<G, H>,
+    op8: Op<H, I>,
+  ): I
+  pipe<A, B, C, D, F, G, H, I, J>(
+    op1: Op<this, A>,
+    op2: Op<A, B>,
+    op3: Op<B, C>,
+    op4: Op<C, D>,
+    op5: Op<D, F>,
+    op6: Op<F, G>,
+    op7: Op<G, H>,
+    op8: Op<H, I>,
+    op9: Op<I, J>,
+  ): J
+  pipe<A, B, C, D, F, G, H, I, J, K>(
+    op1: Op<this, A>,
+    op2: Op<A, B>,
+    op3: Op<B, C>,
+    op4: Op<C, D>,
+    op5: Op<D, F>,
+    op6: Op<F, G>,
+    op7: Op<G, H>,
+    op8: Op<H, I>,
+    op9: Op<I, J>,
+    op10: Op<J, K>,
+  ): K
+  pipe<A, B, C, D, F, G, H, I, J, K, L>(
+    op1: Op<this, A>,
+    op2: Op<A, B>,
+    op3: Op<B, C>,
+    op4: Op<C, D>,
+    op5: Op<D, F>,
+    op6: Op<F, G>,
+    op7: Op<G, H>,
+    op8: Op<H, I>,
+    op9: Op<I, J>,
+    op10: Op<J, K>,
+    op11: Op<K, L>,
+  ): L
+  pipe<A, B, C, D, F, G, H, I, J, K, L, M>(
+    op1: Op<this, A>,
+    op2: Op<A, B>,
+    op3: Op<B, C>,
+    op4: Op<C, D>,
+    op5: Op<D, F>,
+    op6: Op<F, G>,
+    op7: Op<G, H>,
+    op8: Op<H, I>,
+    op9: Op<I, J>,
+    op10: Op<J, K>,
+    op11: Op<K, L>,
+    op12: Op<L, M>,
+  ): M
+  /** More than twelve: works, but nothing is known of the records. Call `pipe` twice instead. */
+  pipe<A, B, C, D, F, G, H, I, J, K, L, M>(
+    op1: Op<this, A>,
+    op2: Op<A, B>,
+    op3: Op<B, C>,
+    op4: Op<C, D>,
+    op5: Op<D, F>,
+    op6: Op<F, G>,
+    op7: Op<G, H>,
+    op8: Op<H, I>,
+    op9: Op<I, J>,
+    op10: Op<J, K>,
+    op11: Op<K, L>,
+    op12: Op<L, M>,
+    op13: Op<M, AnyStream>,
+    ...more: readonly Op<AnyStream, AnyStream>[]
+  ): Stream<unknown, Time, unknown>
+  /** Ends this branch in a sink. `name` and `parallelism` as in `OperatorOptions`. */
+  to(sink: SinkOf<T>, options?: SinkOptions): void
+}
+
+export interface SinkOptions {
+  /** Default: the sink's label behind its input's path. */
+  readonly name?: string
+  /** Default: what the sink asks for, else that of its input. */
+  readonly parallelism?: number
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the one place where a stream's record type is erased
