@@ -12,8 +12,9 @@
  *   operator (mergeMap, a flush of state at the end, async results) MUST look at `gate.open` after
  *   every batch it emits; when it is closed it MUST keep its input and a cursor — never a queue of
  *   output — call `gate.defer(this)`, and return.
- * - `drain()` continues deferred work. It returns true when nothing is left, false when the gate
- *   closed again. The subtask drains downstream first.
+ * - `drain()` continues deferred work. It returns true when nothing is left. False: it stays
+ *   deferred, because the gate closed again or because it waits for what will `wake` it (records
+ *   in flight). The subtask drains downstream first, after new credit and after a `wake`.
  * - Watermark, barrier, idle and end MUST be passed on, after everything that came before them has
  *   been emitted. An operator that is deferred has not passed on what follows; since nothing is
  *   pushed while it is, only the signal it holds itself may wait (an end that flushes state).
@@ -83,7 +84,10 @@ export interface OperatorDefinition<A = unknown, B = unknown> {
   readonly functions: readonly ((...args: never[]) => unknown)[]
   /** Present on operators that can be fused with their neighbours. */
   readonly step?: FusedStep
-  /** Opens it for one subtask. With `traits.before`, this is the half behind the exchange. */
+  /**
+   * Opens it for one subtask. With `traits.before`, this is the half behind the exchange; where there
+   * is no exchange (`half: 'whole'`), both halves are opened one after the other: before, then this.
+   */
   open(context: OperatorContext): OperatorFunction<Signal<A>, Signal<B>>
   /** Opens the half before the exchange; present exactly when `traits.before` is not null. */
   openBefore?(context: OperatorContext): OperatorFunction<Signal<A>, Signal>

@@ -45,6 +45,9 @@ export interface DeadLetter {
 /** Returned by `recover` when the record is to be dropped. */
 export const SKIP: unique symbol = Symbol('skip')
 
+/** Returned by `decide` when the function is to be called once more. */
+export const AGAIN: unique symbol = Symbol('again')
+
 /** Carries out the policy of one operator in one subtask. */
 export interface RecordErrors {
   /**
@@ -52,6 +55,11 @@ export interface RecordErrors {
    * or SKIP (skipped, or sent as a dead letter); throws the failure of the subtask for `fail`.
    */
   recover<R>(error: unknown, record: unknown, key: unknown, again: () => R): R | typeof SKIP
+  /**
+   * As `recover`, for functions whose outcome comes later: `attempt` calls have failed so far (≥ 1).
+   * Says whether to call again or to drop the record; throws the failure of the subtask for `fail`.
+   */
+  decide(error: unknown, record: unknown, key: unknown, attempt: number): typeof AGAIN | typeof SKIP
   /** As `recover`, for errors that may neither be skipped nor retried: throws. */
   fail(error: unknown, record: unknown, key: unknown): never
 }

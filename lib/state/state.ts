@@ -10,6 +10,8 @@
 /** One named value per key. `group` is the key's group, already computed by the caller. */
 export interface ValueState<V> {
   get(group: number, key: unknown): V | undefined
+  /** Tells a stored `undefined` from no value. */
+  has(group: number, key: unknown): boolean
   set(group: number, key: unknown, value: V): void
   delete(group: number, key: unknown): void
   /** All entries, group by group. `set` and `delete` of other keys are allowed meanwhile. */
@@ -21,11 +23,12 @@ export interface ValueState<V> {
 /** A value of the subtask itself, not of a key. */
 export interface SingleState<V> {
   get(): V | undefined
+  has(): boolean
   set(value: V): void
   clear(): void
 }
 
-/** The state of one operator in one subtask; names are unique within it. */
+/** The state of one operator in one subtask; the same name gives the same state. */
 export interface StateStore {
   value<V>(name: string): ValueState<V>
   single<V>(name: string): SingleState<V>
