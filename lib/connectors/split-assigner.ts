@@ -1,0 +1,42 @@
+/**
+ * The split assigner: which subtask of a source reads which split. A pure decision.
+ *
+ * Splits are handed out as subtasks ask, so that a fast one reads more. A source whose splits are
+ * read side by side (endless ones) gets its fair share at the first request instead, because none of
+ * its subtasks would ever ask again.
+ */
+import type { Split } from './source.js'
+
+export interface Assignment {
+  readonly splits: readonly Split[]
+  /** True: no more will follow for this subtask. */
+  readonly last: boolean
+}
+
+export interface SplitAssigner {
+  /** Answers the request of one subtask. Each split is handed out once. */
+  next(subtask: number): Assignment
+}
+
+export function createSplitAssigner(
+  splits: readonly Split[],
+  options: { readonly parallelism: number; readonly concurrent: boolean },
+): SplitAssigner {
+  if (options.concurrent) {
+    return {
+      next: (subtask) => ({
+        splits: splits.filter((_, index) => index % options.parallelism === subtask),
+        last: true,
+      }),
+    }
+  }
+  let handedOut = 0
+  return {
+    next() {
+      const split = splits[handedOut]
+      if (split === undefined) return { splits: [], last: true }
+      handedOut++
+      return { splits: [split], last: handedOut === splits.length }
+    },
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Reads the splits assigned to one source subtask: one after another, or side by side.
+ *
+ * The owner polls `read` and hears of readiness through `onReady`. The next split is asked for while
+ * the last one is still being read, so that a source does not pause between splits.
+ */
+import type { Json } from '../base/json.js'
+import type { Source, SourceContext, SourceReader, Split } from './source.js'
+
+export interface SplitReadingOwner {
+  /** Ask the assigner for more splits. Called again only after `add`. */
+  onWantSplits(): void
+}
+
+interface OpenSplit {
+  readonly split: Split
+  readonly reader: SourceReader<unknown>
+  /** False after `'waiting'`, until the reader wakes. */
+  ready: boolean
+}
+
+export class SplitReading {
+  readonly #source: Source<unknown>
+  readonly #context: SourceContext
+  readonly #owner: SplitReadingOwner
+  readonly #queued: Split[] = []
+  readonly #open: OpenSplit[] = []
+  /** Index in `#open` of the split that is asked next: endless splits take turns. */
+  #turn = 0
+  #asked = false
+  #last = false
+  #current: OpenSplit | null = null
+
+  constructor(source: Source<unknown>, context: SourceContext, owner: SplitReadingOwner) {
+    this.#source = source
+    this.#context = context
+    this.#owner = owner
+  }
+
+  /** Splits from the assigner; `last`: no more will follow. */
+  add(splits: readonly Split[], last: boolean): void {
+    this.#queued.push(...splits)
+    this.#last ||= last
+    this.#asked = false
+  }
+
+  /** Asks for the first split. */
+  start(): void {
+    this.#askAhead()
+  }
+
+  get exhausted(): boolean {
+    return this.#last && this.#queued.length === 0 && this.#open.length === 0
+  }
+
+  /** At most `max` records that are ready now; empty when there are none. */
+  read(max: number): unknown[] {
+    const records: unknown[] = []
+    this.#openQueued()
+    for (let tries = this.#open.length; tries > 0 && records.length === 0; tries--) {
+      const at = this.#turn % this.#open.length
+      const entry = this.#open[at]!
+      this.#turn = at + 1
+      if (!entry.ready) continue
+      this.#current = entry
+      const status = entry.reader.read(records, max)
+      if (status === 'waiting') entry.ready = false
+      else if (status === 'end') {
+        this.#open.splice(at, 1)
+        this.#turn = at
+        void entry.reader.close()
+        this.#openQueued()
+        // The one just opened deserves its chance in this very call.
+        if (this.#open.length > 0) tries++
+      }
+    }
+    return records
+  }
+
+  /** True when `read` is worth calling. */
+  get ready(): boolean {
+    return this.#queued.length > 0 || this.#open.some((entry) => entry.ready)
+  }
+
+  /** Position after the batch read last, with the split's id: for dead letters and logs. */
+  describePosition(): string | null {
+    const entry = this.#current
+    return entry === null ? null : `${entry.split.id}@${JSON.stringify(entry.reader.position())}`
+  }
+
+  /** Positions of all open splits: opening each there gives what has not been read. */
+  positions(): ReadonlyMap<string, Json> {
+    return new Map(this.#open.map(({ split, reader }) => [split.id, reader.position()]))
+  }
+
+  /** Reads no more: as if every split had ended. */
+  stop(): void {
+    this.close()
+    this.#queued.length = 0
+    this.#last = true
+    this.#asked = true
+  }
+
+  close(): void {
+    for (const { reader } of this.#open) void reader.close()
+    this.#open.length = 0
+  }
+
+  #openQueued(): void {
+    while (this.#queued.length > 0 && (this.#source.concurrentSplits || this.#open.length === 0)) {
+      const split = this.#queued.shift()!
+      const entry: OpenSplit = {
+        split,
+        ready: true,
+        reader: this.#source.open(split, null, {
+          ...this.#context,
+          wake: () => {
+            entry.ready = true
+            this.#context.wake()
+          },
+        }),
+      }
+      this.#open.push(entry)
+      this.#askAhead()
+    }
+    if (this.#open.length === 0) this.#askAhead()
+  }
+
+  #askAhead(): void {
+    if (this.#asked || this.#last || this.#queued.length > 0) return
+    this.#asked = true
+    this.#owner.onWantSplits()
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The states of a job and of its regions, as data.
+ *
+ * A *region* is what is connected by channels; it fails, stops and restarts as one. Each deployment of
+ * it has an attempt number, larger than any before, and everything that is sent carries it.
+ *
+ * | region   | does                                      | waits for                              |
+ * |----------|-------------------------------------------|----------------------------------------|
+ * | Waiting  | nothing                                   | its slots to be ready, its back-off    |
+ * | Opening  | creates subtasks and channels             | `RegionOpened` of each of its slots    |
+ * | Running  | processes                                 | its subtasks to finish, or a failure   |
+ * | Aborting | stops subtasks                            | `RegionAborted` of each live slot      |
+ * | Finished | nothing                                   | —                                      |
+ * | Stopped  | nothing: ended without result             | —                                      |
+ */
+
+export type JobState =
+  | 'Created'
+  | 'Running'
+  | 'Restarting'
+  | 'Draining'
+  | 'Cancelling'
+  | 'Failing'
+  | 'Finished'
+  | 'Cancelled'
+  | 'Failed'
+
+export const isEnded = (state: JobState): boolean =>
+  state === 'Finished' || state === 'Cancelled' || state === 'Failed'
+
+export type RegionPhase = 'Waiting' | 'Opening' | 'Running' | 'Aborting' | 'Finished' | 'Stopped'
+
+export interface RegionRecord {
+  readonly id: number
+  readonly phase: RegionPhase
+  /** 0 before the first deployment. */
+  readonly attempt: number
+  /** Slots that host a subtask of it. */
+  readonly slots: readonly number[]
+  /** Slots that have not answered the command under way. */
+  readonly awaited: readonly number[]
+  readonly subtasks: number
+  /** Subtasks of this attempt that have not finished. */
+  readonly unfinished: number
+  /** True while the back-off before the next attempt runs. */
+  readonly backingOff: boolean
+}
+
+export interface JobRecord {
+  readonly state: JobState
+  readonly regions: readonly RegionRecord[]
+  /** Per slot: is it set up, so that it takes commands? */
+  readonly slotReady: readonly boolean[]
+  /** Largest attempt number given out. */
+  readonly attempts: number
+}
+
+export interface RegionShape {
+  readonly id: number
+  readonly slots: readonly number[]
+  readonly subtasks: number
+}
+
+export function createJobRecord(regions: readonly RegionShape[], slots: number): JobRecord {
+  return {
+    state: 'Created',
+    regions: regions.map((shape) => ({
+      ...shape,
+      phase: 'Waiting',
+      attempt: 0,
+      awaited: [],
+      unfinished: shape.subtasks,
+      backingOff: false,
+    })),
+    slotReady: Array.from({ length: slots }, () => false),
+    attempts: 0,
+  }
+}

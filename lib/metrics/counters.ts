@@ -1,0 +1,60 @@
+/**
+ * Counters that every thread can read while one thread writes them: a table in shared memory with
+ * one row per subtask. The subtask's thread is the only writer of its row; readers see values that
+ * may be a moment old, never torn (each is one 64-bit float, written whole).
+ *
+ * Counts run from 0 to 2^53; times are in milliseconds of monotonic time. They start at 0 with each
+ * attempt of the subtask.
+ */
+
+/** Columns of a row. The order is not part of any format. */
+export const COUNTER_NAMES = [
+  /** Records taken from channels, or read by the source. */
+  'recordsIn',
+  /** Records written to channels, or given to the sink. */
+  'recordsOut',
+  'batchesIn',
+  'batchesOut',
+  /** Records dropped by `skip`. */
+  'skipped',
+  'deadLetters',
+  /** Records lost under the `best-effort` guarantee. */
+  'lost',
+  /** Time spent in turns. */
+  'busyMs',
+  /** Time spent with input waiting, without credit to send. */
+  'backPressuredMs',
+  /** Raised once per turn and per batch: the stall watch sees whether it moves. */
+  'progress',
+  /** 1 while a turn runs, else 0. */
+  'inTurn',
+  /** 1 while input is waiting, else 0. */
+  'hasInput',
+  'attempt',
+] as const
+
+export type CounterName = (typeof COUNTER_NAMES)[number]
+
+/** Column of each counter by name: `row[column.recordsIn]`. */
+export const column = Object.fromEntries(COUNTER_NAMES.map((name, index) => [name, index])) as {
+  readonly [name in CounterName]: number
+}
+
+export type CounterValues = { readonly [name in CounterName]: number }
+
+const WIDTH = COUNTER_NAMES.length
+
+export function createCounterTable(rows: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(rows * WIDTH * Float64Array.BYTES_PER_ELEMENT)
+}
+
+/** One subtask's row, for its writer. */
+export function counterRow(table: SharedArrayBuffer, row: number): Float64Array {
+  return new Float64Array(table, row * WIDTH * Float64Array.BYTES_PER_ELEMENT, WIDTH)
+}
+
+export function readCounters(row: Float64Array): CounterValues {
+  const values: Partial<Record<CounterName, number>> = {}
+  for (let i = 0; i < WIDTH; i++) values[COUNTER_NAMES[i]!] = row[i]!
+  return values as CounterValues
+}

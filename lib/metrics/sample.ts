@@ -1,0 +1,50 @@
+/**
+ * From two readings of the counters to rates and ratios. Pure.
+ */
+import { COUNTER_NAMES, type CounterValues } from './counters.js'
+
+/** One chain, summed over its subtasks. Ratios are of the time since the reading before, 0..1. */
+export interface ChainMetrics {
+  readonly chain: string
+  readonly parallelism: number
+  readonly totals: CounterValues
+  readonly recordsInPerSecond: number
+  readonly recordsOutPerSecond: number
+  readonly busy: number
+  readonly idle: number
+  readonly backPressured: number
+}
+
+export function sumCounters(rows: readonly CounterValues[]): CounterValues {
+  const sums = Object.fromEntries(
+    COUNTER_NAMES.map((name) => [name, rows.reduce((sum, row) => sum + row[name], 0)]),
+  )
+  return sums as unknown as CounterValues
+}
+
+/** `elapsedMs` lies between the two readings; `before` is null for the first. */
+export function measureChain(
+  chain: { readonly name: string; readonly parallelism: number },
+  before: CounterValues | null,
+  totals: CounterValues,
+  elapsedMs: number,
+): ChainMetrics {
+  // A restart sets counters back to zero; a rate is never negative.
+  const gain = (name: keyof CounterValues) => Math.max(0, totals[name] - (before?.[name] ?? 0))
+  const perSecond = (name: keyof CounterValues) =>
+    elapsedMs > 0 ? (gain(name) * 1000) / elapsedMs : 0
+  const share = (name: keyof CounterValues) =>
+    elapsedMs > 0 ? Math.min(1, gain(name) / (elapsedMs * chain.parallelism)) : 0
+  const busy = share('busyMs')
+  const backPressured = Math.min(1 - busy, share('backPressuredMs'))
+  return {
+    chain: chain.name,
+    parallelism: chain.parallelism,
+    totals,
+    recordsInPerSecond: perSecond('recordsIn'),
+    recordsOutPerSecond: perSecond('recordsOut'),
+    busy,
+    backPressured,
+    idle: Math.max(0, 1 - busy - backPressured),
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * The rules of the house, held by a test: which folder may import which, one file per wrapped
+ * package, no cycles, small files, and no word that belongs to a place of work.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
+const TOP = ['lib', 'actors', 'examples', 'test', 'benchmarks'] as const
+
+/** What each folder of lib may import, beside itself. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  credit: ['base'],
+  time: ['base'],
+  metrics: ['base'],
+  state: ['base'],
+  supervision: ['base'],
+  formats: ['base'],
+  wire: ['base'],
+  window: ['base', 'time'],
+  transport: ['base', 'wire'],
+  operators: ['base', 'time', 'window', 'state'],
+  channel: ['base', 'wire', 'credit', 'time', 'transport', 'operators'],
+  connectors: ['base', 'time', 'formats', 'operators'],
+  graph: ['base', 'operators', 'connectors'],
+  job: ['base', 'supervision'],
+  placement: ['base', 'graph'],
+  snapshot: ['base', 'state'],
+  flow: ['base', 'graph', 'operators', 'connectors'],
+  testing: ['base', 'flow'],
+}
+
+/** Each of these packages is named by exactly one file of lib and actors. */
+const WRAPPED = ['cbor-x', 'comlink', 'esbuild', 'commander', 'picocolors', 'uWebSockets.js', 'ws']
+/** Files of the public surface; the only ones that re-export. */
+const ENTRIES = [
+  'lib/index.ts',
+  'lib/connectors/index.ts',
+  'actors/index.ts',
+  'actors/testing/index.ts',
+]
+const PUBLIC = ['millrace', 'millrace/actors', 'millrace/connectors', 'millrace/testing']
+
+interface SourceFile {
+  readonly path: string
+  readonly text: string
+  /** Files of the project it imports, relative to the root; and whether for types only. */
+  readonly local: readonly { readonly path: string; readonly typeOnly: boolean }[]
+  readonly packages: readonly string[]
+}
+
+const files = TOP.flatMap((top) => walk(join(root, top))).map(readSource)
+const byPath = new Map(files.map((file) => [file.path, file]))
+const shipped = files.filter(({ path }) => path.startsWith('lib/') || path.startsWith('actors/'))
+
+t.test('lib never imports actors, and nothing imports test', async (t) => {
+  const wrong = files.flatMap(({ path, local }) =>
+    local
+      .filter(
+        (to) =>
+          (path.startsWith('lib/') && !to.path.startsWith('lib/')) ||
+          (!path.startsWith('test/') && to.path.startsWith('test/')),
+      )
+      .map((to) => `${path} imports ${to.path}`),
+  )
+  t.same(wrong, [])
+})
+
+t.test('a folder of lib imports only what its line lists', async (t) => {
+  const wrong = shipped.flatMap(({ path, local }) => {
+    const from = folderOf(path)
+    if (from === null) return []
+    return local.flatMap((to) => {
+      const target = folderOf(to.path)
+      if (target === null || target === from) return []
+      const allowed = ARROWS[from]?.includes(target) ?? false
+      return allowed ? [] : [`${path} imports ${to.path}`]
+    })
+  })
+  t.same(wrong, [])
+})
+
+t.test('of a sibling actor only its protocol is imported', async (t) => {
+  // The kernel is what actors are made of; `run` and the test kit put the parts together.
+  const open = ['kernel']
+  const wrong = shipped.flatMap(({ path, local }) => {
+    const from = /^actors\/([^/]+)\//.exec(path)?.[1]
+    if (from === undefined || ENTRIES.includes(path)) return []
+    return local.flatMap((to) => {
+      const target = /^actors\/([^/]+)\/(.+)$/.exec(to.path)
+      if (target === null || target[1] === from || open.includes(target[1]!)) return []
+      const isProtocol = target[2] === 'protocol.ts' || STARTS[path]?.includes(target[1]!) === true
+      return isProtocol ? [] : [`${path} imports ${to.path}`]
+    })
+  })
+  t.same(wrong, [])
+})
+
+t.test('values are never imported in a circle', async (t) => {
+  t.same(findCycles(), [])
+})
+
+t.test('each wrapped package is named by one file', async (t) => {
+  for (const name of WRAPPED) {
+    const users = shipped.filter(({ packages }) => packages.includes(name)).map(({ path }) => path)
+    t.ok(users.length <= 1, `${name}: ${users.join(', ')}`)
+  }
+})
+
+t.test('examples import public entry points only', async (t) => {
+  const wrong = files
+    .filter(({ path }) => path.startsWith('examples/'))
+    .flatMap(({ path, local, packages }) => [
+      ...local.filter((to) => !to.path.startsWith('examples/')).map((to) => `${path}: ${to.path}`),
+      ...packages
+        .filter((name) => name.startsWith('millrace') && !PUBLIC.includes(name))
+        .map((name) => `${path}: ${name}`),
+    ])
+  t.same(wrong, [])
+})
+
+t.test('an example stays below 100 lines, and only entry points re-export', async (t) => {
+  const long = files
+    .filter(({ path, text }) => path.startsWith('examples/') && text.split('\n').length > 100)
+    .map(({ path }) => path)
+  const barrels = shipped
+    .filter(
+      ({ path, text }) =>
+        !ENTRIES.includes(path) && /^export \{[^}]*\} from|^export \* from/m.test(text),
+    )
+    .map(({ path }) => path)
+  t.same({ long, barrels }, { long: [], barrels: [] })
+})
+
+t.test('no default exports, enums, or names that say nothing', async (t) => {
+  const wrong = shipped.flatMap(({ path, text }) =>
+    text
+      .split('\n')
+      .flatMap((line, index) =>
+        /^export default|^(export )?(const )?enum |\b(class|interface|type|function) (I[A-Z][a-z]\w*|\w+(Impl|Manager|Helper|Utils))\b/.test(
+          line,
+        )
+          ? [`${path}:${index + 1}: ${line.trim()}`]
+          : [],
+      ),
+  )
+  t.same(wrong, [])
+})
+
+/** Files that put actors together, and of which actors. */
+const STARTS: Readonly<Record<string, readonly string[]>> = {}
+
+function walk(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return entry.name === 'fixtures' ? [] : walk(path)
+    return entry.name.endsWith('.ts') ? [path] : []
+  })
+}
+
+function readSource(file: string): SourceFile {
+  const text = readFileSync(file, 'utf8')
+  const path = relative(root, file)
+  const local: { path: string; typeOnly: boolean }[] = []
+  const packages: string[] = []
+  const imports =
+    /^\s*(?:import|export)\s+(type\s)?(?:[^'";]*?\sfrom\s+)?'([^']+)'|\bimport\('([^']+)'\)/gm
+  for (const [, typeOnly, from, dynamic] of text.matchAll(imports)) {
+    const name = (from ?? dynamic)!
+    if (name.startsWith('.')) {
+      const target = relative(root, resolve(dirname(file), name.replace(/\.js$/, '.ts')))
+      local.push({ path: target, typeOnly: typeOnly !== undefined })
+    } else packages.push(name)
+  }
+  return { path, text, local, packages }
+}
+
+function folderOf(path: string): string | null {
+  return /^lib\/([^/]+)\//.exec(path)?.[1] ?? null
+}
+
+function findCycles(): string[] {
+  const cycles: string[] = []
+  const done = new Set<string>()
+  const visit = (path: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(path)
+    if (at >= 0) {
+      cycles.push([...trail.slice(at), path].join(' → '))
+      return
+    }
+    if (done.has(path)) return
+    for (const to of byPath.get(path)?.local ?? []) {
+      if (!to.typeOnly) visit(to.path, [...trail, path])
+    }
+    done.add(path)
+  }
+  for (const { path } of files) visit(path, [])
+  return cycles
+}
