@@ -9,6 +9,9 @@
  * - `poll` returns the next frame that has arrived, or null. Between batches a busy thread polls; an
  *   idle one is woken by `onReadable`, which fires at least once after frames arrive while it has
  *   been armed with `arm()`.
+ * - It fires in a turn of its own or within `arm()`; its listener MUST only schedule work.
+ * - What was sent before the other side called `close()` can still be polled after `onClose`; after
+ *   `close()` on this side nothing can. A frame sent on a closed link is dropped.
  * - `onClose` fires once, with null after `close()` on this side, else with the reason.
  */
 export interface Link {

@@ -1,0 +1,82 @@
+/**
+ * Two linked ends in one thread: the link of tests and simulations. Frames arrive at once and in
+ * order. A wire of one's own (`carry`) may hold them back, lose, double or exchange them.
+ */
+import { MillraceError } from '../base/errors.js'
+import { FrameQueue } from './frame-queue.js'
+import type { Link } from './transport.js'
+
+/** Brings a frame to the other end by calling `deliver`, now or later. */
+export type Carry = (frame: ArrayBuffer, deliver: (frame: ArrayBuffer) => void) => void
+
+export interface LoopbackOptions {
+  /** Names of the two slots: the first end is at `names[0]`, and its peer is `names[1]`. */
+  readonly names?: readonly [string, string]
+  /** Default: at once, in order. */
+  readonly carry?: Carry
+}
+
+export function createLoopback(options: LoopbackOptions = {}): readonly [Link, Link] {
+  const [left, right] = options.names ?? ['left', 'right']
+  const carry = options.carry ?? ((frame, deliver) => deliver(frame))
+  const ends = [new LoopbackEnd(right, carry), new LoopbackEnd(left, carry)] as const
+  ends[0].other = ends[1]
+  ends[1].other = ends[0]
+  return ends
+}
+
+class LoopbackEnd implements Link {
+  readonly peer: string
+  other: LoopbackEnd | null = null
+  readonly #carry: Carry
+  readonly #arrived = new FrameQueue()
+  #tellClosed: (reason: Error | null) => void = () => {}
+  #closed = false
+
+  constructor(peer: string, carry: Carry) {
+    this.peer = peer
+    this.#carry = carry
+  }
+
+  send(frame: ArrayBuffer): void {
+    const { other } = this
+    if (this.#closed || other === null) return
+    this.#carry(frame, other.#arrive)
+  }
+
+  poll(): ArrayBuffer | null {
+    return this.#arrived.poll()
+  }
+
+  arm(): void {
+    this.#arrived.arm()
+  }
+
+  onReadable(listener: () => void): void {
+    this.#arrived.onReadable = listener
+  }
+
+  onClose(listener: (reason: Error | null) => void): void {
+    this.#tellClosed = listener
+  }
+
+  close(): void {
+    const { other } = this
+    this.#arrived.clear()
+    this.#end(null)
+    if (other === null) return
+    other.#end(
+      new MillraceError('E_LINK_CLOSED', `the link to ${other.peer} was closed by the other side`),
+    )
+  }
+
+  readonly #arrive = (frame: ArrayBuffer): void => {
+    if (!this.#closed) this.#arrived.push(frame)
+  }
+
+  #end(reason: Error | null): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#tellClosed(reason)
+  }
+}
