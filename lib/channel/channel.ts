@@ -12,13 +12,19 @@
  *   of an inlet and lent to those with a backlog. Worked example: 2 exclusive, 8 floating, 4 channels:
  *   at most 4 × 2 + 8 = 16 frames of ≤ 64 KiB, 1 MiB, can ever wait in the inlet.
  * - Barriers, watermarks, idleness, end and cancel need no credit. They keep their place in the
- *   order of data. Consecutive watermarks coalesce while they wait behind data.
+ *   order of data. Consecutive watermarks, and changes of idleness, coalesce while they wait.
+ * - Credits count data only, from 1, and are granted as an absolute bound (`lib/credit`). Both ends
+ *   know `exclusive`, so the first data needs no grant. *Caller must* open every input channel
+ *   before any output channel of the same attempt is written to.
  * - Frames carry channel, attempt, session and sequence. A gap, a repeated sequence number, or a frame
  *   of another attempt or session fails the channel; it never passes.
  * - `cancel` travels against the data: the receiver needs no more. The sender may drop what waits and
  *   owes only `end`.
  * - What the sending end may hold without credit: the records of one unfinished frame per channel
- *   and the batch that was being partitioned; then `writable` is false.
+ *   and the batch that was being partitioned, less than 2 × BATCH_RECORDS_MAX records in all; then
+ *   `writable` is false.
+ * - Callbacks (`onWritable`, `onReadable`, `onFailure`) are called in the middle of the work of the
+ *   other end: they MUST only note or schedule something, never call a channel.
  */
 import type { Batch, Signal } from '../operators/signal.js'
 
@@ -38,11 +44,14 @@ export interface OutputChannel {
   /** True once the receiver needs no more. */
   readonly cancelled: boolean
   /**
-   * Takes one record (with key and group behind `keyBy`). Collected into batches; sent when
-   * a batch is full by count or bytes, or at `flush`.
+   * Takes one record (with key and group behind `keyBy`, else group −1). Collected into batches;
+   * sent when a batch is full by count or bytes, or at `flush`.
    */
   push(record: unknown, key: unknown, group: number): void
-  /** Takes a whole batch: what was pushed before goes first. The batch is handed over. */
+  /**
+   * Takes a whole batch: what was pushed before goes first. The batch is handed over; a small one
+   * may be collected with others until `flush`.
+   */
   pushBatch(batch: Batch): void
   /** Sends what was collected, as far as credit allows. */
   flush(): void
@@ -50,8 +59,12 @@ export interface OutputChannel {
   signal(signal: Exclude<Signal, Batch>): void
   /** Called when `writable` or `cancelled` becomes true. */
   onWritable: () => void
-  /** True while nothing collected waits to be sent. */
+  /** Called once when the link under the channel is lost. */
+  onFailure: (error: Error) => void
+  /** True while nothing collected, and no signal, waits to be sent. */
   readonly empty: boolean
+  /** Records taken and not sent yet; less than 2 × BATCH_RECORDS_MAX. */
+  readonly held: number
   close(): void
 }
 
@@ -61,8 +74,10 @@ export interface InputChannel {
   take(): Signal | null
   /** True when `take` would return something. */
   readonly readable: boolean
-  /** Sequence number of the batch taken last; for dead letters. */
+  /** Number, from 1, of the batch taken last among the channel's batches; for dead letters. */
   readonly sequence: number
+  /** Batches that have arrived and were not taken yet. */
+  readonly held: number
   /** Says that no more is needed; what arrives is dropped until `end`. */
   cancel(): void
   onReadable: () => void

@@ -58,7 +58,8 @@ class Model {
         if (!this.ledger.accounts[c]!.receive(this.data[c]!.shift()!)) throw new Error('refused')
         return
       case 2:
-        return this.ledger.accounts[c]!.consume()
+        this.ledger.accounts[c]!.consume()
+        return
       case 3:
         this.#lastGrant[c] = this.grants[c]!.shift()!
         this.windows[c]!.grant(this.#lastGrant[c]!)

@@ -1,0 +1,201 @@
+/**
+ * The inlet: the receiving half of a chain. It makes one stream of signals out of n channels.
+ *
+ * - Batches are taken in turn from the channels that have something, so none starves.
+ * - Watermarks and idleness are merged (`lib/time/watermark-merge.ts`); the end comes when every
+ *   channel has ended.
+ * - Order is kept within a channel, not between channels.
+ */
+import { assert } from '../base/assert.js'
+import {
+  BARRIER,
+  BATCH,
+  type Barrier,
+  type Batch,
+  batch as createBatch,
+  END,
+  end,
+  IDLE,
+  type Signal,
+  WATERMARK,
+} from '../operators/signal.js'
+import { WatermarkMerge } from '../time/watermark-merge.js'
+import { channelName, type InputChannel } from './channel.js'
+
+/** Computes the key of a record, where the sender does not ship it. */
+export type KeySelector = (record: never) => unknown
+
+export interface InletOptions {
+  /** By edge id: selectors for edges with `key: 'derived'`. */
+  readonly selectors?: ReadonlyMap<number, KeySelector>
+}
+
+export interface Inlet {
+  /** True when `take` may return something. */
+  readonly readable: boolean
+  /** The next signal, or null. */
+  take(): Signal | null
+  /** Channel and number of the batch taken last; null and 0 before the first. For dead letters. */
+  readonly channel: string | null
+  readonly sequence: number
+  /** Batches that have arrived and were not taken yet. */
+  readonly held: number
+  /** Needs no more: upstream may stop. What arrives is dropped; `end` still comes. */
+  cancel(): void
+  /** Called when `readable` may have become true. MUST only schedule. */
+  onReadable: () => void
+  /** Called once, when the first of its channels fails. */
+  onFailure: (error: Error) => void
+  /**
+   * Puts a channel from a restarted sender in the place of the one with the same id. Returns the
+   * number of batches that had arrived on the old one and are lost with it.
+   */
+  replace(channel: InputChannel): number
+  close(): void
+}
+
+export function createInlet(channels: readonly InputChannel[], options: InletOptions = {}): Inlet {
+  return new ChainInlet(channels, options)
+}
+
+class ChainInlet implements Inlet {
+  onReadable: () => void = () => {}
+  onFailure: (error: Error) => void = () => {}
+  channel: string | null = null
+  sequence = 0
+  readonly #channels: InputChannel[]
+  readonly #names: readonly string[]
+  readonly #selectors: ReadonlyMap<number, KeySelector>
+  readonly #merge: WatermarkMerge
+  /** What the merge has said and the chain has not heard: at most one of each kind. */
+  readonly #due: Signal[] = []
+  #saidTimeMs = -Infinity
+  #saidActive = true
+  /** Channel whose turn it is. */
+  #turn = 0
+  #cancelled = false
+  #failed = false
+
+  constructor(channels: readonly InputChannel[], { selectors = new Map() }: InletOptions) {
+    assert(channels.length > 0, 'an inlet has at least one channel')
+    this.#channels = [...channels]
+    this.#names = channels.map(({ id }) => channelName(id))
+    this.#selectors = selectors
+    this.#merge = new WatermarkMerge(channels.length)
+    for (const channel of channels) this.#listen(channel)
+  }
+
+  get readable(): boolean {
+    return this.#due.length > 0 || this.#channels.some(({ readable }) => readable)
+  }
+
+  get held(): number {
+    return this.#channels.reduce((sum, { held }) => sum + held, 0)
+  }
+
+  take(): Signal | null {
+    if (this.#due.length > 0) return this.#due.shift()!
+    const channels = this.#channels
+    for (let empty = 0; empty < channels.length; ) {
+      const index = this.#turn
+      this.#turn = index + 1 === channels.length ? 0 : index + 1
+      const signal = channels[index]!.take()
+      if (signal === null) {
+        empty += 1
+        continue
+      }
+      if (signal.tag === BATCH) return this.#onBatch(signal, index)
+      this.#onMarker(signal, index)
+      if (this.#due.length > 0) return this.#due.shift()!
+      empty = 0
+    }
+    return null
+  }
+
+  cancel(): void {
+    this.#cancelled = true
+    if (this.#due.at(-1) !== end) this.#due.length = 0
+    for (const channel of this.#channels) channel.cancel()
+  }
+
+  replace(channel: InputChannel): number {
+    const index = this.#names.indexOf(channelName(channel.id))
+    assert(index >= 0, 'the inlet has a channel of the same name to replace')
+    const old = this.#channels[index]!
+    const lost = old.held
+    old.close()
+    this.#channels[index] = channel
+    this.#merge.restart(index)
+    this.#listen(channel)
+    if (this.#cancelled) channel.cancel()
+    this.onReadable()
+    return lost
+  }
+
+  close(): void {
+    for (const channel of this.#channels) channel.close()
+  }
+
+  #listen(channel: InputChannel): void {
+    channel.onReadable = () => this.onReadable()
+    channel.onFailure = (error) => {
+      if (this.#failed) return
+      this.#failed = true
+      this.onFailure(error)
+    }
+  }
+
+  #onBatch(batch: Batch, index: number): Batch {
+    const channel = this.#channels[index]!
+    this.channel = this.#names[index]!
+    this.sequence = channel.sequence
+    if (batch.keys !== null || this.#selectors.size === 0) return batch
+    const select = this.#selectors.get(channel.id.edge)
+    return select === undefined ? batch : withKeys(batch, select)
+  }
+
+  #onMarker(marker: Exclude<Signal, Batch>, index: number): void {
+    switch (marker.tag) {
+      case WATERMARK:
+        this.#merge.advance(index, marker.timeMs)
+        this.#sayTime()
+        break
+      case IDLE:
+        this.#merge.setActive(index, marker.active)
+        this.#sayTime()
+        break
+      case BARRIER:
+        this.#onBarrier(marker)
+        break
+      case END:
+        this.#merge.end(index)
+        this.#sayTime()
+        if (this.#merge.ended) this.#due.push(end)
+    }
+  }
+
+  /** Alignment of several channels belongs here; with one channel there is nothing to align. */
+  #onBarrier(barrier: Barrier): void {
+    assert(this.#channels.length === 1, 'a barrier passes an inlet of one channel only')
+    this.#due.push(barrier)
+  }
+
+  /** Says what has changed in the merge: waking before time, time before going idle. */
+  #sayTime(): void {
+    const { timeMs, active } = this.#merge
+    if (this.#cancelled) return
+    const wakes = active && !this.#saidActive
+    const sleeps = !active && this.#saidActive
+    if (wakes) this.#due.push({ tag: IDLE, active: true })
+    if (timeMs > this.#saidTimeMs) this.#due.push({ tag: WATERMARK, timeMs })
+    if (sleeps) this.#due.push({ tag: IDLE, active: false })
+    this.#saidTimeMs = timeMs
+    this.#saidActive = active
+  }
+}
+
+function withKeys({ records, groups }: Batch, select: KeySelector): Batch {
+  const keys = new Array<unknown>(records.length)
+  for (let i = 0; i < records.length; i++) keys[i] = select(records[i] as never)
+  return createBatch(records, keys, groups)
+}

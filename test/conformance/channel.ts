@@ -1,0 +1,267 @@
+/**
+ * What every channel must hold, in-thread or over a link, as a function of a factory.
+ */
+import type { Test } from 'tap'
+import type { InputChannel, OutputChannel } from '../../lib/channel/channel.js'
+import { BATCH, BATCH_RECORDS_MAX, type Batch, batch, end } from '../../lib/operators/signal.js'
+
+export interface ChannelPair {
+  readonly output: OutputChannel
+  readonly input: InputChannel
+  /** Brings everything that is on its way to where it goes. */
+  settle(): void
+}
+
+export interface ChannelSettings {
+  readonly exclusive: number
+  readonly floating: number
+}
+
+export type OpenChannel = (settings: ChannelSettings) => ChannelPair
+
+export const numbers = (from: number, count: number): number[] =>
+  Array.from({ length: count }, (_, i) => from + i)
+
+/** Everything that can be taken now, batches as their records. */
+export function takeAll({ input, settle }: ChannelPair): unknown[] {
+  const taken: unknown[] = []
+  settle()
+  for (let signal = input.take(); signal !== null; signal = input.take()) {
+    taken.push(signal.tag === BATCH ? signal.records : signal)
+    settle()
+  }
+  return taken
+}
+
+const recordsOf = (taken: unknown[]): unknown[] =>
+  taken.filter((entry): entry is unknown[] => Array.isArray(entry)).flat()
+
+export function testChannel(t: Test, name: string, open: OpenChannel): void {
+  const law = (
+    what: string,
+    settings: ChannelSettings,
+    test: (t: Test, pair: ChannelPair) => void,
+  ): void => {
+    t.test(`${name} ${what}`, async (t) => test(t, open(settings)))
+  }
+  const two = { exclusive: 2, floating: 0 }
+
+  law('brings records once, in order, with their keys and groups', two, (t, pair) => {
+    const { output } = pair
+    for (const n of numbers(0, 10)) output.push(n, `key${n}`, n * 2)
+    t.equal(output.empty, false)
+    t.equal(output.held, 10)
+    pair.settle()
+    t.equal(pair.input.readable, false, 'an unfinished batch waits for flush')
+    output.flush()
+    pair.settle()
+    t.equal(output.empty, true)
+    const taken = pair.input.take() as Batch
+    t.same(taken.records, numbers(0, 10))
+    t.same(
+      taken.keys,
+      numbers(0, 10).map((n) => `key${n}`),
+    )
+    t.ok(taken.groups instanceof Uint16Array)
+    t.same(
+      [...taken.groups!],
+      numbers(0, 10).map((n) => n * 2),
+    )
+    t.equal(pair.input.sequence, 1)
+    t.equal(pair.input.take(), null)
+  })
+
+  law('cuts what is pushed at BATCH_RECORDS_MAX', two, (t, pair) => {
+    for (const n of numbers(0, BATCH_RECORDS_MAX + 1)) pair.output.push(n, undefined, -1)
+    pair.output.flush()
+    const taken = takeAll(pair) as unknown[][]
+    t.ok(taken.every((records) => records.length <= BATCH_RECORDS_MAX))
+    t.same(recordsOf(taken), numbers(0, BATCH_RECORDS_MAX + 1))
+  })
+
+  law('sends what was pushed before a batch ahead of it', two, (t, pair) => {
+    pair.output.push(0, undefined, -1)
+    pair.output.pushBatch(batch(numbers(1, 1000)))
+    pair.output.flush()
+    t.same(recordsOf(takeAll(pair)), numbers(0, 1001))
+  })
+
+  law('collects small batches', { exclusive: 1, floating: 0 }, (t, pair) => {
+    for (const n of numbers(0, 50)) pair.output.pushBatch(batch([n]))
+    pair.output.pushBatch(batch([50], ['a']))
+    pair.output.flush()
+    const taken = takeAll(pair)
+    t.equal(taken.length, 2, 'what has keys does not mix with what has none')
+    t.same(recordsOf(taken), numbers(0, 51))
+  })
+
+  law('without credit holds one batch, is not writable, and says when it is', two, (t, pair) => {
+    const { output } = pair
+    let writable = 0
+    output.onWritable = () => {
+      writable += 1
+    }
+    for (const b of [0, 1, 2]) {
+      t.equal(output.writable, true)
+      output.pushBatch(batch(numbers(b * 1000, 1000)))
+    }
+    pair.settle()
+    t.equal(output.writable, false)
+    t.equal(output.held, 1000)
+    t.equal(pair.input.held, 2, 'no more than the credits allow has arrived')
+    pair.input.take()
+    pair.settle()
+    t.equal(output.writable, true)
+    t.equal(writable, 1)
+    output.pushBatch(batch(numbers(3000, 1000)))
+    output.pushBatch(batch(numbers(4000, 1000)))
+    t.throws(() => output.pushBatch(batch(numbers(5000, 1000))), /holds one unfinished unit/)
+  })
+
+  law('keeps collecting while there is no credit, and flushes with the next', two, (t, pair) => {
+    const { output } = pair
+    output.pushBatch(batch(numbers(0, 1000)))
+    output.pushBatch(batch(numbers(1000, 1000)))
+    output.push(2000, undefined, -1)
+    output.flush()
+    output.push(2001, undefined, -1)
+    t.equal(output.writable, true)
+    t.same(recordsOf(takeAll(pair)), numbers(0, 2002))
+    t.equal(output.empty, true)
+  })
+
+  law('never holds more than its credits in the inlet, whatever is written', two, (t, pair) => {
+    const { output, input } = pair
+    let next = 0
+    let most = 0
+    const taken: unknown[] = []
+    while (taken.length < 50_000) {
+      while (output.writable) {
+        output.pushBatch(batch(numbers(next, 1000)))
+        next += 1000
+      }
+      pair.settle()
+      most = Math.max(most, input.held)
+      t.ok(output.held < 2 * BATCH_RECORDS_MAX)
+      taken.push(...(input.take() as Batch).records)
+    }
+    t.ok(most <= 2, `${most} batches waited`)
+    t.same(taken, numbers(0, taken.length))
+  })
+
+  law('lends floating credits to a backlog', { exclusive: 1, floating: 3 }, (t, pair) => {
+    const { output, input } = pair
+    let most = 0
+    for (let round = 0; round < 20; round++) {
+      while (output.writable) output.pushBatch(batch(numbers(0, 1000)))
+      pair.settle()
+      most = Math.max(most, input.held)
+      if (round % 2 === 1) input.take()
+    }
+    t.ok(most > 1 && most <= 4, `${most} of 1 + 3 credits were in use`)
+  })
+
+  law('keeps signals in their place among data, without credit', two, (t, pair) => {
+    const { output } = pair
+    output.signal({ tag: 1, timeMs: 5 })
+    output.push('a', undefined, -1)
+    output.signal({ tag: 2, round: 1 })
+    output.push('b', undefined, -1)
+    output.signal({ tag: 3, active: false })
+    output.push('c', undefined, -1)
+    output.signal(end)
+    t.equal(output.writable, false)
+    t.same(takeAll(pair), [
+      { tag: 1, timeMs: 5 },
+      ['a'],
+      { tag: 2, round: 1 },
+      ['b'],
+      { tag: 3, active: false },
+      ['c'],
+      { tag: 4 },
+    ])
+  })
+
+  law('keeps one watermark and one idleness of those that wait together', two, (t, pair) => {
+    const { output } = pair
+    for (let time = 0; time < 1000; time++) {
+      output.signal({ tag: 1, timeMs: time })
+      output.signal({ tag: 3, active: time % 2 === 0 })
+    }
+    output.signal({ tag: 2, round: 1 })
+    output.signal({ tag: 1, timeMs: 2000 })
+    output.flush()
+    t.same(takeAll(pair), [
+      { tag: 1, timeMs: 999 },
+      { tag: 3, active: false },
+      { tag: 2, round: 1 },
+      { tag: 1, timeMs: 2000 },
+    ])
+    t.equal(output.empty, true)
+  })
+
+  law('cancelled, drops what waits and takes nothing but the end', two, (t, pair) => {
+    const { output, input } = pair
+    let told = 0
+    output.onWritable = () => {
+      told += 1
+    }
+    for (const b of [0, 1, 2]) output.pushBatch(batch(numbers(b * 1000, 1000)))
+    output.push('more', undefined, -1)
+    pair.settle()
+    input.cancel()
+    pair.settle()
+    t.equal(output.cancelled, true)
+    t.equal(told, 1)
+    t.equal(output.held, 0)
+    t.equal(output.writable, true)
+    output.pushBatch(batch(numbers(0, 1000)))
+    output.push(1, undefined, -1)
+    output.signal({ tag: 1, timeMs: 1 })
+    output.signal(end)
+    t.same(takeAll(pair), [end])
+  })
+
+  law('cancelled with its end on the way, still gives out the end', two, (t, pair) => {
+    const { output, input } = pair
+    for (const b of [0, 1, 2]) output.pushBatch(batch(numbers(b * 1000, 1000)))
+    output.signal(end)
+    input.cancel()
+    t.same(takeAll(pair), [end])
+  })
+
+  law('tells its reader when something has come', two, (t, pair) => {
+    let told = 0
+    pair.input.onReadable = () => {
+      told += 1
+    }
+    pair.output.push(1, undefined, -1)
+    pair.settle()
+    t.equal(told, 0)
+    pair.output.flush()
+    pair.settle()
+    t.equal(told, 1)
+    t.equal(pair.input.readable, true)
+    pair.input.take()
+    t.equal(pair.input.readable, false)
+    pair.output.signal(end)
+    pair.settle()
+    t.equal(told, 2)
+  })
+
+  law('closed on one side, is silent', two, (t, pair) => {
+    const { output, input } = pair
+    output.push(1, undefined, -1)
+    output.close()
+    output.close()
+    output.push(2, undefined, -1)
+    output.flush()
+    output.signal(end)
+    pair.settle()
+    t.equal(output.empty, true)
+    t.equal(input.take(), null)
+    input.close()
+    input.close()
+    t.equal(input.readable, false)
+  })
+}
