@@ -21,15 +21,18 @@ const OWN_FOLDERS = ['../../lib/', '../../actors/', '../../../lib/', '../../../a
 
 const FRAME = /^\s+at (?:async )?(?:.*? \()?(.+?):(\d+):(\d+)\)?$/
 
-/** Remembers the present stack. To be called while the user's call is still on it. */
-export function callSite(): CallSite {
+/**
+ * Remembers the present stack. To be called while the user's call is still on it. `alsoOwn`: folders
+ * of operators that are written outside of this library, to be skipped as well.
+ */
+export function callSite(alsoOwn: readonly string[] = []): CallSite {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = FRAMES_MAX
   const trace = new Error('call site')
   Error.stackTraceLimit = limit
   let at: string | null = null
   return () => {
-    at ??= userFrame(trace.stack ?? '')
+    at ??= userFrame(trace.stack ?? '', [...OWN_FOLDERS, ...alsoOwn])
     return at
   }
 }

@@ -14,6 +14,9 @@ export interface GraphNode {
   readonly role: NodeRole
   /** `map`, `lines`, `rebalance` … */
   readonly kind: string
+  /** How it is shown: the given name, else a source's or sink's label, else the kind. */
+  readonly label: string
+  /** Unique. State is found again by it. Given, or the path from the source: `lines(a.txt)/count`. */
   readonly name: string
   /** True where the user gave the name. */
   readonly named: boolean
@@ -23,13 +26,16 @@ export interface GraphNode {
   readonly chain: boolean
   /** True where it can be compiled into one loop with its neighbours. */
   readonly fusable: boolean
-  /** For sources: ends by itself. For others: as their inputs. */
+  /** Its output ends by itself: for sources as they say, for others as their inputs. */
   readonly bounded: boolean
   /** For sources: any position can be read again. For sinks: output is replaced on replay. */
   readonly replays: boolean
   /** For sources and sinks: can be kept waiting without loss. */
   readonly pauses: boolean
+  /** True where its dead letters have a way out; where false, `'deadLetter'` means `'fail'`. */
   readonly deadLetters: boolean
+  /** Its own policy, in words; null: that of the pipeline. */
+  readonly onRecordError: string | null
   readonly settings: JsonObject
   /** SHA-256, first 16 hex digits, of the source text of the user's functions. */
   readonly code: string
@@ -37,17 +43,25 @@ export interface GraphNode {
   readonly at: string
 }
 
+export const MAIN = 'main'
+export const DEAD_LETTERS = 'dead-letters'
+
 export interface GraphEdge {
   readonly id: number
   readonly from: number
-  /** `main`, or the name of a side output (`dead-letters`). */
+  /** `MAIN`, or the name of a side output (`DEAD_LETTERS`). */
   readonly output: string
   readonly to: number
 }
 
 export interface GraphOptions {
+  /** Number of key groups, and the limit of every parallelism. */
   readonly maxParallelism: number
+  /** Default of every operator; null: that of the run. */
+  readonly parallelism: number | null
   readonly guarantee: Guarantee
+  /** The pipeline's default policy, in words. */
+  readonly onRecordError: string
 }
 
 /** What the user demands, and what a plan can hold. From weak to strong. */

@@ -51,6 +51,8 @@ export interface OperatorTraits {
   readonly before: 'aggregate' | 'project' | null
   /** False where a replay after a failure cannot reproduce it (`rx`). */
   readonly replays: boolean
+  /** True where it ends its stream by itself when there is no key (`take`): what follows is bounded. */
+  readonly endsStream?: boolean
 }
 
 /** Record-wise, stateless, synchronous: what the fused loop is generated from. */

@@ -24,7 +24,8 @@ export type Op<in A, out B> = (stream: A) => B
  * A stream of `T` records. `E`: has event time or not. `Key`: the key's type after `keyBy`.
  *
  * `to(sink)` ends a branch; a stream may be used by several branches. `pipe` infers up to twelve
- * operators; for more, call `pipe` again on its result.
+ * operators; for more, call `pipe` again on its result. `NoInfer`: each type comes from the operator
+ * that makes it, so that an operator that does not fit is reported itself, not its predecessor.
  */
 export interface Stream<out T, out E extends Time = 'untimed', out Key = NoKey> {
   readonly [kind]?: { readonly record: T; readonly time: E; readonly key: Key }
@@ -39,108 +40,113 @@ export interface Stream<out T, out E extends Time = 'untimed', out Key = NoKey> 
   ): AnyStream
   pipe(): Stream<T, E, Key>
   pipe<A>(op1: Op<this, A>): A
-  pipe<A, B>(op1: Op<this, A>, op2: Op<A, B>): B
-  pipe<A, B, C>(op1: Op<this, A>, op2: Op<A, B>, op3: Op<B, C>): C
-  pipe<A, B, C, D>(op1: Op<this, A>, op2: Op<A, B>, op3: Op<B, C>, op4: Op<C, D>): D
+  pipe<A, B>(op1: Op<this, A>, op2: Op<NoInfer<A>, B>): B
+  pipe<A, B, C>(op1: Op<this, A>, op2: Op<NoInfer<A>, B>, op3: Op<NoInfer<B>, C>): C
+  pipe<A, B, C, D>(
+    op1: Op<this, A>,
+    op2: Op<NoInfer<A>, B>,
+    op3: Op<NoInfer<B>, C>,
+    op4: Op<NoInfer<C>, D>,
+  ): D
   pipe<A, B, C, D, F>(
     op1: Op<this, A>,
-    op2: Op<A, B>,
-    op3: Op<B, C>,
-    op4: Op<C, D>,
-    op5: Op<D, F>,
+    op2: Op<NoInfer<A>, B>,
+    op3: Op<NoInfer<B>, C>,
+    op4: Op<NoInfer<C>, D>,
+    op5: Op<NoInfer<D>, F>,
   ): F
   pipe<A, B, C, D, F, G>(
     op1: Op<this, A>,
-    op2: Op<A, B>,
-    op3: Op<B, C>,
-    op4: Op<C, D>,
-    op5: Op<D, F>,
-    op6: Op<F, G>,
+    op2: Op<NoInfer<A>, B>,
+    op3: Op<NoInfer<B>, C>,
+    op4: Op<NoInfer<C>, D>,
+    op5: Op<NoInfer<D>, F>,
+    op6: Op<NoInfer<F>, G>,
   ): G
   pipe<A, B, C, D, F, G, H>(
     op1: Op<this, A>,
-    op2: Op<A, B>,
-    op3: Op<B, C>,
-    op4: Op<C, D>,
-    op5: Op<D, F>,
-    op6: Op<F, G>,
-    op7: Op<G, H>,
+    op2: Op<NoInfer<A>, B>,
+    op3: Op<NoInfer<B>, C>,
+    op4: Op<NoInfer<C>, D>,
+    op5: Op<NoInfer<D>, F>,
+    op6: Op<NoInfer<F>, G>,
+    op7: Op<NoInfer<G>, H>,
   ): H
   pipe<A, B, C, D, F, G, H, I>(
     op1: Op<this, A>,
-    op2: Op<A, B>,
-    op3: Op<B, C>,
-    op4: Op<C, D>,
-    op5: Op<D, F>,
-    op6: Op<F, G>,
-    op7: Op<G, H>,
-    op8: Op<H, I>,
+    op2: Op<NoInfer<A>, B>,
+    op3: Op<NoInfer<B>, C>,
+    op4: Op<NoInfer<C>, D>,
+    op5: Op<NoInfer<D>, F>,
+    op6: Op<NoInfer<F>, G>,
+    op7: Op<NoInfer<G>, H>,
+    op8: Op<NoInfer<H>, I>,
   ): I
   pipe<A, B, C, D, F, G, H, I, J>(
     op1: Op<this, A>,
-    op2: Op<A, B>,
-    op3: Op<B, C>,
-    op4: Op<C, D>,
-    op5: Op<D, F>,
-    op6: Op<F, G>,
-    op7: Op<G, H>,
-    op8: Op<H, I>,
-    op9: Op<I, J>,
+    op2: Op<NoInfer<A>, B>,
+    op3: Op<NoInfer<B>, C>,
+    op4: Op<NoInfer<C>, D>,
+    op5: Op<NoInfer<D>, F>,
+    op6: Op<NoInfer<F>, G>,
+    op7: Op<NoInfer<G>, H>,
+    op8: Op<NoInfer<H>, I>,
+    op9: Op<NoInfer<I>, J>,
   ): J
   pipe<A, B, C, D, F, G, H, I, J, K>(
     op1: Op<this, A>,
-    op2: Op<A, B>,
-    op3: Op<B, C>,
-    op4: Op<C, D>,
-    op5: Op<D, F>,
-    op6: Op<F, G>,
-    op7: Op<G, H>,
-    op8: Op<H, I>,
-    op9: Op<I, J>,
-    op10: Op<J, K>,
+    op2: Op<NoInfer<A>, B>,
+    op3: Op<NoInfer<B>, C>,
+    op4: Op<NoInfer<C>, D>,
+    op5: Op<NoInfer<D>, F>,
+    op6: Op<NoInfer<F>, G>,
+    op7: Op<NoInfer<G>, H>,
+    op8: Op<NoInfer<H>, I>,
+    op9: Op<NoInfer<I>, J>,
+    op10: Op<NoInfer<J>, K>,
   ): K
   pipe<A, B, C, D, F, G, H, I, J, K, L>(
     op1: Op<this, A>,
-    op2: Op<A, B>,
-    op3: Op<B, C>,
-    op4: Op<C, D>,
-    op5: Op<D, F>,
-    op6: Op<F, G>,
-    op7: Op<G, H>,
-    op8: Op<H, I>,
-    op9: Op<I, J>,
-    op10: Op<J, K>,
-    op11: Op<K, L>,
+    op2: Op<NoInfer<A>, B>,
+    op3: Op<NoInfer<B>, C>,
+    op4: Op<NoInfer<C>, D>,
+    op5: Op<NoInfer<D>, F>,
+    op6: Op<NoInfer<F>, G>,
+    op7: Op<NoInfer<G>, H>,
+    op8: Op<NoInfer<H>, I>,
+    op9: Op<NoInfer<I>, J>,
+    op10: Op<NoInfer<J>, K>,
+    op11: Op<NoInfer<K>, L>,
   ): L
   pipe<A, B, C, D, F, G, H, I, J, K, L, M>(
     op1: Op<this, A>,
-    op2: Op<A, B>,
-    op3: Op<B, C>,
-    op4: Op<C, D>,
-    op5: Op<D, F>,
-    op6: Op<F, G>,
-    op7: Op<G, H>,
-    op8: Op<H, I>,
-    op9: Op<I, J>,
-    op10: Op<J, K>,
-    op11: Op<K, L>,
-    op12: Op<L, M>,
+    op2: Op<NoInfer<A>, B>,
+    op3: Op<NoInfer<B>, C>,
+    op4: Op<NoInfer<C>, D>,
+    op5: Op<NoInfer<D>, F>,
+    op6: Op<NoInfer<F>, G>,
+    op7: Op<NoInfer<G>, H>,
+    op8: Op<NoInfer<H>, I>,
+    op9: Op<NoInfer<I>, J>,
+    op10: Op<NoInfer<J>, K>,
+    op11: Op<NoInfer<K>, L>,
+    op12: Op<NoInfer<L>, M>,
   ): M
   /** More than twelve: works, but nothing is known of the records. Call `pipe` twice instead. */
   pipe<A, B, C, D, F, G, H, I, J, K, L, M>(
     op1: Op<this, A>,
-    op2: Op<A, B>,
-    op3: Op<B, C>,
-    op4: Op<C, D>,
-    op5: Op<D, F>,
-    op6: Op<F, G>,
-    op7: Op<G, H>,
-    op8: Op<H, I>,
-    op9: Op<I, J>,
-    op10: Op<J, K>,
-    op11: Op<K, L>,
-    op12: Op<L, M>,
-    op13: Op<M, AnyStream>,
+    op2: Op<NoInfer<A>, B>,
+    op3: Op<NoInfer<B>, C>,
+    op4: Op<NoInfer<C>, D>,
+    op5: Op<NoInfer<D>, F>,
+    op6: Op<NoInfer<F>, G>,
+    op7: Op<NoInfer<G>, H>,
+    op8: Op<NoInfer<H>, I>,
+    op9: Op<NoInfer<I>, J>,
+    op10: Op<NoInfer<J>, K>,
+    op11: Op<NoInfer<K>, L>,
+    op12: Op<NoInfer<L>, M>,
+    op13: Op<NoInfer<M>, AnyStream>,
     ...more: readonly Op<AnyStream, AnyStream>[]
   ): Stream<unknown, Time, unknown>
   /** Ends this branch in a sink. `name` and `parallelism` as in `OperatorOptions`. */

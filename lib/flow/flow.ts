@@ -1,0 +1,65 @@
+/** The flow: where a pipeline's streams begin. */
+import { callSite } from '../base/call-site.js'
+import type { Source } from '../connectors/source.js'
+import { DEAD_LETTERS } from '../graph/graph.js'
+import type { DeadLetter, RecordErrorPolicy } from '../operators/record-error.js'
+import type { Stream } from '../operators/stream.js'
+import type { Recorder } from './recorder.js'
+import { StreamHandle } from './stream-handle.js'
+
+export interface FromOptions {
+  /** Stable name, unique in the pipeline. Default: the source's label, `lines(hamlet.txt)`. */
+  readonly name?: string
+  /** Number of reading subtasks. Default: what the source asks for, else that of the job. */
+  readonly parallelism?: number
+  /** What to do with input that is no record, like a broken line. Default: that of the pipeline. */
+  readonly onRecordError?: RecordErrorPolicy
+}
+
+export interface Flow {
+  /** Begins a stream at a source. */
+  from<T>(source: Source<T>, options?: FromOptions): Stream<T>
+  /**
+   * The records that could not be processed: of every operator and source whose policy may be
+   * `'deadLetter'`, except what stands behind this stream itself. The same stream at each call.
+   */
+  deadLetters(): Stream<DeadLetter>
+}
+
+export function createFlow(recorder: Recorder): Flow {
+  let letters: Stream<DeadLetter> | null = null
+  return {
+    from<T>(source: Source<T>, options: FromOptions = {}): Stream<T> {
+      return from(recorder, source, options)
+    },
+    deadLetters() {
+      letters ??= deadLetters(recorder)
+      return letters
+    },
+  }
+}
+
+function from<T>(recorder: Recorder, source: Source<T>, options: FromOptions): Stream<T> {
+  const parts = {
+    role: 'source',
+    kind: source.kind,
+    label: source.label,
+    givenName: options.name ?? null,
+    parallelism: options.parallelism ?? source.parallelism,
+    bounded: source.bounded,
+    replays: source.replays,
+    pauses: source.pauses,
+    settings: source.settings,
+    functions: source.functions,
+    policy: options.onRecordError,
+    inputs: [],
+  } as const
+  const id = recorder.add(parts, { role: 'source', source }, callSite())
+  return new StreamHandle(recorder, id) as Stream<T>
+}
+
+function deadLetters(recorder: Recorder): Stream<DeadLetter> {
+  const parts = { role: 'union', kind: DEAD_LETTERS, inputs: [] } as const
+  const id = recorder.add(parts, { role: 'union' }, callSite())
+  return new StreamHandle(recorder, id) as Stream<DeadLetter>
+}

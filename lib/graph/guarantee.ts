@@ -1,0 +1,31 @@
+/**
+ * The weakest guarantee on a plan, with its reason.
+ *
+ * Nothing is checkpointed yet, so a failure restarts a region from the beginning of its sources: at
+ * best every record is processed at least once. Where a source cannot be read again there is no
+ * restart: the job fails, or, if `best-effort` was demanded, goes on without what was lost.
+ */
+import type { Graph, GraphNode, Guarantee } from './graph.js'
+import { placed } from './problem.js'
+
+export interface Weakest {
+  readonly guarantee: Guarantee
+  readonly weakest: string | null
+}
+
+export function weakestOf(graph: Graph): Weakest {
+  const lost = graph.nodes.filter((node) => node.role === 'source' && !node.replays)
+  const bestEffort = graph.options.guarantee === 'best-effort'
+  if (lost.length > 0) {
+    const then = bestEffort
+      ? 'what it had delivered before a failure is lost'
+      : 'nothing can be recovered: after a failure the job fails'
+    return { guarantee: 'best-effort', weakest: `${listed(lost)} cannot be read again; ${then}` }
+  }
+  const sinks = graph.nodes.filter((node) => node.role === 'sink' && !node.replays)
+  const again = 'without checkpoints a restart begins at the beginning of the sources'
+  const repeats = sinks.length === 0 ? '' : `, and ${listed(sinks)} then repeats its output`
+  return { guarantee: 'at-least-once', weakest: `${again}${repeats}` }
+}
+
+const listed = (nodes: readonly GraphNode[]): string => nodes.map(placed).join(' and ')

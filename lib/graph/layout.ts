@@ -1,0 +1,204 @@
+/**
+ * Lays a graph out as units: decides parallelism, halves and partitioners, node by node in
+ * topological order.
+ *
+ * - A source, and an operator outside the scope of a key, has its own parallelism or the default.
+ * - `keyBy` and record-wise operators behind it stay with their input unless they have an own
+ *   parallelism: the exchange comes as late as possible, before the first that needs keys together.
+ * - Without a key, what sees the whole stream runs at parallelism 1.
+ * - `before: 'aggregate'` always has two halves, the first at the end of the sending side; even
+ *   where nothing is exchanged it saves hashing and state access per record. `before: 'project'`
+ *   has two halves only where records really cross an exchange.
+ * - A sink has its own parallelism or that of its input. Behind `global()` the default is 1.
+ */
+import { assert } from '../base/assert.js'
+import { DEAD_LETTERS, type Graph, type GraphNode, MAIN } from './graph.js'
+import { seesAll } from './key-scope.js'
+import { inOrder } from './order.js'
+import type { Partitioner } from './plan.js'
+import { placed } from './problem.js'
+import { type Key, type Need, partitionerOf, type Tap, type Unit, type UnitLink } from './units.js'
+
+export interface Layout {
+  readonly units: readonly Unit[]
+  readonly links: readonly UnitLink[]
+  readonly warnings: readonly string[]
+}
+
+export function layOut(graph: Graph, parallelism: number): Layout {
+  const drawing = new Drawing(graph, parallelism)
+  const byId = new Map(graph.nodes.map((node) => [node.id, node]))
+  for (const id of inOrder([...byId.keys()], graph.edges)) drawing.place(byId.get(id)!)
+  return drawing
+}
+
+class Drawing implements Layout {
+  readonly units: Unit[] = []
+  readonly links: UnitLink[] = []
+  readonly warnings: string[] = []
+  readonly #graph: Graph
+  readonly #default: number
+  /** Where each node's main output comes out, by node id. */
+  readonly #taps = new Map<number, readonly Tap[]>()
+
+  constructor(graph: Graph, parallelism: number) {
+    this.#graph = graph
+    this.#default = parallelism
+  }
+
+  place(node: GraphNode): void {
+    const inputs = this.#inputs(node.id)
+    // Behind `flow.deadLetters()` of a pipeline that has none: nothing would ever come.
+    const unfed = node.role !== 'source' && inputs.length === 0
+    this.#taps.set(node.id, unfed ? [] : this.#outputs(node, inputs))
+  }
+
+  #outputs(node: GraphNode, inputs: readonly Tap[]): readonly Tap[] {
+    switch (node.role) {
+      case 'source':
+        return this.#source(node)
+      case 'union':
+        return withCommonKey(inputs)
+      case 'partition':
+        return inputs.map((tap) => ({ ...tap, partitioner: ownPartitioner(node), key: null }))
+      case 'operator':
+        return this.#operator(node, withCommonKey(inputs))
+      case 'sink':
+        return this.#sink(node, withCommonKey(inputs))
+    }
+  }
+
+  #source(node: GraphNode): readonly Tap[] {
+    const unit = this.#unit(node, 'whole', node.parallelism ?? this.#default, false)
+    return [{ unit: unit.id, output: MAIN, partitioner: null, key: null }]
+  }
+
+  #sink(node: GraphNode, inputs: readonly Tap[]): readonly Tap[] {
+    const keyed = isKeyed(inputs)
+    const unit = this.#unit(node, 'whole', node.parallelism ?? this.#upstream(inputs), keyed)
+    this.#join(inputs, unit, 'none')
+    return []
+  }
+
+  #operator(node: GraphNode, inputs: readonly Tap[]): readonly Tap[] {
+    const keyed = isKeyed(inputs)
+    const need: Need = !seesAll(node) ? 'none' : keyed ? 'key' : 'all'
+    const parallelism = this.#parallelism(node, inputs, need)
+    if (need === 'all') this.#warnOfSingle(node, inputs)
+    const divided = need !== 'none' && this.#isDivided(node, inputs, parallelism)
+    const source = divided ? [this.#before(node, inputs)] : inputs
+    const unit = this.#unit(node, divided ? 'behind' : 'whole', parallelism, keyed, !divided)
+    const key = this.#join(source, unit, need)
+    return [{ unit: unit.id, output: MAIN, partitioner: null, key: keyBehind(node, key) }]
+  }
+
+  #parallelism(node: GraphNode, inputs: readonly Tap[], need: Need): number {
+    if (need === 'all') return 1
+    const recordWise = need === 'none' && (node.traits.keyAfter === 'set' || isKeyed(inputs))
+    const stays = recordWise || inputs.every((tap) => tap.partitioner?.kind === 'global')
+    return node.parallelism ?? (stays ? this.#upstream(inputs) : this.#default)
+  }
+
+  #isDivided(node: GraphNode, inputs: readonly Tap[], parallelism: number): boolean {
+    if (node.traits.before !== 'project') return node.traits.before === 'aggregate'
+    const upstream = this.#upstream(inputs)
+    const together = inputs.every((tap) => tap.key?.exchanged === true && upstream === parallelism)
+    return !together && !(upstream === 1 && parallelism === 1)
+  }
+
+  /** The half before the exchange, at its input's parallelism. */
+  #before(node: GraphNode, inputs: readonly Tap[]): Tap {
+    const unit = this.#unit(node, 'before', this.#upstream(inputs), isKeyed(inputs))
+    const key = this.#join(inputs, unit, 'none')
+    return { unit: unit.id, output: MAIN, partitioner: null, key }
+  }
+
+  /** Parallelism of what stays with its input: that of all inputs where they agree. */
+  #upstream(inputs: readonly Tap[]): number {
+    const counts = inputs.map(({ unit, partitioner }) => {
+      if (partitioner === null) return this.units[unit]!.parallelism
+      return partitioner.kind === 'global' ? 1 : this.#default
+    })
+    return counts.every((count) => count === counts[0]) ? counts[0]! : this.#default
+  }
+
+  /** Links every tap to `unit`; returns the key that the unit's input then has. */
+  #join(taps: readonly Tap[], unit: Unit, need: Need): Key | null {
+    let exchanged = true
+    for (const tap of taps) {
+      const partitioner = partitionerOf(tap, this.units[tap.unit]!, unit, need)
+      this.links.push({ from: tap.unit, output: tap.output, to: unit.id, partitioner })
+      const kept = tap.key?.exchanged === true && partitioner.kind === 'forward'
+      exchanged &&= kept || partitioner.kind === 'hash' || unit.parallelism === 1
+    }
+    const by = taps[0]?.key?.by
+    return unit.keyed && by !== undefined ? { by, exchanged } : null
+  }
+
+  #unit(
+    node: GraphNode,
+    half: Unit['half'],
+    parallelism: number,
+    keyed: boolean,
+    mayStartChain = true,
+  ): Unit {
+    const startsChain = mayStartChain && !node.chain
+    const unit = { id: this.units.length, node, half, parallelism, keyed, startsChain }
+    this.units.push(unit)
+    return unit
+  }
+
+  #inputs(id: number): readonly Tap[] {
+    const edges = this.#graph.edges.filter((edge) => edge.to === id).sort((a, b) => a.id - b.id)
+    return edges.flatMap((edge) =>
+      edge.output === MAIN ? this.#taps.get(edge.from)! : this.#deadLetters(edge.from),
+    )
+  }
+
+  /** Both halves of an operator may have dead letters. */
+  #deadLetters(node: number): Tap[] {
+    const units = this.units.filter((unit) => unit.node.id === node)
+    return units.map(({ id }) => ({
+      unit: id,
+      output: DEAD_LETTERS,
+      partitioner: null,
+      key: null,
+    }))
+  }
+
+  #warnOfSingle(node: GraphNode, inputs: readonly Tap[]): void {
+    const parallel = Math.max(this.#default, this.#upstream(inputs)) > 1
+    if (!parallel || node.traits.before === 'aggregate') return
+    const why = node.traits.orderSensitive ? 'depends on the order of the whole stream' : SEES_ALL
+    this.warnings.push(
+      `${placed(node)} ${why}, so it runs at parallelism 1. Behind keyBy(…) it works per key, in parallel.`,
+    )
+  }
+}
+
+const SEES_ALL = 'keeps state of the whole stream'
+
+const isKeyed = (taps: readonly Tap[]) => taps.every((tap) => tap.key !== null)
+
+/** A stream of several taps is keyed only where all of them are. */
+const withCommonKey = (taps: readonly Tap[]): readonly Tap[] =>
+  isKeyed(taps) ? taps : taps.map((tap) => ({ ...tap, key: null }))
+
+function keyBehind(node: GraphNode, key: Key | null): Key | null {
+  if (node.traits.keyAfter === 'set') return { by: node.id, exchanged: false }
+  return node.traits.keyAfter === 'kept' ? key : null
+}
+
+function ownPartitioner(node: GraphNode): Partitioner {
+  switch (node.kind) {
+    case 'rebalance':
+    case 'rescale':
+    case 'shuffle':
+    case 'broadcast':
+    case 'global':
+      return { kind: node.kind }
+    default:
+      assert(node.kind === 'partitionBy', 'a partition node is one of the known kinds')
+      return { kind: 'custom', by: node.id }
+  }
+}

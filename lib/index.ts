@@ -1,0 +1,53 @@
+/**
+ * `millrace`: what pipelines are composed with. To run, deploy and supervise them: `millrace/actors`;
+ * sources and sinks: `millrace/connectors`; the test kit: `millrace/testing`.
+ *
+ * ## The map of the house
+ * `lib/` decides, `actors/` do: what owns a mailbox and a place in the supervision tree is an actor
+ * and lives in `actors/`; pure decisions, passive data structures, codecs and operator kernels live
+ * here, and take clock and randomness as arguments. The arrows below are held by `test/tidy.test.ts`.
+ *
+ *   base/         errors, assert, clock, random, keys, call sites                 imports nothing
+ *   wire/         every frame, the protocol as text; columns; CBOR                base
+ *   credit/       the ledger and the window: arithmetic of credits                base
+ *   state/        keyed state: the contract and the heap backend                  base
+ *   supervision/  strategies, backoff, intensity, as data and pure functions      base
+ *   operators/    operator.ts is the contract; one operator per file              base, state
+ *   connectors/   source and sink contracts and the built-ins                     base, formats, operators (types)
+ *   formats/      lines, csv, ndjson                                              base
+ *   graph/        logical graph → chains → subtasks; fingerprint, explain         base, operators (types)
+ *   flow/         pipeline, flow, stream: builds a graph, runs nothing            graph, operators, connectors
+ *   transport/    contract, loopback, message ports                               base, wire
+ *   channel/      credit-based links between subtasks                             base, wire, credit, transport, operators (types)
+ *   testing/      virtual clock, seeded scheduler                                 flow
+ *
+ * How a pipeline becomes subtasks: `flow/` records what the user composes, `graph/build.ts` makes a
+ * checked graph of it, `graph/planner.ts` makes chains, and each chain × parallelism is run by a
+ * subtask actor as an RxJS pipeline over signals (`operators/signal.ts`).
+ */
+export { MillraceError } from './base/errors.js'
+export type { Composed, NodeRuntime, PartitionFunction } from './flow/composed.js'
+export type { Flow, FromOptions } from './flow/flow.js'
+export type { PipelineOptions } from './flow/options.js'
+export { broadcast, global, partitionBy, rebalance, rescale, shuffle } from './flow/partition.js'
+export { isPipeline, type Pipeline, pipeline } from './flow/pipeline.js'
+export { type Merged, merge, mergeWith } from './flow/union.js'
+export type { Graph, GraphNode, Guarantee } from './graph/graph.js'
+export type { OperatorDefinition, OperatorOptions, OperatorTraits } from './operators/operator.js'
+export type {
+  DeadLetter,
+  RecordErrorDecision,
+  RecordErrorPolicy,
+  RecordFailure,
+  RetryPolicy,
+} from './operators/record-error.js'
+export type {
+  AnyStream,
+  NeedsKey,
+  NoKey,
+  Op,
+  PerKey,
+  SinkOptions,
+  Stream,
+  Time,
+} from './operators/stream.js'
