@@ -25,7 +25,8 @@ export interface PlanOptions {
 }
 
 /** Throws E_PARALLELISM where a parallelism is no whole number from 1 to `maxParallelism`. */
-export function planGraph(graph: Graph, options: PlanOptions = {}): Plan {
+export function planGraph(given: Graph, options: PlanOptions = {}): Plan {
+  const graph = { ...given, nodes: inIdOrder(given.nodes), edges: inIdOrder(given.edges) }
   const maxParallelism = options.maxParallelism ?? graph.options.maxParallelism
   const parallelism =
     options.parallelism ?? graph.options.parallelism ?? Math.min(options.slots ?? 1, maxParallelism)
@@ -64,3 +65,6 @@ const unmet = (graph: Graph): string[] =>
         'exactly-once is demanded, but nothing is checkpointed: a failure restarts from the beginning.',
       ]
     : []
+
+const inIdOrder = <Part extends { readonly id: number }>(parts: readonly Part[]): Part[] =>
+  [...parts].sort((a, b) => a.id - b.id)
