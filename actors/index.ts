@@ -1,0 +1,30 @@
+/**
+ * `millrace/actors`: run, deploy, supervise.
+ *
+ * The kernel — actors, refs, supervision — knows nothing of dataflow and is usable by itself.
+ */
+
+export { MillraceError } from '../lib/base/errors.js'
+export { type Backoff, backoff } from '../lib/supervision/backoff.js'
+export type { During, Failure, FailureKind } from '../lib/supervision/failure.js'
+export {
+  type Decide,
+  type Decision,
+  type Strategy,
+  type Supervision,
+  type SupervisionOptions,
+  supervise,
+} from '../lib/supervision/strategy.js'
+export type {
+  ActorContext,
+  Behaviour,
+  Ending,
+  Next,
+  Setup,
+  SpawnOptions,
+  TurnBudget,
+} from './kernel/behaviour.js'
+export type { Dispatcher, Poller, Runnable } from './kernel/dispatcher.js'
+export type { Counts } from './kernel/environment.js'
+export type { ActorRef, Lane, Undelivered } from './kernel/ref.js'
+export { type ActorSystem, type ActorSystemOptions, createActorSystem } from './kernel/system.js'

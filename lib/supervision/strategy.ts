@@ -1,0 +1,77 @@
+/**
+ * Supervision as data: what a parent does when a child fails. The kernel interprets it for actors in
+ * general, a job actor for its regions of subtasks; `decision.ts` holds the one function that both ask.
+ */
+import { MillraceError } from '../base/errors.js'
+import { type Backoff, backoff } from './backoff.js'
+import type { Failure } from './failure.js'
+
+/** Who is acted on when one child fails: that child, all children, or the children of its region. */
+export const STRATEGIES = ['one-for-one', 'all-for-one', 'region'] as const
+export type Strategy = (typeof STRATEGIES)[number]
+
+/**
+ * - `restart`: a fresh behaviour in the same place, after a delay; what waits in the mailbox stays.
+ * - `resume`: go on with the behaviour as it is. It concerns the failing child alone, whatever the
+ *   strategy. One that failed before it had started has nothing to go on with: it restarts.
+ * - `stop`: end for good.
+ * - `escalate`: the parent itself fails, with this failure as its cause.
+ */
+export const DECISIONS = ['restart', 'resume', 'stop', 'escalate'] as const
+export type Decision = (typeof DECISIONS)[number]
+
+/** User code: must be quick and synchronous. If it throws, the failure escalates. */
+export type Decide = (failure: Failure) => Decision
+
+export interface SupervisionOptions {
+  /** Default 'one-for-one'. */
+  readonly strategy?: Strategy
+  /** Delays between restarts. Default `backoff()`. */
+  readonly restart?: Partial<Backoff>
+  /** More restarts than this of one group within `withinMs` escalate. Default 10. */
+  readonly maxRestarts?: number
+  /** The window of `maxRestarts`; time spent waiting for a restart does not count. Default 60 s. */
+  readonly withinMs?: number
+  /** One decision for every failure, or a function of the failure. Default 'restart'. */
+  readonly decide?: Decision | Decide
+}
+
+/** Complete and checked. */
+export type Supervision = Required<SupervisionOptions> & { readonly restart: Backoff }
+
+/**
+ * Supervision with its defaults filled in. Takes its own result unchanged.
+ *
+ * @throws MillraceError `E_BAD_SUPERVISION` naming the wrong value.
+ * @example
+ * supervise({ strategy: 'one-for-one', restart: backoff({ firstMs: 50 }), maxRestarts: 3,
+ *             decide: (failure) => (failure.kind === 'input' ? 'resume' : 'restart') })
+ */
+export function supervise(options: SupervisionOptions = {}): Supervision {
+  const { strategy = 'one-for-one', maxRestarts = 10, withinMs = 60_000 } = options
+  const { decide = 'restart' } = options
+  expect(STRATEGIES.includes(strategy), 'strategy', strategy, STRATEGIES.join(' | '))
+  expect(
+    Number.isSafeInteger(maxRestarts) && maxRestarts >= 0,
+    'maxRestarts',
+    maxRestarts,
+    'a whole number ≥ 0',
+  )
+  expect(withinMs > 0, 'withinMs', withinMs, 'a number of milliseconds > 0')
+  expect(
+    typeof decide === 'function' || isDecision(decide),
+    'decide',
+    decide,
+    `a function, or ${DECISIONS.join(' | ')}`,
+  )
+  return { strategy, restart: backoff(options.restart), maxRestarts, withinMs, decide }
+}
+
+export const isDecision = (value: unknown): value is Decision =>
+  (DECISIONS as readonly unknown[]).includes(value)
+
+function expect(holds: boolean, name: string, seen: unknown, expected: string): void {
+  if (holds) return
+  const message = `supervise: ${name} must be ${expected}, not ${String(seen)}`
+  throw new MillraceError('E_BAD_SUPERVISION', message, { details: { option: name } })
+}
