@@ -74,7 +74,8 @@ export class Life<M> implements ActorContext<M> {
   }
 
   watch(ref: ActorRef<never>): void {
-    if (this.#isOver || this.#watched.has(ref)) return
+    const isKnown = this.#watched.has(ref) || this.#deaths.some((death) => death.ref === ref)
+    if (this.#isOver || isKnown) return
     if (!isWatchable(ref)) {
       const message = `${this.path} cannot watch ${ref.path}: only refs made by spawn can be watched`
       throw new MillraceError('E_NOT_WATCHABLE', message)
