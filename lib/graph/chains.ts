@@ -1,6 +1,6 @@
 /**
  * Fuses units into chains. A link is fused when it goes forward on the main output, is the only one
- * at both of its ends, and the consumer does not ask for a new chain. Equal parallelism follows
+ * at both of its ends, keeps the key, and the consumer does not ask for a new chain. Equal parallelism follows
  * from forward. All other links become edges of the plan.
  */
 import { MAIN } from './graph.js'
@@ -28,6 +28,7 @@ export function fuse({ units, links }: Layout): Chains {
 
 function isFused(link: UnitLink, units: readonly Unit[], links: readonly UnitLink[]): boolean {
   if (link.output !== MAIN || link.partitioner.kind !== 'forward') return false
+  if (link.dropsKey) return false
   const outgoing = links.filter((other) => other.from === link.from && other.output === MAIN)
   const incoming = links.filter((other) => other.to === link.to)
   return outgoing.length === 1 && incoming.length === 1 && !units[link.to]!.startsChain

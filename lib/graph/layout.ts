@@ -6,9 +6,9 @@
  * - `keyBy` and record-wise operators behind it stay with their input unless they have an own
  *   parallelism: the exchange comes as late as possible, before the first that needs keys together.
  * - Without a key, what sees the whole stream runs at parallelism 1.
- * - `before: 'aggregate'` always has two halves, the first at the end of the sending side; even
- *   where nothing is exchanged it saves hashing and state access per record. `before: 'project'`
- *   has two halves only where records really cross an exchange.
+ * - What has a half before the exchange always runs as two halves, the first at the end of the sending
+ *   side: the half behind takes nothing else. Where nothing is exchanged both stand in one chain; there
+ *   a partial aggregate still saves hashing and state access per record.
  * - A sink has its own parallelism or that of its input. Behind `global()` the default is 1.
  */
 import { assert } from '../base/assert.js'
@@ -70,7 +70,7 @@ class Drawing implements Layout {
 
   #source(node: GraphNode): readonly Tap[] {
     const unit = this.#unit(node, 'whole', node.parallelism ?? this.#default, false)
-    return [{ unit: unit.id, output: MAIN, partitioner: null, key: null }]
+    return [mainTap(unit, null)]
   }
 
   #sink(node: GraphNode, inputs: readonly Tap[]): readonly Tap[] {
@@ -85,11 +85,11 @@ class Drawing implements Layout {
     const need: Need = !seesAll(node) ? 'none' : keyed ? 'key' : 'all'
     const parallelism = this.#parallelism(node, inputs, need)
     if (need === 'all') this.#warnOfSingle(node, inputs)
-    const divided = need !== 'none' && this.#isDivided(node, inputs, parallelism)
+    const divided = node.traits.before !== null
     const source = divided ? [this.#before(node, inputs)] : inputs
     const unit = this.#unit(node, divided ? 'behind' : 'whole', parallelism, keyed, !divided)
     const key = this.#join(source, unit, need)
-    return [{ unit: unit.id, output: MAIN, partitioner: null, key: keyBehind(node, key) }]
+    return [mainTap(unit, keyBehind(node, key))]
   }
 
   #parallelism(node: GraphNode, inputs: readonly Tap[], need: Need): number {
@@ -99,18 +99,11 @@ class Drawing implements Layout {
     return node.parallelism ?? (stays ? this.#upstream(inputs) : this.#default)
   }
 
-  #isDivided(node: GraphNode, inputs: readonly Tap[], parallelism: number): boolean {
-    if (node.traits.before !== 'project') return node.traits.before === 'aggregate'
-    const upstream = this.#upstream(inputs)
-    const together = inputs.every((tap) => tap.key?.exchanged === true && upstream === parallelism)
-    return !together && !(upstream === 1 && parallelism === 1)
-  }
-
   /** The half before the exchange, at its input's parallelism. */
   #before(node: GraphNode, inputs: readonly Tap[]): Tap {
     const unit = this.#unit(node, 'before', this.#upstream(inputs), isKeyed(inputs))
     const key = this.#join(inputs, unit, 'none')
-    return { unit: unit.id, output: MAIN, partitioner: null, key }
+    return mainTap(unit, key)
   }
 
   /** Parallelism of what stays with its input: that of all inputs where they agree. */
@@ -127,7 +120,9 @@ class Drawing implements Layout {
     let exchanged = true
     for (const tap of taps) {
       const partitioner = partitionerOf(tap, this.units[tap.unit]!, unit, need)
-      this.links.push({ from: tap.unit, output: tap.output, to: unit.id, partitioner })
+      const { unit: from, output, keyed } = tap
+      const dropsKey = keyed && !unit.keyed
+      this.links.push({ from, output, to: unit.id, partitioner, dropsKey })
       const kept = tap.key?.exchanged === true && partitioner.kind === 'forward'
       exchanged &&= kept || partitioner.kind === 'hash' || unit.parallelism === 1
     }
@@ -163,6 +158,7 @@ class Drawing implements Layout {
       output: DEAD_LETTERS,
       partitioner: null,
       key: null,
+      keyed: false,
     }))
   }
 
@@ -177,6 +173,14 @@ class Drawing implements Layout {
 }
 
 const SEES_ALL = 'keeps state of the whole stream'
+
+const mainTap = (unit: Unit, key: Key | null): Tap => ({
+  unit: unit.id,
+  output: MAIN,
+  partitioner: null,
+  key,
+  keyed: key !== null,
+})
 
 const isKeyed = (taps: readonly Tap[]) => taps.every((tap) => tap.key !== null)
 

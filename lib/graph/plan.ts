@@ -7,7 +7,10 @@
  */
 import type { Guarantee } from './graph.js'
 
-/** `before`: the half of an aggregate that runs on the sending side of the exchange. */
+/**
+ * `before`: the half that runs on the sending side of the exchange. An operator with `traits.before`
+ * always has both halves, in one chain where nothing is exchanged, and no other operator has any.
+ */
 export interface ChainStep {
   readonly node: number
   readonly half: 'whole' | 'before' | 'behind'
@@ -19,7 +22,10 @@ export interface Chain {
   readonly name: string
   readonly steps: readonly ChainStep[]
   readonly parallelism: number
-  /** True where batches inside carry keys when they leave the inlet. */
+  /**
+   * True where batches carry keys when they leave the inlet: channels into it ship them. False: keys
+   * that come with batches are taken off; their scope has ended.
+   */
   readonly keyed: boolean
   /** Edges that feed it, and edges it feeds. */
   readonly inputs: readonly number[]

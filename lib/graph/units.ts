@@ -22,6 +22,8 @@ export interface UnitLink {
   readonly output: string
   readonly to: number
   readonly partitioner: Partitioner
+  /** True where the key's scope ends on the link: only an inlet can take the keys off the batches. */
+  readonly dropsKey: boolean
 }
 
 /** The key of a stream while its scope lasts. */
@@ -38,7 +40,10 @@ export interface Tap {
   readonly output: string
   /** Partitioner that the user has put here; null: the planner chooses. */
   readonly partitioner: Partitioner | null
+  /** Null outside the scope of a key. */
   readonly key: Key | null
+  /** True where batches carry keys here, also when their scope has ended since. */
+  readonly keyed: boolean
 }
 
 /** What a consumer needs: records of a key together, the whole stream in one place, or neither. */

@@ -69,17 +69,34 @@ t.test('an aggregate has a half before the exchange, also where nothing is excha
   t.end()
 })
 
-t.test('an operator that projects is halved only by a real exchange', (t) => {
+t.test('an operator that projects has two halves as well', (t) => {
   const job = (flow: Flow) =>
     words(flow)
       .pipe(reduce((n) => n, 0))
       .to(sink())
-  t.strictSame(shapeOf(1, job), ['0×1 lines(a) → mergeMap → keyBy → reduce → print'])
+  t.strictSame(shapeOf(1, job), [
+    '0×1 lines(a) → mergeMap → keyBy → reduce (before) → reduce (behind) → print',
+  ])
   t.strictSame(shapeOf(2, job), [
     '0×2 lines(a) → mergeMap → keyBy → reduce (before)',
     '1×2 reduce (behind) → print',
     '0 hash shipped 1',
   ])
+  t.end()
+})
+
+t.test('where a partitioner ends the scope of a key, the chain ends as well', (t) => {
+  const job = (flow: Flow) => words(flow).pipe(rebalance(), count()).to(sink())
+  const plan = planGraph(graphOf(job), { parallelism: 1 })
+  t.strictSame(shape(plan), [
+    '0×1 lines(a) → mergeMap → keyBy',
+    '1×1 count (before) → count (behind) → print',
+    '0 forward 1',
+  ])
+  t.strictSame(
+    plan.chains.map((chain) => chain.keyed),
+    [false, false],
+  )
   t.end()
 })
 
