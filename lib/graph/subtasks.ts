@@ -23,6 +23,12 @@ export function subtasksOf(plan: Pick<Plan, 'chains'>): readonly SubtaskId[] {
   )
 }
 
+/** Position of a subtask in `subtasksOf`: its row in tables of subtasks. */
+export function rowOf(plan: Pick<Plan, 'chains'>, { chain, index }: SubtaskId): number {
+  const before = plan.chains.slice(0, chain)
+  return before.reduce((row, { parallelism }) => row + parallelism, 0) + index
+}
+
 /** Subtask `index` of every chain runs in this slot: what goes forward stays in its thread. */
 export function slotOf(index: number, slots: number): number {
   assert(Number.isInteger(slots) && slots >= 1, 'there is at least one slot')

@@ -1,0 +1,392 @@
+/**
+ * The job actor: owns the plan, the attempts and the regions of one job.
+ *
+ * ```
+ * job                      decides: lib/job/job-step.ts
+ * └── slot (one per index) a worker thread, or the calling thread; replaced when it dies
+ *     └── subtasks         stop at their first failure; the region restarts as one
+ * ```
+ *
+ * What happens comes in as messages and becomes an event of the pure protocol; the orders that come
+ * back are carried out by commands to slots, whose answers are messages again.
+ */
+import { assert, unreachable } from '../../lib/base/assert.js'
+import { type ErrorData, errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
+import { createSplitAssigner, type SplitAssigner } from '../../lib/connectors/split-assigner.js'
+import type { Plan } from '../../lib/graph/plan.js'
+import { createJobRecord, isEnded, type JobRecord } from '../../lib/job/job-record.js'
+import { type JobOrder, type JobStepEvent, stepJob } from '../../lib/job/job-step.js'
+import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
+import type { JobModule, RuntimeSettings, Slot, SlotEvent, SubtaskId } from '../worker/protocol.js'
+import type { JobBoard } from './job-board.js'
+import type { JobMessage } from './protocol.js'
+import type { RestartPolicy } from './restart-policy.js'
+
+/** Makes slots and links them. */
+export interface SlotPool {
+  readonly size: number
+  create(index: number): Slot
+  connect(a: Slot, b: Slot): Promise<void>
+}
+
+export interface JobParts {
+  readonly id: string
+  readonly plan: Plan
+  readonly pool: SlotPool
+  readonly module: JobModule
+  readonly settings: RuntimeSettings
+  readonly counters: SharedArrayBuffer
+  readonly policy: RestartPolicy
+  readonly board: JobBoard
+}
+
+interface SlotEntry {
+  readonly slot: Slot
+  /** Raised with each replacement, so that the voice of a dead slot is recognised. */
+  readonly generation: number
+  prepared: boolean
+}
+
+/** Splits of one source chain at one attempt: requests wait here until they are listed. */
+interface SourceSplits {
+  readonly attempt: number
+  assigner: SplitAssigner | null
+  readonly waiting: SubtaskId[]
+}
+
+type Context = ActorContext<JobMessage>
+
+export function createJobActor(parts: JobParts): (context: Context) => Behaviour<JobMessage> {
+  return (context) => new JobActor(parts, context)
+}
+
+class JobActor implements Behaviour<JobMessage> {
+  readonly #parts: JobParts
+  readonly #context: Context
+  readonly #slots: SlotEntry[] = []
+  readonly #splits = new Map<number, SourceSplits>()
+  #record: JobRecord
+  /** What ended the job, once something has. */
+  #cause: ErrorData | null = null
+
+  constructor(parts: JobParts, context: Context) {
+    this.#parts = parts
+    this.#context = context
+    this.#record = createJobRecord(regionShapes(parts.plan, parts.pool.size), parts.pool.size)
+  }
+
+  started(): void {
+    for (let index = 0; index < this.#parts.pool.size; index++) this.#startSlot(index, 0)
+  }
+
+  receive(message: JobMessage): void {
+    switch (message.kind) {
+      case 'SlotSetUp':
+        return this.#onSlotSetUp(message.slot, message.generation)
+      case 'SlotEvent':
+        if (this.#slots[message.slot]?.generation !== message.generation) return
+        return this.#onSlotEvent(message.slot, message.event)
+      case 'RegionOpened':
+      case 'RegionAborted':
+      case 'BackoffElapsed':
+        return this.#apply(message)
+      case 'CommandFailed':
+        return this.#onCommandFailed(message)
+      case 'SplitsListed':
+        return this.#onSplitsListed(message)
+      case 'Drain':
+        return this.#apply({ kind: 'DrainRequested' })
+      case 'Cancel':
+        return this.#apply({ kind: 'CancelRequested' })
+      default:
+        unreachable(message)
+    }
+  }
+
+  async stopped(): Promise<void> {
+    await Promise.all(this.#slots.map(({ slot }) => slot.kill('the job has ended')))
+    const { state } = this.#record
+    if (isEnded(state)) this.#parts.board.ended(state, this.#cause)
+  }
+
+  // ---- slots --------------------------------------------------------------------------------
+
+  #startSlot(index: number, generation: number): void {
+    const { pool, id, plan, settings, counters, module, board } = this.#parts
+    const slot = pool.create(index)
+    slot.onEvent = (event) =>
+      this.#context.self.control({ kind: 'SlotEvent', slot: index, generation, event })
+    slot.onResults = (records) => board.publishResults(records)
+    this.#slots[index] = { slot, generation, prepared: false }
+    const setup = { job: id, slot: index, slots: pool.size, plan, settings, counters }
+    this.#command('setUp', index, slot.commands.setUp(setup, module), () => ({
+      kind: 'SlotSetUp',
+      slot: index,
+      generation,
+    }))
+  }
+
+  /** Links the new slot with every other; the last link makes it ready. */
+  #onSlotSetUp(index: number, generation: number): void {
+    const entry = this.#slots[index]
+    if (entry === undefined || entry.generation !== generation) return
+    if (entry.prepared) return this.#apply({ kind: 'SlotReady', slot: index })
+    entry.prepared = true
+    const links = this.#slots
+      .filter((other) => other !== entry && other.prepared)
+      .map((other) => this.#parts.pool.connect(entry.slot, other.slot))
+    this.#command('connect', index, Promise.all(links), () => ({
+      kind: 'SlotSetUp',
+      slot: index,
+      generation,
+    }))
+  }
+
+  #onSlotEvent(slot: number, event: SlotEvent): void {
+    switch (event.kind) {
+      case 'SplitsRequested':
+        return this.#onSplitsRequested(event.subtask, event.attempt)
+      case 'SubtaskFinished':
+        this.#parts.board.subtaskFinished(this.#nameOf(event.subtask), event.subtask.index)
+        return this.#apply({
+          kind: 'SubtaskFinished',
+          region: this.#regionOf(event.subtask),
+          attempt: event.attempt,
+        })
+      case 'SubtaskFailed':
+        return this.#onFailure({
+          region: this.#regionOf(event.subtask),
+          attempt: event.attempt,
+          operator: event.operator,
+          subtask: event.subtask.index,
+          error: event.error,
+        })
+      case 'SlotLost':
+        return this.#onSlotLost(slot, event.error, event.operator)
+      case 'SubtaskStalled':
+        return this.#parts.board.subtaskStalled(
+          this.#nameOf(event.subtask),
+          event.subtask.index,
+          event.stalledMs,
+          event.stack,
+        )
+      case 'Log':
+        return this.#parts.board.log(event.level, event.message)
+      default:
+        unreachable(event)
+    }
+  }
+
+  #onSlotLost(slot: number, error: ErrorData, operator: string | null): void {
+    this.#slots[slot]!.prepared = false
+    this.#apply({ kind: 'SlotLost', slot })
+    for (const { id, attempt, slots, phase } of this.#record.regions) {
+      if (!slots.includes(slot) || phase === 'Finished') continue
+      this.#onFailure({
+        region: id,
+        attempt,
+        operator: operator ?? `slot ${slot}`,
+        subtask: -1,
+        error,
+      })
+    }
+  }
+
+  // ---- splits -------------------------------------------------------------------------------
+
+  #onSplitsRequested(subtask: SubtaskId, attempt: number): void {
+    const { chain } = subtask
+    let splits = this.#splits.get(chain)
+    if (splits === undefined || splits.attempt < attempt) {
+      splits = { attempt, assigner: null, waiting: [] }
+      this.#splits.set(chain, splits)
+      const node = this.#parts.plan.chains[chain]!.steps[0]!.node
+      const slot = this.#slotOf(subtask)
+      this.#command(
+        'enumerate',
+        slot,
+        this.#slots[slot]!.slot.commands.enumerate(node),
+        (listing) => ({ kind: 'SplitsListed', chain, attempt, listing }),
+        { region: this.#regionOf(subtask), attempt },
+      )
+    }
+    if (splits.attempt > attempt) return
+    if (splits.assigner === null) splits.waiting.push(subtask)
+    else this.#assign(subtask, attempt, splits.assigner)
+  }
+
+  #onSplitsListed({ chain, attempt, listing }: JobMessage & { kind: 'SplitsListed' }): void {
+    const splits = this.#splits.get(chain)
+    if (splits === undefined || splits.attempt !== attempt) return
+    const { parallelism } = this.#parts.plan.chains[chain]!
+    const { concurrent } = listing
+    splits.assigner = createSplitAssigner(listing.splits, { parallelism, concurrent })
+    for (const subtask of splits.waiting) this.#assign(subtask, attempt, splits.assigner)
+    splits.waiting.length = 0
+  }
+
+  #assign(subtask: SubtaskId, attempt: number, assigner: SplitAssigner): void {
+    const { splits, last } = assigner.next(subtask.index)
+    const slot = this.#slotOf(subtask)
+    const assigned = this.#slots[slot]!.slot.commands.assign(subtask, attempt, splits, last)
+    this.#command('assign', slot, assigned, null)
+  }
+
+  // ---- failures -----------------------------------------------------------------------------
+
+  /** Only the first failure of an attempt counts: what follows are its echoes. */
+  #onFailure(failed: FailedRegion): void {
+    const region = this.#record.regions[failed.region]!
+    const isCurrent =
+      region.attempt === failed.attempt &&
+      (region.phase === 'Running' || region.phase === 'Opening' || region.phase === 'Waiting')
+    if (!isCurrent) return
+    const { plan, policy, board } = this.#parts
+    const { replays } = plan.regions[failed.region]!
+    const facts = board.describeFailure(failed, policy.attemptOf(failed.region))
+    const outcome = policy.decide(failed.region, facts, replays)
+    board.failure(outcome.failure)
+    if (outcome.kind === 'fail') return this.#fail(outcome.failure.error, outcome.reason)
+    const { delayMs } = outcome
+    board.restarting(failed.region, failed.attempt, delayMs, plan.guarantee)
+    this.#apply({ kind: 'RegionFailed', region: failed.region, attempt: failed.attempt, delayMs })
+  }
+
+  #onCommandFailed(message: JobMessage & { kind: 'CommandFailed' }): void {
+    const { command, slot, generation, region, attempt, error } = message
+    // The death of a slot is reported by the slot itself, with its cause.
+    if (this.#slots[slot]?.generation !== generation || error.code === 'E_WORKER_DIED') return
+    if (region === null || attempt === null) return this.#fail(error, null)
+    this.#onFailure({ region, attempt, operator: command, subtask: -1, error })
+  }
+
+  #fail(error: ErrorData, reason: string | null): void {
+    this.#cause ??= reason === null ? error : withReason(error, reason)
+    this.#apply({ kind: 'JobFailed' })
+  }
+
+  // ---- the protocol -------------------------------------------------------------------------
+
+  #apply(event: JobStepEvent): void {
+    const before = this.#record.state
+    const { record, orders } = stepJob(this.#record, event)
+    this.#record = record
+    if (record.state !== before) this.#parts.board.stateChanged(before, record.state)
+    for (const order of orders) this.#carryOut(order)
+  }
+
+  #carryOut(order: JobOrder): void {
+    switch (order.kind) {
+      case 'OpenRegion': {
+        const { region, attempt, slot } = order
+        const opened = this.#slots[slot]!.slot.commands.open(region, attempt)
+        const message = { kind: 'RegionOpened', region, attempt, slot } as const
+        return this.#command('open', slot, opened, () => message, { region, attempt })
+      }
+      case 'StartRegion': {
+        const { region, attempt, slot } = order
+        const started = this.#slots[slot]!.slot.commands.start(region, attempt)
+        return this.#command('start', slot, started, null, { region, attempt })
+      }
+      case 'AbortRegion': {
+        const { region, attempt, slot } = order
+        const aborted = this.#slots[slot]!.slot.commands.abort(region, attempt)
+        const message = { kind: 'RegionAborted', region, attempt, slot } as const
+        return this.#command('abort', slot, aborted, () => message, { region, attempt })
+      }
+      case 'StartBackoff': {
+        const { region, attempt, delayMs } = order
+        this.#context.after(delayMs, { kind: 'BackoffElapsed', region, attempt })
+        return
+      }
+      case 'ReplaceSlot':
+        return this.#replaceSlot(order.slot)
+      case 'DrainSources':
+        for (const [index, { slot, prepared }] of this.#slots.entries()) {
+          if (prepared) this.#command('drain', index, slot.commands.drain(), null)
+        }
+        return
+      case 'End':
+        return this.#context.stop()
+      default:
+        unreachable(order)
+    }
+  }
+
+  #replaceSlot(index: number): void {
+    const { slot, generation } = this.#slots[index]!
+    void slot.kill('replaced')
+    this.#startSlot(index, generation + 1)
+  }
+
+  /** Sends the answer of a command, or its failure, to the actor itself. */
+  #command<R>(
+    command: string,
+    slot: number,
+    answer: Promise<R>,
+    toMessage: ((result: R) => JobMessage) | null,
+    of: { readonly region: number; readonly attempt: number } | null = null,
+  ): void {
+    const { self } = this.#context
+    const generation = this.#slots[slot]!.generation
+    const failed = (error: unknown) =>
+      self.control({
+        kind: 'CommandFailed',
+        command,
+        slot,
+        generation,
+        region: of?.region ?? null,
+        attempt: of?.attempt ?? null,
+        error: errorToData(error),
+      })
+    answer.then((result) => {
+      if (toMessage !== null) self.control(toMessage(result))
+    }, failed)
+  }
+
+  // ---- the plan -----------------------------------------------------------------------------
+
+  #regionOf(subtask: SubtaskId): number {
+    const region = this.#parts.plan.regions.find(({ chains }) => chains.includes(subtask.chain))
+    assert(region !== undefined, 'every chain belongs to a region')
+    return region.id
+  }
+
+  #nameOf(subtask: SubtaskId): string {
+    return this.#parts.plan.chains[subtask.chain]!.name
+  }
+
+  #slotOf(subtask: SubtaskId): number {
+    return subtask.index % this.#parts.pool.size
+  }
+}
+
+/** A region that failed, by which subtask (−1: none of its own), and why. */
+export interface FailedRegion {
+  readonly region: number
+  readonly attempt: number
+  readonly operator: string
+  readonly subtask: number
+  readonly error: ErrorData
+}
+
+function regionShapes(plan: Plan, slots: number) {
+  return plan.regions.map(({ id, chains }) => {
+    const widths = chains.map((chain) => plan.chains[chain]!.parallelism)
+    const used = Math.min(slots, Math.max(...widths))
+    return {
+      id,
+      slots: Array.from({ length: used }, (_, slot) => slot),
+      subtasks: widths.reduce((sum, width) => sum + width, 0),
+    }
+  })
+}
+
+function withReason(error: ErrorData, reason: string): ErrorData {
+  return errorToData(
+    new MillraceError(error.code ?? 'E_JOB_FAILED', `${error.message} (${reason})`, {
+      details: error.details,
+      cause: errorFromData(error),
+    }),
+  )
+}

@@ -1,0 +1,243 @@
+/**
+ * The job's notice board: what the job actor reports and the user's handle shows. All observables of
+ * the handle are fed here and only here.
+ */
+import { Observable, ReplaySubject, Subject } from 'rxjs'
+import type { Clock } from '../../lib/base/clock.js'
+import { type ErrorData, errorFromData } from '../../lib/base/errors.js'
+import type { Guarantee } from '../../lib/graph/graph.js'
+import type { Plan } from '../../lib/graph/plan.js'
+import type { JobState } from '../../lib/job/job-record.js'
+import { counterRow, readCounters } from '../../lib/metrics/counters.js'
+import { type ChainMetrics, measureChain, sumCounters } from '../../lib/metrics/sample.js'
+import { createFailure, type Failure } from '../../lib/supervision/failure.js'
+import type { JobEvent, JobMetrics, JobSummary } from './job.js'
+import type { FailedRegion } from './job-actor.js'
+
+interface Settle<T> {
+  resolve(value: T): void
+  reject(error: Error): void
+}
+
+/** Failures and events kept for those who subscribe late. */
+const KEPT = 256
+
+export interface JobBoardParts {
+  readonly job: string
+  readonly clock: Clock
+  readonly metricsIntervalMs: number
+}
+
+interface Planned {
+  readonly plan: Plan
+  /** Counter rows by chain. */
+  readonly rows: readonly (readonly Float64Array[])[]
+}
+
+const UNPLANNED: Planned = {
+  plan: {
+    pipeline: '',
+    fingerprint: '',
+    maxParallelism: 1,
+    chains: [],
+    edges: [],
+    regions: [],
+    demanded: 'best-effort',
+    guarantee: 'best-effort',
+    weakest: null,
+    warnings: [],
+  },
+  rows: [],
+}
+
+export class JobBoard {
+  readonly #parts: JobBoardParts
+  readonly #events = new ReplaySubject<JobEvent>(KEPT)
+  readonly #failures = new ReplaySubject<Failure>(KEPT)
+  readonly #results = new Subject<unknown>()
+  readonly #startedMs: number
+  readonly plan: Promise<Plan>
+  readonly done: Promise<JobSummary>
+  #settlePlan!: Settle<Plan>
+  #settleDone!: Settle<JobSummary>
+  #planned = UNPLANNED
+  #state: JobState = 'Created'
+  #restarts = 0
+  #failureCount = 0
+  #drained = false
+  #ended = false
+
+  readonly events$ = this.#events.asObservable()
+  readonly failures$ = this.#failures.asObservable()
+  readonly results$ = this.#results.asObservable()
+  readonly metrics$: Observable<JobMetrics> = new Observable((subscriber) => {
+    let before = this.#readChains()
+    let beforeMs = this.#parts.clock.now()
+    const sample = () => {
+      const nowMs = this.#parts.clock.now()
+      const totals = this.#readChains()
+      subscriber.next(this.#metrics(totals, before, nowMs - beforeMs))
+      before = totals
+      beforeMs = nowMs
+      cancel = this.#parts.clock.after(this.#parts.metricsIntervalMs, sample)
+    }
+    let cancel = this.#parts.clock.after(this.#parts.metricsIntervalMs, sample)
+    const ended = this.#events.subscribe({ complete: () => subscriber.complete() })
+    return () => {
+      cancel()
+      ended.unsubscribe()
+    }
+  })
+
+  constructor(parts: JobBoardParts) {
+    this.#parts = parts
+    this.#startedMs = parts.clock.now()
+    this.plan = new Promise((resolve, reject) => {
+      this.#settlePlan = { resolve, reject }
+    })
+    this.done = new Promise((resolve, reject) => {
+      this.#settleDone = { resolve, reject }
+    })
+    // Whoever is interested asks; a job nobody waits for must not end the process.
+    this.plan.catch(() => {})
+    this.done.catch(() => {})
+  }
+
+  planned(plan: Plan, counters: SharedArrayBuffer): void {
+    let row = 0
+    const rows = plan.chains.map(({ parallelism }) =>
+      Array.from({ length: parallelism }, () => counterRow(counters, row++)),
+    )
+    this.#planned = { plan, rows }
+    this.#settlePlan.resolve(plan)
+  }
+
+  get state(): JobState {
+    return this.#state
+  }
+
+  stateChanged(from: JobState, to: JobState): void {
+    this.#state = to
+    if (to === 'Draining') this.#drained = true
+    this.#emit({ kind: 'StateChanged', atMs: this.#now(), from, to })
+  }
+
+  subtaskFinished(operator: string, subtask: number): void {
+    this.#emit({ kind: 'SubtaskFinished', atMs: this.#now(), operator, subtask })
+  }
+
+  subtaskStalled(operator: string, subtask: number, stalledMs: number, stack: string | null): void {
+    this.#emit({
+      kind: 'SubtaskStalled',
+      atMs: this.#now(),
+      operator,
+      subtask,
+      stalledMs,
+      stack,
+    })
+  }
+
+  restarting(region: number, attempt: number, delayMs: number, guarantee: Guarantee): void {
+    this.#restarts++
+    this.#emit({
+      kind: 'RegionRestarting',
+      atMs: this.#now(),
+      region,
+      attempt,
+      delayMs,
+      guarantee,
+    })
+  }
+
+  log(level: 'info' | 'warn', message: string): void {
+    this.#emit({ kind: 'Log', atMs: this.#now(), level, message })
+  }
+
+  /** The failure as a record about which nothing has been decided. */
+  describeFailure({ operator, subtask, error }: FailedRegion, attempt: number): Failure {
+    const { job, clock } = this.#parts
+    const path = subtask < 0 ? `${job}/${operator}` : `${job}/${operator}/${subtask}`
+    const failure = createFailure({
+      id: ++this.#failureCount,
+      wallTimeMs: clock.wallTime(),
+      path,
+      during: 'work',
+      thrown: errorFromData(error),
+      attempt,
+    })
+    return { ...failure, operator: failure.operator ?? operator, subtask }
+  }
+
+  failure(failure: Failure): void {
+    this.#failures.next(failure)
+  }
+
+  /** Hands results to the subscribers of `results$`, one by one. */
+  async publishResults(records: readonly unknown[]): Promise<void> {
+    for (const record of records) this.#results.next(record)
+  }
+
+  ended(state: JobState, cause: ErrorData | null): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#state = state
+    const error = cause === null ? null : errorFromData(cause)
+    if (error === null) this.#results.complete()
+    else this.#results.error(error)
+    this.#failures.complete()
+    this.#events.complete()
+    if (error === null) this.#settleDone.resolve(this.summary(state))
+    else this.#settleDone.reject(error)
+    this.#settlePlan.reject(error ?? new Error('the job ended before it was planned'))
+  }
+
+  summary(state: JobState = this.#state): JobSummary {
+    const totals = this.#readChains()
+    const wallMs = this.#now() - this.#startedMs
+    const { chains } = this.#metrics(totals, null, wallMs)
+    const all = sumCounters(totals)
+    const { plan } = this.#planned
+    const isFirst = (_: ChainMetrics, index: number) => plan.chains[index]!.inputs.length === 0
+    const isLast = (_: ChainMetrics, index: number) => plan.chains[index]!.outputs.length === 0
+    const sum = (rows: readonly ChainMetrics[], name: 'recordsIn' | 'recordsOut') =>
+      rows.reduce((count, chain) => count + chain.totals[name], 0)
+    return {
+      job: this.#parts.job,
+      pipeline: plan.pipeline,
+      state,
+      partial: this.#drained || state !== 'Finished',
+      wallMs,
+      recordsIn: sum(chains.filter(isFirst), 'recordsIn'),
+      recordsOut: sum(chains.filter(isLast), 'recordsOut'),
+      skipped: all.skipped,
+      deadLetters: all.deadLetters,
+      lost: all.lost,
+      restarts: this.#restarts,
+      guarantee: plan.guarantee,
+      chains,
+    }
+  }
+
+  #metrics(
+    totals: readonly ReturnType<typeof sumCounters>[],
+    before: readonly ReturnType<typeof sumCounters>[] | null,
+    elapsedMs: number,
+  ): JobMetrics {
+    const chains = this.#planned.plan.chains.map((chain, index) =>
+      measureChain(chain, before?.[index] ?? null, totals[index]!, elapsedMs),
+    )
+    return { atMs: this.#now(), state: this.#state, chains }
+  }
+
+  #readChains() {
+    return this.#planned.rows.map((rows) => sumCounters(rows.map(readCounters)))
+  }
+
+  #emit(event: JobEvent): void {
+    this.#events.next(event)
+  }
+
+  #now(): number {
+    return this.#parts.clock.now()
+  }
+}

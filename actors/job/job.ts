@@ -1,0 +1,97 @@
+/**
+ * The job handle: what `run` returns and the user supervises by.
+ *
+ * ```
+ * Created → Running ⇄ Restarting
+ *              ├────→ Draining ───→ Finished (partial)
+ *              ├────→ Cancelling ─→ Cancelled
+ *              ├────→ Failing ────→ Failed
+ *              └──────────────────→ Finished
+ * ```
+ */
+import type { Observable } from 'rxjs'
+import type { Guarantee } from '../../lib/graph/graph.js'
+import type { Plan } from '../../lib/graph/plan.js'
+import type { JobState } from '../../lib/job/job-record.js'
+import type { ChainMetrics } from '../../lib/metrics/sample.js'
+import type { Failure } from '../../lib/supervision/failure.js'
+
+export type JobEvent =
+  | {
+      readonly kind: 'StateChanged'
+      readonly atMs: number
+      readonly from: JobState
+      readonly to: JobState
+    }
+  | {
+      readonly kind: 'RegionRestarting'
+      readonly atMs: number
+      readonly region: number
+      readonly attempt: number
+      readonly delayMs: number
+      readonly guarantee: Guarantee
+    }
+  | {
+      readonly kind: 'SubtaskFinished'
+      readonly atMs: number
+      readonly operator: string
+      readonly subtask: number
+    }
+  | {
+      readonly kind: 'SubtaskStalled'
+      readonly atMs: number
+      readonly operator: string
+      readonly subtask: number
+      readonly stalledMs: number
+      readonly stack: string | null
+    }
+  | {
+      readonly kind: 'Log'
+      readonly atMs: number
+      readonly level: 'info' | 'warn'
+      readonly message: string
+    }
+
+export interface JobMetrics {
+  readonly atMs: number
+  readonly state: JobState
+  readonly chains: readonly ChainMetrics[]
+}
+
+export interface JobSummary {
+  readonly job: string
+  readonly pipeline: string
+  readonly state: JobState
+  /** True when the input was not read to its end. */
+  readonly partial: boolean
+  readonly wallMs: number
+  readonly recordsIn: number
+  readonly recordsOut: number
+  readonly skipped: number
+  readonly deadLetters: number
+  readonly lost: number
+  readonly restarts: number
+  readonly guarantee: Guarantee
+  readonly chains: readonly ChainMetrics[]
+}
+
+export interface Job {
+  readonly id: string
+  readonly pipeline: string
+  readonly state: JobState
+  /** Resolves when planned; rejects where planning fails (as does `done`). */
+  readonly plan: Promise<Plan>
+  readonly events$: Observable<JobEvent>
+  /** The failures so far, then each new one. */
+  readonly failures$: Observable<Failure>
+  /** A sample per second, by default, while subscribed; completes with the job. */
+  readonly metrics$: Observable<JobMetrics>
+  /** What `toObservable()` sinks publish. Errs when the job fails. */
+  readonly results$: Observable<unknown>
+  /** Resolves when Finished or Cancelled; rejects with the failure that ended the job. */
+  readonly done: Promise<JobSummary>
+  /** Ends now; nothing more is written. */
+  cancel(): Promise<void>
+  /** Sources end, final results come; the summary is marked partial. */
+  drain(): Promise<void>
+}

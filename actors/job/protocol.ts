@@ -1,0 +1,49 @@
+/**
+ * The messages of the job actor.
+ *
+ * All of them travel on the control lane: a job moves no data. Answers to commands come back as
+ * messages too, so nothing is awaited between reading and writing the job's record.
+ */
+import type { ErrorData } from '../../lib/base/errors.js'
+import type { SlotEvent, SplitListing } from '../worker/protocol.js'
+
+export type JobMessage =
+  /** A slot has been set up and is linked with its peers. */
+  | { readonly kind: 'SlotSetUp'; readonly slot: number; readonly generation: number }
+  | {
+      readonly kind: 'SlotEvent'
+      readonly slot: number
+      readonly generation: number
+      readonly event: SlotEvent
+    }
+  | {
+      readonly kind: 'RegionOpened'
+      readonly region: number
+      readonly attempt: number
+      readonly slot: number
+    }
+  | {
+      readonly kind: 'RegionAborted'
+      readonly region: number
+      readonly attempt: number
+      readonly slot: number
+    }
+  /** A command was answered with an error. */
+  | {
+      readonly kind: 'CommandFailed'
+      readonly command: string
+      readonly slot: number
+      readonly generation: number
+      readonly region: number | null
+      readonly attempt: number | null
+      readonly error: ErrorData
+    }
+  | {
+      readonly kind: 'SplitsListed'
+      readonly chain: number
+      readonly attempt: number
+      readonly listing: SplitListing
+    }
+  | { readonly kind: 'BackoffElapsed'; readonly region: number; readonly attempt: number }
+  | { readonly kind: 'Drain' }
+  | { readonly kind: 'Cancel' }

@@ -1,0 +1,134 @@
+/**
+ * The protocol between a job and its slots.
+ *
+ * A slot hosts one subtask of each chain: subtask i runs in slot i mod slots. It is the calling thread
+ * (`local`) or a worker thread; both obey the same commands and raise the same events, so the job
+ * does not know which it talks to.
+ *
+ * ## Order of commands
+ * 1. `setUp` once: the slot evaluates the job module, composes the pipeline and compares fingerprints.
+ * 2. `connect` once per peer slot: a port for frames.
+ * 3. For each region and attempt: `open` creates its subtasks and their channels in this slot. When
+ *    every slot has answered, `start` lets them run; nothing is sent before.
+ * 4. `abort` stops a region's subtasks and forgets their channels; then `open` with the next attempt.
+ * 5. `close` ends the slot.
+ *
+ * Commands and events carry the attempt; what belongs to an older one is ignored by the receiver.
+ */
+import type { MessagePort } from 'node:worker_threads'
+import type { ErrorData } from '../../lib/base/errors.js'
+import type { Json } from '../../lib/base/json.js'
+import type { Split } from '../../lib/connectors/source.js'
+import type { Pipeline } from '../../lib/flow/pipeline.js'
+import type { Plan } from '../../lib/graph/plan.js'
+
+/** Where a slot gets the pipeline from. Only a slot in the calling thread takes it by reference. */
+export type JobModule =
+  | { readonly kind: 'pipeline'; readonly pipeline: Pipeline }
+  | {
+      readonly kind: 'bundle'
+      readonly file: string
+      readonly args: Readonly<Record<string, string>>
+    }
+
+export interface RuntimeSettings {
+  /** Credits of each channel's own, ≥ 1. */
+  readonly exclusiveCredits: number
+  /** Credits shared by the channels of an inlet. */
+  readonly floatingCredits: number
+  readonly frameBytesMax: number
+  /** Longest time one actor works before others get their turn. */
+  readonly turnBudgetMs: number
+  /** Freezes records and state deeply; for development and tests. */
+  readonly freeze: boolean
+  /** Waiting times are brought up to date this often, for live metrics. 0: only at each turn. */
+  readonly accountIntervalMs: number
+  /** Budget of heap and external memory of one slot; a subtask fails at 80 % of it. 0: no guard. */
+  readonly memoryBytesMax: number
+}
+
+export interface SlotSetup {
+  readonly job: string
+  readonly slot: number
+  readonly slots: number
+  readonly plan: Plan
+  readonly settings: RuntimeSettings
+  /** See lib/metrics/counters.ts; row of a subtask: `rowOf(plan, subtask)` in lib/graph. */
+  readonly counters: SharedArrayBuffer
+}
+
+export interface SubtaskId {
+  readonly chain: number
+  readonly index: number
+}
+
+export interface SplitListing {
+  readonly splits: readonly Split[]
+  /** See `Source.concurrentSplits`. */
+  readonly concurrent: boolean
+}
+
+export interface SlotCommands {
+  setUp(setup: SlotSetup, module: JobModule): Promise<void>
+  /** `session`: number of this connection, the same at both ends, new for each. */
+  connect(peer: number, port: MessagePort, session: number): Promise<void>
+  /** Creates the region's subtasks of this slot. Resolves when all operators are open. */
+  open(region: number, attempt: number): Promise<void>
+  start(region: number, attempt: number): Promise<void>
+  /** Resolves when every subtask of the region in this slot has stopped and released everything. */
+  abort(region: number, attempt: number): Promise<void>
+  /** Best effort only: replaces one subtask beside live neighbours. */
+  replace(subtask: SubtaskId, attempt: number): Promise<void>
+  /** Lists the splits of source node `node`. */
+  enumerate(node: number): Promise<SplitListing>
+  /** Hands splits to a source subtask; `last`: no more will follow. */
+  assign(
+    subtask: SubtaskId,
+    attempt: number,
+    splits: readonly Split[],
+    last: boolean,
+  ): Promise<void>
+  /** Sources stop reading, as if their input had ended; results follow. */
+  drain(): Promise<void>
+  close(): Promise<void>
+}
+
+export type SlotEvent =
+  | { readonly kind: 'SplitsRequested'; readonly subtask: SubtaskId; readonly attempt: number }
+  | { readonly kind: 'SubtaskFinished'; readonly subtask: SubtaskId; readonly attempt: number }
+  | {
+      readonly kind: 'SubtaskFailed'
+      readonly subtask: SubtaskId
+      readonly attempt: number
+      readonly operator: string
+      readonly error: ErrorData
+    }
+  /** The slot has died, or was killed: all its subtasks with it. */
+  | { readonly kind: 'SlotLost'; readonly error: ErrorData; readonly operator: string | null }
+  /** A subtask makes no progress though it has input. */
+  | {
+      readonly kind: 'SubtaskStalled'
+      readonly subtask: SubtaskId
+      readonly stalledMs: number
+      readonly stack: string | null
+    }
+  | {
+      readonly kind: 'Log'
+      readonly level: 'info' | 'warn'
+      readonly message: string
+      readonly details: Json
+    }
+
+/** What the job side of a slot offers. */
+export interface Slot {
+  readonly index: number
+  readonly commands: SlotCommands
+  /** Called for every event, in order. Set once, before `setUp`. */
+  onEvent: (event: SlotEvent) => void
+  /**
+   * Called with records published by sinks; the slot sends no more until the promise resolves.
+   */
+  onResults: (records: readonly unknown[]) => Promise<void>
+  /** Ends it at once, without asking; `commands` in flight reject. */
+  kill(reason: string): Promise<void>
+}
