@@ -1,0 +1,127 @@
+/**
+ * The interpreted form of the fused loop, for processes that may not generate code. It does what the
+ * generated form does, step by step: slower, and short enough to be the model that tests compare with.
+ */
+import { assertKey } from '../base/key.js'
+import { DONE } from './expansion.js'
+import { type Cursor, type FusedPart, type Run, shapeOf } from './fused-run.js'
+import { SKIP } from './record-error.js'
+import { BATCH_RECORDS_MAX } from './signal.js'
+
+/** Makes the run. `keyed`: batches come with keys. */
+export function interpretRun(parts: readonly FusedPart[], keyed: boolean): Run {
+  const shape = shapeOf(parts, keyed)
+  const expandAt = parts.flatMap(({ step }, s) => (step.kind === 'expand' ? [s] : []))
+  const dropped = parts.map(() => 0)
+  const passed = parts.map(() => 0)
+  /** Key of the record each open expansion belongs to. */
+  const keyAt: unknown[] = []
+
+  function report(taken: number): void {
+    let given = taken
+    parts.forEach(({ step, context }, s) => {
+      const before = given
+      const counted = step.kind === 'filter' || step.kind === 'expand'
+      given = counted ? passed[s]! : before - dropped[s]!
+      context.count(before, given)
+      passed[s] = 0
+      dropped[s] = 0
+    })
+  }
+
+  return function run(cursor: Cursor): boolean {
+    const { records, keys, expansions } = cursor
+    const start = cursor.index
+    const out: unknown[] = []
+    const outKeys: unknown[] | null = shape.keys === 'none' ? null : []
+    // Number of open expansions: the next value comes from the innermost, else from the input.
+    let level = cursor.open ? expandAt.length : 0
+    cursor.open = false
+    cursor.out = out
+    cursor.outKeys = outKeys
+
+    function call(s: number, value: unknown, key: unknown): unknown {
+      const { step, context } = parts[s]!
+      const user = step.call as (value: unknown) => unknown
+      const once = () => {
+        const result = user(value)
+        if (step.kind === 'keyBy') assertKey(result)
+        return result
+      }
+      try {
+        return once()
+      } catch (error) {
+        return context.errors.recover(error, value, key, once)
+      }
+    }
+
+    next: for (;;) {
+      let value: unknown
+      let key: unknown
+      let s = 0
+      if (level === 0) {
+        if (cursor.index === records.length) break
+        key = keys === null ? undefined : keys[cursor.index]
+        value = records[cursor.index++]
+      } else {
+        const expansion = expansions[level - 1]!
+        const { array } = expansion
+        if (array === null) value = expansion.pull(out, outKeys)
+        else value = expansion.index < array.length ? array[expansion.index++] : DONE
+        if (value === DONE) {
+          expansion.array = null
+          level--
+          continue
+        }
+        key = keyAt[level - 1]
+        s = expandAt[level - 1]! + 1
+        passed[s - 1]!++
+      }
+      for (; s < parts.length; s++) {
+        const result = call(s, value, key)
+        if (result === SKIP) {
+          dropped[s]!++
+          continue next
+        }
+        switch (parts[s]!.step.kind) {
+          case 'map':
+            value = result
+            break
+          case 'filter':
+            if (!result) continue next
+            passed[s]!++
+            break
+          case 'keyBy':
+            key = result
+            break
+          case 'expand': {
+            const expansion = expansions[level]!
+            if (Array.isArray(result)) {
+              expansion.array = result
+              expansion.index = 0
+            } else if (!expansion.iterate(result, value, key, out.length)) {
+              dropped[s]!++
+              continue next
+            }
+            keyAt[level++] = key
+            continue next
+          }
+        }
+      }
+      out.push(value)
+      outKeys?.push(key)
+      if (shape.expands && out.length === BATCH_RECORDS_MAX) {
+        for (const expansion of expansions) expansion.sent = true
+        cursor.open = true
+        report(cursor.index - start)
+        return false
+      }
+    }
+    report(cursor.index - start)
+    if (!shape.expands && out.length === records.length) {
+      if (shape.selects) cursor.out = null
+      if (shape.keys === 'kept') cursor.outKeys = null
+    }
+    return true
+  }
+}

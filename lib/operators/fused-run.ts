@@ -1,0 +1,80 @@
+/** What the two forms of the fused loop — generated and interpreted — have in common. */
+import { Expansion } from './expansion.js'
+import type { FusedStep, OperatorContext } from './operator.js'
+
+/** One operator of a fused run. */
+export interface FusedPart {
+  readonly step: FusedStep
+  readonly context: OperatorContext
+}
+
+/**
+ * Where a run stands in its input batch, and the output of its last call.
+ * Fields are initialised in one order: the loop reads them through one hidden class.
+ */
+export class Cursor {
+  records: unknown[] = []
+  /** Keys of the input, or null. */
+  keys: unknown[] | null = null
+  /** Next input record. */
+  index = 0
+  /** True: all expansions are open, go on in the innermost. */
+  open = false
+  /** Output; null: the input's records, unchanged. */
+  out: unknown[] | null = null
+  /** Output's keys; null: as the input's. */
+  outKeys: unknown[] | null = null
+  /** One per `expand` step, outermost first. */
+  readonly expansions: Expansion[] = []
+  /** Keys in use when the output was cut, one per place where a key is set. */
+  readonly held: unknown[] = []
+
+  constructor(parts: readonly FusedPart[]) {
+    for (const { step, context } of parts) {
+      if (step.kind !== 'expand') continue
+      this.expansions.push(new Expansion(context.operator, context.errors, step.call))
+    }
+  }
+
+  start(records: unknown[], keys: unknown[] | null): void {
+    this.records = records
+    this.keys = keys
+    this.index = 0
+    this.open = false
+  }
+
+  /** Lets go of the batch. */
+  release(): void {
+    this.records = []
+    this.keys = null
+    this.out = null
+    this.outKeys = null
+    this.held.length = 0
+  }
+}
+
+/**
+ * Fills the cursor's output. True: the input is used up. False (only with expansions): the output
+ * is full, call again for more.
+ */
+export type Run = (cursor: Cursor) => boolean
+
+/** What follows from the steps alone. */
+export interface RunShape {
+  readonly expands: boolean
+  /** Output records are the input's, perhaps fewer: then nothing is copied until one is dropped. */
+  readonly selects: boolean
+  /** `none`, `kept` (copied only once a record is dropped), or `made` anew. */
+  readonly keys: 'none' | 'kept' | 'made'
+}
+
+export function shapeOf(parts: readonly FusedPart[], keyed: boolean): RunShape {
+  const has = (kind: FusedStep['kind']) => parts.some((part) => part.step.kind === kind)
+  const expands = has('expand')
+  const sets = has('keyBy')
+  return {
+    expands,
+    selects: !expands && !has('map'),
+    keys: sets || (keyed && expands) ? 'made' : keyed ? 'kept' : 'none',
+  }
+}

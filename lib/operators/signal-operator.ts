@@ -1,0 +1,133 @@
+/**
+ * The shell of every operator: turns handlers of signals into an RxJS operator.
+ *
+ * Error routing, cancellation and the pump of deferred output are written here once, so that an
+ * operator's file holds only its idea. What a handler throws, whoever called it, becomes the error
+ * notification of the chain; after it, or after unsubscribing, no handler is called again.
+ */
+import { Observable, type OperatorFunction, type Subscriber } from 'rxjs'
+import type { Deferred, Gate } from './operator.js'
+import { BATCH, type Batch, END, type Signal } from './signal.js'
+
+/** What an operator does with its input. Handlers that are missing pass the signal on. */
+export interface SignalHandlers<A> {
+  batch(batch: Batch<A>): void
+  /** Watermark, barrier, idle. */
+  mark?(signal: Exclude<Signal<A>, Batch<A>>): void
+  /** The end. Default: as `mark`, else passed on. */
+  end?(signal: Signal<A>): void
+  /** Releases what is held; called once, after the end, an error, or unsubscribing. */
+  close?(): void
+}
+
+/** The way out of an operator. */
+export interface Outlet<B> {
+  emit(signal: Signal<B>): void
+  /** True once nobody listens any more: stop. */
+  readonly closed: boolean
+  /** Runs `work` as deferred work: what it throws fails the chain, and then nothing is left. */
+  deferred(work: () => boolean): Deferred
+  /** Ends the chain with an error; for callbacks, where nothing can be thrown to. */
+  fail(error: unknown): void
+}
+
+/** Makes the operator. `open` is called once per subscription. */
+export function signalOperator<A, B>(
+  open: (out: Outlet<B>) => SignalHandlers<A>,
+): OperatorFunction<Signal<A>, Signal<B>> {
+  return (source) =>
+    new Observable((subscriber) => {
+      const out = createOutlet(subscriber)
+      const handlers = open(out)
+      const mark = handlers.mark ?? ((signal) => out.emit(signal as Signal<B>))
+      const end = handlers.end ?? mark
+      // Registered before subscribing: a source may emit, fail or complete at once.
+      if (handlers.close !== undefined) subscriber.add(() => handlers.close?.())
+      subscriber.add(
+        source.subscribe({
+          next(signal) {
+            if (subscriber.closed) return
+            try {
+              if (signal.tag === BATCH) handlers.batch(signal)
+              else if (signal.tag === END) end(signal)
+              else mark(signal)
+            } catch (error) {
+              subscriber.error(error)
+            }
+          },
+          error: (error) => subscriber.error(error),
+          complete: () => subscriber.complete(),
+        }),
+      )
+    })
+}
+
+function createOutlet<B>(subscriber: Subscriber<Signal<B>>): Outlet<B> {
+  return {
+    emit: (signal) => subscriber.next(signal),
+    get closed() {
+      return subscriber.closed
+    },
+    deferred: (work) => ({
+      drain() {
+        if (subscriber.closed) return true
+        try {
+          return work()
+        } catch (error) {
+          subscriber.error(error)
+          return true
+        }
+      },
+    }),
+    fail: (error) => subscriber.error(error),
+  }
+}
+
+/** Output that may have to wait for the gate. */
+export interface Pump<B> {
+  /**
+   * Emits what `next` gives until it gives null, then calls `done`; true. When the gate closes
+   * before, keeps both, defers, and goes on at the next drain; false.
+   */
+  start(next: () => Batch<B> | null, done: () => void): boolean
+  readonly busy: boolean
+}
+
+/** `next` is asked for one batch at a time: what is still to come stays in the operator's cursor. */
+export function createPump<B>(gate: Gate, out: Outlet<B>): Pump<B> {
+  let next: (() => Batch<B> | null) | null = null
+  let done: () => void = nothing
+
+  function run(): boolean {
+    while (next !== null) {
+      if (out.closed) return true
+      if (!gate.open) {
+        gate.defer(deferred)
+        return false
+      }
+      const batch = next()
+      if (batch === null) {
+        next = null
+        // May start the next run; then that one says whether something is left.
+        done()
+        continue
+      }
+      out.emit(batch)
+    }
+    return true
+  }
+
+  const deferred = out.deferred(run)
+  return {
+    start(nextBatch, whenDone) {
+      next = nextBatch
+      done = whenDone
+      return run()
+    },
+    get busy() {
+      return next !== null
+    },
+  }
+}
+
+const nothing = (): void => {}
