@@ -1,0 +1,148 @@
+/**
+ * The half of a mergeable aggregate before the exchange: folds records where they are, and sends one
+ * accumulator per key instead of many records.
+ *
+ * It holds at most KEYS_MAX keys between flushes, and nothing beyond a barrier or the end: it flushes
+ * before it passes them, so it has no part in a snapshot. Watermarks pass at once: results that are
+ * due only at the end wait for none. Folding pays only where keys repeat: when most records of a
+ * sample had keys of their own, it passes single-record accumulators through for a while, then
+ * tries again.
+ */
+import type { OperatorFunction } from 'rxjs'
+import { type CanonicalKey, canonicalKey } from '../base/key.js'
+import type { Aggregation } from './aggregation.js'
+import { keysOf } from './cells.js'
+import type { OperatorContext } from './operator.js'
+import { SKIP } from './record-error.js'
+import { BARRIER, BATCH_RECORDS_MAX, type Batch, batch, type Signal } from './signal.js'
+import { createPump, signalOperator } from './signal-operator.js'
+
+/** Keys held before a flush. */
+const KEYS_MAX = 65_536
+/** Records after which it is judged whether folding pays. */
+const SAMPLE_RECORDS = 16_384
+/** More distinct keys than this share of the records: it does not. */
+const DISTINCT_SHARE_MAX = 0.5
+/** Records passed through before the next try. */
+const PASS_RECORDS = 1_048_576
+
+export function aggregateBefore(
+  context: OperatorContext,
+  aggregation: Aggregation,
+): OperatorFunction<Signal, Signal> {
+  const { begin, add, select } = aggregation
+  const { keyed, errors, gate } = context
+
+  /** `slot` undefined: the record is the first of its key. */
+  function fold(record: unknown, accumulator: unknown, first: boolean): unknown {
+    const value = select === null ? record : select(record)
+    return first ? begin(value) : add(accumulator, value)
+  }
+
+  function recover(error: unknown, record: unknown, key: unknown, old: unknown, first: boolean) {
+    return errors.recover(error, record, key, () => fold(record, old, first))
+  }
+
+  return signalOperator((out) => {
+    const pump = createPump(gate, out)
+    /** Key → index into `keys` and `accumulators`. */
+    let slots = new Map<CanonicalKey, number>()
+    let keys: unknown[] = []
+    let accumulators: unknown[] = []
+    /** Records folded since the last flush; records still to pass through unfolded. */
+    let folded = 0
+    let passing = 0
+
+    function foldBatch(input: Batch): void {
+      const { records } = input
+      const inputKeys = keysOf(context, input)
+      for (let i = 0; i < records.length; i++) {
+        const key = inputKeys === null ? undefined : inputKeys[i]
+        const canonical = canonicalKey(key)
+        const slot = slots.get(canonical)
+        const old = slot === undefined ? undefined : accumulators[slot]
+        let accumulator: unknown
+        try {
+          accumulator = fold(records[i], old, slot === undefined)
+        } catch (error) {
+          accumulator = recover(error, records[i], key, old, slot === undefined)
+          if (accumulator === SKIP) continue
+        }
+        if (slot !== undefined) accumulators[slot] = accumulator
+        else {
+          slots.set(canonical, accumulators.length)
+          accumulators.push(accumulator)
+          keys.push(key)
+        }
+      }
+      folded += records.length
+    }
+
+    /** Each record as an accumulator of its own. */
+    function passBatch(input: Batch): Batch | null {
+      const inputKeys = keysOf(context, input)
+      const passed: unknown[] = []
+      const passedKeys: unknown[] = []
+      for (let i = 0; i < input.records.length; i++) {
+        const key = inputKeys === null ? undefined : inputKeys[i]
+        let accumulator: unknown
+        try {
+          accumulator = fold(input.records[i], undefined, true)
+        } catch (error) {
+          accumulator = recover(error, input.records[i], key, undefined, true)
+          if (accumulator === SKIP) continue
+        }
+        passed.push(accumulator)
+        passedKeys.push(key)
+      }
+      passing = Math.max(0, passing - input.records.length)
+      return passed.length === 0 ? null : batch(passed, keyed ? passedKeys : null)
+    }
+
+    /** Sends what is held, as far as the gate allows, then calls `done`. */
+    function flush(done: () => void): void {
+      const flushed = accumulators
+      const flushedKeys = keys
+      slots = new Map()
+      accumulators = []
+      keys = []
+      folded = 0
+      let at = 0
+      const next = (): Batch | null => {
+        if (at >= flushed.length) return null
+        const from = at
+        at = Math.min(at + BATCH_RECORDS_MAX, flushed.length)
+        context.count(0, at - from)
+        return batch(flushed.slice(from, at), keyed ? flushedKeys.slice(from, at) : null)
+      }
+      pump.start(next, done)
+    }
+
+    return {
+      batch(input) {
+        if (passing > 0) {
+          const passed = passBatch(input)
+          context.count(input.records.length, passed === null ? 0 : passed.records.length)
+          if (passed !== null) out.emit(passed)
+          return
+        }
+        foldBatch(input)
+        context.count(input.records.length, 0)
+        if (folded >= SAMPLE_RECORDS && accumulators.length > folded * DISTINCT_SHARE_MAX) {
+          passing = PASS_RECORDS
+        }
+        if (passing > 0 || accumulators.length >= KEYS_MAX) flush(() => {})
+      },
+      mark(signal) {
+        if (signal.tag === BARRIER) flush(() => out.emit(signal))
+        else out.emit(signal)
+      },
+      end: (signal) => flush(() => out.emit(signal)),
+      close() {
+        slots.clear()
+        accumulators = []
+        keys = []
+      },
+    }
+  })
+}

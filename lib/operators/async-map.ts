@@ -1,0 +1,167 @@
+/**
+ * The runtime of `mergeMap` and `concatMap` beside the loop: records in flight.
+ *
+ * What is in flight stands in one queue, in order of arrival: records, and between them the
+ * watermarks, barriers and idleness that came meanwhile. At most `concurrency` records are in
+ * flight; a finished one counts until its results have been emitted, so nothing else is buffered.
+ * In order, only the first of the queue speaks; else whatever has something, up to the first mark:
+ * a mark is passed on after everything that came before it, and before everything behind it.
+ *
+ * Promises and timers only wake the operator. It emits in its own turns, while the gate is open, and
+ * asks an iterator for its next element only then. While input waits for a free place it is deferred.
+ */
+import type { OperatorFunction } from 'rxjs'
+import { Flight, type FlightPlan } from './flight.js'
+import type { OperatorContext } from './operator.js'
+import { AGAIN } from './record-error.js'
+import { BATCH_RECORDS_MAX, type Batch, batch, END, type Signal, WATERMARK } from './signal.js'
+import { signalOperator } from './signal-operator.js'
+
+export interface AsyncMapSettings extends Omit<FlightPlan, 'operator' | 'clock' | 'settled'> {
+  readonly concurrency: number
+  readonly ordered: boolean
+}
+
+type Mark = Exclude<Signal, Batch>
+type Entry = Flight | Mark
+
+const hasFailed = (entry: Entry): boolean => entry instanceof Flight && entry.status === 'failed'
+
+/** Marks that may wait behind records in flight; with more, no further signal is taken. */
+const MARKS_MAX = 8
+
+export function asyncMap(
+  context: OperatorContext,
+  settings: AsyncMapSettings,
+): OperatorFunction<Signal, Signal> {
+  const { gate, errors, clock, operator } = context
+  const { concurrency, ordered } = settings
+
+  return signalOperator((out) => {
+    const self = out.deferred(advance)
+    const plan: FlightPlan = { ...settings, operator, clock, settled: () => context.wake(self) }
+    let queue: Entry[] = []
+    let flights = 0
+    /** The input batch, as far as it has not taken off yet. */
+    let input: Batch | null = null
+    let next = 0
+    /** Whether batches carry keys: all do, or none. */
+    let keyed = false
+
+    /** Does all that can be done now; true when the next signal may come. */
+    function advance(): boolean {
+      do {
+        takeOff()
+        judge()
+      } while (speak() || queue.some(hasFailed))
+      const crowded = queue.length - flights >= MARKS_MAX
+      const last = queue.at(-1)
+      const ending = last !== undefined && !(last instanceof Flight) && last.tag === END
+      const blocked = input !== null || crowded || ending || hasOutput()
+      if (blocked) gate.defer(self)
+      return !blocked
+    }
+
+    /** Starts records while there is room. */
+    function takeOff(): void {
+      let started = 0
+      while (input !== null && flights < concurrency) {
+        const key = input.keys === null ? undefined : input.keys[next]
+        const flight = new Flight(plan, input.records[next], key)
+        keyed = input.keys !== null
+        queue.push(flight)
+        flights++
+        started++
+        if (++next === input.records.length) input = null
+        flight.start()
+      }
+      if (started > 0) context.count(started, 0)
+    }
+
+    /** Decides what becomes of flights whose own retries are used up. */
+    function judge(): void {
+      for (const flight of queue) {
+        while (flight instanceof Flight && hasFailed(flight)) {
+          const { error, record, key } = flight
+          if (flight.sent) errors.fail(error, record, key)
+          if (errors.decide(error, record, key, ++flight.decided) === AGAIN) flight.start()
+          else flight.close()
+        }
+      }
+    }
+
+    /** Emits one batch or one mark, if there is one and it may; false when it did nothing. */
+    function speak(): boolean {
+      if (!gate.open || out.closed) return false
+      const records: unknown[] = []
+      const keys: unknown[] = []
+      const before = flights
+      let settled = 0
+      while (settled < queue.length && records.length < BATCH_RECORDS_MAX) {
+        const head = queue[settled]!
+        if (!(head instanceof Flight)) break
+        empty(head, records, keys)
+        if (head.status !== 'done' && ordered) break
+        settled++
+      }
+      land()
+      if (records.length > 0) {
+        context.count(0, records.length)
+        out.emit(batch(records, keyed ? keys : null))
+        return true
+      }
+      const mark = queue[0]
+      if (mark === undefined || mark instanceof Flight) return flights < before
+      queue.shift()
+      out.emit(mark)
+      return true
+    }
+
+    /** Moves what a flight has into the batch, and asks for more. */
+    function empty(flight: Flight, records: unknown[], keys: unknown[]): void {
+      while (records.length < BATCH_RECORDS_MAX) {
+        if (flight.status === 'pullable') flight.pull()
+        if (flight.status !== 'value') return
+        records.push(flight.take())
+        keys.push(flight.key)
+      }
+    }
+
+    /** Removes what is done. */
+    function land(): void {
+      const rest = queue.filter((entry) => !(entry instanceof Flight) || entry.status !== 'done')
+      flights -= queue.length - rest.length
+      queue = rest
+    }
+
+    /** True where something could be emitted but for the gate. */
+    function hasOutput(): boolean {
+      for (const entry of queue) {
+        if (!(entry instanceof Flight)) return queue[0] === entry
+        if (entry.status === 'value' || entry.status === 'pullable') return true
+        if (ordered) return false
+      }
+      return false
+    }
+
+    return {
+      batch(taken) {
+        input = taken
+        next = 0
+        advance()
+      },
+      mark(signal) {
+        const last = queue.at(-1)
+        const coalesces = signal.tag === WATERMARK && !(last instanceof Flight)
+        if (coalesces && last?.tag === WATERMARK) queue[queue.length - 1] = signal
+        else queue.push(signal)
+        advance()
+      },
+      close() {
+        input = null
+        for (const entry of queue) if (entry instanceof Flight) entry.close()
+        queue = []
+      },
+    }
+  })
+}

@@ -1,0 +1,35 @@
+import { aggregateDefinition } from './aggregate-definition.js'
+import { requireFunction } from './arguments.js'
+import { operate } from './operate.js'
+import type { OperatorOptions } from './operator.js'
+import type { Op, PerKey, Stream, Time } from './stream.js'
+
+/**
+ * The greatest record by `comparer` (as for `Array.sort`; default: by `>`), when its stream ends:
+ * `[key, record]` per key behind `keyBy`, else one record; nothing for an empty stream. As RxJS
+ * `max`: of equal records the last one, in order of arrival. Partial results are made before the
+ * exchange. State: one record per key.
+ *
+ *     keyBy((bid: Bid) => bid.auction), max((a, b) => a.price - b.price)
+ */
+export function max<T, E extends Time, Key>(
+  comparer?: (a: T, b: T) => number,
+  options: OperatorOptions = {},
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, T>, E>> {
+  if (comparer !== undefined) requireFunction('max', 'comparer', comparer)
+  const compare = comparer as ((a: unknown, b: unknown) => number) | undefined
+  const greatest =
+    compare === undefined
+      ? (a: unknown, b: unknown) => ((a as number) > (b as number) ? a : b)
+      : (a: unknown, b: unknown) => (compare(a, b) > 0 ? a : b)
+  const aggregation = {
+    begin: (record: unknown) => record,
+    add: greatest,
+    merge: greatest,
+    result: null,
+    empty: null,
+    select: null,
+    functions: comparer === undefined ? [] : [comparer],
+  }
+  return operate(aggregateDefinition('max', aggregation, options))
+}

@@ -1,0 +1,117 @@
+import { commonOptions, requireCount, requireFunction, requireMs } from './arguments.js'
+import { type AsyncMapSettings, asyncMap } from './async-map.js'
+import { operate } from './operate.js'
+import type { FusedStep, OperatorDefinition, OperatorOptions } from './operator.js'
+import { recordWise, recordWiseTraits } from './record-wise.js'
+import type { Op, Stream, Time } from './stream.js'
+
+/** Options of the form that runs beside the loop. Giving one of them chooses that form. */
+export interface AsyncOptions extends OperatorOptions {
+  /** Records in flight per subtask, at most. Default 16. */
+  readonly concurrency?: number
+  /** True: results in the order of the records. Default false: as they come. */
+  readonly ordered?: boolean
+  /** For a promise, or for each element of an async iterable. Default: no limit. */
+  readonly timeoutMs?: number
+  /**
+   * More calls for a record whose call failed, before `onRecordError` is asked; a number, or with the
+   * pause before each one, doubling from `firstMs` (100) to `maxMs` (10,000). Default 0.
+   */
+  readonly retry?: number | AsyncRetry
+}
+
+export interface AsyncRetry {
+  readonly attempts: number
+  readonly firstMs?: number
+  readonly maxMs?: number
+}
+
+/** What the factories know of the user's function. */
+export type Project = (value: never, signal: AbortSignal) => unknown
+
+/** RxJS has no bound; an unbounded source would then start unbounded work. */
+export const CONCURRENCY_DEFAULT = 16
+
+/**
+ * Replaces each record by the results of `project(record)`; keeps the key. As RxJS `mergeMap`,
+ * without the index and with a bound. What the function returns decides:
+ *
+ * - An array or another iterable (a string: its characters): each element is a result. Runs inside
+ *   the fused loop; iterables are pulled lazily, and wait in the middle where output waits.
+ * - An async function, or any function with one of the options `concurrency`, `ordered`, `timeoutMs`,
+ *   `retry`: the value of its promise is one result; each element of an async iterable is one, asked
+ *   for one at a time. At most `concurrency` (16) records are in flight per subtask. The function is
+ *   given an AbortSignal, aborted on time-out and cancellation.
+ *
+ * A plain function that returns a promise without any of these options fails with E_ASYNC_RESULT,
+ * which says so: the form is chosen when composing. After a failure the function runs again for
+ * records whose results were not safe yet. No state.
+ *
+ *     mergeMap((line: string) => line.split(' '))
+ *     mergeMap(async (url: string, signal) => (await fetch(url, { signal })).status)
+ *     mergeMap((id: number) => lookUp(id), { concurrency: 4, ordered: true, timeoutMs: 500, retry: 2 })
+ */
+export function mergeMap<T, R, E extends Time, Key>(
+  project: (value: T) => Iterable<R>,
+  options?: OperatorOptions,
+): Op<Stream<T, E, Key>, Stream<R, E, Key>>
+export function mergeMap<T, R, E extends Time, Key>(
+  project: (value: T, signal: AbortSignal) => Promise<R> | AsyncIterable<R> | Iterable<R>,
+  options?: AsyncOptions,
+): Op<Stream<T, E, Key>, Stream<R, E, Key>>
+export function mergeMap<T, R, E extends Time, Key>(
+  project: (value: T, signal: AbortSignal) => Promise<R> | AsyncIterable<R> | Iterable<R>,
+  options: AsyncOptions = {},
+): Op<Stream<T, E, Key>, Stream<R, E, Key>> {
+  return operate(expansion('mergeMap', project as Project, options))
+}
+
+/** Chooses the form; shared with `concatMap`, which fixes some options of the one beside the loop. */
+export function expansion(
+  kind: string,
+  project: Project,
+  options: AsyncOptions,
+  fixed: AsyncOptions = {},
+): OperatorDefinition {
+  requireFunction(kind, 'project', project)
+  if (!isAsync(project) && !hasAsyncOptions(options)) {
+    const call = project as FusedStep['call'] as (value: never) => Iterable<unknown>
+    return recordWise(kind, { kind: 'expand', call }, options)
+  }
+  const settings = settingsOf(kind, project, { ...options, ...fixed })
+  const { concurrency, ordered, timeoutMs, retries } = settings
+  return {
+    kind,
+    traits: recordWiseTraits,
+    options: commonOptions(options),
+    settings: { concurrency, ordered, timeoutMs, retries },
+    functions: [project],
+    open: (context) => asyncMap(context, settings),
+  }
+}
+
+/** Declared async, or an async generator: known without calling it. */
+function isAsync(project: unknown): boolean {
+  return /^\[object Async(Generator)?Function\]$/.test(Object.prototype.toString.call(project))
+}
+
+function hasAsyncOptions(options: AsyncOptions): boolean {
+  const { concurrency, ordered, timeoutMs, retry } = options
+  return [concurrency, ordered, timeoutMs, retry].some((option) => option !== undefined)
+}
+
+function settingsOf(kind: string, call: Project, options: AsyncOptions): AsyncMapSettings {
+  const { concurrency = CONCURRENCY_DEFAULT, ordered = false, timeoutMs = null } = options
+  const retry = typeof options.retry === 'number' ? { attempts: options.retry } : options.retry
+  const {
+    attempts: retries = 0,
+    firstMs: pauseFirstMs = 100,
+    maxMs: pauseMaxMs = 10_000,
+  } = retry ?? {}
+  requireCount(kind, 'concurrency', concurrency, 1)
+  requireCount(kind, 'retry', retries, 0)
+  if (timeoutMs !== null) requireMs(kind, 'timeoutMs', timeoutMs)
+  requireMs(kind, 'retry.firstMs', pauseFirstMs)
+  requireMs(kind, 'retry.maxMs', pauseMaxMs)
+  return { call, concurrency, ordered, timeoutMs, retries, pauseFirstMs, pauseMaxMs }
+}
