@@ -59,6 +59,11 @@ export interface Source<out T> {
   readonly bounded: boolean
   /** Can any position be read again? False: a failure cannot be recovered from. */
   readonly replays: boolean
+  /**
+   * True where the user accepts that a source which does not replay is opened again after a failure
+   * (`onRestart: 'resubscribe'`): what it sent in between is lost, so the job is best-effort.
+   */
+  readonly resubscribes?: boolean
   /** Can it be kept waiting without loss? */
   readonly pauses: boolean
   /** Subtasks by default; null: that of the job. */

@@ -48,6 +48,7 @@ function from<T>(recorder: Recorder, source: Source<T>, options: FromOptions): S
     parallelism: options.parallelism ?? source.parallelism,
     bounded: source.bounded,
     replays: source.replays,
+    restarts: source.replays || source.resubscribes === true,
     pauses: source.pauses,
     settings: source.settings,
     functions: source.functions,

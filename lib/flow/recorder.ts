@@ -57,6 +57,7 @@ export class Recorder {
       fusable: false,
       bounded: null,
       replays: true,
+      restarts: true,
       pauses: true,
       settings: {},
       ...parts,

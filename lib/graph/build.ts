@@ -96,6 +96,7 @@ function nodeOf(draft: NodeDraft, id: number, name: string, deadLetters: boolean
     fusable: draft.fusable,
     bounded: draft.bounded ?? true,
     replays: draft.replays,
+    restarts: draft.restarts,
     pauses: draft.pauses,
     deadLetters,
     onRecordError: draft.onRecordError,

@@ -23,6 +23,7 @@ export interface NodeDraft {
   /** Null: as its inputs. */
   readonly bounded: boolean | null
   readonly replays: boolean
+  readonly restarts: boolean
   readonly pauses: boolean
   readonly deadLetterUse: DeadLetterUse
   /** Its own policy, in words; null: that of the pipeline. */

@@ -22,6 +22,7 @@ export interface Explained {
     readonly id: number
     readonly chains: readonly number[]
     readonly replays: boolean
+    readonly restarts: boolean
   }[]
 }
 

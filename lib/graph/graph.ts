@@ -30,6 +30,8 @@ export interface GraphNode {
   readonly bounded: boolean
   /** For sources: any position can be read again. For sinks: output is replaced on replay. */
   readonly replays: boolean
+  /** For sources: may be opened again after a failure, from its beginning or with a loss. */
+  readonly restarts: boolean
   /** For sources and sinks: can be kept waiting without loss. */
   readonly pauses: boolean
   /** True where its dead letters have a way out; where false, `'deadLetter'` means `'fail'`. */

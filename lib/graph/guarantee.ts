@@ -17,9 +17,10 @@ export function weakestOf(graph: Graph): Weakest {
   const lost = graph.nodes.filter((node) => node.role === 'source' && !node.replays)
   const bestEffort = graph.options.guarantee === 'best-effort'
   if (lost.length > 0) {
-    const then = bestEffort
-      ? 'what it had delivered before a failure is lost'
-      : 'nothing can be recovered: after a failure the job fails'
+    const then =
+      bestEffort || lost.every((source) => source.restarts)
+        ? 'what it had delivered before a failure is lost'
+        : 'nothing can be recovered: after a failure the job fails'
     return { guarantee: 'best-effort', weakest: `${listed(lost)} cannot be read again; ${then}` }
   }
   const sinks = graph.nodes.filter((node) => node.role === 'sink' && !node.replays)

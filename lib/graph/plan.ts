@@ -53,6 +53,11 @@ export interface Region {
   readonly chains: readonly number[]
   /** True when every source in it replays, so that it can start again from the beginning. */
   readonly replays: boolean
+  /**
+   * True when it may start again after a failure: every source replays, or is one of which the user
+   * accepts the loss (`onRestart: 'resubscribe'`, or `guarantee: 'best-effort'` for all).
+   */
+  readonly restarts: boolean
 }
 
 export interface Plan {

@@ -1,5 +1,5 @@
 /** Failover regions: chains connected by channels fail and restart together. */
-import type { Graph } from './graph.js'
+import type { Graph, GraphNode } from './graph.js'
 import type { Chain, PlanEdge, Region } from './plan.js'
 
 export function regionsOf(
@@ -15,18 +15,20 @@ export function regionsOf(
     })
   }
   const firsts = [...new Set(regionOf)]
+  const bestEffort = graph.options.guarantee === 'best-effort'
   return firsts.map((first, id) => {
     const members = chains.filter((chain) => regionOf[chain.id] === first)
+    const sources = members.flatMap((chain) => sourcesOf(graph, chain))
     return {
       id,
       chains: members.map((chain) => chain.id),
-      replays: members.every((chain) => replays(graph, chain)),
+      replays: sources.every((source) => source.replays),
+      restarts: bestEffort || sources.every((source) => source.restarts),
     }
   })
 }
 
-const replays = (graph: Graph, chain: Chain): boolean =>
-  chain.steps.every(({ node: id }) => {
-    const node = graph.nodes.find((candidate) => candidate.id === id)!
-    return node.role !== 'source' || node.replays
-  })
+const sourcesOf = (graph: Graph, chain: Chain): readonly GraphNode[] =>
+  graph.nodes.filter(
+    (node) => node.role === 'source' && chain.steps.some((step) => step.node === node.id),
+  )

@@ -326,8 +326,8 @@ t.test('regions are what channels connect, and restart only where every source r
     { parallelism: 2 },
   )
   t.strictSame(plan.regions, [
-    { id: 0, chains: [0, 1], replays: true },
-    { id: 1, chains: [2, 3], replays: false },
+    { id: 0, chains: [0, 1], replays: true, restarts: true },
+    { id: 1, chains: [2, 3], replays: false, restarts: false },
   ])
   t.equal(plan.guarantee, 'best-effort')
   t.match(plan.weakest, /^lines\(b\) \(.*\) cannot be read again; nothing can be recovered/)
