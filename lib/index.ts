@@ -33,6 +33,16 @@ export { broadcast, global, partitionBy, rebalance, rescale, shuffle } from './f
 export { isPipeline, type Pipeline, pipeline } from './flow/pipeline.js'
 export { type Merged, merge, mergeWith } from './flow/union.js'
 export type { Graph, GraphNode, Guarantee } from './graph/graph.js'
+export { type AggregateSpec, aggregate } from './operators/aggregate.js'
+export { concatMap } from './operators/concat-map.js'
+export { count } from './operators/count.js'
+export { distinct } from './operators/distinct.js'
+export { filter } from './operators/filter.js'
+export { keyBy } from './operators/key-by.js'
+export { map } from './operators/map.js'
+export { max } from './operators/max.js'
+export { type AsyncOptions, type AsyncRetry, mergeMap } from './operators/merge-map.js'
+export { min } from './operators/min.js'
 export type { OperatorDefinition, OperatorOptions, OperatorTraits } from './operators/operator.js'
 export type {
   DeadLetter,
@@ -41,6 +51,10 @@ export type {
   RecordFailure,
   RetryPolicy,
 } from './operators/record-error.js'
+export { reduce } from './operators/reduce.js'
+export { type RxOptions, rx } from './operators/rx.js'
+export { scan } from './operators/scan.js'
+export { skip } from './operators/skip.js'
 export type {
   AnyStream,
   NeedsKey,
@@ -51,3 +65,6 @@ export type {
   Stream,
   Time,
 } from './operators/stream.js'
+export { sum } from './operators/sum.js'
+export { take } from './operators/take.js'
+export { tap } from './operators/tap.js'

@@ -136,9 +136,9 @@ function operatorRow(operator: ExplainedOperator, graph: Graph): string[] {
   const policy = operator.onRecordError === 'fail' ? [] : [`on error ${operator.onRecordError}`]
   const role = graph.nodes.find((node) => node.id === operator.id)!.role
   const facts = [
-    ...(role === 'operator' ? [operator.kind] : [role]),
+    ...(role !== 'operator' ? [role] : operator.kind === operator.label ? [] : [operator.kind]),
     ...(operator.half === 'whole' ? [] : [HALVES[operator.half]]),
-    ...(operator.fused ? ['in the fused loop'] : []),
+    ...(operator.fused ? ['fused loop'] : []),
     ...(operator.stateful && operator.half !== 'before' ? ['keeps state'] : []),
     ...settings,
     ...(role === 'sink' ? [] : policy),

@@ -23,7 +23,7 @@ export function take<T, E extends Time, Key>(
   requireCount('take', 'count', count, 0)
   return operate({
     kind: 'take',
-    traits: { ...recordWiseTraits, stateful: true, orderSensitive: true },
+    traits: { ...recordWiseTraits, stateful: true, orderSensitive: true, endsStream: true },
     options: commonOptions(options),
     settings: { count },
     functions: [],

@@ -1,6 +1,6 @@
 /**
- * Sources, operators and sinks that are only composed, never run: definitions with the traits of the
- * real ones, for tests of types, graphs and plans.
+ * Sources and sinks that are only composed, never run, and an operator that cannot do without a key:
+ * for tests of types, graphs and plans.
  */
 import { fileURLToPath } from 'node:url'
 import { callSite } from '../../lib/base/call-site.js'
@@ -13,7 +13,6 @@ import {
   type NeedsKey,
   type NoKey,
   type Op,
-  type PerKey,
   type Stream,
   type Time,
 } from '../../lib/operators/stream.js'
@@ -51,79 +50,6 @@ function fake(
   return operator as never
 }
 
-export function map<T, R, E extends Time, Key>(
-  project: (record: T) => R,
-  options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<R, E, Key>> {
-  return fake('map', {}, [project], options)
-}
-
-export function filter<T, S extends T, E extends Time, Key>(
-  test: (record: T) => record is S,
-  options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<S, E, Key>>
-export function filter<T, E extends Time, Key>(
-  test: (record: T) => boolean,
-  options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<T, E, Key>>
-export function filter(test: AnyFunction, options?: OperatorOptions): never {
-  return fake('filter', {}, [test], options)
-}
-
-export function mergeMap<T, R, E extends Time, Key>(
-  project: (record: T) => Iterable<R>,
-  options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<R, E, Key>> {
-  return fake('mergeMap', {}, [project], options)
-}
-
-export function keyBy<T, Key, E extends Time>(
-  select: (record: T) => Key,
-  options?: OperatorOptions,
-): Op<Stream<T, E, unknown>, Stream<T, E, Key>> {
-  return fake('keyBy', { keyAfter: 'set' }, [select], options)
-}
-
-const aggregate = { keyAfter: 'ended', stateful: true, speaksAtEnd: true } as const
-
-export function count<T, E extends Time, Key>(
-  options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, E>> {
-  return fake('count', { ...aggregate, before: 'aggregate' }, [], options)
-}
-
-export function reduce<T, A, E extends Time, Key>(
-  step: (total: A, record: T) => A,
-  seed: A,
-  options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, A>, E>> {
-  void seed
-  return fake('reduce', { ...aggregate, before: 'project' }, [step], options)
-}
-
-export function scan<T, A, E extends Time, Key>(
-  step: (total: A, record: T) => A,
-  seed: A,
-  options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, A>, E>> {
-  void seed
-  return fake('scan', { keyAfter: 'ended', stateful: true, orderSensitive: true }, [step], options)
-}
-
-export function distinct<T, E extends Time, Key>(
-  options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<T, E, Key>> {
-  return fake('distinct', { stateful: true }, [], options)
-}
-
-export function take<T, E extends Time, Key>(
-  limit: number,
-  options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<T, E, Key>> {
-  void limit
-  return fake('take', { stateful: true, orderSensitive: true, endsStream: true }, [], options)
-}
-
 /** Cannot do without a key. */
 export function remember<T, E extends Time, Key>(
   options?: OperatorOptions,
@@ -132,11 +58,6 @@ export function remember<T, E extends Time, Key>(
   Stream<readonly [Key, T], E>
 > {
   return fake('remember', { key: 'required', keyAfter: 'ended', stateful: true }, [], options)
-}
-
-/** Cannot be keyed. */
-export function rx<T, E extends Time>(options?: OperatorOptions): Op<Stream<T, E>, Stream<T, E>> {
-  return fake('rx', { key: 'forbidden', replays: false }, [], options)
 }
 
 export function source<T>(label: string, traits: Partial<Source<T>> = {}): Source<T> {

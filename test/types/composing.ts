@@ -2,36 +2,39 @@
  * Type tests of composing: compiled with everything else, so that a wrong inference breaks the
  * build. `@ts-expect-error` marks what must not compile.
  */
+import { pairwise } from 'rxjs'
 import {
+  aggregate,
   broadcast,
+  count,
+  distinct,
   type Flow,
+  filter,
   global,
+  keyBy,
+  map,
+  max,
   merge,
+  mergeMap,
   mergeWith,
+  min,
   type NoKey,
   partitionBy,
   pipeline,
   rebalance,
-  rescale,
-  type Stream,
-  shuffle,
-  type Time,
-} from '../../lib/index.js'
-import {
-  count,
-  distinct,
-  filter,
-  keyBy,
-  lines,
-  map,
-  mergeMap,
   reduce,
-  remember,
+  rescale,
+  rx,
+  type Stream,
   scan,
-  sink,
-  source,
+  shuffle,
+  skip,
+  sum,
+  type Time,
   take,
-} from '../support/fake-parts.js'
+  tap,
+} from '../../lib/index.js'
+import { lines, remember, sink, source } from '../support/fake-parts.js'
 import { type Equal, is } from './equal.js'
 
 interface Bid {
@@ -80,6 +83,47 @@ export const infers = pipeline('types', (flow: Flow) => {
     reduce((sum, bid) => sum + bid.price, 0),
   )
   is<Equal<typeof turnover, Stream<readonly [key: number, value: number]>>>(true)
+
+  const fetched = text.pipe(
+    mergeMap(async (line) => Number(line), { concurrency: 4, ordered: true }),
+    tap((n) => n.toFixed()),
+    skip(1),
+  )
+  is<Equal<typeof fetched, Stream<number>>>(true)
+  const streamed = text.pipe(
+    mergeMap(async function* (line) {
+      yield line.length
+    }),
+    sum(),
+  )
+  is<Equal<typeof streamed, Stream<number>>>(true)
+
+  const dearest = bids.pipe(
+    keyBy((bid) => bid.auction),
+    max((a, b) => a.price - b.price),
+  )
+  is<Equal<typeof dearest, Stream<readonly [key: number, value: Bid]>>>(true)
+  const first = bids.pipe(min((a, b) => a.price - b.price))
+  is<Equal<typeof first, Stream<Bid>>>(true)
+  const sums = bids.pipe(
+    keyBy((bid) => [bid.auction, bid.bidder]),
+    sum((bid) => bid.price),
+  )
+  is<Equal<typeof sums, Stream<readonly [key: readonly [number, string], value: number]>>>(true)
+  const mean = bids.pipe(
+    keyBy((bid) => bid.auction),
+    aggregate({
+      select: (bid) => bid.price,
+      create: () => ({ sum: 0, n: 0 }),
+      add: (total, price) => ({ sum: total.sum + price, n: total.n + 1 }),
+      result: (total) => total.sum / total.n,
+    }),
+  )
+  is<Equal<typeof mean, Stream<readonly [key: number, value: number]>>>(true)
+  const joined = words.pipe(reduce((all, word) => `${all} ${word}`))
+  is<Equal<typeof joined, Stream<string>>>(true)
+  const paired = text.pipe(rx(pairwise()))
+  is<Equal<typeof paired, Stream<[string, string]>>>(true)
 
   const remembered = bids.pipe(
     keyBy((bid) => bid.bidder),

@@ -1,32 +1,28 @@
 import { fileURLToPath } from 'node:url'
+import { identity } from 'rxjs'
 import t from 'tap'
 import ts from 'typescript'
 import { userFrame } from '../../../lib/base/call-site.js'
 import type { MillraceError } from '../../../lib/base/errors.js'
 import type { Flow } from '../../../lib/flow/flow.js'
 import {
-  isPipeline,
-  merge,
-  type PipelineOptions,
-  pipeline,
-  type Stream,
-} from '../../../lib/index.js'
-import {
   count,
   distinct,
   filter,
+  isPipeline,
   keyBy,
-  lines,
   map,
+  merge,
   mergeMap,
+  type PipelineOptions,
+  pipeline,
   reduce,
-  remember,
   rx,
+  type Stream,
   scan,
-  sink,
   take,
-  ticks,
-} from '../../support/fake-parts.js'
+} from '../../../lib/index.js'
+import { lines, remember, sink, ticks } from '../../support/fake-parts.js'
 
 const names = (build: (flow: Flow) => void, options?: PipelineOptions): string[] =>
   pipeline('job', build, options)
@@ -176,7 +172,7 @@ t.test('a wrong graph is refused with the operator, the line of user code, and w
           .from(lines('a'))
           .pipe(
             keyBy((line) => line),
-            rx() as never,
+            rx(identity) as never,
             same,
           )
           .to(sink()),
@@ -240,7 +236,7 @@ t.test('a wrong graph is refused with the operator, the line of user code, and w
       (flow) =>
         flow
           .from(lines('a', { replays: false }))
-          .pipe(rx())
+          .pipe(rx(identity))
           .to(sink()),
       { guarantee: 'exactly-once' },
       "E_GUARANTEE: pipeline 'job':\n  - lines(a) (@) cannot be read again after a failure, but the pipeline demands exactly-once: use another, or demand less with guarantee: 'at-least-once'.\n  - rx (@) cannot be replayed after a failure, but the pipeline demands exactly-once: use another, or demand less with guarantee: 'at-least-once'.\n  - print (@) repeats its output after a failure, but the pipeline demands exactly-once: use another, or demand less with guarantee: 'at-least-once'.",
@@ -428,8 +424,8 @@ t.test("the place of an operator is the line of its own call in the user's code"
 
 t.test("a mistake does not compile, and is reported on the user's line in readable words", (t) => {
   const root = fileURLToPath(new URL('../../../../', import.meta.url))
-  const head = `import { pipeline } from '${root}lib/index.js'
-import { keyBy, count, lines, map, remember, scan, sink } from '${root}test/support/fake-parts.js'
+  const head = `import { pipeline, keyBy, count, map, scan } from '${root}lib/index.js'
+import { lines, remember, sink } from '${root}test/support/fake-parts.js'
 `
   const snippets: [law: string, body: string, line: number, text: RegExp][] = [
     [

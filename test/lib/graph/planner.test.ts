@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { identity } from 'rxjs'
 import t from 'tap'
 import { explainJson, explainText } from '../../../lib/graph/explain.js'
 import type { Graph } from '../../../lib/graph/graph.js'
@@ -7,32 +8,30 @@ import type { ChainStep, Plan } from '../../../lib/graph/plan.js'
 import { type PlanOptions, planGraph } from '../../../lib/graph/planner.js'
 import { channelsOf, slotOf, subtasksOf } from '../../../lib/graph/subtasks.js'
 import {
+  aggregate,
   broadcast,
+  count,
+  distinct,
   type Flow,
+  filter,
   global,
+  keyBy,
+  map,
   merge,
+  mergeMap,
   type PipelineOptions,
   partitionBy,
   pipeline,
   rebalance,
-  rescale,
-  type Stream,
-  shuffle,
-} from '../../../lib/index.js'
-import {
-  count,
-  distinct,
-  filter,
-  keyBy,
-  lines,
-  map,
-  mergeMap,
   reduce,
+  rescale,
   rx,
+  type Stream,
   scan,
-  sink,
+  shuffle,
   take,
-} from '../../support/fake-parts.js'
+} from '../../../lib/index.js'
+import { lines, sink } from '../../support/fake-parts.js'
 
 const graphOf = (build: (flow: Flow) => void, options: PipelineOptions = {}): Graph =>
   pipeline('job', build, options).compose().graph
@@ -69,17 +68,19 @@ t.test('an aggregate has a half before the exchange, also where nothing is excha
   t.end()
 })
 
-t.test('an operator that projects has two halves as well', (t) => {
-  const job = (flow: Flow) =>
-    words(flow)
-      .pipe(reduce((n) => n, 0))
-      .to(sink())
+t.test('an operator that only selects before the exchange has two halves as well', (t) => {
+  const longest = {
+    select: (word: string) => word.length,
+    create: () => 0,
+    add: (most: number, length: number) => Math.max(most, length),
+  }
+  const job = (flow: Flow) => words(flow).pipe(aggregate(longest)).to(sink())
   t.strictSame(shapeOf(1, job), [
-    '0×1 lines(a) → mergeMap → keyBy → reduce (before) → reduce (behind) → print',
+    '0×1 lines(a) → mergeMap → keyBy → aggregate (before) → aggregate (behind) → print',
   ])
   t.strictSame(shapeOf(2, job), [
-    '0×2 lines(a) → mergeMap → keyBy → reduce (before)',
-    '1×2 reduce (behind) → print',
+    '0×2 lines(a) → mergeMap → keyBy → aggregate (before)',
+    '1×2 aggregate (behind) → print',
     '0 hash shipped 1',
   ])
   t.end()
@@ -378,14 +379,14 @@ t.test('explain shows chains, halves, exchanges, places and the guarantee', (t) 
 
 [0] ×2  lines(a) → mergeMap → keyBy → words (before)
     lines(a)  source                      job.ts:N
-    mergeMap  mergeMap                    job.ts:N
-    keyBy     keyBy                       job.ts:N
+    mergeMap  fused loop                  job.ts:N
+    keyBy     fused loop                  job.ts:N
     words     count, before the exchange  job.ts:N
     ── hash by keyBy (key shipped) ──▶ [1]  4 channels
 
 [1] ×2  words (behind) → filter
     words   count, behind the exchange, keeps state  job.ts:N
-    filter  filter, on error skip                    job.ts:N
+    filter  fused loop, on error skip                job.ts:N
     ── global ──▶ [2]  2 channels
 
 [2] ×1  top
@@ -493,7 +494,7 @@ function moved(flow: Flow, on: Any, other: Any, step: Move, index: number): Any 
     case 8:
       return on.pipe(scan((total) => total, 0, single))
     case 9:
-      return on.pipe(distinct(single))
+      return on.pipe(distinct(undefined, single))
     case 10:
       return on.pipe(rebalance())
     case 11:
@@ -503,7 +504,7 @@ function moved(flow: Flow, on: Any, other: Any, step: Move, index: number): Any 
     case 13:
       return on.pipe(global())
     case 14:
-      return on.pipe(rebalance(), rx(options))
+      return on.pipe(rebalance(), rx(identity, options))
     case 15:
       return flow.deadLetters() as unknown as Any
     case 16:
