@@ -95,9 +95,6 @@ function openRx(
     let next = 0
     let failure: { readonly error: unknown } | null = null
     let completed = false
-    /** Results worth a batch. */
-    const full = Math.min(capacity, BATCH_RECORDS_MAX)
-    let inputEnded = false
     /** True once the end was passed on. */
     let ended = false
     /** True while RxJS is given something: then no turn must be asked for. */
@@ -128,7 +125,7 @@ function openRx(
     /** Gives records until a batch is full or all are given. */
     function nextBatch(): Batch | null {
       giving = true
-      while (next < input.length && waiting.length - from < full && !completed) {
+      while (next < input.length && waiting.length - from < BATCH_RECORDS_MAX && !completed) {
         const record = input[next++]
         subject.next(record)
         check(record)
@@ -155,7 +152,7 @@ function openRx(
       if (!completed || ended) return
       ended = true
       out.emit(end)
-      if (!inputEnded) context.complete()
+      context.complete()
     }
 
     let results: Subscription | null = null
@@ -179,7 +176,6 @@ function openRx(
       },
       end() {
         if (ended) return
-        inputEnded = true
         giving = true
         subject.complete()
         giving = false

@@ -1,0 +1,90 @@
+/**
+ * Entry point of a worker thread that is a slot. It loads the runtime, answers the job's commands
+ * over the control link, and tells why it dies.
+ *
+ * Whatever nobody caught — an exception in a timer, an unhandled rejection, `process.exit` in user
+ * code — is the death of the slot: the state of everything in it is in doubt. The notice goes out
+ * before the thread ends, past Comlink, so that it needs nothing but a port. What leaves no time for
+ * a notice (V8's heap limit, `terminate`) the other side sees for itself, with the vitals left in
+ * shared memory.
+ */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { assert } from '../../lib/base/assert.js'
+import { systemClock } from '../../lib/base/clock.js'
+import { type ErrorData, errorToData } from '../../lib/base/errors.js'
+import { vitalsIn } from '../../lib/metrics/vitals.js'
+import { createControlLink } from './link.js'
+import type { SlotEvent } from './protocol.js'
+import { type CreateSlotRuntime, startBeating } from './slot-host.js'
+import { writeOutputAtOnce } from './worker-output.js'
+
+/** What the thread is started with. */
+export interface SlotThreadData {
+  readonly slot: number
+  readonly port: MessagePort
+  readonly vitals: SharedArrayBuffer
+  /** URL of the module that exports `createSlotRuntime`. */
+  readonly runtime: string
+  readonly callDeadlineMs: number
+}
+
+/** The last message of a thread. */
+export interface DeathNotice {
+  readonly how: 'threw' | 'exited'
+  readonly error: ErrorData
+}
+
+/** What a slot's thread calls on the job's side. */
+export interface SlotListener {
+  event(event: SlotEvent): void
+  results(records: readonly unknown[]): Promise<void>
+}
+
+assert(parentPort !== null, 'slot-thread.js is the entry point of a worker thread')
+const parent = parentPort
+const { slot, port, vitals: memory, runtime, callDeadlineMs } = workerData as SlotThreadData
+
+let noticeSent = false
+process.setSourceMapsEnabled(true)
+writeOutputAtOnce()
+process.on('uncaughtException', dieOf)
+process.on('unhandledRejection', dieOf)
+process.on('exit', (code) => sendNotice({ how: 'exited', error: errorToData(exitError(code)) }))
+
+const vitals = vitalsIn(memory)
+startBeating(vitals)
+const { createSlotRuntime } = (await import(runtime)) as { createSlotRuntime: CreateSlotRuntime }
+const commands = createSlotRuntime({
+  clock: systemClock,
+  vitals,
+  emit(event) {
+    // An answer is needed only where the job side has a bug, and that must not pass unnoticed.
+    link.call('event', [event], { deadlineMs: null }).catch(dieOf)
+  },
+  publish: (records) => link.call('results', [records], { deadlineMs: null }),
+})
+const link = createControlLink<SlotListener>({
+  port,
+  peer: `the job of slot ${slot}`,
+  handlers: commands,
+  deadlineMs: callDeadlineMs,
+  clock: systemClock,
+})
+
+function dieOf(error: unknown): never {
+  sendNotice({ how: 'threw', error: errorToData(error) })
+  process.exit(1)
+}
+
+function sendNotice(notice: DeathNotice): void {
+  if (noticeSent) return
+  noticeSent = true
+  parent.postMessage(notice)
+}
+
+/** Made inside of `process.exit`, so its stack shows who called that. */
+function exitError(code: number): Error {
+  return Object.assign(new Error(`process.exit(${code}) was called in the worker thread`), {
+    code: 'E_PROCESS_EXIT',
+  })
+}

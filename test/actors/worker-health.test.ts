@@ -1,0 +1,97 @@
+import t from 'tap'
+import { watchMainThread } from '../../actors/worker/main-thread-watch.js'
+import type { SubtaskStalled } from '../../actors/worker/stall-watch.js'
+import { column, counterRow, createCounterTable } from '../../lib/metrics/counters.js'
+import { createVitalsMemory } from '../../lib/metrics/vitals.js'
+import { diesOf, MIB, slotThat } from './worker/started-slot.js'
+
+t.test('an endless loop is reported with its stack, then ended', async (t) => {
+  const neighbour = await slotThat('', { index: 1 })
+  const { slot, next, events } = await slotThat('loop', { stallMs: 1600 })
+  await slot.commands.start(0, 1)
+  const startMs = performance.now()
+  const stalled = await next('SubtaskStalled')
+  const reportedMs = performance.now() - startMs
+  t.ok(reportedMs > 950 && reportedMs < 1900, `reported after ${reportedMs} ms`)
+  t.match(stalled, { subtask: { chain: 0, index: 0 } })
+  t.match(stalled.stack, /^ {4}at loopForEver \(.*misbehaving-runtime\.ts:\d+:\d+\)/)
+  const lost = await next('SlotLost')
+  t.match(lost, { operator: 'count', error: { cause: { code: 'E_STALLED' } } })
+  t.equal(events.length, 2)
+  await neighbour.slot.commands.open(0, 1)
+  t.same(neighbour.events, [], 'its neighbour notices nothing')
+  await neighbour.slot.commands.close()
+})
+
+t.test('a long turn, and idling with input, are no stalls', async (t) => {
+  const idle = await slotThat('idle with input', { index: 1, stallMs: 400 })
+  await idle.slot.commands.start(0, 1)
+  const busy = await slotThat('busy for 300 ms', { stallMs: 1000 })
+  for (let i = 0; i < 2; i++) await busy.slot.commands.start(0, 1)
+  t.same([...busy.events, ...idle.events], [])
+  await Promise.all([busy.slot.commands.close(), idle.slot.commands.close()])
+})
+
+t.test('state that outgrows the budget fails the subtask; thread and process live', async (t) => {
+  for (const behaviour of ['growing Map', 'growing Buffers']) {
+    const { slot, next } = await slotThat(behaviour, { memoryMiB: 48 })
+    await slot.commands.start(0, 1)
+    const { error } = await next('SubtaskFailed')
+    t.match(error, { code: 'E_MEMORY_BUDGET', retryable: false }, behaviour)
+    t.match(error.details, { operator: 'count', subtask: 0, budgetBytes: 48 * MIB })
+    const used = Number(error.details.usedBytes)
+    t.ok(used > 0.8 * 48 * MIB && used < 1.7 * 48 * MIB, `${used} bytes`)
+    await slot.commands.open(0, 1)
+    await slot.commands.close()
+  }
+})
+
+t.test(
+  'a turn that grows one Map without end is stopped before V8 aborts the process',
+  async (t) => {
+    const { error, operator } = await diesOf(t, 'endless Map', { memoryMiB: 64 })
+    t.match(error.cause, { code: 'E_MEMORY_BUDGET', details: { budgetBytes: 64 * MIB } })
+    t.equal(operator, 'count')
+  },
+)
+
+t.test('garbage is not mistaken for state', async (t) => {
+  const { slot, events } = await slotThat('garbage', { memoryMiB: 32 })
+  await slot.commands.start(0, 1)
+  t.same(events, [])
+  await slot.commands.close()
+})
+
+t.test('a blocked calling thread is reported with its stack by its watch', async (t) => {
+  const counters = createCounterTable(1)
+  const vitals = createVitalsMemory()
+  const row = counterRow(counters, 0)
+  const subtasks = [{ chain: 0, index: 0, row: 0, operator: 'count' }]
+  let report: SubtaskStalled | null = null
+  const reported = new Promise<void>((resolve) => {
+    const watch = watchMainThread({
+      subtasks,
+      counters,
+      vitals,
+      onStalled(event) {
+        report = event
+        resolve(watch.stop())
+      },
+    })
+    watch.ready.then(() => {
+      row[column.inTurn] = 1
+      blockThisThread(1600)
+      row[column.inTurn] = 0
+    })
+  })
+  const keepAlive = setInterval(() => {}, 1000)
+  await reported
+  clearInterval(keepAlive)
+  t.match(report, { kind: 'SubtaskStalled', subtask: { chain: 0, index: 0 } })
+  t.match(report!.stack, /at blockThisThread \(.*worker-health\.test\.ts:\d+:\d+\)/)
+})
+
+function blockThisThread(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end) Math.sqrt(2)
+}
