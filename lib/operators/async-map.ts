@@ -52,6 +52,7 @@ export function asyncMap(
     function advance(): boolean {
       do {
         takeOff()
+        reach()
         judge()
       } while (speak() || queue.some(hasFailed))
       const crowded = queue.length - flights >= MARKS_MAX
@@ -76,6 +77,14 @@ export function asyncMap(
         flight.start()
       }
       if (started > 0) context.count(started, 0)
+    }
+
+    /** Lets every iterator in flight work on its next element, not only the first of the queue. */
+    function reach(): void {
+      if (!gate.open) return
+      for (const entry of queue) {
+        if (entry instanceof Flight && entry.status === 'pullable') entry.pull()
+      }
     }
 
     /** Decides what becomes of flights whose own retries are used up. */

@@ -1,6 +1,5 @@
 import { type AsyncOptions, expansion, type Project } from './merge-map.js'
 import { operate } from './operate.js'
-import type { OperatorOptions } from './operator.js'
 import type { Op, Stream, Time } from './stream.js'
 
 /**
@@ -9,14 +8,6 @@ import type { Op, Stream, Time } from './stream.js'
  *
  *     concatMap(async (order: Order) => await bill(order))
  */
-export function concatMap<T, R, E extends Time, Key>(
-  project: (value: T) => Iterable<R>,
-  options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<R, E, Key>>
-export function concatMap<T, R, E extends Time, Key>(
-  project: (value: T, signal: AbortSignal) => Promise<R> | AsyncIterable<R> | Iterable<R>,
-  options?: Omit<AsyncOptions, 'concurrency' | 'ordered'>,
-): Op<Stream<T, E, Key>, Stream<R, E, Key>>
 export function concatMap<T, R, E extends Time, Key>(
   project: (value: T, signal: AbortSignal) => Promise<R> | AsyncIterable<R> | Iterable<R>,
   options: Omit<AsyncOptions, 'concurrency' | 'ordered'> = {},

@@ -38,10 +38,11 @@ export const CONCURRENCY_DEFAULT = 16
  *
  * - An array or another iterable (a string: its characters): each element is a result. Runs inside
  *   the fused loop; iterables are pulled lazily, and wait in the middle where output waits.
- * - An async function, or any function with one of the options `concurrency`, `ordered`, `timeoutMs`,
- *   `retry`: the value of its promise is one result; each element of an async iterable is one, asked
- *   for one at a time. At most `concurrency` (16) records are in flight per subtask. The function is
- *   given an AbortSignal, aborted on time-out and cancellation.
+ * - An async function, a function that takes the AbortSignal, or any with one of the options
+ *   `concurrency`, `ordered`, `timeoutMs`, `retry` runs beside the loop: the value of its promise is
+ *   one result; each element of an async iterable is one, asked for one at a time. At most
+ *   `concurrency` (16) records are in flight per subtask. The signal is aborted on time-out and
+ *   cancellation.
  *
  * A plain function that returns a promise without any of these options fails with E_ASYNC_RESULT,
  * which says so: the form is chosen when composing. After a failure the function runs again for
@@ -51,14 +52,6 @@ export const CONCURRENCY_DEFAULT = 16
  *     mergeMap(async (url: string, signal) => (await fetch(url, { signal })).status)
  *     mergeMap((id: number) => lookUp(id), { concurrency: 4, ordered: true, timeoutMs: 500, retry: 2 })
  */
-export function mergeMap<T, R, E extends Time, Key>(
-  project: (value: T) => Iterable<R>,
-  options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<R, E, Key>>
-export function mergeMap<T, R, E extends Time, Key>(
-  project: (value: T, signal: AbortSignal) => Promise<R> | AsyncIterable<R> | Iterable<R>,
-  options?: AsyncOptions,
-): Op<Stream<T, E, Key>, Stream<R, E, Key>>
 export function mergeMap<T, R, E extends Time, Key>(
   project: (value: T, signal: AbortSignal) => Promise<R> | AsyncIterable<R> | Iterable<R>,
   options: AsyncOptions = {},
@@ -74,7 +67,7 @@ export function expansion(
   fixed: AsyncOptions = {},
 ): OperatorDefinition {
   requireFunction(kind, 'project', project)
-  if (!isAsync(project) && !hasAsyncOptions(options)) {
+  if (!isAsync(project) && project.length < 2 && !hasAsyncOptions(options)) {
     const call = project as FusedStep['call'] as (value: never) => Iterable<unknown>
     return recordWise(kind, { kind: 'expand', call }, options)
   }

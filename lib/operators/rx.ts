@@ -95,6 +95,9 @@ function openRx(
     let next = 0
     let failure: { readonly error: unknown } | null = null
     let completed = false
+    /** Results worth a batch. */
+    const full = Math.min(capacity, BATCH_RECORDS_MAX)
+    let inputEnded = false
     /** True once the end was passed on. */
     let ended = false
     /** True while RxJS is given something: then no turn must be asked for. */
@@ -125,7 +128,7 @@ function openRx(
     /** Gives records until a batch is full or all are given. */
     function nextBatch(): Batch | null {
       giving = true
-      while (next < input.length && waiting.length - from < BATCH_RECORDS_MAX && !completed) {
+      while (next < input.length && waiting.length - from < full && !completed) {
         const record = input[next++]
         subject.next(record)
         check(record)
@@ -152,7 +155,7 @@ function openRx(
       if (!completed || ended) return
       ended = true
       out.emit(end)
-      context.complete()
+      if (!inputEnded) context.complete()
     }
 
     let results: Subscription | null = null
@@ -176,6 +179,7 @@ function openRx(
       },
       end() {
         if (ended) return
+        inputEnded = true
         giving = true
         subject.complete()
         giving = false

@@ -12,18 +12,20 @@ export type Carry = (frame: ArrayBuffer, deliver: (frame: ArrayBuffer) => void) 
 export interface LoopbackOptions {
   /** Names of the two slots: the first end is at `names[0]`, and its peer is `names[1]`. */
   readonly names?: readonly [string, string]
-  /** Default: at once, in order. */
-  readonly carry?: Carry
+  /** The wire from the first end to the second, and back. Default: at once, in order. */
+  readonly carry?: readonly [there: Carry, back: Carry]
 }
 
 export function createLoopback(options: LoopbackOptions = {}): readonly [Link, Link] {
   const [left, right] = options.names ?? ['left', 'right']
-  const carry = options.carry ?? ((frame, deliver) => deliver(frame))
-  const ends = [new LoopbackEnd(right, carry), new LoopbackEnd(left, carry)] as const
+  const [there, back] = options.carry ?? [atOnce, atOnce]
+  const ends = [new LoopbackEnd(right, there), new LoopbackEnd(left, back)] as const
   ends[0].other = ends[1]
   ends[1].other = ends[0]
   return ends
 }
+
+const atOnce: Carry = (frame, deliver) => deliver(frame)
 
 class LoopbackEnd implements Link {
   readonly peer: string

@@ -1,0 +1,24 @@
+/**
+ * The planning worker: evaluates a job module in a thread of its own and answers with graph data. It
+ * builds the graph twice, which already shows most modules that do not build the same one each time.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { errorToData } from '../../lib/base/errors.js'
+import { declareJobThread } from './evaluating.js'
+import { loadModule } from './load.js'
+import type { PlanningReply, PlanningRequest } from './protocol.js'
+import { assertSameFingerprint } from './same-graph.js'
+
+async function plan({ file, args }: PlanningRequest): Promise<PlanningReply> {
+  try {
+    const { graph, fingerprint } = (await loadModule(file, args)).compose()
+    const again = (await loadModule(file, args)).compose()
+    assertSameFingerprint(fingerprint, again, graph)
+    return { kind: 'Planned', graph, fingerprint }
+  } catch (thrown) {
+    return { kind: 'Failed', error: errorToData(thrown) }
+  }
+}
+
+declareJobThread()
+parentPort?.postMessage(await plan(workerData as PlanningRequest))

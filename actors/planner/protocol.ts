@@ -1,0 +1,23 @@
+/**
+ * The planner's messages: a thread that evaluates a job module once, answers with graph data, and is
+ * thrown away. `PlanningRequest` is its worker data; it sends exactly one `PlanningReply`, or none
+ * where the module ends its thread or never finishes.
+ */
+import type { ErrorData } from '../../lib/base/errors.js'
+import type { Graph } from '../../lib/graph/graph.js'
+
+/**
+ * What a job module that exports a function is called with: `--arg name=value` by name, and what
+ * follows the module on the command line as `_`, which is always there.
+ */
+export type ModuleArgs = Readonly<Record<string, string | readonly string[]>>
+
+export interface PlanningRequest {
+  /** A bundle, as made by `bundleModule`. */
+  readonly file: string
+  readonly args: ModuleArgs
+}
+
+export type PlanningReply =
+  | { readonly kind: 'Planned'; readonly graph: Graph; readonly fingerprint: string }
+  | { readonly kind: 'Failed'; readonly error: ErrorData }

@@ -1,0 +1,518 @@
+/**
+ * The laws that every operator keeps, on a table of all of them, each beside its counterpart in RxJS.
+ */
+import fc from 'fast-check'
+import { from, lastValueFrom, type OperatorFunction } from 'rxjs'
+import * as rx7 from 'rxjs/operators'
+import t, { type Test } from 'tap'
+import { seededRandom } from '../../../lib/base/random.js'
+import { aggregate } from '../../../lib/operators/aggregate.js'
+import { concatMap } from '../../../lib/operators/concat-map.js'
+import { count } from '../../../lib/operators/count.js'
+import { distinct } from '../../../lib/operators/distinct.js'
+import { filter } from '../../../lib/operators/filter.js'
+import { keyBy } from '../../../lib/operators/key-by.js'
+import { map } from '../../../lib/operators/map.js'
+import { max } from '../../../lib/operators/max.js'
+import { mergeMap } from '../../../lib/operators/merge-map.js'
+import { min } from '../../../lib/operators/min.js'
+import type { OperatorOptions } from '../../../lib/operators/operator.js'
+import type { RecordErrorPolicy } from '../../../lib/operators/record-error.js'
+import { reduce } from '../../../lib/operators/reduce.js'
+import { rx } from '../../../lib/operators/rx.js'
+import { scan } from '../../../lib/operators/scan.js'
+import { BATCH } from '../../../lib/operators/signal.js'
+import { skip } from '../../../lib/operators/skip.js'
+import type { AnyStream, Op } from '../../../lib/operators/stream.js'
+import { sum } from '../../../lib/operators/sum.js'
+import { take } from '../../../lib/operators/take.js'
+import { tap } from '../../../lib/operators/tap.js'
+import {
+  definitionOf,
+  feed,
+  type HarnessOptions,
+  OperatorHarness,
+} from '../../support/operator-harness.js'
+
+type OfNumber = (value: number) => number
+
+interface Row {
+  readonly name: string
+  /** `f` stands for the user's function: identity, until a test makes it throw. */
+  readonly op: (f: OfNumber, options: OperatorOptions) => unknown
+  readonly rx: OperatorFunction<number, unknown>
+  /** How results look behind keyBy: records that keep their key, or `[key, value]`. */
+  readonly keyed: 'kept' | 'pairs' | 'no'
+  readonly order?: 'any'
+  readonly async?: true
+  /** False where the operator has no user function that may throw on one record. */
+  readonly throws?: false
+}
+
+const half = (x: number) => Math.floor(x / 2)
+const copies = (x: number) => Array.from({ length: Math.abs(x) % 4 }, (_, i) => x * 10 + i)
+function* lazily(x: number) {
+  yield* copies(x)
+}
+
+const rows: readonly Row[] = [
+  {
+    name: 'map',
+    op: (f, o) => map((x: number) => f(x) + 1, o),
+    rx: rx7.map((x) => x + 1),
+    keyed: 'kept',
+  },
+  {
+    name: 'filter',
+    op: (f, o) => filter((x: number) => f(x) % 2 === 0, o),
+    rx: rx7.filter((x) => x % 2 === 0),
+    keyed: 'kept',
+  },
+  {
+    name: 'tap',
+    op: (f, o) => tap((x: number) => void f(x), o),
+    rx: rx7.tap(() => {}),
+    keyed: 'kept',
+  },
+  {
+    name: 'keyBy',
+    op: (f, o) => keyBy((x: number) => f(x) % 3, o),
+    rx: rx7.tap(() => {}),
+    keyed: 'no',
+  },
+  {
+    name: 'mergeMap of arrays',
+    op: (f, o) => mergeMap((x: number) => copies(f(x)), o),
+    rx: rx7.mergeMap(copies),
+    keyed: 'kept',
+  },
+  {
+    name: 'mergeMap of generators',
+    op: (f, o) => mergeMap((x: number) => lazily(f(x)), o),
+    rx: rx7.mergeMap(lazily),
+    keyed: 'kept',
+  },
+  {
+    name: 'mergeMap of strings',
+    op: (f, o) => mergeMap((x: number) => `${f(x)}`, o),
+    rx: rx7.mergeMap((x) => `${x}`),
+    keyed: 'kept',
+  },
+  {
+    name: 'concatMap of sets',
+    op: (f, o) => concatMap((x: number) => new Set(copies(f(x))), o),
+    rx: rx7.concatMap((x) => new Set(copies(x))),
+    keyed: 'kept',
+  },
+  {
+    name: 'mergeMap of promises',
+    op: (f, o) => mergeMap(async (x: number) => f(x) + 1, o),
+    rx: rx7.map((x) => x + 1),
+    keyed: 'kept',
+    order: 'any',
+    async: true,
+  },
+  {
+    name: 'mergeMap of promises, ordered',
+    op: (f, o) => mergeMap(async (x: number) => f(x) + 1, { ...o, ordered: true, concurrency: 3 }),
+    rx: rx7.map((x) => x + 1),
+    keyed: 'kept',
+    async: true,
+  },
+  {
+    name: 'mergeMap of async iterables, ordered',
+    op: (f, o) =>
+      mergeMap(
+        async function* (x: number) {
+          yield* copies(f(x))
+        },
+        { ...o, ordered: true },
+      ),
+    rx: rx7.concatMap(copies),
+    keyed: 'kept',
+    async: true,
+  },
+  {
+    name: 'concatMap of promises',
+    op: (f, o) => concatMap(async (x: number) => f(x), o),
+    rx: rx7.tap(() => {}),
+    keyed: 'kept',
+    async: true,
+  },
+  {
+    name: 'mergeMap of arrays, in flight',
+    op: (f, o) =>
+      mergeMap((x: number) => copies(f(x)), { ...o, concurrency: 2, ordered: true, retry: 0 }),
+    rx: rx7.concatMap(copies),
+    keyed: 'kept',
+  },
+  {
+    name: 'scan',
+    op: (f, o) => scan((a: number, x: number) => a + f(x), 5, o),
+    rx: rx7.scan((a, x) => a + x, 5),
+    keyed: 'pairs',
+  },
+  {
+    name: 'scan without seed',
+    op: (f, o) => scan((a: number, x: number) => (a * 2 + f(x)) % 97, undefined, o),
+    rx: rx7.scan((a: number, x) => (a * 2 + x) % 97),
+    keyed: 'pairs',
+  },
+  {
+    name: 'reduce',
+    op: (f, o) => reduce((a: string, x: number) => `${a},${f(x)}`, '', o),
+    rx: rx7.reduce((a: string, x) => `${a},${x}`, ''),
+    keyed: 'pairs',
+  },
+  {
+    name: 'reduce without seed',
+    op: (f, o) => reduce((a: number, x: number) => (a * 2 + f(x)) % 97, undefined, o),
+    rx: rx7.reduce((a: number, x) => (a * 2 + x) % 97),
+    keyed: 'pairs',
+  },
+  { name: 'count', op: (_, o) => count(o), rx: rx7.count(), keyed: 'pairs', throws: false },
+  {
+    name: 'count by predicate',
+    op: (f, o) => count((x: number) => f(x) > 2, o),
+    rx: rx7.count((x) => x > 2),
+    keyed: 'pairs',
+  },
+  {
+    name: 'sum',
+    op: (_, o) => sum(undefined, o),
+    rx: rx7.reduce((a, x) => a + x, 0),
+    keyed: 'pairs',
+    throws: false,
+  },
+  {
+    name: 'sum by selector',
+    op: (f, o) => sum((x: number) => f(x) * 3, o),
+    rx: rx7.reduce((a, x) => a + x * 3, 0),
+    keyed: 'pairs',
+  },
+  { name: 'min', op: (_, o) => min(undefined, o), rx: rx7.min(), keyed: 'pairs', throws: false },
+  { name: 'max', op: (_, o) => max(undefined, o), rx: rx7.max(), keyed: 'pairs', throws: false },
+  {
+    name: 'min by comparer',
+    op: (_, o) => min((a: number, b: number) => half(a) - half(b), o),
+    rx: rx7.min((a, b) => half(a) - half(b)),
+    keyed: 'pairs',
+    throws: false,
+  },
+  {
+    name: 'max by comparer',
+    op: (_, o) => max((a: number, b: number) => half(a) - half(b), o),
+    rx: rx7.max((a, b) => half(a) - half(b)),
+    keyed: 'pairs',
+    throws: false,
+  },
+  {
+    name: 'aggregate with merge',
+    op: (f, o) =>
+      aggregate(
+        {
+          create: () => ({ n: 0, sum: 0 }),
+          add: (a, x: number) => ({ n: a.n + 1, sum: a.sum + f(x) }),
+          merge: (a, b) => ({ n: a.n + b.n, sum: a.sum + b.sum }),
+          result: (a) => a.sum - a.n,
+        },
+        o,
+      ),
+    rx: rx7.reduce((a, x) => a + x - 1, 0),
+    keyed: 'pairs',
+  },
+  {
+    name: 'aggregate with select',
+    op: (f, o) =>
+      aggregate({ select: (x: number) => f(x) * 2, create: () => 1, add: (a, x) => a - x }, o),
+    rx: rx7.reduce((a, x) => a - x * 2, 1),
+    keyed: 'pairs',
+  },
+  {
+    name: 'aggregate',
+    op: (f, o) => aggregate({ create: () => '', add: (a, x: number) => `${a},${f(x)}` }, o),
+    rx: rx7.reduce((a: string, x) => `${a},${x}`, ''),
+    keyed: 'pairs',
+  },
+  {
+    name: 'distinct',
+    op: (_, o) => distinct(undefined, o),
+    rx: rx7.distinct(),
+    keyed: 'kept',
+    throws: false,
+  },
+  {
+    name: 'distinct by selector',
+    op: (f, o) => distinct((x: number) => half(f(x)), o),
+    rx: rx7.distinct(half),
+    keyed: 'kept',
+  },
+  { name: 'take', op: (_, o) => take(3, o), rx: rx7.take(3), keyed: 'kept', throws: false },
+  { name: 'skip', op: (_, o) => skip(3, o), rx: rx7.skip(3), keyed: 'kept', throws: false },
+  {
+    name: 'rx',
+    op: (_, o) =>
+      rx(
+        rx7.map((x: number) => x + 1),
+        rx7.pairwise(),
+        { ...o, capacity: 100 },
+      ),
+    rx: (source) =>
+      source.pipe(
+        rx7.map((x) => x + 1),
+        rx7.pairwise(),
+      ),
+    keyed: 'no',
+    throws: false,
+  },
+  {
+    name: 'rx of operators that complete',
+    op: (_, o) => rx(rx7.take<number>(2), rx7.toArray(), o),
+    rx: (source) => source.pipe(rx7.take(2), rx7.toArray()),
+    keyed: 'no',
+    throws: false,
+  },
+]
+
+const same: OfNumber = (x) => x
+const keyOf = (x: number) => x % 3
+const cuts = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 5 })
+const numbers = fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 40 })
+
+const definitionFor = (row: Row, f = same) => definitionOf(row.op(f, {}) as Op<never, AnyStream>)
+
+const harnessFor = (row: Row, options: HarnessOptions = {}, f = same) =>
+  new OperatorHarness([definitionFor(row, f)], options)
+
+/** A gate that closes at random behind a batch. */
+function shaky(seed: number): () => boolean {
+  const random = seededRandom(seed)
+  return () => random() < 0.5
+}
+
+const reference = (row: Row, input: readonly number[]): Promise<unknown[]> =>
+  lastValueFrom(from(input).pipe(row.rx, rx7.toArray()))
+
+const settle = async (row: Row, harness: OperatorHarness): Promise<void> => {
+  if (row.async === true) await harness.settle()
+  else harness.drain()
+}
+
+async function run(
+  row: Row,
+  harness: OperatorHarness,
+  input: readonly number[],
+  sizes: readonly number[] = [4],
+  keyed = false,
+): Promise<OperatorHarness> {
+  if (row.async !== true) return feed(harness, input, sizes, keyed ? keyOf : null)
+  for (let at = 0, i = 0; at < input.length; i++) {
+    const part = input.slice(at, at + sizes[i % sizes.length]!)
+    at += part.length
+    harness.gateOpen = true
+    harness.batch(part, keyed ? part.map(keyOf) : null)
+    await harness.settle()
+    if (harness.error !== undefined) return harness
+  }
+  harness.end()
+  await harness.settle()
+  return harness
+}
+
+const inOrderOf = (row: Row, values: unknown[]): unknown[] =>
+  row.order === 'any' ? values.map((value) => JSON.stringify(value)).sort() : values
+
+const text = (value: unknown) => JSON.stringify(value)
+
+/** Throws what the harness found broken, so that a property fails with it. */
+function assertSound(harness: OperatorHarness): void {
+  if (harness.broken.length > 0) throw new Error(harness.broken[0])
+  if (harness.error !== undefined) throw harness.error
+}
+
+for (const row of rows) {
+  t.test(row.name, async (t) => {
+    t.test('never: says nothing, holds nothing', async (t) => {
+      const harness = harnessFor(row)
+      t.same(harness.output, [])
+      t.notOk(harness.deferred)
+      harness.unsubscribe()
+    })
+
+    t.test('empty, one, many: as RxJS, with the end last and once', async (t) => {
+      const many = Array.from({ length: row.async ? 50 : 3000 }, (_, i) => (i * 7) % 11)
+      for (const input of [[], [7], many]) {
+        const harness = await run(row, harnessFor(row), input, [1024])
+        t.same(harness.broken, [])
+        t.same(harness.marks, ['end'])
+        t.ok(harness.output.at(-1)?.tag !== BATCH)
+        t.equal(
+          text(inOrderOf(row, harness.values)),
+          text(inOrderOf(row, await reference(row, input))),
+        )
+      }
+    })
+
+    t.test('as RxJS under any cut into batches and any closing of the gate', async () => {
+      await fc.assert(
+        fc.asyncProperty(numbers, cuts, fc.nat(), async (input, sizes, seed) => {
+          const harness = harnessFor(row, { stayOpen: shaky(seed) })
+          await run(row, harness, input, sizes)
+          assertSound(harness)
+          const expected = inOrderOf(row, await reference(row, input))
+          return text(inOrderOf(row, harness.values)) === text(expected)
+        }),
+        { numRuns: row.async ? 3 : 25, seed: 11 },
+      )
+    })
+
+    if (row.keyed !== 'no') {
+      t.test('behind keyBy: as RxJS on each key alone', async () => {
+        const property = async (input: number[], sizes: number[], seed: number) => {
+          const harness = harnessFor(row, { keyed: true, stayOpen: shaky(seed) })
+          await run(row, harness, input, sizes, true)
+          assertSound(harness)
+          const pairs =
+            row.keyed === 'pairs'
+              ? (harness.values as [number, unknown][])
+              : harness.values.map((value, i) => [harness.keys[i], value])
+          for (const key of new Set(input.map(keyOf))) {
+            const mine = input.filter((x) => keyOf(x) === key)
+            const expected = inOrderOf(row, await reference(row, mine))
+            const got = pairs.filter(([k]) => k === key).map(([, value]) => value)
+            if (text(inOrderOf(row, got)) !== text(expected)) return false
+          }
+          return pairs.every(([key]) => input.some((x) => keyOf(x) === key))
+        }
+        const options = { numRuns: row.async ? 2 : 15, seed: 12 }
+        await fc.assert(fc.asyncProperty(numbers, cuts, fc.nat(), property), options)
+      })
+    }
+
+    t.test('an upstream error passes, and nothing after it', async (t) => {
+      const harness = harnessFor(row)
+      harness.batch([1, 2])
+      harness.fail(new Error('upstream'))
+      t.match(harness.error, { message: 'upstream' })
+      const before = harness.output.length
+      await settle(row, harness)
+      t.equal(harness.output.length, before)
+    })
+
+    t.test('stopped early: nothing comes out after it', async (t) => {
+      const harness = harnessFor(row, { stayOpen: () => false })
+      harness.batch([3, 7, 11, 2])
+      harness.unsubscribe()
+      const before = harness.output.length
+      await settle(row, harness)
+      t.equal(harness.output.length, before)
+      t.equal(harness.error, undefined)
+      t.equal(harness.clock.timers, 0)
+    })
+
+    t.test('endless: output keeps pace with input', async (t) => {
+      const harness = harnessFor(row)
+      for (let i = 0; i < (row.async ? 10 : 100); i++) {
+        harness.batch([i % 7, i % 5])
+        await settle(row, harness)
+      }
+      t.same(harness.broken, [])
+      t.ok(harness.values.length <= harness.counts()[0] * 4)
+      harness.unsubscribe()
+    })
+
+    t.test('watermarks, barriers and idleness pass in order, behind the records', async (t) => {
+      const harness = harnessFor(row, { stayOpen: () => false })
+      const steps = [
+        () => harness.watermark(1),
+        () => harness.batch([1, 2, 3]),
+        () => harness.watermark(2),
+        () => harness.barrier(1),
+        () => harness.idle(false),
+        () => harness.idle(true),
+        () => harness.batch([5]),
+        () => harness.watermark(3),
+        () => harness.end(),
+      ]
+      for (const step of steps) {
+        harness.gateOpen = true
+        step()
+        await settle(row, harness)
+      }
+      t.same(harness.broken, [])
+      const all = ['w1', 'w2', 'b1', 'idle', 'active', 'w3', 'end']
+      // What ends its stream early passes nothing more.
+      t.same(harness.marks, harness.stops > 0 ? ['w1', 'end'] : all)
+    })
+
+    t.test('zero credit at the end: what is due waits, the end behind it', async (t) => {
+      const harness = harnessFor(row)
+      harness.batch([1, 2])
+      await settle(row, harness)
+      const before = harness.output.length
+      harness.gateOpen = false
+      harness.end()
+      t.notOk(harness.output.slice(before).some((signal) => signal.tag === BATCH))
+      await settle(row, harness)
+      t.same(harness.marks, ['end'])
+      t.same(harness.broken, [])
+    })
+
+    if (row.throws !== false) errorLaws(t, row)
+  })
+}
+
+// biome-ignore lint/suspicious/noThenProperty: the policy's own word
+const lastTry: RecordErrorPolicy = { retry: 1, then: 'deadLetter' }
+
+function errorLaws(t: Test, row: Row): void {
+  const input = [1, 2, 13, 4, 5, 6]
+  const rest = input.filter((x) => x !== 13)
+
+  const poison = (times: number): OfNumber => {
+    let left = times
+    return (x) => {
+      if (x === 13 && left-- > 0) throw new RangeError('unlucky')
+      return x
+    }
+  }
+
+  /** Runs with a function that throws `times` times on 13; `whole`: 13 is expected to count. */
+  async function check(policy: HarnessOptions['policy'], times: number, whole: boolean) {
+    const harness = harnessFor(row, policy === undefined ? {} : { policy }, poison(times))
+    await run(row, harness, input)
+    const expected = inOrderOf(row, await reference(row, whole ? input : rest))
+    return { harness, expected, values: inOrderOf(row, harness.values) }
+  }
+
+  t.test('fail: the chain ends, with operator and cause', async (t) => {
+    const { harness } = await check(undefined, 1, true)
+    t.match(harness.error, { code: 'E_USER_CODE', cause: { message: 'unlucky' } })
+    t.match(harness.error, { message: new RegExp(`"${definitionFor(row).kind}"`) })
+    t.notOk(harness.marks.includes('end'))
+  })
+
+  t.test('skip: as if the record had never come', async (t) => {
+    const { harness, values, expected } = await check('skip', 99, false)
+    t.same(values, expected)
+    t.same(harness.deadLetters, [])
+    t.same(harness.marks, ['end'])
+  })
+
+  t.test('deadLetter: skipped, and sent once', async (t) => {
+    const { harness, values, expected } = await check(() => 'deadLetter', 99, false)
+    t.same(values, expected)
+    t.equal(harness.deadLetters.length, 1)
+    t.match(harness.deadLetters[0], { error: { message: 'unlucky' }, record: 13 })
+  })
+
+  t.test('retry: the same record again, then what remains', async (t) => {
+    const cured = await check({ retry: 2 }, 2, true)
+    t.same(cured.values, cured.expected)
+    const failed = await check({ retry: 1 }, 2, true)
+    t.match(failed.harness.error, { code: 'E_USER_CODE' })
+    const dropped = await check(lastTry, 2, false)
+    t.same(dropped.values, dropped.expected)
+    t.equal(dropped.harness.deadLetters.length, 1)
+  })
+}

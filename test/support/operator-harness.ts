@@ -1,0 +1,269 @@
+/**
+ * Drives operators as a subtask does: a chain, one outlet gate, turns on demand — by script.
+ *
+ * The harness keeps the caller's side of the contract (no signal while something is deferred, drain
+ * downstream first) and checks the operator's: no batch through a closed gate, no empty or oversized
+ * batch, keys parallel to records, nothing after the end. What breaks is in `broken`.
+ */
+import { Subject, type Subscription } from 'rxjs'
+import type { Deferred, OperatorContext, OperatorDefinition } from '../../lib/operators/operator.js'
+import type { RecordErrorPolicy, RecordFailure } from '../../lib/operators/record-error.js'
+import { createRecordErrors } from '../../lib/operators/record-errors.js'
+import {
+  BARRIER,
+  BATCH,
+  BATCH_RECORDS_MAX,
+  batch,
+  END,
+  end,
+  IDLE,
+  type Signal,
+  WATERMARK,
+} from '../../lib/operators/signal.js'
+import { type AnyStream, attach, type Op } from '../../lib/operators/stream.js'
+import { createHeapState } from '../../lib/state/heap-state.js'
+import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
+
+export const MAX_PARALLELISM = 16
+/** Turns without output after which nothing more is expected. */
+const QUIET_TURNS_MAX = 8
+
+/** The definition that a factory would attach to a stream. */
+export function definitionOf(op: Op<never, AnyStream>): OperatorDefinition {
+  let found: OperatorDefinition | null = null
+  const stream = {
+    [attach](definition: OperatorDefinition) {
+      found = definition
+      return stream
+    },
+  }
+  op(stream as never)
+  return found!
+}
+
+export interface HarnessOptions {
+  readonly keyed?: boolean
+  readonly policy?: RecordErrorPolicy
+  /** Asked after each batch that came out: does the gate stay open? Default: yes. */
+  readonly stayOpen?: () => boolean
+  /** Which halves of an aggregate to open. Default both. */
+  readonly half?: 'whole' | 'before' | 'behind'
+}
+
+interface Place {
+  readonly context: OperatorContext
+  readonly deferred: Set<Deferred>
+  recordsIn: number
+  recordsOut: number
+}
+
+export class OperatorHarness {
+  readonly output: Signal[] = []
+  readonly broken: string[] = []
+  readonly deadLetters: RecordFailure[] = []
+  readonly clock: VirtualClock = createVirtualClock()
+  gateOpen = true
+  error: unknown = undefined
+  completed = false
+  /** How often the chain has said that it needs no more input. */
+  stops = 0
+  readonly #places: Place[] = []
+  readonly #inbox = new Subject<Signal>()
+  readonly #subscription: Subscription
+  readonly #options: HarnessOptions
+  readonly #state: ReturnType<typeof createHeapState>[] = []
+
+  constructor(definitions: readonly OperatorDefinition[], options: HarnessOptions = {}) {
+    this.#options = options
+    const { half = 'whole' } = options
+    const opened = definitions.flatMap((definition) => {
+      const halves = []
+      if (definition.openBefore !== undefined && half !== 'behind') {
+        halves.push(definition.openBefore(this.#place(definition)))
+      }
+      if (half !== 'before') halves.push(definition.open(this.#place(definition)))
+      return halves
+    })
+    const chain = opened.reduce<Subject<Signal> | ReturnType<(typeof opened)[0]>>(
+      (source, operator) => operator(source as never),
+      this.#inbox,
+    )
+    this.#subscription = (chain as ReturnType<(typeof opened)[0]>).subscribe({
+      next: (signal) => this.#onSignal(signal),
+      error: (error: unknown) => {
+        this.error = error
+      },
+      complete: () => {
+        this.completed = true
+      },
+    })
+  }
+
+  /** Values that have come out. */
+  get values(): unknown[] {
+    return this.output.flatMap((signal) => (signal.tag === BATCH ? signal.records : []))
+  }
+
+  get keys(): unknown[] {
+    return this.output.flatMap((signal) => (signal.tag === BATCH ? (signal.keys ?? []) : []))
+  }
+
+  /** Everything but batches, in short: `w5 b1 idle active end`. */
+  get marks(): string[] {
+    return this.output.flatMap((signal) => (signal.tag === BATCH ? [] : [nameOf(signal)]))
+  }
+
+  get deferred(): boolean {
+    return this.#places.some((place) => place.deferred.size > 0)
+  }
+
+  /** Records in and out of the i-th opened half. */
+  counts(i = 0): [number, number] {
+    return [this.#places[i]!.recordsIn, this.#places[i]!.recordsOut]
+  }
+
+  state(i = 0): ReturnType<typeof createHeapState> {
+    return this.#state[i]!
+  }
+
+  push(signal: Signal): void {
+    if (this.deferred) throw new Error('harness: pushed while something is deferred')
+    this.#inbox.next(signal)
+  }
+
+  /** Pushes records; with `keys` behind keyBy. */
+  batch(records: unknown[], keys: unknown[] | null = null): void {
+    this.push(batch(records, keys))
+  }
+
+  watermark = (timeMs: number): void => this.push({ tag: WATERMARK, timeMs })
+  barrier = (round: number): void => this.push({ tag: BARRIER, round })
+  idle = (active: boolean): void => this.push({ tag: IDLE, active })
+  end = (): void => this.push(end)
+  fail = (error: unknown): void => this.#inbox.error(error)
+  unsubscribe = (): void => this.#subscription.unsubscribe()
+
+  /** One turn: drains what is deferred, downstream first. */
+  turn(): void {
+    for (const place of this.#places.toReversed()) {
+      for (const work of [...place.deferred]) if (work.drain()) place.deferred.delete(work)
+    }
+  }
+
+  /** Gives credit until nothing waits for it; false: something waits for something else. */
+  drain(turnsMax = 100_000): boolean {
+    for (let turns = 0; this.deferred && turns < turnsMax; turns++) {
+      const before = this.output.length
+      this.gateOpen = true
+      this.turn()
+      if (this.deferred && this.gateOpen && this.output.length === before) return false
+    }
+    return !this.deferred
+  }
+
+  /** As `drain`, and lets promises and timers (up to `ms`) bring what is in flight. */
+  async settle(ms = 0): Promise<void> {
+    for (let quiet = 0; quiet < QUIET_TURNS_MAX; quiet++) {
+      const before = this.output.length
+      this.drain()
+      await this.clock.settle()
+      this.drain()
+      if (ms > 0) this.clock.advance(ms)
+      if (this.output.length > before) quiet = 0
+      if (this.error !== undefined) return
+    }
+  }
+
+  #onSignal(signal: Signal): void {
+    const last = this.output.at(-1)
+    if (last?.tag === END) this.broken.push(`${nameOf(signal)} after the end`)
+    this.output.push(signal)
+    if (signal.tag !== BATCH) return
+    if (!this.gateOpen) this.broken.push('a batch through a closed gate')
+    if (signal.records.length === 0) this.broken.push('an empty batch')
+    if (signal.records.length > BATCH_RECORDS_MAX) this.broken.push('an oversized batch')
+    if (signal.keys !== null && signal.keys.length !== signal.records.length) {
+      this.broken.push('keys are not parallel to records')
+    }
+    this.gateOpen = this.#options.stayOpen?.() ?? true
+  }
+
+  #place(definition: OperatorDefinition): OperatorContext {
+    const places = this.#places
+    const index = places.length
+    const deferred = new Set<Deferred>()
+    const operator = definition.options.name ?? definition.kind
+    const isOpen = () =>
+      this.gateOpen && places.slice(index + 1).every((place) => place.deferred.size === 0)
+    const state = createHeapState(MAX_PARALLELISM)
+    this.#state.push(state)
+    const context: OperatorContext = {
+      operator,
+      subtask: 0,
+      parallelism: 1,
+      maxParallelism: MAX_PARALLELISM,
+      gate: {
+        get open() {
+          return isOpen()
+        },
+        defer: (work) => deferred.add(work),
+      },
+      clock: this.clock,
+      state,
+      errors: createRecordErrors({
+        operator,
+        policy: definition.options.onRecordError ?? this.#options.policy ?? 'fail',
+        deadLetter: (failure) => this.deadLetters.push(failure),
+      }),
+      keyed: this.#options.keyed ?? false,
+      wake: (work) => deferred.add(work),
+      complete: () => this.stops++,
+      count: (recordsIn, recordsOut) => {
+        places[index]!.recordsIn += recordsIn
+        places[index]!.recordsOut += recordsOut
+      },
+    }
+    places.push({ context, deferred, recordsIn: 0, recordsOut: 0 })
+    return context
+  }
+}
+
+function nameOf(signal: Signal): string {
+  switch (signal.tag) {
+    case BATCH:
+      return 'batch'
+    case WATERMARK:
+      return `w${signal.timeMs}`
+    case BARRIER:
+      return `b${signal.round}`
+    case IDLE:
+      return signal.active ? 'active' : 'idle'
+    case END:
+      return 'end'
+  }
+}
+
+/** Opens one operator. */
+export function open(op: Op<never, AnyStream>, options?: HarnessOptions): OperatorHarness {
+  return new OperatorHarness([definitionOf(op)], options)
+}
+
+/** Pushes all records in batches of the given sizes (repeated), draining after each; then the end. */
+export function feed(
+  harness: OperatorHarness,
+  records: readonly unknown[],
+  sizes: readonly number[] = [BATCH_RECORDS_MAX],
+  keyOf: ((record: never) => unknown) | null = null,
+): OperatorHarness {
+  for (let at = 0, i = 0; at < records.length; i++) {
+    const part = records.slice(at, at + sizes[i % sizes.length]!)
+    at += part.length
+    harness.gateOpen = true
+    harness.batch(part, keyOf === null ? null : part.map((record) => keyOf(record as never)))
+    harness.drain()
+    if (harness.error !== undefined) return harness
+  }
+  harness.end()
+  harness.drain()
+  return harness
+}
