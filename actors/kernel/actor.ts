@@ -23,14 +23,13 @@
  */
 import { unreachable } from '../../lib/base/assert.js'
 import type { Cancel, Clock } from '../../lib/base/clock.js'
-import { MillraceError } from '../../lib/base/errors.js'
 import type { During, Failure } from '../../lib/supervision/failure.js'
 import { type Supervision, supervise } from '../../lib/supervision/strategy.js'
 import type { Ending, Setup, SpawnOptions, TurnBudget } from './behaviour.js'
 import type { Runnable } from './dispatcher.js'
 import type { Environment } from './environment.js'
 import { Life, type Owner } from './life.js'
-import { Mailbox } from './mailbox.js'
+import { Mailbox, mailboxFull } from './mailbox.js'
 import { type ActorRef, type Lane, type Watchable, whenEnded } from './ref.js'
 import { release } from './release.js'
 import { type Supervised, Supervisor } from './supervisor.js'
@@ -98,13 +97,14 @@ class Actor<M> implements ActorRef<M>, Watchable, Supervised, Runnable, Owner<M>
 
   tell(message: M): void {
     if (this.#isEnding) this.#undelivered('data', message)
-    else if (!this.#mailbox.tell(message)) throw this.#full('data')
+    else if (!this.#mailbox.tell(message)) throw mailboxFull(this.path, 'data', this.#mailbox.size)
     else if (this.#state === 'running') this.wake()
   }
 
   control(message: M): void {
     if (this.#isEnding) this.#undelivered('control', message)
-    else if (!this.#mailbox.control(message)) throw this.#full('control')
+    else if (!this.#mailbox.control(message))
+      throw mailboxFull(this.path, 'control', this.#mailbox.controls)
     else if (this.#state === 'running') this.wake()
   }
 
@@ -338,14 +338,5 @@ class Actor<M> implements ActorRef<M>, Watchable, Supervised, Runnable, Owner<M>
 
   #undelivered(lane: Lane, message: M): void {
     this.#environment.undelivered({ to: this.path, lane, message })
-  }
-
-  #full(lane: Lane): MillraceError {
-    const waiting = lane === 'data' ? this.#mailbox.size : this.#mailbox.controls
-    const message =
-      `the ${lane} lane of ${this.path} is full: ${waiting} messages wait; ` +
-      'send less, wait for answers, or give it a larger mailboxCapacity'
-    const details = { actor: this.path, lane, capacity: waiting }
-    return new MillraceError('E_MAILBOX_FULL', message, { retryable: true, details })
   }
 }

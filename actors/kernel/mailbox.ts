@@ -4,7 +4,9 @@
  * It counts what it took in and gave out on the data lane, so that a signal can be given its place
  * in the order of messages without occupying one (`pushed` when it came, due once `taken` is there).
  */
+import { MillraceError } from '../../lib/base/errors.js'
 import { RingBuffer } from '../../lib/base/ring-buffer.js'
+import type { Lane } from './ref.js'
 
 export const MAILBOX_CAPACITY = 16_384
 /** Control messages are few: a lane that is full of them shows a loop or a dead actor. */
@@ -55,4 +57,13 @@ export class Mailbox<M> {
   takeControl(): M {
     return this.#control.shift() as M
   }
+}
+
+/** What the sender gets when `waiting` messages fill a lane. */
+export function mailboxFull(path: string, lane: Lane, waiting: number): MillraceError {
+  const message =
+    `the ${lane} lane of ${path} is full: ${waiting} messages wait; ` +
+    'send less, wait for answers, or give it a larger mailboxCapacity'
+  const details = { actor: path, lane, capacity: waiting }
+  return new MillraceError('E_MAILBOX_FULL', message, { retryable: true, details })
 }

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { ActorContext, Behaviour, Setup } from '../../actors/kernel/behaviour.js'
 import type { ActorRef, Undelivered } from '../../actors/kernel/ref.js'
@@ -252,6 +254,20 @@ t.test('a restart keeps ref and mailbox, and messages wait there during the dela
   t.strictSame(news(), ['a four 5'])
   t.equal(system.counts.lost, 1)
   t.strictSame(letters, [])
+  t.end()
+})
+
+t.test('the members of a failing group take no more messages, at once', (t) => {
+  const { clock, refs, tell, news } = family({ strategy: 'all-for-one' })
+  for (const name of ['b', 'c']) tell(name, 'before')
+  news()
+  refs.a!.tell('throw')
+  for (const name of ['b', 'c']) refs[name]!.tell('beside')
+  clock.advance(99)
+  t.strictSame(news(), ['c restart', 'b restart', 'a restart'])
+  clock.advance(1)
+  const begun = ['a started', 'b started', 'b beside 1', 'c started', 'c beside 1']
+  t.strictSame(news(), begun)
   t.end()
 })
 
@@ -569,6 +585,52 @@ t.test(
   },
 )
 
+t.test('stopping while a failed actor is being taken down starts it no more', async (t) => {
+  const { clock, system } = bench()
+  let lives = 0
+  let finish = () => {}
+  const actor = system.spawn<string>('a', () => {
+    lives++
+    return {
+      receive() {
+        throw new Error('boom')
+      },
+      stopped: () => new Promise<void>((resolve) => (finish = resolve)),
+    }
+  })
+  actor.tell('x')
+  clock.runSoon()
+  const stopped = system.stop()
+  clock.runSoon()
+  finish()
+  await clock.settle()
+  await stopped
+  t.equal(clock.timers, 0)
+  clock.runUntilIdle()
+  t.equal(lives, 1)
+})
+
+t.test('a new actor under an old name begins with a clean count', async (t) => {
+  const { clock, system } = bench()
+  for (let generation = 0; generation < 2; generation++) {
+    const actor = system.spawn<string>('a', () => ({
+      receive() {
+        throw new Error('boom')
+      },
+    }))
+    for (let failures = 0; failures < 2; failures++) {
+      actor.tell('x')
+      clock.advance(500)
+    }
+    system.stop(actor)
+    clock.runSoon()
+  }
+  t.strictSame(
+    system.failures.map(({ attempt }) => attempt),
+    [1, 2, 1, 2],
+  )
+})
+
 t.test(
   'an actor that stops and throws at once is stopped, and its failure is published',
   async (t) => {
@@ -616,6 +678,21 @@ t.test('the history is bounded, the count is not', (t) => {
   )
   t.equal(system.counts.failures, 5)
   t.end()
+})
+
+t.test('the example of supervised actors ends by itself and tells what happened', (t) => {
+  const example = new URL('../../examples/supervised-actors.js', import.meta.url)
+  execFile(process.execPath, [fileURLToPath(example)], (error, stdout, stderr) => {
+    t.equal(error, null)
+    t.equal(stderr, '')
+    const told = stdout.trim().split('\n')
+    const results = told.filter((line) => /: job \d: /.test(line))
+    t.equal(results.length, 7, 'every job that is not poison is done')
+    t.ok(told.some((line) => /worker-2 \[user-code\] job 4 is poison → restart after/.test(line)))
+    t.ok(told.some((line) => /worker-3 \[input\] job 2 has no text → resume/.test(line)))
+    t.equal(told.at(-1), '3 failures, 3 jobs lost')
+    t.end()
+  })
 })
 
 t.test('supervision that makes no sense is refused where it is given', (t) => {
