@@ -67,8 +67,10 @@ export class ChannelOutput implements OutputChannel {
     return this.#waiting.data === 0
   }
 
-  get empty(): boolean {
-    return this.#collector.size === 0 && this.#waiting.length === 0
+  get flushed(): boolean {
+    const collected = this.#collector.size > 0 && !this.#flushDue
+    const markersWait = this.#waiting.length > 0 && this.writable
+    return this.#deaf || !(collected || markersWait)
   }
 
   get held(): number {

@@ -61,8 +61,8 @@ export interface OutputChannel {
   onWritable: () => void
   /** Called once when the link under the channel is lost. */
   onFailure: (error: Error) => void
-  /** True while nothing collected, and no signal, waits to be sent. */
-  readonly empty: boolean
+  /** True when `flush` has nothing to do: what is held goes by itself with the next credit. */
+  readonly flushed: boolean
   /** Records taken and not sent yet; less than 2 × BATCH_RECORDS_MAX. */
   readonly held: number
   close(): void

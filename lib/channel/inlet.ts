@@ -21,11 +21,14 @@ import {
 } from '../operators/signal.js'
 import { WatermarkMerge } from '../time/watermark-merge.js'
 import { channelName, type InputChannel } from './channel.js'
+import { withoutKeys } from './partition.js'
 
 /** Computes the key of a record, where the sender does not ship it. */
 export type KeySelector = (record: never) => unknown
 
 export interface InletOptions {
+  /** False: keys that come with batches are taken off, their scope has ended. Default true. */
+  readonly keyed?: boolean
   /** By edge id: selectors for edges with `key: 'derived'`. */
   readonly selectors?: ReadonlyMap<number, KeySelector>
 }
@@ -48,7 +51,7 @@ export interface Inlet {
   onFailure: (error: Error) => void
   /**
    * Puts a channel from a restarted sender in the place of the one with the same id. Returns the
-   * number of batches that had arrived on the old one and are lost with it.
+   * number of records that had arrived on the old one and are lost with it.
    */
   replace(channel: InputChannel): number
   close(): void
@@ -65,6 +68,7 @@ class ChainInlet implements Inlet {
   sequence = 0
   readonly #channels: InputChannel[]
   readonly #names: readonly string[]
+  readonly #keyed: boolean
   readonly #selectors: ReadonlyMap<number, KeySelector>
   readonly #merge: WatermarkMerge
   /** What the merge has said and the chain has not heard: at most one of each kind. */
@@ -76,10 +80,14 @@ class ChainInlet implements Inlet {
   #cancelled = false
   #failed = false
 
-  constructor(channels: readonly InputChannel[], { selectors = new Map() }: InletOptions) {
+  constructor(
+    channels: readonly InputChannel[],
+    { keyed = true, selectors = new Map() }: InletOptions,
+  ) {
     assert(channels.length > 0, 'an inlet has at least one channel')
     this.#channels = [...channels]
     this.#names = channels.map(({ id }) => channelName(id))
+    this.#keyed = keyed
     this.#selectors = selectors
     this.#merge = new WatermarkMerge(channels.length)
     for (const channel of channels) this.#listen(channel)
@@ -122,7 +130,7 @@ class ChainInlet implements Inlet {
     const index = this.#names.indexOf(channelName(channel.id))
     assert(index >= 0, 'the inlet has a channel of the same name to replace')
     const old = this.#channels[index]!
-    const lost = old.held
+    const lost = countRecords(old)
     old.close()
     this.#channels[index] = channel
     this.#merge.restart(index)
@@ -149,6 +157,7 @@ class ChainInlet implements Inlet {
     const channel = this.#channels[index]!
     this.channel = this.#names[index]!
     this.sequence = channel.sequence
+    if (!this.#keyed) return withoutKeys(batch)
     if (batch.keys !== null || this.#selectors.size === 0) return batch
     const select = this.#selectors.get(channel.id.edge)
     return select === undefined ? batch : withKeys(batch, select)
@@ -192,6 +201,15 @@ class ChainInlet implements Inlet {
     this.#saidTimeMs = timeMs
     this.#saidActive = active
   }
+}
+
+/** Takes what is left on a channel that nobody will read. */
+function countRecords(channel: InputChannel): number {
+  let records = 0
+  for (let signal = channel.take(); signal !== null; signal = channel.take()) {
+    if (signal.tag === BATCH) records += signal.records.length
+  }
+  return records
 }
 
 function withKeys({ records, groups }: Batch, select: KeySelector): Batch {

@@ -21,8 +21,8 @@ export interface Outlet {
   readonly writable: boolean
   /** True once every receiver has said that it needs no more. Never, without edges. */
   readonly cancelled: boolean
-  /** True while nothing collected waits for `flush`. */
-  readonly empty: boolean
+  /** True when `flush` has nothing to do: what is held goes by itself with the next credits. */
+  readonly flushed: boolean
   /** Records taken and not sent yet. */
   readonly held: number
   /** Distributes a batch of 1 … BATCH_RECORDS_MAX records. *Caller must* see `writable` first. */
@@ -79,8 +79,8 @@ class ChainOutlet implements Outlet {
     return this.#channels.length > 0 && this.#channels.every(({ cancelled }) => cancelled)
   }
 
-  get empty(): boolean {
-    return this.#channels.every(({ empty }) => empty)
+  get flushed(): boolean {
+    return this.#channels.every(({ flushed }) => flushed)
   }
 
   get held(): number {

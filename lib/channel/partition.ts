@@ -135,7 +135,8 @@ const liveAmong = (channels: OutputChannel[]): OutputChannel[] => {
   return channels
 }
 
-const withoutKeys = (batch: Batch): Batch =>
+/** The same records, outside the scope of any key. */
+export const withoutKeys = (batch: Batch): Batch =>
   batch.keys === null && batch.groups === null ? batch : createBatch(batch.records)
 
 const wrongChoice = (operator: string, chosen: unknown, parallelism: number): MillraceError =>

@@ -65,10 +65,8 @@ export interface CreditAccount {
   consume(): void
   /** To be set by the channel: tells the sender that units up to `upToSequence` may be sent. */
   onGrant: (upToSequence: number) => void
-  /** No more units are wanted: gives back what was lent. `receive` and `consume` do nothing more. */
+  /** No more units are wanted: gives back what was lent, for ever. The rest does nothing any more. */
   close(): void
-  /** Begins again with a new sender, as after construction; `onGrant` has to be set again. */
-  reset(): void
 }
 
 export interface CreditLedger {
@@ -80,6 +78,8 @@ export interface CreditLedger {
   readonly turn: number
   /** Sum over all channels; at most `exclusive` × channels + `floating`. */
   readonly outstanding: number
+  /** Closes the account at `position` and opens one for a new sender in its place. */
+  renew(position: number): CreditAccount
 }
 
 export function createCreditLedger(options: CreditOptions): CreditLedger {
@@ -89,8 +89,9 @@ export function createCreditLedger(options: CreditOptions): CreditLedger {
 const tellNobody = (): void => {}
 
 class Ledger implements CreditLedger {
-  readonly accounts: readonly Account[]
+  readonly accounts: Account[]
   free: number
+  readonly #exclusive: number
   readonly #floating: number
   turn = 0
 
@@ -98,12 +99,20 @@ class Ledger implements CreditLedger {
     assert(Number.isSafeInteger(exclusive) && exclusive >= 1, 'each channel keeps ≥ 1 credit')
     assert(Number.isSafeInteger(floating) && floating >= 0, 'floating credits are ≥ 0')
     this.free = floating
+    this.#exclusive = exclusive
     this.#floating = floating
     this.accounts = Array.from({ length: channels }, () => new Account(this, exclusive))
   }
 
   get outstanding(): number {
     return this.accounts.reduce((sum, account) => sum + account.outstanding, 0)
+  }
+
+  renew(position: number): CreditAccount {
+    this.accounts[position]!.close()
+    const account = new Account(this, this.#exclusive)
+    this.accounts[position] = account
+    return account
   }
 
   /** Takes one floating credit out of the pool. */
@@ -199,17 +208,6 @@ class Account implements CreditAccount {
     if (this.#closed) return
     this.#closed = true
     this.#giveBack()
-  }
-
-  reset(): void {
-    this.#giveBack()
-    this.onGrant = tellNobody
-    this.#consumed = 0
-    this.#received = 0
-    this.#backlog = 0
-    this.#announced = this.exclusive
-    this.#bound = this.exclusive
-    this.#closed = false
   }
 
   #giveBack(): void {

@@ -125,10 +125,10 @@ t.test('every edge of an outlet gets every batch and every signal', async (t) =>
     { partition: { kind: 'rebalance' }, channels: two.map(({ output }) => output) },
   ])
   outlet.write(batch([1, 2]))
-  t.equal(outlet.empty, false)
+  t.equal(outlet.flushed, false)
   t.equal(outlet.held, 4)
   outlet.signal(end)
-  t.equal(outlet.empty, true)
+  t.equal(outlet.flushed, true)
   const all = [...one, ...two].map(({ input }) => [input.take(), input.take()])
   t.same(
     all.map(([data]) => (data as Batch).records),
@@ -167,21 +167,22 @@ t.test('rebalance passes over receivers that need no more', async (t) => {
 })
 
 t.test('a replaced channel counts what is lost with the old one', async (t) => {
-  const { accounts } = createCreditLedger({ channels: 1, exclusive: 1, floating: 0 })
+  const ledger = createCreditLedger({ channels: 1, exclusive: 1, floating: 0 })
   const id = { edge: 0, from: 0, to: 0 }
-  const old = createLocalChannel({ id, credits: accounts[0]! })
+  const old = createLocalChannel({ id, credits: ledger.accounts[0]! })
   const outlet = outletOf({ kind: 'forward' }, [old])
   const inlet = createInlet([old.input])
   outlet.write(batch(numbers(0, 1000)))
   outlet.write(batch(numbers(1000, 1000)))
   t.equal(outlet.writable, false)
-  accounts[0]!.reset()
-  const fresh = createLocalChannel({ id, credits: accounts[0]! })
+  const fresh = createLocalChannel({ id, credits: ledger.renew(0) })
   t.equal(outlet.replace(fresh.output), 1000, 'records that waited')
-  t.equal(inlet.replace(fresh.input), 1, 'batches that had arrived')
+  t.equal(inlet.replace(fresh.input), 1000, 'records that had arrived')
   t.equal(outlet.writable, true)
-  outlet.write(batch(numbers(2000, 1000)))
-  t.same((inlet.take() as Batch).records, numbers(2000, 1000))
+  for (let from = 2000; from < 10_000; from += 1000) {
+    outlet.write(batch(numbers(from, 1000)))
+    t.same((inlet.take() as Batch).records, numbers(from, 1000))
+  }
 })
 
 /** An inlet fed by `count` senders. */
@@ -276,6 +277,14 @@ t.test('a cancelled inlet stops its senders and still gets the end', async (t) =
   t.equal(inlet.readable, false)
   for (const { output } of channels) output.signal(end)
   t.same(takeAllOf(inlet), [end])
+})
+
+t.test('keys are taken off where their scope has ended', async (t) => {
+  const [channel] = channelsTo(1)
+  const inlet = createInlet([channel!.input], { keyed: false })
+  channel!.output.pushBatch(batch([4, 5], [4, 5], Uint16Array.of(1, 2)))
+  channel!.output.flush()
+  t.same(inlet.take(), batch([4, 5]))
 })
 
 t.test('keys that are not shipped are derived from the records', async (t) => {

@@ -207,7 +207,8 @@ t.test('data without credit is refused', async (t) => {
 })
 
 t.test('a closed channel gives back what it had borrowed, and another gets it', async (t) => {
-  const { accounts } = createCreditLedger({ channels: 2, exclusive: 1, floating: 2 })
+  const ledger = createCreditLedger({ channels: 2, exclusive: 1, floating: 2 })
+  const { accounts } = ledger
   accounts[0]!.receive(5)
   const told: number[] = []
   accounts[1]!.onGrant = (upTo) => told.push(upTo)
@@ -216,6 +217,11 @@ t.test('a closed channel gives back what it had borrowed, and another gets it', 
   accounts[0]!.close()
   t.same(told, [3])
   t.equal(accounts[0]!.receive(0), true, 'what was on its way is let in and not counted')
-  accounts[0]!.reset()
-  t.equal(accounts[0]!.counters().bound, 1)
+  const [old] = accounts
+  t.equal(ledger.renew(0).outstanding, 1)
+  t.not(accounts[0], old)
+  old!.close()
+  t.equal(accounts[0]!.receive(0), true, 'the old account has no say over the new one')
+  accounts[0]!.consume()
+  t.equal(accounts[0]!.counters().bound, 2)
 })
