@@ -8,11 +8,12 @@
  *
  * ## Protocol of a reader
  * - `read(out, max)` is synchronous and never blocks: it appends at most `max` records that are
- *   ready and returns `'more'` (call again), `'waiting'` (nothing ready now; the reader MUST call
- *   `context.wake()` once there is), or `'end'` (nothing will ever follow; may come with records).
+ *   ready and returns `'more'` (call again), `'waiting'` (nothing ready now, and nothing appended;
+ *   the reader MUST call `context.wake()` once there is), or `'end'` (nothing will ever follow; may
+ *   come with records). A wake may come early or once too often.
  * - A reader reads ahead by a bounded amount only, and not at all while nobody calls `read`.
  * - `position()` is that of the last record handed out: opening the split there gives the records
- *   that follow it. It is plain JSON. A source that cannot do this declares `replays: false`.
+ *   that follow it. It is plain JSON; null while nothing has been consumed. A source that cannot do this declares `replays: false`.
  * - Errors: `read` throws a `MillraceError` naming file, line and column or offset, and what to do.
  *   A record that cannot be parsed is a record error: the reader passes it to `context.badRecord`.
  * - `close()` releases everything at once; it may be called at any time, and twice.
@@ -73,8 +74,11 @@ export interface Source<out T> {
   readonly settings: JsonObject
   /** The user's functions, for the fingerprint. */
   readonly functions: readonly ((...args: never[]) => unknown)[]
-  /** Lists the splits. Called once per attempt, in the thread of one of the subtasks. */
-  splits(): Promise<readonly Split[]>
+  /**
+   * Lists the splits. Called once per attempt, in the thread of one of the subtasks. `parallelism` is
+   * that of the source's subtasks: sources that can be cut anywhere make as many splits.
+   */
+  splits(parallelism: number): Promise<readonly Split[]>
   /** Opens a reader behind `position`; null is the beginning. */
   open(split: Split, position: Json, context: SourceContext): SourceReader<T>
 }

@@ -1,0 +1,23 @@
+/** `blackhole`: takes everything and keeps nothing; for benchmarks and branches of side effects. */
+import type { Sink } from './sink.js'
+
+/**
+ * @example
+ * events.pipe(tap(record)).to(blackhole())
+ */
+export function blackhole<T = unknown>(): Sink<T> {
+  return {
+    kind: 'blackhole',
+    label: 'blackhole',
+    guarantee: 'idempotent',
+    parallelism: null,
+    settings: {},
+    functions: [],
+    open: () => ({
+      write: () => true,
+      flush: () => {},
+      finish: async () => {},
+      abort: () => {},
+    }),
+  }
+}

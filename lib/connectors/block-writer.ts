@@ -1,0 +1,153 @@
+/**
+ * Text to a byte target in blocks: one write in flight, the rest waits, and how much may wait is
+ * bounded by `full`.
+ *
+ * Text is collected until a block is together or `flush` asks. While a write is in flight two blocks
+ * may wait; then `full` is true, and `onRoom` is called when it no longer is. What a caller adds in
+ * one go is always taken, so the bound is two blocks and that.
+ */
+import { MillraceError } from '../base/errors.js'
+
+/** Where the bytes go. Every method may be slow; at most one is in flight. */
+export interface ByteTarget {
+  /** Writes some or all of `bytes`; returns how many. */
+  write(bytes: Uint8Array): Promise<number>
+  /** Makes what was written durable, where that means something. */
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface BlockWriterOptions {
+  /** Opens the target before the first write, or before `finish`. */
+  readonly open: () => Promise<ByteTarget>
+  readonly onRoom: () => void
+  /** Called once; nothing is written after it. */
+  readonly onFailure: (failure: MillraceError) => void
+  readonly explain: (cause: unknown) => MillraceError
+}
+
+/** In characters; for ASCII, bytes. */
+export const BLOCK_CHARS = 256 * 1024
+const WAITING_BLOCKS_MAX = 2
+
+export class BlockWriter {
+  readonly #options: BlockWriterOptions
+  #text = ''
+  #blocks: string[] = []
+  #target: ByteTarget | null = null
+  #isRunning = false
+  #done: Promise<void> = Promise.resolve()
+  #flushing = false
+  #wasFull = false
+  #aborted = false
+  #failure: MillraceError | null = null
+
+  constructor(options: BlockWriterOptions) {
+    this.#options = options
+  }
+
+  get full(): boolean {
+    return this.#blocks.length >= WAITING_BLOCKS_MAX
+  }
+
+  write(text: string): void {
+    this.#text += text
+    if (this.#text.length < BLOCK_CHARS) return
+    this.#blocks.push(this.#text)
+    this.#text = ''
+    this.#run()
+  }
+
+  /** Starts writing what is there, even if it is no whole block. True: more can be taken. */
+  settle(flush: boolean): boolean {
+    if (flush) this.#flushing = true
+    if (flush) this.#run()
+    this.#wasFull = this.full
+    return !this.#wasFull
+  }
+
+  /** Resolves when everything is written, synced and closed. */
+  async finish(): Promise<void> {
+    do {
+      this.#flushing = true
+      this.#run(true)
+      await this.#done
+    } while (this.#isRunning)
+    if (this.#failure !== null) throw this.#failure
+    if (this.#aborted) return
+    const target = this.#target
+    this.#target = null
+    try {
+      await target?.sync()
+    } catch (cause) {
+      throw this.#options.explain(cause)
+    } finally {
+      await target?.close()
+    }
+  }
+
+  /** Drops what waits; a write in flight completes, then the target is closed. */
+  abort(): void {
+    this.#aborted = true
+    this.#drop()
+    void this.#done.then(() => {
+      const target = this.#target
+      this.#target = null
+      target?.close().catch(() => {})
+    })
+  }
+
+  #drop(): void {
+    this.#blocks = []
+    this.#text = ''
+  }
+
+  #run(always = false): void {
+    if (this.#isRunning || this.#aborted || this.#failure !== null) return
+    if (!always && this.#blocks.length === 0 && this.#text === '') return
+    this.#isRunning = true
+    this.#done = this.#writeAll()
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      this.#target ??= await this.#options.open()
+      for (let text = this.#take(); text !== null; text = this.#take()) {
+        await this.#writeOne(this.#target, Buffer.from(text))
+        this.#tellRoom()
+      }
+    } catch (cause) {
+      this.#failure = this.#options.explain(cause)
+      this.#drop()
+      if (!this.#aborted) this.#options.onFailure(this.#failure)
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  #take(): string | null {
+    const block = this.#blocks.shift()
+    if (block !== undefined) return block
+    if (!this.#flushing || this.#text === '') {
+      this.#flushing = false
+      return null
+    }
+    const text = this.#text
+    this.#text = ''
+    return text
+  }
+
+  async #writeOne(target: ByteTarget, bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length && !this.#aborted; ) {
+      const written = await target.write(at === 0 ? bytes : bytes.subarray(at))
+      if (written <= 0) throw new MillraceError('E_FILE', 'a write took no bytes')
+      at += written
+    }
+  }
+
+  #tellRoom(): void {
+    if (!this.#wasFull || this.full || this.#aborted) return
+    this.#wasFull = false
+    this.#options.onRoom()
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * `results`: records to the job handle's `results$`.
+ *
+ * - Guarantee: `at-least-once`: subscribers see a failed attempt's records again.
+ * - Subtasks: as its input has; order is kept within a subtask. A slow subscriber slows the job down
+ *   as far as it takes records synchronously.
+ */
+import type { Sink } from './sink.js'
+
+/**
+ * @example
+ * counts.to(results())
+ * const job = run(pipeline)
+ * job.results$.subscribe(([word, n]) => { … })
+ */
+export function results<T = unknown>(): Sink<T> {
+  return {
+    kind: 'results',
+    label: 'results',
+    guarantee: 'at-least-once',
+    parallelism: null,
+    settings: {},
+    functions: [],
+    open: (context) => ({
+      write: (records) => context.publish(records),
+      flush: () => {},
+      finish: async () => {},
+      abort: () => {},
+    }),
+  }
+}
+
+/** The same, by what it does. */
+export const toObservable = results
