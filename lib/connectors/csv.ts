@@ -2,7 +2,8 @@
  * `csv`: rows of CSV files as objects, or as arrays of text.
  *
  * - Guarantee: as `lines`. Splits: one per file, because a quoted field may hold newlines; with
- *   `splitBytes`, byte ranges, and a newline inside quotes makes the row a bad record.
+ *   `splitBytes`, byte ranges: every newline ends a row, so one inside quotes makes a bad record of the
+ *   row it cuts off.
  * - Position: `{ offset, line }`.
  * - Errors: those of `lines`; `E_CSV_COLUMN` and `E_CSV_HEADER` when it starts. A row with a wrong
  *   number of fields, text behind a closing quote, or a value its column's type refuses is a bad

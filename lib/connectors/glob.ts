@@ -33,7 +33,7 @@ export function matcher(pattern: string): (path: string) => boolean {
     const segments = alternative.split('/')
     const parts = segments.map((segment, i) => {
       const isLast = i === segments.length - 1
-      if (segment === '**') return isLast ? '.*' : '(?:[^/]+/)*'
+      if (segment === '**') return isLast ? '.*' : '(?:[^/]*/)*'
       return segmentSource(segment) + (isLast ? '' : '/')
     })
     return parts.join('')

@@ -90,6 +90,7 @@ export class TextReader<T> implements SourceReader<T> {
     if (!this.#cutting) return 'end'
     this.#cutting = false
     this.#runs.restart(this.#feed.offset)
+    this.#started = true
     this.#decoder.line = 0
     this.#at = 0
     this.#inode = this.#feed.inode

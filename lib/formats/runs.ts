@@ -75,6 +75,8 @@ export class TextRuns {
     this.#skipping = range.skipFirst
     this.#end = range.end
     this.#offset = this.#cursor = this.#fed = range.start
+    // A position behind the range's last line: what follows belongs to the next range.
+    this.#last = range.end !== null && range.start > range.end
   }
 
   /** True when `text` is the last there is, and nothing more need be fed. */
