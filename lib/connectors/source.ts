@@ -13,7 +13,8 @@
  *   come with records). A wake may come early or once too often.
  * - A reader reads ahead by a bounded amount only, and not at all while nobody calls `read`.
  * - `position()` is that of the last record handed out: opening the split there gives the records
- *   that follow it. It is plain JSON; null while nothing has been consumed. A source that cannot do this declares `replays: false`.
+ *   that follow it. It is plain JSON; null while nothing has been consumed. A source that cannot do
+ *   this declares `replays: false`.
  * - Errors: `read` throws a `MillraceError` naming file, line and column or offset, and what to do.
  *   A record that cannot be parsed is a record error: the reader passes it to `context.badRecord`.
  * - `close()` releases everything at once; it may be called at any time, and twice.
