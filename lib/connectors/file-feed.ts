@@ -62,6 +62,10 @@ export class FileFeed implements ByteFeed {
 
   async close(): Promise<void> {
     this.#closed = true
+    await this.#release()
+  }
+
+  async #release(): Promise<void> {
     const handle = this.#handle
     this.#handle = null
     // A read in flight keeps the handle until it is done.
@@ -83,6 +87,7 @@ export class FileFeed implements ByteFeed {
     } finally {
       this.#reading = false
     }
+    if (this.#ended || this.#failure !== null) await this.#release().catch(() => {})
   }
 
   #takeFree(): Buffer | null {
