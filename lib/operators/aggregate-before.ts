@@ -9,7 +9,7 @@
  * tries again.
  */
 import type { OperatorFunction } from 'rxjs'
-import { type CanonicalKey, canonicalKey } from '../base/key.js'
+import { type CanonicalKey, canonicalKey, flatKey } from '../base/key.js'
 import type { Aggregation } from './aggregation.js'
 import { keysOf } from './cells.js'
 import type { OperatorContext } from './operator.js'
@@ -70,9 +70,11 @@ export function aggregateBefore(
         }
         if (slot !== undefined) accumulators[slot] = accumulator
         else {
-          slots.set(canonical, accumulators.length)
+          // Held until the flush: without a copy of the key, so would be the batch's strings.
+          const own = flatKey(key)
+          slots.set(typeof own === 'string' ? canonicalKey(own) : canonical, accumulators.length)
           accumulators.push(accumulator)
-          keys.push(key)
+          keys.push(own)
         }
       }
       folded += records.length

@@ -7,7 +7,7 @@
  * in a second Map beside it.
  */
 import { assert } from '../base/assert.js'
-import { type CanonicalKey, canonicalKey, isEscaped } from '../base/key.js'
+import { type CanonicalKey, canonicalKey, flatKey, isEscaped, isView } from '../base/key.js'
 import type { SingleState, StateStore, ValueState } from './state.js'
 
 /** Empty state of one operator in one subtask of a job with `maxParallelism` key groups. */
@@ -54,8 +54,10 @@ class HeapValueState<V> implements ValueState<V> {
   set(group: number, key: unknown, value: V): void {
     const found = this.#groups[group] ?? this.#create(group)
     const canonical = canonicalKey(key)
-    if (isEscaped(canonical)) found.keep(canonical, key)
-    found.values.set(canonical, value)
+    const { values } = found
+    const { size } = values
+    values.set(canonical, value)
+    if (values.size > size) found.own(canonical, key, value)
   }
 
   delete(group: number, key: unknown): void {
@@ -100,9 +102,15 @@ class Group<V> {
   /** The keys that are not their own canonical form. */
   keys: Map<CanonicalKey, unknown> | null = null
 
-  keep(canonical: CanonicalKey, key: unknown): void {
-    this.keys ??= new Map()
-    if (!this.keys.has(canonical)) this.keys.set(canonical, key)
+  /** Makes a new entry's key its own, so that state keeps no batch alive through a string. */
+  own(canonical: CanonicalKey, key: unknown, value: V): void {
+    if (isEscaped(canonical)) {
+      this.keys ??= new Map()
+      this.keys.set(canonical, flatKey(key))
+    } else if (typeof canonical === 'string' && isView(canonical)) {
+      this.values.delete(canonical)
+      this.values.set(flatKey(canonical) as string, value)
+    }
   }
 }
 

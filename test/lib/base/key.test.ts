@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { assertKey, canonicalKey, hashKey, isEscaped, keyGroupOf } from '../../../lib/base/key.js'
+import {
+  assertKey,
+  canonicalKey,
+  flatKey,
+  hashKey,
+  isEscaped,
+  keyGroupOf,
+} from '../../../lib/base/key.js'
 
 /** Recorded once; a change here breaks every snapshot. */
 const FIXED = [
@@ -117,4 +124,11 @@ t.test('high bytes count, and key groups fill evenly', async (t) => {
     for (let i = 0; i < 128_000; i++) sizes[keyGroupOf(make(i), 128)]!++
     t.ok(Math.min(...sizes) > 800 && Math.max(...sizes) < 1200, `${make}`)
   }
+})
+
+t.test('a flat key is the same key', async (t) => {
+  const long = 'x'.repeat(40)
+  const keys = ['a', long, 5, null, undefined, 1n, new Date(3), [long, [1]], { a: long, b: [] }]
+  for (const key of keys) t.equal(canonicalKey(flatKey(key)), canonicalKey(key))
+  t.same(keys.map(flatKey), keys)
 })
