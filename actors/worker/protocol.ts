@@ -21,6 +21,7 @@ import type { Json } from '../../lib/base/json.js'
 import type { Split } from '../../lib/connectors/source.js'
 import type { Pipeline } from '../../lib/flow/pipeline.js'
 import type { Plan } from '../../lib/graph/plan.js'
+import type { ModuleArgs } from '../planner/protocol.js'
 
 /** Where a slot gets the pipeline from. Only a slot in the calling thread takes it by reference. */
 export type JobModule =
@@ -28,7 +29,7 @@ export type JobModule =
   | {
       readonly kind: 'bundle'
       readonly file: string
-      readonly args: Readonly<Record<string, string>>
+      readonly args: ModuleArgs
     }
 
 export interface RuntimeSettings {

@@ -10,6 +10,7 @@
  * A synchronous Observable sends everything in one go: use `collection`, or a capacity to match.
  */
 
+import type { Observable } from 'rxjs'
 import { MillraceError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
 import type { ReadStatus, Source, SourceContext, SourceReader } from './source.js'
@@ -25,19 +26,12 @@ export interface ObservableOptions {
   readonly bounded?: boolean
 }
 
-/** What is needed of an RxJS Observable. */
-export interface ObservableLike<T> {
-  subscribe(observer: { next(value: T): void; error(error: unknown): void; complete(): void }): {
-    unsubscribe(): void
-  }
-}
-
 /**
  * @example
  * flow.from(fromObservable(clicks$, { capacity: 10_000, overflow: 'dropOldest' }))
  */
 export function fromObservable<T>(
-  observable: ObservableLike<T> | (() => ObservableLike<T>),
+  observable: Observable<T> | (() => Observable<T>),
   options: ObservableOptions,
 ): Source<T> {
   assertCapacity(options)
@@ -59,7 +53,7 @@ export function fromObservable<T>(
 }
 
 class ObservableReader<T> implements SourceReader<T> {
-  readonly #make: () => ObservableLike<T>
+  readonly #make: () => Observable<T>
   readonly #options: ObservableOptions
   readonly #context: SourceContext
   /** A ring: `#count` values from `#first` on. Slots are made as they are first used. */
@@ -71,7 +65,7 @@ class ObservableReader<T> implements SourceReader<T> {
   #done = false
   #failure: MillraceError | null = null
 
-  constructor(make: () => ObservableLike<T>, options: ObservableOptions, context: SourceContext) {
+  constructor(make: () => Observable<T>, options: ObservableOptions, context: SourceContext) {
     this.#make = make
     this.#options = options
     this.#context = context

@@ -9,12 +9,12 @@ type HashOf = (functions: readonly ((...args: never[]) => unknown)[]) => string
 export function policyText(policy: RecordErrorPolicy, hashOf: HashOf): string {
   if (typeof policy === 'function') return `decided by function ${hashOf([policy])}`
   if (typeof policy === 'string') return policy
-  return `retry ${policy.retry} then ${policy.then ?? 'fail'}`
+  return `retry ${policy.retry} then ${policy.otherwise ?? 'fail'}`
 }
 
 /** A function may decide for a dead letter at any time: nobody knows beforehand. */
 export function deadLetterUse(policy: RecordErrorPolicy): DeadLetterUse {
   if (typeof policy === 'function') return 'perhaps'
-  const last = typeof policy === 'string' ? policy : policy.then
+  const last = typeof policy === 'string' ? policy : policy.otherwise
   return last === 'deadLetter' ? 'always' : 'never'
 }

@@ -7,7 +7,7 @@
  * position may only continue when nothing further down is deferred and the end takes another batch.
  * The owner pushes no signal while the chain is blocked, so at most one signal is ever under way in it.
  */
-import { type OperatorFunction, pipe, Subject, type Subscription } from 'rxjs'
+import { type OperatorFunction, pipe, Subject, type Subscription, tap } from 'rxjs'
 import { assert } from '../base/assert.js'
 import type { Deferred, Gate } from './operator.js'
 import { BATCH, type Batch, type Signal } from './signal.js'
@@ -66,13 +66,9 @@ class SignalChain implements Chain {
         owner.onWake()
       }),
     )
-    this.#subscription = this.#inbox.pipe(pipeAll(operators)).subscribe({
-      next: (signal) => {
-        if (signal.tag === BATCH) end.write(signal)
-        else end.signal(signal)
-      },
-      error: (error: unknown) => owner.onFailure(error),
-    })
+    this.#subscription = this.#inbox
+      .pipe(pipeAll(operators), passTo(end))
+      .subscribe({ error: (error: unknown) => owner.onFailure(error) })
   }
 
   get blocked(): boolean {
@@ -127,6 +123,13 @@ class SignalChain implements Chain {
     return -1
   }
 }
+
+/** What the end throws is a failure of the chain: a subscriber's own throw would be nobody's. */
+const passTo = (end: ChainEnd) =>
+  tap<Signal>((signal) => {
+    if (signal.tag === BATCH) end.write(signal)
+    else end.signal(signal)
+  })
 
 /** RxJS types `pipe` for a fixed number of operators only. */
 function pipeAll(

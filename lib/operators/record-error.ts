@@ -6,10 +6,10 @@
  * expansion has been sent, neither is possible and the error is a failure.
  */
 
-/** After `attempts` more calls of the failing function, `then` is what remains. */
+/** After `attempts` more calls of the failing function, `otherwise` is what remains. */
 export interface RetryPolicy {
   readonly retry: number
-  readonly then?: 'fail' | 'skip' | 'deadLetter'
+  readonly otherwise?: 'fail' | 'skip' | 'deadLetter'
 }
 
 export type RecordErrorDecision = 'fail' | 'skip' | 'deadLetter' | RetryPolicy

@@ -69,7 +69,7 @@ function planOf(
     return { retries: 0, last: decision }
   }
   const retries = (decision as { retry?: unknown } | null | undefined)?.retry
-  const last = decision?.then ?? 'fail'
+  const last = decision?.otherwise ?? 'fail'
   const valid = Number.isInteger(retries) && Number(retries) >= 0 && Number(retries) <= RETRIES_MAX
   if (valid && (last === 'fail' || last === 'skip' || last === 'deadLetter')) {
     return { retries: Number(retries), last }
@@ -77,7 +77,7 @@ function planOf(
   throw new MillraceError(
     'E_BAD_POLICY',
     `operator "${failure.operator}": onRecordError must be 'fail', 'skip', 'deadLetter' or ` +
-      `{ retry: 0…${RETRIES_MAX}, then } or a function that returns one of them at once; ` +
+      `{ retry: 0…${RETRIES_MAX}, otherwise } or a function that returns one of them at once; ` +
       `seen: ${preview(decision)}`,
     { cause: failure.error, details: { operator: failure.operator } },
   )

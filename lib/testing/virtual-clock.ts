@@ -16,6 +16,8 @@ export interface VirtualClock extends Clock {
   runSoon(): void
   /** Runs everything, letting time pass from timer to timer, until nothing is left. */
   runUntilIdle(): void
+  /** Runs the next task, letting time pass to its timer; false when nothing is left. */
+  runNext(): boolean
   /** As {@link runSoon}, and lets promises settle in between, until neither brings anything new. */
   settle(): Promise<void>
   /** Timers set and not yet due. */
@@ -102,6 +104,10 @@ class ManualClock implements VirtualClock {
 
   runUntilIdle(): void {
     this.#runUntil(Number.POSITIVE_INFINITY)
+  }
+
+  runNext(): boolean {
+    return this.#runNext(Number.POSITIVE_INFINITY)
   }
 
   async settle(): Promise<void> {

@@ -28,7 +28,7 @@ class MisbehavingRuntime implements SlotCommands {
     this.#slot = setup.slot
     this.#row = counterRow(setup.counters, setup.slot)
     this.#budgetBytes = setup.settings.memoryBytesMax
-    this.#behaviour = module.kind === 'bundle' ? (module.args.behaviour ?? '') : ''
+    this.#behaviour = module.kind === 'bundle' ? String(module.args.behaviour ?? '') : ''
   }
 
   async connect(peer: number, port: MessagePort): Promise<void> {

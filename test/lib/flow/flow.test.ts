@@ -42,8 +42,7 @@ function refusal(build: (flow: Flow) => void, options?: PipelineOptions): Millra
 /** What is not allowed by type must still be refused where types are not checked. */
 const same = (stream: unknown) => stream as Stream<string>
 
-// biome-ignore lint/suspicious/noThenProperty: the policy's own word, and no function
-const twiceThenDeadLetter = { retry: 2, then: 'deadLetter' } as const
+const twiceThenDeadLetter = { retry: 2, otherwise: 'deadLetter' } as const
 
 const HERE = /[^\s(]*flow\.test\.(ts|js):\d+:\d+/g
 const said = (error: MillraceError) => `${error.code}: ${error.message.replace(HERE, '@')}`

@@ -462,8 +462,7 @@ for (const row of rows) {
   })
 }
 
-// biome-ignore lint/suspicious/noThenProperty: the policy's own word
-const lastTry: RecordErrorPolicy = { retry: 1, then: 'deadLetter' }
+const lastTry: RecordErrorPolicy = { retry: 1, otherwise: 'deadLetter' }
 
 function errorLaws(t: Test, row: Row): void {
   const input = [1, 2, 13, 4, 5, 6]
