@@ -95,19 +95,25 @@ export const arrayRows: RowBuilder = {
 }
 
 function generated(columns: readonly Column[], converts: readonly Convert[]): RowBuilder | null {
-  const row = (field: (index: number) => string) =>
-    columns.map(({ name, index, type }, i) => {
+  const row = (value: (index: number, type: ColumnType, name: string, i: number) => string) =>
+    columns.map(
       // Computed, because a literal's `"__proto__": x` would set the prototype.
-      const key = `[${JSON.stringify(name)}]`
-      return type === 'string'
-        ? `${key}:${field(index)}`
-        : `${key}:c[${i}](${field(index)},${JSON.stringify(name)})`
-    })
-  const slice = (i: number) => `t.slice(${i === 0 ? 's' : `e[${i - 1}]+1`},e[${i}])`
+      ({ name, index, type }, i) =>
+        `[${JSON.stringify(name)}]:${value(index, type, JSON.stringify(name), i)}`,
+    )
+  const ofEnds = row((index, type, name, i) => {
+    const from = index === 0 ? 's' : `e[${index - 1}]+1`
+    const slice = `t.slice(${from},e[${index}])`
+    if (type === 'string') return slice
+    return type === 'number' ? `n(t,${from},e[${index}],${name})` : `c[${i}](${slice},${name})`
+  })
+  const ofFields = row((index, type, name, i) =>
+    type === 'string' ? `f[${index}]` : `c[${i}](f[${index}],${name})`,
+  )
   try {
-    const fromEnds = new Function('c', `return (t,s,e)=>({${row(slice)}})`)
-    const fromFields = new Function('c', `return (f)=>({${row((i) => `f[${i}]`)}})`)
-    return { fromEnds: fromEnds(converts), fromFields: fromFields(converts) }
+    const fromEnds = new Function('c', 'n', `return (t,s,e)=>({${ofEnds}})`)
+    const fromFields = new Function('c', `return (f)=>({${ofFields}})`)
+    return { fromEnds: fromEnds(converts, numberBetween), fromFields: fromFields(converts) }
   } catch {
     return null
   }
@@ -141,6 +147,37 @@ function toNumber(text: string, name: string): number {
     throw new Error(`expected a number in column "${name}", saw ${JSON.stringify(text)}`)
   }
   return value
+}
+
+/** 10^k for every k with which the quotient below is exact. */
+const POWERS_OF_TEN = Array.from({ length: 16 }, (_, k) => 10 ** k)
+const DIGITS_MAX = 15
+
+/**
+ * The number that `text[from…to)` is. Plain decimals of up to 15 digits are read in place: both the
+ * digits and the power of ten are exact then, so one division rounds correctly (Clinger 1990). The
+ * rest goes the long way.
+ */
+export function numberBetween(text: string, from: number, to: number, name: string): number {
+  const isNegative = text.charCodeAt(from) === 45
+  let at = isNegative ? from + 1 : from
+  let digits = 0
+  let behindPoint = -1
+  if (to - at > DIGITS_MAX || at === to) return toNumber(text.slice(from, to), name)
+  for (; at < to; at++) {
+    const code = text.charCodeAt(at)
+    if (code >= 48 && code <= 57) {
+      digits = digits * 10 + (code - 48)
+      if (behindPoint >= 0) behindPoint++
+    } else if (code === 46 && behindPoint < 0) behindPoint = 0
+    else return toNumber(text.slice(from, to), name)
+  }
+  // `.` alone, `1.` and `.5`: let the long way decide.
+  if (behindPoint === 0 || text.charCodeAt(to - 1) === 46) {
+    return toNumber(text.slice(from, to), name)
+  }
+  const value = behindPoint > 0 ? digits / POWERS_OF_TEN[behindPoint]! : digits
+  return isNegative ? -value : value
 }
 
 function toBoolean(text: string, name: string): boolean {

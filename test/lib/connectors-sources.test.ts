@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
@@ -502,6 +502,26 @@ t.test('socketLines: frames lines, holds the server back, and reconnects', async
   for (const socket of sockets) socket.destroy()
   const refused = await open(socketLines(address))
   await t.rejects(refused.take(1), { code: 'E_CONNECTION_REFUSED', retryable: true })
+})
+
+t.test('a named pipe waits for its writer, is read once, and can be given up', async (t) => {
+  const dir = t.testdir({})
+  const path = join(dir, 'pipe')
+  execFileSync('mkfifo', [path])
+  const source = lines(path)
+  const reader = await open(source)
+  t.equal(reader.step(1), null)
+  const writer = spawn('sh', ['-c', `printf 'one\\ntwo' > ${path}`])
+  t.same(await reader.all(), ['one', 'two'])
+  await new Promise((done) => writer.on('close', done))
+  await reader.close()
+  const [split] = await source.splits(1)
+  t.throws(() => new DrivenReader(source, split!, { offset: 4, line: 1 }), {
+    code: 'E_NOT_REPLAYABLE',
+  })
+  const given = await open(source)
+  t.equal(given.step(1), null)
+  await given.close()
 })
 
 t.test('standard input is read from a pipe and from a file, in a worker as well', async (t) => {

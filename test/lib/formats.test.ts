@@ -1,7 +1,7 @@
 import t from 'tap'
 import { seededRandom } from '../../lib/base/random.js'
 import { CsvDecoder, toCsvField } from '../../lib/formats/csv.js'
-import { arrayRows, rowBuilder, selectColumns } from '../../lib/formats/csv-row.js'
+import { arrayRows, numberBetween, rowBuilder, selectColumns } from '../../lib/formats/csv-row.js'
 import type { BadText, Decoder } from '../../lib/formats/decoder.js'
 import { LineDecoder } from '../../lib/formats/lines.js'
 import { NdjsonDecoder, toNdjson } from '../../lib/formats/ndjson.js'
@@ -280,6 +280,23 @@ t.test('CSV rows: types convert or refuse, and a column may be named __proto__',
   }
   t.throws(() => selectColumns('t', ['a', 'a'], null, {}), { code: 'E_CSV_HEADER' })
   t.throws(() => selectColumns('t', ['a'], ['b'], {}), { code: 'E_CSV_COLUMN' })
+})
+
+t.test('CSV numbers read in place are those that Number reads', async (t) => {
+  const random = seededRandom(seed)
+  const digits = (n: number) => Array.from({ length: n }, () => Math.floor(random() * 10)).join('')
+  for (let round = 0; round < 20_000; round++) {
+    const head = digits(Math.floor(random() * 10))
+    const tail = random() < 0.5 ? '' : `.${digits(Math.floor(random() * 10))}`
+    const text = `${random() < 0.3 ? '-' : ''}${head}${tail}`
+    if (Number.isNaN(Number(text)) || text === '') continue
+    if (!Object.is(numberBetween(`,${text},`, 1, text.length + 1, 'n'), Number(text))) t.fail(text)
+  }
+  for (const text of ['1e3', '0x10', ' 7 ', '-0', 'Infinity', '12345678901234567890', '1_0', '.']) {
+    const read = () => numberBetween(text, 0, text.length, 'n')
+    if (Number.isNaN(Number(text))) t.throws(read, /expected a number/, text)
+    else t.ok(Object.is(read(), Number(text)), text)
+  }
 })
 
 t.test('NDJSON: blank lines are skipped, bad ones reported with their line', async (t) => {
