@@ -155,7 +155,9 @@ function openRx(
       if (!completed || ended) return
       ended = true
       out.emit(end)
-      if (!inputEnded) context.complete()
+      if (inputEnded) return
+      context.complete()
+      out.stop()
     }
 
     let results: Subscription | null = null

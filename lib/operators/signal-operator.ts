@@ -5,7 +5,7 @@
  * operator's file holds only its idea. What a handler throws, whoever called it, becomes the error
  * notification of the chain; after it, or after unsubscribing, no handler is called again.
  */
-import { Observable, type OperatorFunction, type Subscriber } from 'rxjs'
+import { Observable, type OperatorFunction, type Subscriber, Subscription } from 'rxjs'
 import type { Deferred, Gate } from './operator.js'
 import { BATCH, type Batch, END, type Signal } from './signal.js'
 
@@ -27,8 +27,11 @@ export interface Outlet<B> {
   readonly closed: boolean
   /** Runs `work` as deferred work: what it throws fails the chain, and then nothing is left. */
   deferred(work: () => boolean): Deferred
-  /** Ends the chain with an error; for callbacks, where nothing can be thrown to. */
-  fail(error: unknown): void
+  /**
+   * Cancels what stands before this operator in the chain, as RxJS does when `take` has enough: an
+   * endless expansion there would never notice otherwise. No signal comes any more.
+   */
+  stop(): void
 }
 
 /** Makes the operator. `open` is called once per subscription. */
@@ -37,16 +40,18 @@ export function signalOperator<A, B>(
 ): OperatorFunction<Signal<A>, Signal<B>> {
   return (source) =>
     new Observable((subscriber) => {
-      const out = createOutlet(subscriber)
+      const upstream = new Subscription()
+      const out = createOutlet(subscriber, upstream)
       const handlers = open(out)
       const mark = handlers.mark ?? ((signal) => out.emit(signal as Signal<B>))
       const end = handlers.end ?? mark
       // Registered before subscribing: a source may emit, fail or complete at once.
       if (handlers.close !== undefined) subscriber.add(() => handlers.close?.())
-      subscriber.add(
+      subscriber.add(upstream)
+      upstream.add(
         source.subscribe({
           next(signal) {
-            if (subscriber.closed) return
+            if (subscriber.closed || upstream.closed) return
             try {
               if (signal.tag === BATCH) handlers.batch(signal)
               else if (signal.tag === END) end(signal)
@@ -62,7 +67,7 @@ export function signalOperator<A, B>(
     })
 }
 
-function createOutlet<B>(subscriber: Subscriber<Signal<B>>): Outlet<B> {
+function createOutlet<B>(subscriber: Subscriber<Signal<B>>, upstream: Subscription): Outlet<B> {
   return {
     emit: (signal) => subscriber.next(signal),
     get closed() {
@@ -79,7 +84,7 @@ function createOutlet<B>(subscriber: Subscriber<Signal<B>>): Outlet<B> {
         }
       },
     }),
-    fail: (error) => subscriber.error(error),
+    stop: () => upstream.unsubscribe(),
   }
 }
 

@@ -51,6 +51,7 @@ function takeOfAll(context: OperatorContext, count: number): OperatorFunction<Si
       ended = true
       out.emit(end)
       context.complete()
+      out.stop()
     }
 
     // Nothing to wait for: ends at its first turn, not while the chain is being put together.

@@ -1,4 +1,5 @@
 /** What is particular to single operators, and to what they share. */
+import { take as rxTake } from 'rxjs/operators'
 import t from 'tap'
 import { aggregate } from '../../../lib/operators/aggregate.js'
 import { concatMap } from '../../../lib/operators/concat-map.js'
@@ -11,13 +12,20 @@ import { mergeMap } from '../../../lib/operators/merge-map.js'
 import { AGAIN, type RecordErrorPolicy, SKIP } from '../../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../../lib/operators/record-errors.js'
 import { reduce } from '../../../lib/operators/reduce.js'
+import { rx } from '../../../lib/operators/rx.js'
 import { scan } from '../../../lib/operators/scan.js'
 import { batch } from '../../../lib/operators/signal.js'
 import type { AnyStream, Op, Stream } from '../../../lib/operators/stream.js'
 import { sum } from '../../../lib/operators/sum.js'
 import { take } from '../../../lib/operators/take.js'
 import { tap } from '../../../lib/operators/tap.js'
-import { definitionOf, feed, type HarnessOptions, open } from '../../support/operator-harness.js'
+import {
+  definitionOf,
+  feed,
+  type HarnessOptions,
+  OperatorHarness,
+  open,
+} from '../../support/operator-harness.js'
 
 const opened = (op: unknown, options?: HarnessOptions) => open(op as Op<never, AnyStream>, options)
 const defined = (op: unknown) => definitionOf(op as Op<never, AnyStream>)
@@ -32,6 +40,29 @@ t.test(
     harness.barrier(1)
     harness.end()
     t.same([harness.values, harness.marks, harness.stops], [[1, 2], ['end'], 1])
+  },
+)
+
+t.test(
+  'what has enough stops an endless expansion before it, and closes its iterator',
+  async (t) => {
+    for (const enough of [take(5), rx(rxTake(5))]) {
+      let returned = 0
+      const naturals = mergeMap(function* () {
+        try {
+          for (let i = 0; ; i++) yield i
+        } finally {
+          returned++
+        }
+      })
+      const harness = new OperatorHarness([defined(naturals), defined(enough)])
+      harness.batch(['go'])
+      harness.drain()
+      t.same([harness.values, harness.marks], [[0, 1, 2, 3, 4], ['end']])
+      t.same([harness.stops, returned, harness.deferred], [1, 1, false])
+      harness.batch(['more'])
+      t.equal(harness.values.length, 5)
+    }
   },
 )
 
