@@ -7,19 +7,21 @@
  * and lives in `actors/`; pure decisions, passive data structures, codecs and operator kernels live
  * here, and take clock and randomness as arguments. The arrows below are held by `test/tidy.test.ts`.
  *
- *   base/         errors, assert, clock, random, keys, call sites                 imports nothing
- *   wire/         every frame, the protocol as text; columns; CBOR                base
- *   credit/       the ledger and the window: arithmetic of credits                base
- *   state/        keyed state: the contract and the heap backend                  base
- *   supervision/  strategies, backoff, intensity, as data and pure functions      base
- *   operators/    operator.ts is the contract; one operator per file              base, state
- *   connectors/   source and sink contracts and the built-ins                     base, formats, operators (types)
- *   formats/      lines, csv, ndjson                                              base
- *   graph/        logical graph → chains → subtasks; fingerprint, explain         base, operators (types)
- *   flow/         pipeline, flow, stream: builds a graph, runs nothing            graph, operators, connectors
- *   transport/    contract, loopback, message ports                               base, wire
- *   channel/      credit-based links between subtasks                             base, wire, credit, transport, operators (types)
- *   testing/      virtual clock, seeded scheduler                                 flow
+ *   base/         errors, assert, clock, random, keys, call sites       imports nothing
+ *   wire/         every frame, the protocol as text; columns; CBOR      base
+ *   credit/       the ledger and the window: arithmetic of credits      base
+ *   metrics/      counters that are read live from outside              base
+ *   state/        keyed state: the contract and the heap backend        base
+ *   supervision/  strategies, backoff, intensity as data, and pure      base
+ *   job/          a job's life as one pure protocol                     base, supervision
+ *   operators/    operator.ts is the contract; one operator per file    base, state
+ *   formats/      lines, csv, ndjson                                    base
+ *   connectors/   source and sink contracts and the built-ins           base, formats, operators
+ *   graph/        logical graph → chains → subtasks; explain            base, operators, connectors
+ *   flow/         pipeline, flow, stream: builds a graph, runs nothing  base, graph, operators, connectors
+ *   transport/    loopback and message ports behind one contract        base, wire
+ *   channel/      credit-bound links between subtasks                   base, wire, credit, transport, operators
+ *   testing/      virtual clock, seeded scheduler                       base, flow
  *
  * How a pipeline becomes subtasks: `flow/` records what the user composes, `graph/build.ts` makes a
  * checked graph of it, `graph/planner.ts` makes chains, and each chain × parallelism is run by a

@@ -1,9 +1,14 @@
 /** The flow: where a pipeline's streams begin. */
+import type { Observable } from 'rxjs'
 import { callSite } from '../base/call-site.js'
+import type { CollectionOptions } from '../connectors/collection.js'
+import type { AsyncIterableOptions } from '../connectors/from-async-iterable.js'
+import type { ObservableOptions } from '../connectors/from-observable.js'
 import type { Source } from '../connectors/source.js'
 import { DEAD_LETTERS } from '../graph/graph.js'
 import type { DeadLetter, RecordErrorPolicy } from '../operators/record-error.js'
 import type { Stream } from '../operators/stream.js'
+import { asSource, type SourceLike, type SourceLikeOptions } from './as-source.js'
 import type { Recorder } from './recorder.js'
 import { StreamHandle } from './stream-handle.js'
 
@@ -17,7 +22,14 @@ export interface FromOptions {
 }
 
 export interface Flow {
-  /** Begins a stream at a source. */
+  /**
+   * Begins a stream at a source of `millrace/connectors`, or at what can be wrapped as one: an
+   * Observable, which must name `capacity` and `overflow`; an async iterable; an array or another
+   * iterable.
+   */
+  from<T>(observable: Observable<T>, options: FromOptions & ObservableOptions): Stream<T>
+  from<T>(records: AsyncIterable<T>, options?: FromOptions & AsyncIterableOptions): Stream<T>
+  from<T>(records: object & Iterable<T>, options?: FromOptions & CollectionOptions): Stream<T>
   from<T>(source: Source<T>, options?: FromOptions): Stream<T>
   /**
    * The records that could not be processed: of every operator and source whose policy may be
@@ -29,8 +41,8 @@ export interface Flow {
 export function createFlow(recorder: Recorder): Flow {
   let letters: Stream<DeadLetter> | null = null
   return {
-    from<T>(source: Source<T>, options: FromOptions = {}): Stream<T> {
-      return from(recorder, source, options)
+    from<T>(given: SourceLike<T>, options: FromOptions & SourceLikeOptions = {}): Stream<T> {
+      return from(recorder, asSource(given, options), options)
     },
     deadLetters() {
       letters ??= deadLetters(recorder)

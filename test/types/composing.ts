@@ -2,7 +2,7 @@
  * Type tests of composing: compiled with everything else, so that a wrong inference breaks the
  * build. `@ts-expect-error` marks what must not compile.
  */
-import { pairwise } from 'rxjs'
+import { of, pairwise } from 'rxjs'
 import {
   aggregate,
   broadcast,
@@ -145,6 +145,17 @@ export const infers = pipeline('types', (flow: Flow) => {
   )
   is<Equal<typeof spreads, Stream<Bid>>>(true)
 
+  const listed = flow.from([1, 2, 3])
+  is<Equal<typeof listed, Stream<number>>>(true)
+  const observed = flow.from(of('a', 'b'), { capacity: 10, overflow: 'fail', name: 'seen' })
+  is<Equal<typeof observed, Stream<string>>>(true)
+  const pulled = flow.from(
+    (async function* () {
+      yield 1n
+    })(),
+  )
+  is<Equal<typeof pulled, Stream<bigint>>>(true)
+
   const mixed = merge(text, total)
   is<Equal<typeof mixed, Stream<string | number>>>(true)
   const both = merge(keyed, words.pipe(keyBy((word) => word.length)))
@@ -211,6 +222,10 @@ export const refuses = pipeline('refused', (flow) => {
   )
   // @ts-expect-error the sink takes other records
   bids.to(sink<string>())
+  // @ts-expect-error an Observable cannot wait: it must say how much may be kept
+  flow.from(of(1))
+  // @ts-expect-error the name of a file is no source
+  flow.from('hamlet.txt')
   // @ts-expect-error options that do not exist
   bids.to(sink(), { paralelism: 2 })
   // @ts-expect-error a misspelt option of the pipeline

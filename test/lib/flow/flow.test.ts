@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { identity } from 'rxjs'
+import { identity, of } from 'rxjs'
 import t from 'tap'
 import ts from 'typescript'
 import { userFrame } from '../../../lib/base/call-site.js'
@@ -393,6 +393,28 @@ t.test('composing is repeatable, and the fingerprint sees code and settings but 
   t.end()
 })
 
+t.test('what is no source is wrapped as one, or refused', (t) => {
+  const { graph } = pipeline('job', (flow) => {
+    flow.from([1, 2]).to(sink())
+    flow.from(of(1), { capacity: 4, overflow: 'fail', name: 'seen' }).to(sink())
+    flow.from((async function* () {})()).to(sink())
+  }).compose()
+  const sources = graph.nodes.filter((node) => node.role === 'source')
+  t.strictSame(
+    sources.map(({ kind, name, replays, restarts }) => [kind, name, replays, restarts]),
+    [
+      ['collection', 'collection(2)', true, true],
+      ['fromObservable', 'seen', false, false],
+      ['fromAsyncIterable', 'fromAsyncIterable', false, false],
+    ],
+  )
+  t.equal(
+    said(refusal((flow) => flow.from('a.txt' as never))),
+    "E_NO_SOURCE: flow.from (@) needs a source of millrace/connectors, an Observable, an async iterable or an array, but was given the text 'a.txt'. For a file: flow.from(lines('a.txt')).",
+  )
+  t.end()
+})
+
 t.test("the place of an operator is the line of its own call in the user's code", (t) => {
   const { graph } = pipeline('job', (flow) =>
     flow
@@ -422,7 +444,8 @@ t.test("the place of an operator is the line of its own call in the user's code"
 })
 
 t.test("a mistake does not compile, and is reported on the user's line in readable words", (t) => {
-  const root = fileURLToPath(new URL('../../../../', import.meta.url))
+  // Against the declarations that were built: what a user's compiler sees.
+  const root = fileURLToPath(new URL('../../../', import.meta.url))
   const head = `import { pipeline, keyBy, count, map, scan } from '${root}lib/index.js'
 import { lines, remember, sink } from '${root}test/support/fake-parts.js'
 `
