@@ -4,10 +4,10 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { errorToData } from '../../lib/base/errors.js'
+import { assertSameFingerprint } from '../../lib/graph/same-graph.js'
 import { declareJobThread } from './evaluating.js'
 import { loadModule } from './load.js'
 import type { PlanningReply, PlanningRequest } from './protocol.js'
-import { assertSameFingerprint } from './same-graph.js'
 
 async function plan({ file, args }: PlanningRequest): Promise<PlanningReply> {
   try {

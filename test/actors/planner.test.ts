@@ -12,9 +12,9 @@ import { assertOutsideJobModule } from '../../actors/planner/evaluating.js'
 import { loadModule } from '../../actors/planner/load.js'
 import { planModule } from '../../actors/planner/plan-module.js'
 import type { ModuleArgs } from '../../actors/planner/protocol.js'
-import { assertSameFingerprint } from '../../actors/planner/same-graph.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { isPipeline } from '../../lib/flow/pipeline.js'
+import { assertSameFingerprint } from '../../lib/graph/same-graph.js'
 
 process.env.MILLRACE_CACHE_DIR = t.testdir()
 

@@ -2,10 +2,9 @@
  * The determinism check: a job module must build the same graph in every thread and on every host,
  * because records are sent to operators by number.
  */
-import { MillraceError } from '../../lib/base/errors.js'
-import type { Composed } from '../../lib/flow/composed.js'
-import { canonicalJson } from '../../lib/graph/fingerprint.js'
-import type { Graph, GraphEdge, GraphNode } from '../../lib/graph/graph.js'
+import { MillraceError } from '../base/errors.js'
+import { canonicalJson } from './fingerprint.js'
+import type { Graph, GraphEdge, GraphNode } from './graph.js'
 
 const ADVICE =
   'A job module is evaluated in every worker and must build the same graph each time. Usual causes: ' +
@@ -18,18 +17,17 @@ const ADVICE =
  */
 export function assertSameFingerprint(
   expected: string,
-  composed: Composed,
+  built: { readonly graph: Graph; readonly fingerprint: string },
   graph: Graph | null = null,
 ): void {
-  if (composed.fingerprint === expected) return
-  const difference = graph === null ? null : graphDifference(graph, composed.graph)
+  if (built.fingerprint === expected) return
+  const difference = graph === null ? null : graphDifference(graph, built.graph)
   const what =
-    difference ??
-    `fingerprint ${short(expected)} was planned, this is ${short(composed.fingerprint)}`
+    difference ?? `fingerprint ${short(expected)} was planned, this is ${short(built.fingerprint)}`
   throw new MillraceError(
     'E_DIFFERENT_GRAPH',
-    `The pipeline '${composed.graph.pipeline}' was built differently than it was planned: ${what}. ${ADVICE}`,
-    { details: { pipeline: composed.graph.pipeline, expected, actual: composed.fingerprint } },
+    `The pipeline '${built.graph.pipeline}' was built differently than it was planned: ${what}. ${ADVICE}`,
+    { details: { pipeline: built.graph.pipeline, expected, actual: built.fingerprint } },
   )
 }
 
