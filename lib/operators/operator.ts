@@ -87,8 +87,8 @@ export interface OperatorDefinition<A = unknown, B = unknown> {
   /** Present on operators that can be fused with their neighbours. */
   readonly step?: FusedStep
   /**
-   * Opens it for one subtask. With `traits.before`, this is the half behind the exchange; where there
-   * is no exchange (`half: 'whole'`), both halves are opened one after the other: before, then this.
+   * Opens it for one subtask. With `traits.before`, this is the half behind the exchange, and it takes
+   * only what the half before sends: where nothing is exchanged both stand in one chain.
    */
   open(context: OperatorContext): OperatorFunction<Signal<A>, Signal<B>>
   /** Opens the half before the exchange; present exactly when `traits.before` is not null. */
