@@ -36,7 +36,7 @@ export async function linesBench({ quick }: BenchOptions): Promise<Measurement[]
     return [
       ...(await measure('lines', words, () => lines(words))),
       ...(await measure('csv, all columns as text', table, () => csv(table, typed))),
-      ...(await measure('csv, one number column', table, () =>
+      ...(await measure('csv, all columns, one a number', table, () =>
         csv(table, { ...typed, columns: typed.columns, types: { price: 'number' } }),
       )),
       ...(await measure('ndjson', objects, () => ndjson(objects))),
