@@ -36,6 +36,7 @@ export interface JobParts {
   readonly module: JobModule
   readonly settings: RuntimeSettings
   readonly counters: SharedArrayBuffer
+  readonly operatorCounters: SharedArrayBuffer
   readonly policy: RestartPolicy
   readonly board: JobBoard
 }
@@ -112,13 +113,21 @@ class JobActor implements Behaviour<JobMessage> {
   // ---- slots --------------------------------------------------------------------------------
 
   #startSlot(index: number, generation: number): void {
-    const { pool, id, plan, settings, counters, module, board } = this.#parts
+    const { pool, id, plan, settings, counters, operatorCounters, module, board } = this.#parts
     const slot = pool.create(index)
     slot.onEvent = (event) =>
       this.#context.self.control({ kind: 'SlotEvent', slot: index, generation, event })
     slot.onResults = (records) => board.publishResults(records)
     this.#slots[index] = { slot, generation, prepared: false }
-    const setup = { job: id, slot: index, slots: pool.size, plan, settings, counters }
+    const setup = {
+      job: id,
+      slot: index,
+      slots: pool.size,
+      plan,
+      settings,
+      counters,
+      operatorCounters,
+    }
     this.#command('setUp', index, slot.commands.setUp(setup, module), () => ({
       kind: 'SlotSetUp',
       slot: index,
@@ -207,7 +216,7 @@ class JobActor implements Behaviour<JobMessage> {
         slot,
         this.#slots[slot]!.slot.commands.enumerate(node),
         (listing) => ({ kind: 'SplitsListed', chain, attempt, listing }),
-        { region: this.#regionOf(subtask), attempt },
+        { region: this.#regionOf(subtask), attempt, operator: this.#sourceOf(chain) },
       )
     }
     if (splits.attempt > attempt) return
@@ -242,9 +251,9 @@ class JobActor implements Behaviour<JobMessage> {
       (region.phase === 'Running' || region.phase === 'Opening' || region.phase === 'Waiting')
     if (!isCurrent) return
     const { plan, policy, board } = this.#parts
-    const { replays } = plan.regions[failed.region]!
+    const { restarts } = plan.regions[failed.region]!
     const facts = board.describeFailure(failed, policy.attemptOf(failed.region))
-    const outcome = policy.decide(failed.region, facts, replays)
+    const outcome = policy.decide(failed.region, facts, restarts)
     board.failure(outcome.failure)
     if (outcome.kind === 'fail') return this.#fail(outcome.failure.error, outcome.reason)
     const { delayMs } = outcome
@@ -253,11 +262,11 @@ class JobActor implements Behaviour<JobMessage> {
   }
 
   #onCommandFailed(message: JobMessage & { kind: 'CommandFailed' }): void {
-    const { command, slot, generation, region, attempt, error } = message
+    const { command, slot, generation, region, attempt, operator, error } = message
     // The death of a slot is reported by the slot itself, with its cause.
     if (this.#slots[slot]?.generation !== generation || error.code === 'E_WORKER_DIED') return
     if (region === null || attempt === null) return this.#fail(error, null)
-    this.#onFailure({ region, attempt, operator: command, subtask: -1, error })
+    this.#onFailure({ region, attempt, operator: operator ?? command, subtask: -1, error })
   }
 
   #fail(error: ErrorData, reason: string | null): void {
@@ -325,7 +334,7 @@ class JobActor implements Behaviour<JobMessage> {
     slot: number,
     answer: Promise<R>,
     toMessage: ((result: R) => JobMessage) | null,
-    of: { readonly region: number; readonly attempt: number } | null = null,
+    of: CommandSubject | null = null,
   ): void {
     const { self } = this.#context
     const generation = this.#slots[slot]!.generation
@@ -337,6 +346,7 @@ class JobActor implements Behaviour<JobMessage> {
         generation,
         region: of?.region ?? null,
         attempt: of?.attempt ?? null,
+        operator: of?.operator ?? null,
         error: errorToData(error),
       })
     answer.then((result) => {
@@ -356,9 +366,21 @@ class JobActor implements Behaviour<JobMessage> {
     return this.#parts.plan.chains[subtask.chain]!.name
   }
 
+  /** Name of the source a chain begins with: the first part of its own. */
+  #sourceOf(chain: number): string {
+    return this.#parts.plan.chains[chain]!.name.split(' → ')[0]!
+  }
+
   #slotOf(subtask: SubtaskId): number {
     return subtask.index % this.#parts.pool.size
   }
+}
+
+/** What a command is about; a failure of it is theirs. */
+interface CommandSubject {
+  readonly region: number
+  readonly attempt: number
+  readonly operator?: string
 }
 
 /** A region that failed, by which subtask (−1: none of its own), and why. */

@@ -7,9 +7,15 @@ import type { Clock } from '../../lib/base/clock.js'
 import { type ErrorData, errorFromData } from '../../lib/base/errors.js'
 import type { Guarantee } from '../../lib/graph/graph.js'
 import type { Plan } from '../../lib/graph/plan.js'
+import { operatorRowOf } from '../../lib/graph/subtasks.js'
 import type { JobState } from '../../lib/job/job-record.js'
-import { counterRow, readCounters } from '../../lib/metrics/counters.js'
-import { type ChainMetrics, measureChain, sumCounters } from '../../lib/metrics/sample.js'
+import { counterRow, readCounters, readOperator } from '../../lib/metrics/counters.js'
+import {
+  type ChainMetrics,
+  measureChain,
+  type OperatorMetrics,
+  sumCounters,
+} from '../../lib/metrics/sample.js'
 import { createFailure, type Failure } from '../../lib/supervision/failure.js'
 import type { JobEvent, JobMetrics, JobSummary } from './job.js'
 import type { FailedRegion } from './job-actor.js'
@@ -32,6 +38,8 @@ interface Planned {
   readonly plan: Plan
   /** Counter rows by chain. */
   readonly rows: readonly (readonly Float64Array[])[]
+  /** Counts of a chain's operators. */
+  readonly operators: (chain: number) => readonly OperatorMetrics[]
 }
 
 const UNPLANNED: Planned = {
@@ -48,6 +56,7 @@ const UNPLANNED: Planned = {
     warnings: [],
   },
   rows: [],
+  operators: () => [],
 }
 
 export class JobBoard {
@@ -103,12 +112,19 @@ export class JobBoard {
     this.done.catch(() => {})
   }
 
-  planned(plan: Plan, counters: SharedArrayBuffer): void {
+  /** `names`: of the graph's nodes, by id. */
+  planned(
+    plan: Plan,
+    names: readonly string[],
+    counters: SharedArrayBuffer,
+    operatorCounters: SharedArrayBuffer,
+  ): void {
     let row = 0
     const rows = plan.chains.map(({ parallelism }) =>
       Array.from({ length: parallelism }, () => counterRow(counters, row++)),
     )
-    this.#planned = { plan, rows }
+    const operators = (chain: number) => readOperators(plan, chain, names, operatorCounters)
+    this.#planned = { plan, rows, operators }
     this.#settlePlan.resolve(plan)
   }
 
@@ -224,7 +240,13 @@ export class JobBoard {
     elapsedMs: number,
   ): JobMetrics {
     const chains = this.#planned.plan.chains.map((chain, index) =>
-      measureChain(chain, before?.[index] ?? null, totals[index]!, elapsedMs),
+      measureChain(
+        chain,
+        before?.[index] ?? null,
+        totals[index]!,
+        elapsedMs,
+        this.#planned.operators(index),
+      ),
     )
     return { atMs: this.#now(), state: this.#state, chains }
   }
@@ -240,4 +262,24 @@ export class JobBoard {
   #now(): number {
     return this.#parts.clock.now()
   }
+}
+
+/** Sources and sinks count nothing here: what their chain takes and gives is theirs. */
+function readOperators(
+  plan: Plan,
+  chain: number,
+  names: readonly string[],
+  table: SharedArrayBuffer,
+): readonly OperatorMetrics[] {
+  const { steps, parallelism } = plan.chains[chain]!
+  return steps.map(({ node, half }, step) => {
+    const rows = Array.from({ length: parallelism }, (_, index) =>
+      readOperator(table, operatorRowOf(plan, { chain, index }, step)),
+    )
+    return {
+      operator: half === 'whole' ? names[node]! : `${names[node]!} (${half})`,
+      recordsIn: rows.reduce((sum, { recordsIn }) => sum + recordsIn, 0),
+      recordsOut: rows.reduce((sum, { recordsOut }) => sum + recordsOut, 0),
+    }
+  })
 }

@@ -36,6 +36,7 @@ export type JobMessage =
       readonly generation: number
       readonly region: number | null
       readonly attempt: number | null
+      readonly operator: string | null
       readonly error: ErrorData
     }
   | {

@@ -25,8 +25,8 @@ export type RestartOutcome =
 export interface RestartPolicy {
   /** Which attempt of the region fails now: 1 plus its restarts so far. */
   attemptOf(region: number): number
-  /** `replays`: all sources of the region can be read again from the beginning. */
-  decide(region: number, failure: Failure, replays: boolean): RestartOutcome
+  /** `restarts`: all its sources can be read again from the beginning, or accept the loss. */
+  decide(region: number, failure: Failure, restarts: boolean): RestartOutcome
 }
 
 export function createRestartPolicy(
@@ -38,7 +38,7 @@ export function createRestartPolicy(
   const of = (region: number) => restartsOf.get(region) ?? noRestarts
   return {
     attemptOf: (region) => attemptOf(of(region), clock.now()),
-    decide(region, failure, replays) {
+    decide(region, failure, canRestart) {
       const asksUser = typeof supervision.decide === 'function'
       if (!asksUser && isHopeless(failure.error)) {
         return fail(failure, 'trying again would fail again')
@@ -58,7 +58,7 @@ export function createRestartPolicy(
       const known = decided(failure, verdict)
       if (verdict.decision === 'escalate') return fail(known, verdict.because)
       if (verdict.decision === 'stop') return fail(known, 'supervision decided to stop')
-      if (!replays) {
+      if (!canRestart) {
         return fail(
           known,
           'it cannot start again: a source does not replay, and there is no checkpoint',

@@ -56,6 +56,8 @@ export interface SlotSetup {
   readonly settings: RuntimeSettings
   /** See lib/metrics/counters.ts; row of a subtask: `rowOf(plan, subtask)` in lib/graph. */
   readonly counters: SharedArrayBuffer
+  /** Row of an operator: `operatorRowOf(plan, subtask, step)`. */
+  readonly operatorCounters: SharedArrayBuffer
 }
 
 export interface SubtaskId {

@@ -29,6 +29,21 @@ export function rowOf(plan: Pick<Plan, 'chains'>, { chain, index }: SubtaskId): 
   return before.reduce((row, { parallelism }) => row + parallelism, 0) + index
 }
 
+/** Row of the operator at `step` of a subtask, in tables of operators. */
+export function operatorRowOf(
+  plan: Pick<Plan, 'chains'>,
+  { chain, index }: SubtaskId,
+  step: number,
+): number {
+  const { steps } = plan.chains[chain]!
+  return operatorRows({ chains: plan.chains.slice(0, chain) }) + index * steps.length + step
+}
+
+/** How many rows a table of operators has. */
+export function operatorRows(plan: Pick<Plan, 'chains'>): number {
+  return plan.chains.reduce((rows, { parallelism, steps }) => rows + parallelism * steps.length, 0)
+}
+
 /** Subtask `index` of every chain runs in this slot: what goes forward stays in its thread. */
 export function slotOf(index: number, slots: number): number {
   assert(Number.isInteger(slots) && slots >= 1, 'there is at least one slot')

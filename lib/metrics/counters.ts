@@ -58,3 +58,37 @@ export function readCounters(row: Float64Array): CounterValues {
   for (let i = 0; i < WIDTH; i++) values[COUNTER_NAMES[i]!] = row[i]!
   return values as CounterValues
 }
+
+/** Records that one operator of a subtask has taken and given: two columns, one row per operator. */
+const OPERATOR_WIDTH = 2
+
+export interface OperatorCounts {
+  readonly recordsIn: number
+  readonly recordsOut: number
+}
+
+export function createOperatorTable(rows: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(rows * OPERATOR_WIDTH * Float64Array.BYTES_PER_ELEMENT)
+}
+
+/** For its writer: adds up batch by batch. The row begins at zero. */
+export function operatorCounter(
+  table: SharedArrayBuffer,
+  row: number,
+): (recordsIn: number, recordsOut: number) => void {
+  const cells = operatorRow(table, row).fill(0)
+  return (recordsIn, recordsOut) => {
+    cells[0]! += recordsIn
+    cells[1]! += recordsOut
+  }
+}
+
+export function readOperator(table: SharedArrayBuffer, row: number): OperatorCounts {
+  const cells = operatorRow(table, row)
+  return { recordsIn: cells[0]!, recordsOut: cells[1]! }
+}
+
+function operatorRow(table: SharedArrayBuffer, row: number): Float64Array {
+  const bytes = OPERATOR_WIDTH * Float64Array.BYTES_PER_ELEMENT
+  return new Float64Array(table, row * bytes, OPERATOR_WIDTH)
+}

@@ -1,7 +1,12 @@
 /**
  * From two readings of the counters to rates and ratios. Pure.
  */
-import { COUNTER_NAMES, type CounterValues } from './counters.js'
+import { COUNTER_NAMES, type CounterValues, type OperatorCounts } from './counters.js'
+
+/** One operator, summed over its subtasks. */
+export interface OperatorMetrics extends OperatorCounts {
+  readonly operator: string
+}
 
 /** One chain, summed over its subtasks. Ratios are of the time since the reading before, 0..1. */
 export interface ChainMetrics {
@@ -13,6 +18,8 @@ export interface ChainMetrics {
   readonly busy: number
   readonly idle: number
   readonly backPressured: number
+  /** In the order of the chain. An aggregate with a half on either side is there twice. */
+  readonly operators: readonly OperatorMetrics[]
 }
 
 export function sumCounters(rows: readonly CounterValues[]): CounterValues {
@@ -28,6 +35,7 @@ export function measureChain(
   before: CounterValues | null,
   totals: CounterValues,
   elapsedMs: number,
+  operators: readonly OperatorMetrics[] = [],
 ): ChainMetrics {
   // A restart sets counters back to zero; a rate is never negative.
   const gain = (name: keyof CounterValues) => Math.max(0, totals[name] - (before?.[name] ?? 0))
@@ -46,5 +54,6 @@ export function measureChain(
     busy,
     backPressured,
     idle: Math.max(0, 1 - busy - backPressured),
+    operators,
   }
 }

@@ -4,7 +4,7 @@ import type { JobModule, Slot, SlotEvent, SlotSetup } from '../../../actors/work
 import { createThreadSlot } from '../../../actors/worker/thread-slot.js'
 import { errorFromData, type MillraceError } from '../../../lib/base/errors.js'
 import type { Plan } from '../../../lib/graph/plan.js'
-import { createCounterTable } from '../../../lib/metrics/counters.js'
+import { createCounterTable, createOperatorTable } from '../../../lib/metrics/counters.js'
 
 export const MIB = 2 ** 20
 const runtime = new URL('./misbehaving-runtime.js', import.meta.url)
@@ -66,6 +66,7 @@ export async function slotThat(behaviour: string, wanted: Wanted = {}): Promise<
       memoryBytesMax,
     },
     counters: createCounterTable(2),
+    operatorCounters: createOperatorTable(1),
   }
   const module: JobModule = { kind: 'bundle', file: '', args: { behaviour } }
   await slot.commands.setUp(setup, module)
