@@ -1,0 +1,37 @@
+/**
+ * Keeps one key of each of many frames and prints how many bytes each of them keeps alive; with the
+ * argument `copied`, of keys copied as state does. To be run with `--expose-gc`.
+ */
+import { flatKey } from '../../../lib/base/key.js'
+import { BatchDecoder } from '../../../lib/wire/decoder.js'
+import { BatchEncoder } from '../../../lib/wire/encoder.js'
+
+const FRAMES = 4000
+const RECORDS = 200
+/** Frames before it counts: code is compiled and caches are filled by then. */
+const WARM_UP = 1000
+
+function heapUsed(): number {
+  const { gc } = globalThis as { gc?: () => void }
+  for (let i = 0; i < 3; i++) gc?.()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+function bytesPerKey(copy: (key: unknown) => unknown): number {
+  const encoder = new BatchEncoder({ operator: 'test' })
+  const decoder = new BatchDecoder()
+  const kept: unknown[] = []
+  const receive = (frame: number): void => {
+    const keys = Array.from({ length: RECORDS }, (_, i) => `key-${frame}-of-customer-${i}`)
+    const batch = { records: keys, keys, groups: null }
+    kept.push(copy(decoder.decode(encoder.encode(batch, 0, RECORDS))?.keys?.[RECORDS / 2]))
+  }
+  for (let frame = 0; frame < WARM_UP; frame++) receive(frame)
+  kept.length = 0
+  const before = heapUsed()
+  for (let frame = 0; frame < FRAMES; frame++) receive(frame)
+  return Math.round((heapUsed() - before) / kept.length)
+}
+
+console.log(bytesPerKey(process.argv[2] === 'copied' ? flatKey : (key) => key))
