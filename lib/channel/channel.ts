@@ -72,7 +72,7 @@ export interface InputChannel {
   readonly id: ChannelId
   /** The next signal in order, or null. Taking a batch returns its credit. */
   take(): Signal | null
-  /** True when `take` would return something. */
+  /** True when `take` may return something. */
   readonly readable: boolean
   /** Number, from 1, of the batch taken last among the channel's batches; for dead letters. */
   readonly sequence: number

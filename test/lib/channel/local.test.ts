@@ -7,8 +7,16 @@ import { createInlet, type Inlet } from '../../../lib/channel/inlet.js'
 import { createLocalChannel, type LocalChannel } from '../../../lib/channel/local-channel.js'
 import { createOutlet } from '../../../lib/channel/outlet.js'
 import { type Partition, subtaskOf } from '../../../lib/channel/partition.js'
+import { SignalQueue } from '../../../lib/channel/signal-queue.js'
 import { createCreditLedger } from '../../../lib/credit/ledger.js'
-import { BATCH, type Batch, batch, end, type Signal } from '../../../lib/operators/signal.js'
+import {
+  BATCH,
+  type Barrier,
+  type Batch,
+  batch,
+  end,
+  type Signal,
+} from '../../../lib/operators/signal.js'
 import { numbers, testChannel } from '../../conformance/channel.js'
 
 testChannel(t, 'a local channel', ({ exclusive, floating }) => {
@@ -267,6 +275,40 @@ t.test('a barrier passes an inlet of one channel in its place', async (t) => {
   channels[0]!.output.push('after', undefined, -1)
   channels[0]!.output.flush()
   t.same(takeAllOf(inlet), [['before'], { tag: 2, round: 3 }, ['after']])
+})
+
+t.test('a replaced sender does not turn time back', async (t) => {
+  const ledger = createCreditLedger({ channels: 2, exclusive: 2, floating: 0 })
+  const open = (from: number) =>
+    createLocalChannel({ id: { edge: 0, from, to: 0 }, credits: ledger.renew(from) })
+  const [a, b] = [open(0), open(1)]
+  const inlet = createInlet([a.input, b.input])
+  a.output.signal({ tag: 1, timeMs: 10 })
+  b.output.signal({ tag: 1, timeMs: 20 })
+  t.same(takeAllOf(inlet), [{ tag: 1, timeMs: 10 }])
+  const fresh = open(0)
+  inlet.replace(fresh.input)
+  fresh.output.signal({ tag: 1, timeMs: 5 })
+  t.same(takeAllOf(inlet), [{ tag: 1, timeMs: 20 }], 'until it has caught up, the others decide')
+  fresh.output.signal({ tag: 1, timeMs: 25 })
+  t.same(takeAllOf(inlet), [])
+  b.output.signal({ tag: 1, timeMs: 30 })
+  t.same(takeAllOf(inlet), [{ tag: 1, timeMs: 25 }])
+})
+
+t.test('a queue keeps its order however it grows and wraps', async (t) => {
+  const random = seededRandom(3)
+  const queue = new SignalQueue<Batch>()
+  const model: Signal[] = []
+  for (let step = 0; step < 5000; step++) {
+    if (random() < (step % 500 < 250 ? 0.7 : 0.3)) {
+      const entry: Batch | Barrier = random() < 0.5 ? batch([step]) : { tag: 2, round: step }
+      queue.push(entry)
+      model.push(entry)
+    } else if (queue.shift() !== model.shift()) t.fail(`wrong entry at step ${step}`)
+    if (queue.length !== model.length || queue.peek() !== model[0]) t.fail(`step ${step}`)
+  }
+  t.equal(queue.data, model.filter(({ tag }) => tag === BATCH).length)
 })
 
 t.test('a cancelled inlet stops its senders and still gets the end', async (t) => {

@@ -1,0 +1,172 @@
+/**
+ * The receiving end of a channel over a link: keeps frames as they came and decodes a batch when it
+ * is taken, so that what waits is frames, bounded by credits.
+ */
+import type { MillraceError } from '../base/errors.js'
+import type { CreditAccount } from '../credit/ledger.js'
+import {
+  BARRIER,
+  BATCH,
+  type Batch,
+  batch,
+  END,
+  end,
+  IDLE,
+  type Signal,
+  WATERMARK,
+} from '../operators/signal.js'
+import { BatchDecoder } from '../wire/decoder.js'
+import {
+  BARRIER_FRAME,
+  DATA_FRAME,
+  END_FRAME,
+  encodeCancel,
+  encodeCredit,
+  type Frame,
+  IDLE_FRAME,
+  WATERMARK_FRAME,
+} from '../wire/frame.js'
+import type { ChannelId, InputChannel } from './channel.js'
+import {
+  channelBroken,
+  channelLost,
+  FrameCheck,
+  FrameNumbering,
+  type RemotePlace,
+  sendFrame,
+} from './remote-end.js'
+import { type Marker, SignalQueue } from './signal-queue.js'
+
+/** A batch that is still encoded, or a fragment of a large record. */
+interface EncodedBatch {
+  readonly tag: typeof BATCH
+  readonly frame: ArrayBuffer
+}
+
+export class RemoteInput implements InputChannel {
+  onReadable: () => void = () => {}
+  onFailure: (error: Error) => void = () => {}
+  sequence = 0
+  readonly place: RemotePlace
+  readonly #credits: CreditAccount
+  readonly #numbering: FrameNumbering
+  readonly #check: FrameCheck
+  readonly #onClosed: () => void
+  readonly #decoder = new BatchDecoder()
+  readonly #queue = new SignalQueue<EncodedBatch>()
+  #cancelled = false
+  #ended = false
+  /** Closed or failed: nothing comes in or out any more. */
+  #over = false
+
+  /** `onClosed` is called when the inlet closes the channel. */
+  constructor(place: RemotePlace, credits: CreditAccount, onClosed: () => void) {
+    this.place = place
+    this.#credits = credits
+    this.#numbering = new FrameNumbering(place)
+    this.#check = new FrameCheck(place)
+    this.#onClosed = onClosed
+    credits.onGrant = (upToSequence) => {
+      sendFrame(place, encodeCredit(this.#numbering.next(), upToSequence))
+    }
+  }
+
+  get id(): ChannelId {
+    return this.place.id
+  }
+
+  get readable(): boolean {
+    return this.#queue.length > 0
+  }
+
+  get held(): number {
+    return this.#queue.data
+  }
+
+  /** A data or signal frame has come. */
+  receive(frame: Frame): void {
+    if (this.#over) return
+    const refusal = this.#check.refuse(frame)
+    if (refusal !== null) this.fail(refusal)
+    else if (this.#ended) this.fail(channelBroken(this.place, 'a frame came after the end'))
+    else if (frame.kind !== DATA_FRAME) this.#arrive(markerOf(frame))
+    else if (this.#credits.receive(frame.backlog)) this.#arrive({ tag: BATCH, frame: frame.frame })
+    else this.fail(channelBroken(this.place, 'data came without credit'))
+  }
+
+  take(): Signal | null {
+    for (let entry = this.#queue.shift(); entry !== undefined; entry = this.#queue.shift()) {
+      if (entry.tag !== BATCH) return entry
+      this.#credits.consume()
+      const decoded = this.#decode(entry)
+      if (decoded !== null) return decoded
+    }
+    return null
+  }
+
+  cancel(): void {
+    if (this.#cancelled || this.#over) return
+    this.#cancelled = true
+    this.#stop((entry) => entry.tag === END)
+    if (!this.#ended) sendFrame(this.place, encodeCancel(this.#numbering.next()))
+  }
+
+  /** The link is gone; harmless once the end has come. */
+  lose(reason: Error): void {
+    if (!this.#ended) this.fail(channelLost(this.place, reason))
+  }
+
+  fail(error: MillraceError): void {
+    if (this.#over) return
+    this.#over = true
+    this.#stop(() => false)
+    this.onFailure(error)
+  }
+
+  close(): void {
+    this.#over = true
+    this.#stop(() => false)
+    this.#onClosed()
+  }
+
+  #arrive(entry: EncodedBatch | Marker): void {
+    if (entry.tag === END) this.#ended = true
+    else if (this.#cancelled) return
+    const wasEmpty = this.#queue.length === 0
+    this.#queue.push(entry)
+    if (wasEmpty) this.onReadable()
+  }
+
+  /** Null for a fragment that does not complete its record. */
+  #decode({ frame }: EncodedBatch): Batch | null {
+    try {
+      const decoded = this.#decoder.decode(frame)
+      if (decoded === null) return null
+      this.sequence += 1
+      return batch(decoded.records, decoded.keys, decoded.groups)
+    } catch (error) {
+      this.fail(channelBroken(this.place, 'a frame could not be decoded', {}, error))
+      return null
+    }
+  }
+
+  #stop(keep: (entry: EncodedBatch | Marker) => boolean): void {
+    this.#queue.retain(keep)
+    this.#credits.close()
+  }
+}
+
+function markerOf(frame: Frame): Marker {
+  switch (frame.kind) {
+    case WATERMARK_FRAME:
+      return { tag: WATERMARK, timeMs: frame.timeMs }
+    case BARRIER_FRAME:
+      return { tag: BARRIER, round: frame.round }
+    case IDLE_FRAME:
+      return { tag: IDLE, active: frame.active }
+    case END_FRAME:
+      return end
+    default:
+      throw new Error(`broken law: no frame of kind ${frame.kind} comes to an input`)
+  }
+}
