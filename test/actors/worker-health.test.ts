@@ -6,8 +6,8 @@ import { createVitalsMemory } from '../../lib/metrics/vitals.js'
 import { diesOf, MIB, slotThat } from './worker/started-slot.js'
 
 t.test('an endless loop is reported with its stack, then ended', async (t) => {
-  const neighbour = await slotThat('', { index: 1 })
-  const { slot, next, events } = await slotThat('loop', { stallMs: 1600 })
+  const neighbour = await slotThat(t, '', { index: 1 })
+  const { slot, next, events } = await slotThat(t, 'loop', { stallMs: 1600 })
   await slot.commands.start(0, 1)
   const startMs = performance.now()
   const stalled = await next('SubtaskStalled')
@@ -24,9 +24,9 @@ t.test('an endless loop is reported with its stack, then ended', async (t) => {
 })
 
 t.test('a long turn, and idling with input, are no stalls', async (t) => {
-  const idle = await slotThat('idle with input', { index: 1, stallMs: 400 })
+  const idle = await slotThat(t, 'idle with input', { index: 1, stallMs: 700 })
   await idle.slot.commands.start(0, 1)
-  const busy = await slotThat('busy for 300 ms', { stallMs: 1000 })
+  const busy = await slotThat(t, 'busy for 300 ms', { stallMs: 1000 })
   for (let i = 0; i < 2; i++) await busy.slot.commands.start(0, 1)
   t.same([...busy.events, ...idle.events], [])
   await Promise.all([busy.slot.commands.close(), idle.slot.commands.close()])
@@ -34,7 +34,7 @@ t.test('a long turn, and idling with input, are no stalls', async (t) => {
 
 t.test('state that outgrows the budget fails the subtask; thread and process live', async (t) => {
   for (const behaviour of ['growing Map', 'growing Buffers']) {
-    const { slot, next } = await slotThat(behaviour, { memoryMiB: 48 })
+    const { slot, next } = await slotThat(t, behaviour, { memoryMiB: 48 })
     await slot.commands.start(0, 1)
     const { error } = await next('SubtaskFailed')
     t.match(error, { code: 'E_MEMORY_BUDGET', retryable: false }, behaviour)
@@ -56,7 +56,7 @@ t.test(
 )
 
 t.test('garbage is not mistaken for state', async (t) => {
-  const { slot, events } = await slotThat('garbage', { memoryMiB: 32 })
+  const { slot, events } = await slotThat(t, 'garbage', { memoryMiB: 32 })
   await slot.commands.start(0, 1)
   t.same(events, [])
   await slot.commands.close()
@@ -85,13 +85,13 @@ t.test('a blocked calling thread is reported with its stack by its watch', async
     })
   })
   const keepAlive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(keepAlive))
   await reported
-  clearInterval(keepAlive)
   t.match(report, { kind: 'SubtaskStalled', subtask: { chain: 0, index: 0 } })
   t.match(report!.stack, /at blockThisThread \(.*worker-health\.test\.ts:\d+:\d+\)/)
 })
 
 function blockThisThread(ms: number): void {
-  const end = performance.now() + ms
-  while (performance.now() < end) Math.sqrt(2)
+  const endMs = Date.now() + ms
+  while (Date.now() < endMs) Math.sqrt(2)
 }

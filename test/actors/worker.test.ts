@@ -1,11 +1,15 @@
+import { once } from 'node:events'
+import { watch } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { connectSlots } from '../../actors/worker/connect-slots.js'
 import type { JobModule, SlotSetup } from '../../actors/worker/protocol.js'
+import { type Clock, systemClock } from '../../lib/base/clock.js'
 import type { MillraceError } from '../../lib/base/errors.js'
 import { causesOf, diesOf, slotThat } from './worker/started-slot.js'
 
 t.test('an error crosses with code, details, stack and causes', async (t) => {
-  const { slot } = await slotThat('')
+  const { slot } = await slotThat(t, '')
   const error = (await slot.commands.open(3, 1).catch((it) => it)) as MillraceError
   t.match(error, { code: 'E_OPEN', retryable: true, details: { region: 3 } })
   t.same(causesOf(error), ['cannot open', 'disk', 'root'])
@@ -15,30 +19,41 @@ t.test('an error crosses with code, details, stack and causes', async (t) => {
 })
 
 t.test('closes in silence, and refuses calls from then on', async (t) => {
-  const { slot, events } = await slotThat('')
+  const { slot, events } = await slotThat(t, '')
   await slot.commands.close()
   t.same(events, [])
   await t.rejects(slot.commands.drain(), { code: 'E_WORKER_DIED' })
 })
 
 t.test('refuses a composed pipeline, which cannot move to a thread', async (t) => {
-  const { slot } = await slotThat('')
+  const { slot } = await slotThat(t, '')
   const pipeline = { kind: 'pipeline', pipeline: {} } as JobModule
   await t.rejects(slot.commands.setUp({} as SlotSetup, pipeline), { code: 'E_PIPELINE_IN_THREAD' })
   await slot.commands.close()
 })
 
 t.test('a call without an answer fails at its deadline, by name', async (t) => {
-  const { slot } = await slotThat('', { callDeadlineMs: 400 })
-  await t.rejects(slot.commands.enumerate(0), {
+  const deadlines: (() => void)[] = []
+  const clock: Clock = {
+    ...systemClock,
+    after(ms, task) {
+      if (ms !== 4321) return systemClock.after(ms, task)
+      deadlines.push(task)
+      return () => {}
+    },
+  }
+  const { slot } = await slotThat(t, '', { clock, callDeadlineMs: 4321 })
+  const inFlight = t.rejects(slot.commands.enumerate(0), {
     code: 'E_CALL_TIMEOUT',
-    message: /slot 0 .*"enumerate".*400 ms/,
+    message: /slot 0 .*"enumerate".*4321 ms/,
   })
+  deadlines.at(-1)!()
+  await inFlight
   await slot.commands.close()
 })
 
 t.test('publishes no more until the records are taken, and says what cannot cross', async (t) => {
-  const { slot, events, next } = await slotThat('')
+  const { slot, events, next } = await slotThat(t, '')
   let take = () => {}
   const seen: unknown[] = []
   slot.onResults = (records) => {
@@ -60,7 +75,7 @@ t.test('publishes no more until the records are taken, and says what cannot cros
 })
 
 t.test('slots talk over the ports between them', async (t) => {
-  const [a, b] = await Promise.all([slotThat('talk'), slotThat('talk', { index: 1 })])
+  const [a, b] = await Promise.all([slotThat(t, 'talk'), slotThat(t, 'talk', { index: 1 })])
   await connectSlots([a.slot, b.slot])
   await Promise.all([a.slot.commands.start(0, 1), b.slot.commands.start(0, 1)])
   t.match(await a.next('Log'), { message: 'from 1: hello 0', details: 0 })
@@ -105,7 +120,7 @@ t.test('death at the limit of V8 itself is told with operator', { skip }, async 
 })
 
 t.test('kill ends a busy thread at once', async (t) => {
-  const { slot, next } = await slotThat('loop')
+  const { slot, next } = await slotThat(t, 'loop')
   await slot.commands.start(0, 1)
   const open = t.rejects(slot.commands.open(0, 1), { code: 'E_WORKER_DIED', message: /enough/ })
   const startMs = performance.now()
@@ -116,4 +131,23 @@ t.test('kill ends a busy thread at once', async (t) => {
     operator: 'count',
     error: { cause: { code: 'E_KILLED', message: 'enough' } },
   })
+})
+
+t.test('a kill that a native call holds up is warned about, and the slot given up', async (t) => {
+  const clock: Clock = {
+    ...systemClock,
+    after: (ms, task) => systemClock.after(ms === 5000 ? 100 : ms, task),
+  }
+  const folder = t.testdir()
+  const watcher = watch(folder)
+  t.teardown(() => watcher.close())
+  const called = once(watcher, 'change')
+  const file = join(folder, 'called')
+  const { slot, events } = await slotThat(t, 'native call', { clock, file })
+  slot.commands.start(0, 1).catch(() => {})
+  await called
+  const startMs = performance.now()
+  await slot.kill('enough')
+  t.ok(performance.now() - startMs < 500, 'before the call has ended')
+  t.match(events, [{ kind: 'Log', level: 'warn', message: /native call/ }, { kind: 'SlotLost' }])
 })

@@ -2,6 +2,7 @@
  * A slot runtime for tests: has no subtasks, but does on `start` what `args.behaviour` of its module
  * says. Its turns count like those of a real subtask.
  */
+import { execFileSync } from 'node:child_process'
 import { setTimeout as later } from 'node:timers/promises'
 import type { MessagePort } from 'node:worker_threads'
 import { createMemoryGuard } from '../../../actors/worker/memory-guard.js'
@@ -19,6 +20,7 @@ class MisbehavingRuntime implements SlotCommands {
   #slot = 0
   #budgetBytes = 0
   #behaviour = ''
+  #file = ''
   readonly #kept: unknown[] = []
   readonly #ports = new Map<number, MessagePort>()
 
@@ -28,7 +30,9 @@ class MisbehavingRuntime implements SlotCommands {
     this.#slot = setup.slot
     this.#row = counterRow(setup.counters, setup.slot)
     this.#budgetBytes = setup.settings.memoryBytesMax
-    this.#behaviour = module.kind === 'bundle' ? String(module.args.behaviour ?? '') : ''
+    if (module.kind !== 'bundle') return
+    this.#file = module.file
+    this.#behaviour = String(module.args.behaviour)
   }
 
   async connect(peer: number, port: MessagePort): Promise<void> {
@@ -70,6 +74,9 @@ class MisbehavingRuntime implements SlotCommands {
       case 'loop':
         setImmediate(() => this.#turn(loopForEver))
         return
+      case 'native call':
+        // Only the called process knows that the call has begun.
+        return this.#turn(() => execFileSync('sh', ['-c', 'touch "$0"; sleep 0.7', this.#file]))
       case 'busy for 300 ms':
         return this.#turn(() => blockFor(300))
       case 'idle with input':

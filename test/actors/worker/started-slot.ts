@@ -2,6 +2,7 @@
 import type { Test } from 'tap'
 import type { JobModule, Slot, SlotEvent, SlotSetup } from '../../../actors/worker/protocol.js'
 import { createThreadSlot } from '../../../actors/worker/thread-slot.js'
+import { type Clock, systemClock } from '../../../lib/base/clock.js'
 import { errorFromData, type MillraceError } from '../../../lib/base/errors.js'
 import type { Plan } from '../../../lib/graph/plan.js'
 import { createCounterTable, createOperatorTable } from '../../../lib/metrics/counters.js'
@@ -36,15 +37,17 @@ interface Wanted {
   readonly memoryMiB?: number
   readonly stallMs?: number
   readonly callDeadlineMs?: number
+  readonly clock?: Clock
+  readonly file?: string
 }
 
-/** A slot set up with one subtask of `count`, ready to `start`. */
-export async function slotThat(behaviour: string, wanted: Wanted = {}): Promise<Started> {
+/** A slot set up with one subtask of `count`, ready to `start`; ends with the test. */
+export async function slotThat(t: Test, behaviour: string, wanted: Wanted = {}): Promise<Started> {
   const { index = 0, slots = 2, memoryMiB = 0, stallMs = 30_000 } = wanted
   const memoryBytesMax = memoryMiB * MIB
-  const deadline =
-    wanted.callDeadlineMs === undefined ? {} : { callDeadlineMs: wanted.callDeadlineMs }
-  const slot = createThreadSlot({ index, memoryBytesMax, stallMs, runtime, ...deadline })
+  const { callDeadlineMs = stallMs + 10_000, clock = systemClock } = wanted
+  const slot = createThreadSlot({ index, memoryBytesMax, stallMs, runtime, callDeadlineMs, clock })
+  t.teardown(() => slot.kill('the test is over'))
   const events: SlotEvent[] = []
   const waiting = new Set<() => void>()
   slot.onEvent = (event) => {
@@ -68,7 +71,7 @@ export async function slotThat(behaviour: string, wanted: Wanted = {}): Promise<
     counters: createCounterTable(2),
     operatorCounters: createOperatorTable(1),
   }
-  const module: JobModule = { kind: 'bundle', file: '', args: { behaviour } }
+  const module: JobModule = { kind: 'bundle', file: wanted.file ?? '', args: { behaviour } }
   await slot.commands.setUp(setup, module)
   const next: Started['next'] = (kind) =>
     new Promise((resolve) => {
@@ -89,7 +92,7 @@ export const causesOf = (error: Error): string[] =>
 
 /** Starts a slot that dies, and checks what every death has in common. */
 export async function diesOf(t: Test, behaviour: string, wanted?: Wanted) {
-  const started = await slotThat(behaviour, wanted)
+  const started = await slotThat(t, behaviour, wanted)
   const inFlight = started.slot.commands.enumerate(0).then(
     () => null,
     (error: MillraceError) => error,
