@@ -25,8 +25,8 @@ export type RestartOutcome =
 export interface RestartPolicy {
   /** Which attempt of the region fails now: 1 plus its restarts so far. */
   attemptOf(region: number): number
-  /** `restarts`: all its sources can be read again from the beginning, or accept the loss. */
-  decide(region: number, failure: Failure, restarts: boolean): RestartOutcome
+  /** `canRestart`: all its sources can be read again from the beginning, or accept the loss. */
+  decide(region: number, failure: Failure, canRestart: boolean): RestartOutcome
 }
 
 export function createRestartPolicy(
