@@ -102,7 +102,8 @@ class CollectSource {
     const column = `c${node.data}[i]`
     switch (node.kind) {
       case shapes.INT32:
-        return `if ((${value} | 0) !== ${value} || (${value} === 0 && 1 / ${value} < 0)) return -1
+        return `if (typeof ${value} !== 'number' || (${value} | 0) !== ${value}) return -1
+          if (${value} === 0 && 1 / ${value} < 0) return -1
           ${column} = ${value}`
       case shapes.FLOAT64:
         return `if (typeof ${value} !== 'number') return -1; ${column} = ${value}`

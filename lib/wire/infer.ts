@@ -128,7 +128,7 @@ function add(sketch: Sketch, value: unknown, level: number): void {
   }
 }
 
-const isInt32 = (value: number): boolean => (value | 0) === value && !Object.is(value, -0)
+export const isInt32 = (value: number): boolean => (value | 0) === value && !Object.is(value, -0)
 
 function addObject(sketch: Sketch, value: object, level: number): void {
   const prototype = Object.getPrototypeOf(value)

@@ -4,7 +4,7 @@
  */
 import type { Build, Opened } from './build.js'
 import { type Collect, type Gathered, MISFIT } from './collect.js'
-import { STRING_LENGTH_MAX } from './infer.js'
+import { isInt32, STRING_LENGTH_MAX } from './infer.js'
 import { CBOR, type Layout, type Placed, TEXT } from './layout.js'
 import * as shapes from './shape.js'
 
@@ -99,7 +99,7 @@ function presentTaker(node: Placed, row: Row): Take {
   switch (node.kind) {
     case shapes.INT32:
       return number(
-        (value) => ((value as number) | 0) === value && !Object.is(value, -0),
+        (value) => typeof value === 'number' && isInt32(value),
         (value: number) => value,
       )
     case shapes.FLOAT64:
