@@ -15,6 +15,9 @@ export {
   type SupervisionOptions,
   supervise,
 } from '../lib/supervision/strategy.js'
+export type { Job, JobEvent, JobMetrics, JobSummary } from './job/job.js'
+export type { RunOptions } from './job/launch.js'
+export { type RunModuleOptions, run } from './job/run.js'
 export type {
   ActorContext,
   Behaviour,
@@ -28,3 +31,4 @@ export type { Dispatcher, Poller, Runnable } from './kernel/dispatcher.js'
 export type { Counts } from './kernel/environment.js'
 export type { ActorRef, Lane, Undelivered } from './kernel/ref.js'
 export { type ActorSystem, type ActorSystemOptions, createActorSystem } from './kernel/system.js'
+export type { ModuleArgs } from './planner/protocol.js'

@@ -37,7 +37,6 @@ export interface RuntimeSettings {
   readonly exclusiveCredits: number
   /** Credits shared by the channels of an inlet. */
   readonly floatingCredits: number
-  readonly frameBytesMax: number
   /** Longest time one actor works before others get their turn. */
   readonly turnBudgetMs: number
   /** Freezes records and state deeply; for development and tests. */

@@ -62,7 +62,6 @@ export async function slotThat(t: Test, behaviour: string, wanted: Wanted = {}):
     settings: {
       exclusiveCredits: 2,
       floatingCredits: 8,
-      frameBytesMax: 65_536,
       turnBudgetMs: 5,
       freeze: false,
       accountIntervalMs: 0,

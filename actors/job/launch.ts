@@ -1,0 +1,149 @@
+/** Launches a job: gives its handle at once, and starts its actor when it has been planned. */
+import { randomBytes } from 'node:crypto'
+import { type Clock, systemClock } from '../../lib/base/clock.js'
+import { errorToData } from '../../lib/base/errors.js'
+import type { Random } from '../../lib/base/random.js'
+import type { Plan } from '../../lib/graph/plan.js'
+import { operatorRows, subtasksOf } from '../../lib/graph/subtasks.js'
+import { createCounterTable, createOperatorTable } from '../../lib/metrics/counters.js'
+import { type SupervisionOptions, supervise } from '../../lib/supervision/strategy.js'
+import type { ActorRef } from '../kernel/ref.js'
+import { createActorSystem } from '../kernel/system.js'
+import type { JobModule, RuntimeSettings } from '../worker/protocol.js'
+import type { Job } from './job.js'
+import { createJobActor, type SlotPool } from './job-actor.js'
+import { JobBoard } from './job-board.js'
+import type { JobMessage } from './protocol.js'
+import { createRestartPolicy } from './restart-policy.js'
+
+export interface RunOptions {
+  /** Subtasks of each operator that does not say otherwise. Default: the number of slots. */
+  readonly parallelism?: number
+  /**
+   * How failures are answered. Regions restart as one, whatever the `strategy`. Default: three
+   * restarts without progress, after 100, 200 and 400 ms.
+   */
+  readonly supervise?: SupervisionOptions
+  /** Freezes records and state, so that a change after the fact throws. Default false. */
+  readonly freeze?: boolean
+  /**
+   * Memory of one slot, heap and Buffers together, in MiB; a subtask that takes it to 80 % fails with
+   * `E_MEMORY_BUDGET`. Default: none in the calling thread, 2,048 in a worker thread.
+   */
+  readonly memoryMb?: number
+  /**
+   * In the calling thread: watches it from a small thread of its own, and reports the stack of a
+   * subtask that makes no progress for a second. Default true.
+   */
+  readonly stallWatch?: boolean
+  /** Between two samples of `metrics$`. Default 1,000 ms. */
+  readonly metricsIntervalMs?: number
+  /** Credits, frame size, turn budget: for experiments. */
+  readonly settings?: Partial<RuntimeSettings>
+}
+
+/** Time, chance and order, where a test wants to have them in its hand. */
+export interface RunWorld {
+  readonly clock: Clock
+  readonly random: Random
+  readonly pick?: Random
+}
+
+const DEFAULT_SETTINGS: RuntimeSettings = {
+  exclusiveCredits: 2,
+  floatingCredits: 8,
+  turnBudgetMs: 4,
+  freeze: false,
+  accountIntervalMs: 250,
+  memoryBytesMax: 0,
+}
+
+export const systemWorld: RunWorld = { clock: systemClock, random: Math.random }
+
+/** What a job is made of, once planned. */
+export interface Launch {
+  readonly plan: Plan
+  /** Names of the graph's nodes, by id. */
+  readonly operators: readonly string[]
+  readonly module: JobModule
+  readonly pool: SlotPool
+}
+
+/** The handle comes at once; `prepare` (planning, bundling) takes its time. */
+export function launch(
+  pipeline: string,
+  options: RunOptions,
+  world: RunWorld,
+  prepare: () => Promise<Launch>,
+): Job {
+  const { clock, random } = world
+  const id = `${pipeline}-${randomBytes(4).toString('hex')}`
+  const settings = settingsOf(options)
+  const supervision = supervise({ maxRestarts: 3, ...options.supervise })
+  const board = new JobBoard({
+    job: id,
+    clock,
+    metricsIntervalMs: options.metricsIntervalMs ?? 1000,
+  })
+  const system = createActorSystem({ name: 'jobs', clock, random, supervise: { decide: 'stop' } })
+  let actor: ActorRef<JobMessage> | null = null
+  /** Asked for before there was an actor to ask. */
+  let asked: (JobMessage['kind'] & ('Drain' | 'Cancel')) | null = null
+
+  async function main(): Promise<void> {
+    const { plan, operators, module, pool } = await prepare()
+    const counters = createCounterTable(subtasksOf(plan).length)
+    const operatorCounters = createOperatorTable(operatorRows(plan))
+    board.planned(plan, operators, counters, operatorCounters)
+    const policy = createRestartPolicy(supervision, clock, random)
+    const parts = {
+      id,
+      plan,
+      module,
+      pool,
+      settings,
+      counters,
+      operatorCounters,
+      policy,
+      board,
+    }
+    actor = system.spawn('job', createJobActor(parts))
+    if (asked !== null) actor.control({ kind: asked })
+    const failure = await system.ended(actor)
+    if (failure !== null) board.ended('Failed', failure.error)
+    await system.stop()
+  }
+  clock.soon(() => {
+    main().catch((error: unknown) => board.ended('Failed', errorToData(error)))
+  })
+
+  async function end(kind: 'Drain' | 'Cancel'): Promise<void> {
+    if (actor === null) asked = kind
+    else actor.control({ kind })
+    await board.done.catch(() => {})
+  }
+  return {
+    id,
+    pipeline,
+    get state() {
+      return board.state
+    },
+    plan: board.plan,
+    events$: board.events$,
+    failures$: board.failures$,
+    metrics$: board.metrics$,
+    results$: board.results$,
+    done: board.done,
+    cancel: () => end('Cancel'),
+    drain: () => end('Drain'),
+  }
+}
+
+function settingsOf({ settings, freeze, memoryMb }: RunOptions): RuntimeSettings {
+  return {
+    ...DEFAULT_SETTINGS,
+    ...settings,
+    ...(freeze === undefined ? {} : { freeze }),
+    ...(memoryMb === undefined ? {} : { memoryBytesMax: memoryMb * 2 ** 20 }),
+  }
+}

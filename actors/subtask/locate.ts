@@ -1,0 +1,65 @@
+/**
+ * Where a failure happened. An error that names its operator already is left as it is; any other gets
+ * one around it which names operator and subtask, with the first as its cause.
+ */
+import { MillraceError } from '../../lib/base/errors.js'
+
+export function locate(error: unknown, code: string, operator: string, subtask: number): Error {
+  if (error instanceof MillraceError) {
+    if (error.details.operator !== undefined) return error
+    const { message, retryable, details } = error
+    return new MillraceError(error.code, `${operator}: ${message}`, {
+      cause: error,
+      retryable,
+      details: { ...details, operator, subtask },
+    })
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  // What is not known to be hopeless gets its tries.
+  return new MillraceError(
+    isBug(message) ? 'E_BROKEN_LAW' : code,
+    `${operator} failed: ${message}`,
+    {
+      cause: error,
+      retryable: true,
+      details: { operator, subtask },
+    },
+  )
+}
+
+const isBug = (message: string): boolean => message.startsWith('broken law:')
+
+/** The same object, whose methods' errors are located. For readers and writers: called per batch. */
+export function locating<T extends object>(
+  part: T,
+  code: string,
+  operator: string,
+  subtask: number,
+): T {
+  const located: Record<string, unknown> = {}
+  for (const name of methodsOf(part)) {
+    const method = (part as Record<string, (...args: unknown[]) => unknown>)[name]!
+    located[name] = (...args: unknown[]): unknown => {
+      try {
+        const result = method.apply(part, args)
+        if (!(result instanceof Promise)) return result
+        return result.catch((error: unknown) => {
+          throw locate(error, code, operator, subtask)
+        })
+      } catch (error) {
+        throw locate(error, code, operator, subtask)
+      }
+    }
+  }
+  return located as T
+}
+
+function methodsOf(part: object): string[] {
+  const names = new Set<string>()
+  for (let at: object = part; at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
+    for (const name of Object.getOwnPropertyNames(at)) {
+      if (name !== 'constructor' && typeof Reflect.get(part, name) === 'function') names.add(name)
+    }
+  }
+  return [...names]
+}

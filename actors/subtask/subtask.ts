@@ -1,0 +1,209 @@
+/**
+ * The subtask actor: one parallel instance of a chain.
+ *
+ * ## A turn
+ * 1. Give up early when nobody downstream needs more.
+ * 2. Drain deferred operators, downstream first.
+ * 3. While there is permission and time: take a signal from the input, push it through the chain.
+ * Then it rests, until the input is readable, the end is writable, or an operator wakes it; each of
+ * them asks for the next turn. Messages are served between turns, so control never waits for data.
+ */
+import { unreachable } from '../../lib/base/assert.js'
+import type { Clock } from '../../lib/base/clock.js'
+import { column } from '../../lib/metrics/counters.js'
+import type { Chain } from '../../lib/operators/chain.js'
+import { BATCH, end, type Signal } from '../../lib/operators/signal.js'
+import type { ActorContext, Behaviour, TurnBudget } from '../kernel/behaviour.js'
+import type { SubtaskMessage } from './protocol.js'
+import type { SubtaskEnd } from './subtask-end.js'
+import { SourceInput, type SubtaskInput } from './subtask-input.js'
+
+/** What a subtask is made of; built by `open-subtask.ts`. */
+export interface SubtaskParts {
+  readonly input: SubtaskInput
+  readonly chain: Chain
+  readonly end: SubtaskEnd
+  readonly counters: Float64Array
+  readonly clock: Clock
+  readonly watch: TurnWatch
+}
+
+/** Stands by while user code runs. */
+export interface TurnWatch {
+  /** Before a turn: what happens in this thread is this subtask's doing. */
+  enter(): void
+  /** After a turn; throws when the slot's memory is used up. */
+  leave(): void
+}
+
+/** What the parts report back; valid from construction on. */
+export interface SubtaskSignals {
+  /** Something may be possible that was not before. */
+  ready(): void
+  failed(error: unknown): void
+  /** An operator needs no more input. */
+  enough(): void
+}
+
+/** Its beginning and its end. */
+export interface SubtaskLife {
+  open(signals: SubtaskSignals): SubtaskParts
+  opened(): void
+  closed(): void
+}
+
+type Rest = 'ready' | 'idle'
+
+export class Subtask implements Behaviour<SubtaskMessage> {
+  readonly #context: ActorContext<SubtaskMessage>
+  readonly #life: SubtaskLife
+  readonly #parts: SubtaskParts
+  #phase: 'Opened' | 'Running' | 'Finished' | 'Failed' = 'Opened'
+  /** The end signal has entered the chain, or will not because nobody needs it. */
+  #inputEnded = false
+  /** Since when input has been waiting for permission; null while it is not. */
+  #heldUpSinceMs: number | null = null
+  #failure: { readonly error: unknown } | null = null
+
+  constructor(context: ActorContext<SubtaskMessage>, life: SubtaskLife) {
+    this.#context = context
+    this.#life = life
+    this.#parts = life.open({
+      ready: () => context.ready(),
+      failed: (error) => this.#fail(error),
+      enough: () => this.#enough(),
+    })
+  }
+
+  started(): void {
+    this.#life.opened()
+  }
+
+  receive(message: SubtaskMessage): void {
+    const { input } = this.#parts
+    switch (message.kind) {
+      case 'Start':
+        this.#phase = 'Running'
+        if (input instanceof SourceInput) input.reading.start()
+        break
+      case 'AssignSplits':
+        if (input instanceof SourceInput) input.reading.add(message.splits, message.last)
+        break
+      case 'Drain':
+        if (input instanceof SourceInput) input.cancel()
+        break
+      default:
+        unreachable(message)
+    }
+    this.#context.ready()
+  }
+
+  work(budget: TurnBudget): Rest {
+    if (this.#phase !== 'Running') return 'idle'
+    const { counters, clock } = this.#parts
+    const startMs = clock.now()
+    this.#countHoldUp(startMs)
+    counters[column.inTurn] = 1
+    counters[column.progress]!++
+    let rest: Rest = 'idle'
+    this.#parts.watch.enter()
+    try {
+      rest = this.#turn(budget)
+      this.#parts.watch.leave()
+    } catch (error) {
+      this.#failure ??= { error }
+    }
+    counters[column.inTurn] = 0
+    counters[column.busyMs]! += clock.now() - startMs
+    if (this.#failure !== null) throw this.#failure.error
+    this.#settle()
+    return rest
+  }
+
+  stopped(): void {
+    const { chain, input, end } = this.#parts
+    input.close()
+    chain.close()
+    if (this.#phase !== 'Finished') end.abort()
+    this.#life.closed()
+  }
+
+  /** Sends what was collected; called when the thread has run out of work. */
+  flush(): void {
+    if (this.#phase === 'Running') this.#parts.end.flush()
+  }
+
+  /** Brings the time spent waiting up to date, for whoever reads the counters meanwhile. */
+  account(): void {
+    const nowMs = this.#parts.clock.now()
+    const isHeldUp = this.#heldUpSinceMs !== null
+    this.#countHoldUp(nowMs)
+    if (isHeldUp) this.#heldUpSinceMs = nowMs
+  }
+
+  #turn(budget: TurnBudget): Rest {
+    const { chain, end: outlet, input } = this.#parts
+    if (outlet.cancelled) return this.#giveUp()
+    do {
+      if (!chain.drain() || !outlet.writable) return 'idle'
+      if (this.#inputEnded) return 'idle'
+      const signal = input.take()
+      if (signal === null) return 'idle'
+      this.#take(signal)
+      if (this.#failure !== null) return 'idle'
+    } while (!budget.exhausted())
+    return 'ready'
+  }
+
+  #take(signal: Signal): void {
+    const { chain, counters } = this.#parts
+    counters[column.progress]!++
+    if (signal.tag === BATCH) {
+      counters[column.recordsIn]! += signal.records.length
+      counters[column.batchesIn]!++
+    }
+    chain.push(signal)
+  }
+
+  /** Nobody needs more: what is held is dropped, upstream is told, the end is all that is owed. */
+  #giveUp(): Rest {
+    this.#inputEnded = true
+    this.#parts.chain.close()
+    this.#parts.input.cancel()
+    this.#parts.end.signal(end)
+    return 'idle'
+  }
+
+  /** An operator has completed by itself: it sends the end on, its input may stop. */
+  #enough(): void {
+    this.#inputEnded = true
+    this.#parts.input.cancel()
+  }
+
+  /** Finishes, or notes what it now waits for. */
+  #settle(): void {
+    const { chain, end, input, counters, clock } = this.#parts
+    if (end.finished) {
+      this.#phase = 'Finished'
+      this.#context.stop()
+      return
+    }
+    const hasInput = chain.blocked || input.readable
+    counters[column.hasInput] = hasInput ? 1 : 0
+    if (hasInput && !end.writable) this.#heldUpSinceMs ??= clock.now()
+  }
+
+  #countHoldUp(nowMs: number): void {
+    if (this.#heldUpSinceMs === null) return
+    this.#parts.counters[column.backPressuredMs]! += nowMs - this.#heldUpSinceMs
+    this.#heldUpSinceMs = null
+  }
+
+  /** Within a turn the turn throws it; outside, the kernel is told. */
+  #fail(error: unknown): void {
+    if (this.#phase === 'Failed' || this.#phase === 'Finished') return
+    this.#phase = 'Failed'
+    if (this.#parts.counters[column.inTurn] === 1) this.#failure = { error }
+    else this.#context.fail(error)
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * `millrace/testing`: run a pipeline in this thread under a virtual clock, with the order of its actors
+ * chosen by a seed, and inject failures into it.
+ */
+export type { Clock } from '../../lib/base/clock.js'
+export { type Random, seededRandom } from '../../lib/base/random.js'
+export { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
+export { type Collected, collect } from './collect.js'
+export { type Injection, injectFailures } from './inject-failures.js'
+export { runTest, startTest, type TestOptions, type TestOutcome, type TestRun } from './test-run.js'

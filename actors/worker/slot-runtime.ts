@@ -1,0 +1,284 @@
+/**
+ * What runs in a slot: an actor system with the regions' subtasks, their channels, and the router of
+ * frames to peer slots. The same in the calling thread and in a worker thread.
+ *
+ * ```
+ * system of the slot
+ * └── region 0@3            one per region and attempt
+ *     ├── 0:0               chain 0, subtask 0
+ *     └── 1:0
+ * pollers: router (frames that have arrived), flushes that are due
+ * ```
+ */
+import type { MessagePort } from 'node:worker_threads'
+import { assert } from '../../lib/base/assert.js'
+import type { Clock } from '../../lib/base/clock.js'
+import { errorFromData } from '../../lib/base/errors.js'
+import type { Random } from '../../lib/base/random.js'
+import { flushPolicy, waitMs } from '../../lib/channel/flush-policy.js'
+import { createLinkRouter, type LinkRouter } from '../../lib/channel/link-router.js'
+import type { Split } from '../../lib/connectors/source.js'
+import type { Composed } from '../../lib/flow/composed.js'
+import type { Pipeline } from '../../lib/flow/pipeline.js'
+import { assertSameFingerprint } from '../../lib/graph/same-graph.js'
+import { operatorRowOf, rowOf, slotOf, subtasksOf } from '../../lib/graph/subtasks.js'
+import { column, counterRow, operatorCounter } from '../../lib/metrics/counters.js'
+import type { Failure } from '../../lib/supervision/failure.js'
+import { supervise } from '../../lib/supervision/strategy.js'
+import { createMessagePortLink } from '../../lib/transport/message-port.js'
+import type { ActorRef } from '../kernel/ref.js'
+import { type ActorSystem, createActorSystem } from '../kernel/system.js'
+import { openSubtask } from '../subtask/open-subtask.js'
+import { Region, type RegionMessage } from '../subtask/region.js'
+import type { Subtask, TurnWatch } from '../subtask/subtask.js'
+import { slotName, wireChannels } from './channel-wiring.js'
+import { createMemoryGuard, type MemoryGuard } from './memory-guard.js'
+import type { JobModule, SlotCommands, SlotEvent, SlotSetup, SubtaskId } from './protocol.js'
+import type { SlotHost } from './slot-host.js'
+
+/** What surrounds a runtime in the calling thread; a worker thread needs none of it. */
+export interface SlotWorld {
+  /** Told of the set-up, before anything of the user's is evaluated. */
+  readonly onSetUp?: (setup: SlotSetup) => void
+  readonly random?: Random
+  /** Chooses which ready actor runs next. */
+  readonly pick?: Random
+}
+
+interface RunningRegion {
+  readonly attempt: number
+  readonly ref: ActorRef<RegionMessage>
+}
+
+export function createSlotRuntime(host: SlotHost, world: SlotWorld = {}): SlotCommands {
+  return new SlotRuntime(host, world)
+}
+
+class SlotRuntime implements SlotCommands {
+  readonly #host: SlotHost
+  readonly #world: SlotWorld
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #system: ActorSystem
+  readonly #router: LinkRouter
+  readonly #regions = new Map<number, RunningRegion>()
+  readonly #living = new Set<Subtask>()
+  #setup: SlotSetup | null = null
+  #composed: Composed | null = null
+  #guard: MemoryGuard | null = null
+  #flushedAtMs = 0
+  #cancelFlush: (() => void) | null = null
+  #cancelAccount: () => void = () => {}
+
+  constructor(host: SlotHost, world: SlotWorld) {
+    this.#host = host
+    this.#world = world
+    this.#clock = host.clock
+    this.#random = world.random ?? Math.random
+    this.#system = createActorSystem({
+      name: 'slot',
+      clock: this.#clock,
+      random: this.#random,
+      ...(world.pick === undefined ? {} : { pick: world.pick }),
+    })
+    this.#router = createLinkRouter()
+    this.#router.onReadable = () => this.#system.dispatcher.wake()
+    this.#system.dispatcher.addPoller({ poll: () => this.#poll(), idle: () => this.#idle() })
+  }
+
+  async setUp(setup: SlotSetup, module: JobModule): Promise<void> {
+    this.#world.onSetUp?.(setup)
+    const composed = (await loadPipeline(module)).compose()
+    assertSameFingerprint(setup.plan.fingerprint, composed)
+    this.#setup = setup
+    this.#composed = composed
+    const { memoryBytesMax } = setup.settings
+    this.#guard = createMemoryGuard({ slot: setup.slot, budgetBytes: memoryBytesMax })
+    if (setup.settings.accountIntervalMs > 0) this.#account(setup.settings.accountIntervalMs)
+  }
+
+  async connect(peer: number, port: MessagePort, session: number): Promise<void> {
+    this.#router.attach(createMessagePortLink(port, slotName(peer)), { session })
+  }
+
+  async open(region: number, attempt: number): Promise<void> {
+    const setup = this.#ready()
+    const { plan, slot, slots, settings } = setup
+    const { chains } = plan.regions[region]!
+    const subtasks = subtasksOf(plan).filter(
+      ({ chain, index }) => chains.includes(chain) && slotOf(index, slots) === slot,
+    )
+    const wiring = wireChannels(setup, region, attempt, this.#router)
+    return new Promise((resolve, reject) => {
+      const ref = this.#system.spawn<RegionMessage>(
+        `region-${region}@${attempt}`,
+        () =>
+          new Region({
+            subtasks,
+            living: this.#living,
+            open: ({ chain, index }, signals) =>
+              openSubtask(
+                {
+                  plan,
+                  composed: this.#composed!,
+                  chain: plan.chains[chain]!,
+                  index,
+                  attempt,
+                  clock: this.#clock,
+                  random: this.#random,
+                  freeze: settings.freeze,
+                  counters: this.#countersOf({ chain, index }, attempt),
+                  operatorCounter: (step) =>
+                    operatorCounter(
+                      setup.operatorCounters,
+                      operatorRowOf(plan, { chain, index }, step),
+                    ),
+                  inputs: (edge) => wiring.inputs(edge.id, index),
+                  outputs: (edge) => wiring.outputs(edge.id, index),
+                  requestSplits: () =>
+                    this.#host.emit({
+                      kind: 'SplitsRequested',
+                      subtask: { chain, index },
+                      attempt,
+                    }),
+                  publish: (records) => this.#host.publish(records),
+                  watch: this.#watchOf({ chain, index }),
+                },
+                signals,
+              ),
+            listener: {
+              opened: resolve,
+              finished: (subtask) => this.#host.emit({ kind: 'SubtaskFinished', subtask, attempt }),
+              failed: (subtask, failure) => {
+                this.#host.emit(this.#failed(subtask, attempt, failure))
+                reject(errorFromData(failure.error))
+              },
+            },
+          }),
+        { supervise: supervise({ decide: 'stop' }) },
+      )
+      this.#regions.set(region, { attempt, ref })
+    })
+  }
+
+  async start(region: number, attempt: number): Promise<void> {
+    this.#find(region, attempt)?.ref.control({ kind: 'Start' })
+  }
+
+  async abort(region: number, attempt: number): Promise<void> {
+    const running = this.#find(region, attempt)
+    if (running === null) return
+    this.#regions.delete(region)
+    await this.#system.stop(running.ref)
+  }
+
+  async replace(): Promise<void> {
+    throw new Error('later')
+  }
+
+  async enumerate(node: number) {
+    const runtime = this.#composed?.runtime.get(node)
+    assert(runtime?.role === 'source', 'splits are those of a source')
+    const { source } = runtime
+    const chain = this.#ready().plan.chains.find(({ steps }) => steps[0]!.node === node)
+    const splits = await source.splits(chain?.parallelism ?? 1)
+    return { splits, concurrent: source.concurrentSplits }
+  }
+
+  async assign(
+    subtask: SubtaskId,
+    attempt: number,
+    splits: readonly Split[],
+    last: boolean,
+  ): Promise<void> {
+    const { plan } = this.#ready()
+    const region = plan.regions.find(({ chains }) => chains.includes(subtask.chain))!
+    const message = { kind: 'AssignSplits', splits, last } as const
+    this.#find(region.id, attempt)?.ref.control({ kind: 'ToSubtask', subtask, message })
+  }
+
+  async drain(): Promise<void> {
+    for (const { ref } of this.#regions.values()) ref.control({ kind: 'Drain' })
+  }
+
+  async close(): Promise<void> {
+    this.#cancelAccount()
+    this.#cancelFlush?.()
+    await this.#system.stop()
+    this.#router.close()
+  }
+
+  #ready(): SlotSetup {
+    assert(this.#setup !== null, 'a slot is set up before it is used')
+    return this.#setup
+  }
+
+  #find(region: number, attempt: number): RunningRegion | null {
+    const running = this.#regions.get(region)
+    return running?.attempt === attempt ? running : null
+  }
+
+  #failed(subtask: SubtaskId, attempt: number, failure: Failure): SlotEvent {
+    const chain = this.#ready().plan.chains[subtask.chain]!
+    const operator = failure.operator ?? chain.name
+    return { kind: 'SubtaskFailed', subtask, attempt, operator, error: failure.error }
+  }
+
+  /** Counts begin at zero with each attempt. */
+  #countersOf(subtask: SubtaskId, attempt: number): Float64Array {
+    const { plan, counters } = this.#ready()
+    const row = counterRow(counters, rowOf(plan, subtask)).fill(0)
+    row[column.attempt] = attempt
+    return row
+  }
+
+  #watchOf({ chain, index }: SubtaskId): TurnWatch {
+    const { vitals } = this.#host
+    const { name } = this.#ready().plan.chains[chain]!
+    return {
+      enter: () => vitals.enter(chain, index),
+      leave: () => {
+        vitals.leave()
+        this.#guard?.check(name, index)
+      },
+    }
+  }
+
+  // ---- between turns ------------------------------------------------------------------------
+
+  #poll(): boolean {
+    const hasBrought = this.#router.poll()
+    if (waitMs(flushPolicy, this.#clock.now(), this.#flushedAtMs, false) === 0) this.#flush()
+    return hasBrought
+  }
+
+  /** Out of work: send what was collected, at most once per interval; then wait for frames. */
+  #idle(): void {
+    const delayMs = waitMs(flushPolicy, this.#clock.now(), this.#flushedAtMs, true)
+    if (delayMs === 0) this.#flush()
+    else if (this.#living.size > 0) {
+      this.#cancelFlush ??= this.#clock.after(delayMs, () => {
+        this.#cancelFlush = null
+        this.#system.dispatcher.wake()
+      })
+    }
+    this.#router.arm()
+  }
+
+  #flush(): void {
+    for (const subtask of this.#living) subtask.flush()
+    this.#flushedAtMs = this.#clock.now()
+  }
+
+  #account(intervalMs: number): void {
+    for (const subtask of this.#living) subtask.account()
+    this.#cancelAccount = this.#clock.after(intervalMs, () => this.#account(intervalMs))
+  }
+}
+
+async function loadPipeline(module: JobModule): Promise<Pipeline> {
+  if (module.kind === 'pipeline') return module.pipeline
+  // The loader comes only where it is needed: a pipeline in the calling thread needs none.
+  const { loadModule } = await import('../planner/load.js')
+  return loadModule(module.file, module.args)
+}

@@ -1,0 +1,54 @@
+/** `npm run bench -- cost|micro|latency [--quick] [--reps N] [--job NAME,…]` */
+import { parseArgs } from 'node:util'
+
+const USAGE = `usage: npm run bench -- cost|latency|micro [--quick] [--reps N] [--job NAME,...]
+
+  cost     the same jobs as a loop, as plain RxJS and as Millrace; ratios
+  latency  one exchange between two slots under open-loop load; percentiles
+  micro    codec, channel, mailbox, fused loop, line reading
+  --quick  small sizes, one repetition: for trying it out, not for quoting
+`
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      reps: { type: 'string' },
+      job: { type: 'string', default: '' },
+    },
+  })
+  const quick = values.quick
+  const reps = Number(values.reps ?? (quick ? 1 : 5))
+  const jobs = values.job.split(',').filter((name) => name !== '')
+  if (positionals.length !== 1 || !(Number.isInteger(reps) && reps >= 1)) return usage()
+  switch (positionals[0]) {
+    case 'cost': {
+      const { costBench } = await import('./cost/main.js')
+      await costBench({ quick, reps, jobs })
+      return 0
+    }
+    case 'latency': {
+      const { latencyBench } = await import('./latency/main.js')
+      await latencyBench({ quick })
+      return 0
+    }
+    case 'micro': {
+      const { microBench } = await import('./micro/main.js')
+      await microBench({ quick, reps })
+      return 0
+    }
+    default:
+      return usage()
+  }
+}
+
+function usage(): number {
+  console.error(USAGE)
+  return 2
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(error)
+  return 1
+})
