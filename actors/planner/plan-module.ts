@@ -65,8 +65,5 @@ const tooLong = (timeoutMs: number) =>
 const thrownLater = (error: Error) =>
   `The job module threw outside its own evaluation, in a callback: ${error.name}: ${error.message}`
 
-/** Node.js ends a thread with 13 when it awaits what nothing can bring about any more. */
 const ended = (code: number) =>
-  code === 13
-    ? 'The job module awaits, at its top level, something that never happens.'
-    : `The job module ended its thread while it was evaluated (process.exit(${code})?). A job module only describes the pipeline.`
+  `The job module ended its thread while it was evaluated (process.exit(${code})?). A job module only describes the pipeline.`

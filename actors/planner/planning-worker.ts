@@ -3,7 +3,7 @@
  * builds the graph twice, which already shows most modules that do not build the same one each time.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { errorToData } from '../../lib/base/errors.js'
+import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import { assertSameFingerprint } from '../../lib/graph/same-graph.js'
 import { declareJobThread } from './evaluating.js'
 import { loadModule } from './load.js'
@@ -20,5 +20,16 @@ async function plan({ file, args }: PlanningRequest): Promise<PlanningReply> {
   }
 }
 
+const answer = (reply: PlanningReply) => parentPort?.postMessage(reply)
+
 declareJobThread()
-parentPort?.postMessage(await plan(workerData as PlanningRequest))
+// Nothing is left that could go on: not said of a module that ends the process itself.
+process.once('beforeExit', () => answer({ kind: 'Failed', error: errorToData(waitsForNothing()) }))
+void plan(workerData as PlanningRequest).then(answer)
+
+function waitsForNothing(): MillraceError {
+  return new MillraceError(
+    'E_MODULE_FAILED',
+    'The job module awaits, while it is evaluated, something that never happens.',
+  )
+}

@@ -21,9 +21,9 @@ process.env.MILLRACE_CACHE_DIR = t.testdir()
 /** The least that can be composed: nothing of it ever runs. */
 const PARTS = `
 export const source = { kind: 'numbers', label: 'numbers', bounded: true, replays: true, pauses: true,
-  parallelism: 1, concurrentSplits: false, settings: {}, functions: [], splits: async () => [] }
+  parallelism: 1, concurrentSplits: false, settings: {}, functions: [], splits: async () => [], open() {} }
 export const sink = { kind: 'nowhere', label: 'nowhere', guarantee: 'idempotent', parallelism: null,
-  settings: {}, functions: [] }
+  settings: {}, functions: [], open() {} }
 `
 const HEAD = `
 import { pipeline, rebalance } from 'millrace'
@@ -347,8 +347,16 @@ t.test('planning hands out graph, fingerprint and plan', async (t) => {
 t.test('planning refuses what cannot run', async (t) => {
   const code = async (job: string) => (await failure(plan(project(t, job)))).code
   t.equal(await code(`${HEAD}\nthrow new Error('no')`), 'E_MODULE_FAILED')
-  t.equal(await code(`${HEAD}\nprocess.exit(0)`), 'E_MODULE_FAILED')
-  t.equal(await code(`${HEAD}\nawait new Promise(() => {})`), 'E_MODULE_FAILED')
+  const ends = await failure(plan(project(t, `${HEAD}\nprocess.exit(0)`)))
+  t.match(ends, { code: 'E_MODULE_FAILED', message: /ended its thread .*process\.exit\(0\)/ })
+  const waits = await failure(plan(project(t, `${HEAD}\nawait new Promise(() => {})`)))
+  t.match(waits, { code: 'E_MODULE_FAILED', message: /something that never happens/ })
+  const later = await failure(
+    plan(
+      project(t, `${HEAD}\nsetTimeout(() => { throw Error('late') }); await new Promise(() => {})`),
+    ),
+  )
+  t.match(later, { code: 'E_MODULE_FAILED', message: /in a callback: Error: late/ })
   t.equal(await code("export default 'text'"), 'E_NO_DEFAULT_EXPORT')
   const noSink = `${HEAD}\nexport default pipeline('x', (flow) => { flow.from(source) })`
   t.match(await code(noSink), /^E_/)

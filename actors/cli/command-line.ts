@@ -1,0 +1,173 @@
+/** The command line as data: what is asked for, or what is wrong with it. Nothing is done here. */
+import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { ModuleArgs } from '../planner/protocol.js'
+
+interface ModuleCommand {
+  /** Path as given. */
+  readonly module: string
+  readonly args: ModuleArgs
+  readonly slots: number
+  /** Null: that of the pipeline, else the number of slots. */
+  readonly parallelism: number | null
+  readonly verbose: boolean
+}
+
+export interface RunCommand extends ModuleCommand {
+  readonly kind: 'Run'
+  readonly summaryFile: string | null
+  readonly quiet: boolean
+}
+
+export interface ExplainCommand extends ModuleCommand {
+  readonly kind: 'Explain'
+  readonly json: boolean
+}
+
+export type Command =
+  | RunCommand
+  | ExplainCommand
+  /** Help or version, for standard output. */
+  | { readonly kind: 'Show'; readonly text: string }
+  | { readonly kind: 'WrongUsage'; readonly message: string }
+
+const SLOTS_MAX = 256
+const PARALLELISM_MAX = 32_768
+
+const RUN_HELP = `
+The module's default export is a pipeline, or a function of the arguments that
+returns one:
+
+  export default (args) => pipeline('sales', (flow) => …)
+
+  args.city   of --arg city=Oslo
+  args._      what follows the module: ["a.csv", "b.csv"]
+
+Job output goes to standard output, progress and messages to standard error.
+Ctrl-C lets the job end early with the results of what it has read; a second one
+ends it at once.
+
+Exit codes: 0 finished, 1 the job failed, 2 nothing was run because of the command
+line or the module, 130 interrupted.
+
+Examples:
+  millrace run word-count.ts hamlet.txt
+  millrace run sales.ts --slots 2 --arg city=Oslo -- -odd-file-name.csv`
+
+/** `argv` without the names of the runtime and the script. */
+export function parseCommandLine(argv: readonly string[], version: string): Command {
+  let shown = ''
+  let command: Command | null = null
+  const program = createProgram(version, (parsed) => {
+    command = parsed
+  })
+  for (const each of [program, ...program.commands]) {
+    each.exitOverride()
+    each.configureOutput({ writeOut: (text) => (shown += text), writeErr: () => {} })
+  }
+  try {
+    program.parse(argv, { from: 'user' })
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown
+    return thrown.exitCode === 0 && shown !== ''
+      ? { kind: 'Show', text: shown }
+      : wrongUsage(thrown.message, argv)
+  }
+  return command ?? wrongUsage('', argv)
+}
+
+function createProgram(version: string, found: (command: Command) => void): Commander {
+  const program = new Commander('millrace')
+    .description('Stateful, back-pressured stream processing in TypeScript.')
+    .version(version, '--version', 'show the version')
+    .helpOption('--help', 'show this help')
+    .helpCommand(false)
+    .addHelpText('after', '\nmillrace run --help says more.')
+  moduleCommand(program, 'run', 'run the pipeline of a module')
+    .option('--summary <file>', 'write a summary as JSON to this file')
+    .option('--quiet', 'no progress and no messages but errors')
+    .addHelpText('after', RUN_HELP)
+    .action((module: string, rest: string[], options: RunFlags) => {
+      const { summary = null, quiet = false } = options
+      found({ kind: 'Run', ...common(module, rest, options), summaryFile: summary, quiet })
+    })
+  moduleCommand(program, 'explain', 'show how the pipeline of a module would run')
+    .option('--json', 'as JSON')
+    .action((module: string, rest: string[], options: ExplainFlags) => {
+      found({ kind: 'Explain', ...common(module, rest, options), json: options.json ?? false })
+    })
+  return program
+}
+
+interface Flags {
+  readonly slots: number
+  readonly parallelism?: number
+  readonly arg?: Readonly<Record<string, string>>
+  readonly verbose?: boolean
+}
+type RunFlags = Flags & { readonly summary?: string; readonly quiet?: boolean }
+type ExplainFlags = Flags & { readonly json?: boolean }
+
+function moduleCommand(program: Commander, name: string, description: string): Commander {
+  return program
+    .command(name)
+    .description(description)
+    .argument('<module>', 'TypeScript or JavaScript file')
+    .argument('[arguments...]', 'arguments for the module')
+    .helpOption('--help', 'show this help')
+    .addOption(
+      new Option('--slots <n>', 'worker threads').argParser(wholeNumber(SLOTS_MAX)).default(1),
+    )
+    .addOption(
+      new Option(
+        '--parallelism <n>',
+        'subtasks of each operator (default: number of slots)',
+      ).argParser(wholeNumber(PARALLELISM_MAX)),
+    )
+    .option(
+      '--arg <name=value>',
+      'argument for the module, by name; may be repeated',
+      namedArgument,
+    )
+    .option('--verbose', 'show stacks of errors, and every message')
+}
+
+const common = (module: string, rest: readonly string[], flags: Flags): ModuleCommand => ({
+  module,
+  args: { ...flags.arg, _: rest },
+  slots: flags.slots,
+  parallelism: flags.parallelism ?? null,
+  verbose: flags.verbose ?? false,
+})
+
+const wholeNumber = (max: number) => (text: string) => {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value <= max) return value
+  throw new InvalidArgumentError(`Expected a whole number from 1 to ${max}.`)
+}
+
+function namedArgument(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const at = text.indexOf('=')
+  const name = text.slice(0, at)
+  if (at < 1) throw new InvalidArgumentError('Expected name=value.')
+  if (name === '_') throw new InvalidArgumentError('_ holds the arguments without a name.')
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`${name} is given twice.`)
+  return Object.fromEntries([...Object.entries(before), [name, text.slice(at + 1)]])
+}
+
+/** One message in our words; `argv` tells which command's help to point to. */
+function wrongUsage(message: string, argv: readonly string[]): Command {
+  const known = argv.find((word) => word === 'run' || word === 'explain')
+  const help = known === undefined ? 'millrace --help' : `millrace ${known} --help`
+  const text = message
+    .replace(/^error: /, '')
+    .replace(/\n?\(Did you mean (.+)\?\)/, ' (did you mean $1?)')
+    .replace(/^missing required argument 'module'$/, 'the module is missing')
+  const isOption = text.startsWith('unknown option') && !text.includes('did you mean')
+  const advice = isOption && known !== undefined ? '; arguments for the module go behind --' : ''
+  const said =
+    text === '' || text === '(outputHelp)' ? 'a command is missing: run or explain' : text
+  return { kind: 'WrongUsage', message: `${said}${advice}\nSee ${help}` }
+}

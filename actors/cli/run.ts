@@ -1,0 +1,151 @@
+/**
+ * `millrace run`: starts a job on worker threads, reports on it, and ends with an exit code.
+ *
+ * At least one worker is used, so that this thread stays free for signals, progress and the stall
+ * watch whatever user code does.
+ */
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Subscription } from 'rxjs'
+import type { Job, JobSummary } from '../index.js'
+import type { RunCommand } from './command-line.js'
+import { EXIT, type ExitCode } from './exit.js'
+import { errorText, eventText, failureText, hasCode } from './messages.js'
+import { Reporter } from './reporter.js'
+import {
+  checkSummaryFile,
+  failedSummary,
+  type SummaryFile,
+  summaryText,
+  writeSummary,
+} from './summary.js'
+import type { CliWorld } from './world.js'
+
+/** What a sink fails with when nobody reads standard output any more. */
+const PIPE_CLOSED = 'E_PIPE_CLOSED'
+
+export async function runCommand(command: RunCommand, world: CliWorld): Promise<ExitCode> {
+  if (command.summaryFile !== null) await checkSummaryFile(command.summaryFile)
+  const { module, slots, parallelism, args, quiet, verbose } = command
+  const run = await world.loadRun()
+  const job = run(pathToFileURL(resolve(module)), {
+    slots,
+    args,
+    ...(parallelism === null ? {} : { parallelism }),
+  })
+  const reporter = new Reporter(world, quiet ? 'quiet' : verbose ? 'verbose' : 'usual')
+  return new Run(command, world, job, reporter).watch()
+}
+
+/** One job from start to end, and what happened to it on the way. */
+class Run {
+  readonly #command: RunCommand
+  readonly #world: CliWorld
+  readonly #job: Job
+  readonly #reporter: Reporter
+  readonly #watching = new Subscription()
+  #interrupted = false
+  #outputClosed = false
+
+  constructor(command: RunCommand, world: CliWorld, job: Job, reporter: Reporter) {
+    this.#command = command
+    this.#world = world
+    this.#job = job
+    this.#reporter = reporter
+  }
+
+  async watch(): Promise<ExitCode> {
+    // Told below; here only so that a rejection before that is nobody's surprise.
+    this.#job.done.catch(() => {})
+    this.#watching.add(this.#world.onInterrupt(() => this.#interrupt()))
+    this.#watching.add(this.#world.onOutputClosed(() => this.#closeOutput()))
+    this.#watching.add(this.#world.onExit(() => this.#reporter.stop()))
+    this.#subscribe()
+    try {
+      return (await this.#planned()) ?? (await this.#finished())
+    } finally {
+      this.#watching.unsubscribe()
+      this.#reporter.stop()
+    }
+  }
+
+  #subscribe(): void {
+    const { detail } = this.#reporter
+    const { events$, failures$ } = this.#job
+    const ignored = () => {}
+    this.#watching.add(
+      events$.subscribe({
+        next: (event) => this.#reporter.say(eventText(event, detail)),
+        error: ignored,
+      }),
+    )
+    this.#watching.add(
+      failures$.subscribe({
+        next: (failure) => {
+          if (hasCode(failure.error, PIPE_CLOSED)) this.#closeOutput()
+          else if (!this.#outputClosed) this.#reporter.say(failureText(failure, detail))
+        },
+        error: ignored,
+      }),
+    )
+  }
+
+  /** Null once the job is planned; else nothing has run, and that is the end. */
+  async #planned(): Promise<ExitCode | null> {
+    try {
+      const plan = await this.#job.plan
+      for (const warning of plan.warnings) this.#reporter.warn(warning)
+      this.#watching.add(
+        this.#job.metrics$.subscribe({
+          next: (metrics) => this.#reporter.progress(plan, metrics),
+          error: () => {},
+        }),
+      )
+      return null
+    } catch (thrown) {
+      if (this.#interrupted) return EXIT.interrupted
+      this.#reporter.say(errorText(thrown, this.#command.verbose))
+      return EXIT.wrongUsage
+    }
+  }
+
+  async #finished(): Promise<ExitCode> {
+    try {
+      const summary = await this.#job.done
+      this.#reporter.stop()
+      if (this.#outputClosed) return EXIT.finished
+      this.#tell(summary)
+      await this.#save(summary)
+      return this.#interrupted || summary.state === 'Cancelled' ? EXIT.interrupted : EXIT.finished
+    } catch (thrown) {
+      this.#reporter.stop()
+      if (this.#outputClosed || hasCode(thrown, PIPE_CLOSED)) return EXIT.finished
+      this.#reporter.say(`the job failed: ${errorText(thrown, this.#command.verbose)}`)
+      await this.#save(failedSummary(this.#job, thrown, this.#reporter.last))
+      return EXIT.failed
+    }
+  }
+
+  #tell(summary: JobSummary): void {
+    if (this.#reporter.detail === 'quiet') return
+    this.#reporter.show(summaryText(summary, this.#reporter.colors))
+  }
+
+  async #save(summary: SummaryFile): Promise<void> {
+    if (this.#command.summaryFile !== null) await writeSummary(this.#command.summaryFile, summary)
+  }
+
+  #interrupt(): void {
+    if (this.#interrupted) return this.#world.exit(EXIT.interrupted)
+    this.#interrupted = true
+    this.#reporter.say('draining: sources stop, results follow. Ctrl-C again ends at once.')
+    this.#job.drain().catch(() => {})
+  }
+
+  /** Whoever read the output wants no more: that is no failure. */
+  #closeOutput(): void {
+    if (this.#outputClosed) return
+    this.#outputClosed = true
+    this.#job.cancel().catch(() => {})
+  }
+}
