@@ -19,7 +19,7 @@ import {
 } from './column-bytes.js'
 import { badFrame, OFFSET_COLUMNS, openData } from './frame.js'
 import { CBOR, type Layout, ROW_BYTES, TEXT } from './layout.js'
-import { FRAME_RECORDS_MAX, RECORD_BYTES_MAX } from './limits.js'
+import { FRAGMENT_BYTES_MIN, FRAME_RECORDS_MAX, RECORD_BYTES_MAX } from './limits.js'
 import { nativeText } from './native-text.js'
 import { type Program, programOfBytes } from './program.js'
 
@@ -93,16 +93,17 @@ export class BatchDecoder {
     const length = columnLength(view, OFFSET_COLUMNS, WORD_FRAGMENT)
     const start = OFFSET_COLUMNS + COLUMN_HEAD_BYTES
     if (columns !== 1 || start + length !== view.byteLength) throw badFrame('a fragment and more')
-    if (length === 0) throw badFrame('an empty fragment')
     if (this.#received === 0) this.#expected = total
     if (total !== this.#expected) throw badFrame('fragments of two records mixed')
     if (total > this.#recordBytesMax) {
       throw badFrame(`a record of ${total} bytes; the limit is ${this.#recordBytesMax}`)
     }
-    if (this.#received + length > total) throw badFrame('fragments longer than their record')
+    const left = total - this.#received - length
+    if (left < 0) throw badFrame('fragments longer than their record')
+    if (left > 0 && length < FRAGMENT_BYTES_MIN) throw badFrame(`a fragment of ${length} bytes`)
     this.#parts.push(new Uint8Array(view.buffer, start, length))
     this.#received += length
-    return this.#received < total ? null : this.#assemble()
+    return left > 0 ? null : this.#assemble()
   }
 
   #assemble(): DecodedBatch {

@@ -113,6 +113,7 @@ export class BatchEncoder {
       if (frame !== null) {
         this.#next = from + count
         this.#sent(frame.byteLength, count)
+        this.#scratch.release()
         return frame
       }
       if (count === 1) return this.#firstFragment(batch, from)

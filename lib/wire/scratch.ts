@@ -43,6 +43,15 @@ export class Scratch implements Gathered {
     this.widths = layout.columns.map(() => 1)
   }
 
+  /** After a frame: keeps none of its values alive. */
+  release(): void {
+    this.frame = null
+    this.texts.fill('')
+    for (let c = 0; c < this.values.length; c++) {
+      if (this.values[c]!.length > 0) this.values[c] = []
+    }
+  }
+
   /** Before each run: arrays of at least `rows` elements, no values. */
   prepare(rows: number): void {
     const { columns } = this.#layout!
