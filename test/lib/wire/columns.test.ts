@@ -238,14 +238,22 @@ t.test('every record is checked: what differs from the others is not lost', (t) 
     undefined,
     Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`field${i}`, i])),
   ]
-  for (const record of odd)
-    t.ok(arrivesExactly([batchOf([...same, record, ...same]), batchOf(same)]))
+  for (const record of odd) {
+    const mixed = batchOf([...same, record, ...same])
+    t.ok(arrivesExactly([mixed, batchOf(same)]), 'in the batch that shows the shape')
+    t.ok(arrivesExactly([batchOf(same), mixed, batchOf(same)]), 'after it')
+  }
   class Point {
     a = 1
     b = 'x'
   }
+  class Pair extends Array<number> {}
+  const pairs = same.map(({ a }) => [a, a])
   const encoder = new BatchEncoder({ operator: 'keyBy' })
+  encodeAll(encoder, batchOf(same))
   const error = failure(() => encodeAll(encoder, batchOf([...same, new Point(), ...same])))
+  encodeAll(encoder, batchOf(pairs))
+  t.equal(failure(() => encodeAll(encoder, batchOf([Pair.of(1, 2)]))).code, 'E_CANNOT_TRAVEL')
   t.equal(error.code, 'E_CANNOT_TRAVEL')
   t.equal(error.details.type, 'an instance of Point')
   t.end()
@@ -397,6 +405,23 @@ t.test('every kind of frame arrives with its channel, attempt, session and seque
       const { frame, ...rest } = decodeFrame(data, sealed) as DataFrame
       t.strictSame(rest, { kind: 0, ...at, backlog: 77, isFragment: false })
       t.strictSame(new BatchDecoder().decode(frame)?.records, ['x'])
+    }
+  }
+  t.end()
+})
+
+t.test('a frame that is too long or too short is none', (t) => {
+  const refuse = (bytes: ArrayBuffer): string | null => outcome(bytes).code
+  // The last fragment of a record is none without those before it.
+  const frames = corpus().filter((frame) => refuse(frame) === null)
+  t.ok(frames.length >= 12)
+  for (const frame of frames) {
+    const longer = new Uint8Array(frame.byteLength + 8)
+    longer.set(new Uint8Array(frame))
+    t.equal(refuse(longer.buffer), 'E_BAD_FRAME')
+    t.equal(refuse(longer.buffer.slice(0, frame.byteLength + 1)), 'E_BAD_FRAME')
+    for (const less of [1, 8, 16]) {
+      t.equal(refuse(frame.slice(0, -less)), 'E_BAD_FRAME')
     }
   }
   t.end()
