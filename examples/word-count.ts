@@ -2,12 +2,16 @@
  * The twenty most frequent words of some text: `npm start`, or with files of your own:
  * `npm start -- hamlet.txt macbeth.txt`.
  *
- * Without files it reads every Markdown and TypeScript file below the current folder.
+ * Without files it reads every Markdown and TypeScript file below the current folder, except what is
+ * built (dist), installed (node_modules) or hidden (names that begin with a dot).
  */
 import { aggregate, count, keyBy, mergeMap, pipeline } from 'millrace'
 import { lines, print } from 'millrace/connectors'
 
 const TOP = 20
+
+/** Letters of any script, with apostrophes only inside: "don't" is a word, a lone "'" is none. */
+const WORD = /\p{L}+(?:['’]\p{L}+)*/gu
 
 type WordCount = readonly [word: string, count: number]
 
@@ -22,9 +26,9 @@ const table = (counts: readonly WordCount[]) =>
 export default (args: { readonly _: readonly string[] }) =>
   pipeline('word-count', (flow) =>
     flow
-      .from(lines(args._.length > 0 ? args._ : ['**/*.md', '**/*.ts']))
+      .from(lines(args._.length > 0 ? args._ : ['**/*.md', '**/*.ts', '!dist/**']))
       .pipe(
-        mergeMap((line) => line.toLowerCase().match(/[a-z']+/g) ?? []),
+        mergeMap((line) => line.toLowerCase().match(WORD) ?? []),
         keyBy((word) => word),
         count({ name: 'words' }),
         aggregate(
