@@ -1,4 +1,7 @@
-/** The records of the COST jobs: seven fields, some of them strings; made in advance and used again. */
+/**
+ * The records of the COST jobs: seven fields, three of them strings. A record is made anew for each
+ * index, as a reader would make it; its strings come from a pool, so that making it costs little.
+ */
 import { seededRandom } from '../../lib/base/random.js'
 
 export interface Bid {
@@ -22,20 +25,22 @@ export function createBids(textBytes: number): (index: number) => Bid {
   const whole = (max: number) => Math.floor(random() * max)
   const letters = (length: number) =>
     Array.from({ length }, () => String.fromCharCode(97 + whole(26))).join('')
-  const pool = Array.from(
-    { length: POOL },
-    (_, index): Bid => ({
-      auction: 1000 + whole(AUCTIONS),
-      bidder: 1000 + whole(10_000),
-      price: 100 + whole(1_000_000),
-      channel: CHANNELS[whole(CHANNELS.length)]!,
-      url: `https://www.nexmark.com/${letters(Math.max(0, textBytes / 2 - 24))}`.slice(
-        0,
-        textBytes / 2,
-      ),
+  const numbers = Uint32Array.from({ length: POOL }, () => whole(1_000_000))
+  const half = textBytes / 2
+  const url = (): string => `https://www.nexmark.com/${letters(half)}`.slice(0, half)
+  const urls = Array.from({ length: POOL }, url)
+  const extras = Array.from({ length: POOL }, () => letters(half))
+  return (index) => {
+    const at = index & (POOL - 1)
+    const number = numbers[at]!
+    return {
+      auction: 1000 + (number % AUCTIONS),
+      bidder: 1000 + (number >> 6),
+      price: 100 + number,
+      channel: CHANNELS[at & 3]!,
+      url: urls[at]!,
       dateTime: 1_436_918_400_000 + index,
-      extra: letters(textBytes / 2),
-    }),
-  )
-  return (index) => pool[index & (POOL - 1)]!
+      extra: extras[at]!,
+    }
+  }
 }

@@ -100,13 +100,18 @@ class GenerateReader<T> implements SourceReader<T> {
     if (this.#closed) return 'end'
     const range = this.#range
     const { to, step } = range
+    const value = this.#value
     const stop = Math.min(to, range.next + max * step)
+    // In a local: a field would be written, and boxed, once per record.
+    let index = range.next
     try {
-      for (; range.next < stop; range.next += step) out.push(this.#value(range.next, Number.NaN))
+      for (; index < stop; index += step) out.push(value(index, Number.NaN))
     } catch (cause) {
-      throw failed(this.#operator, range.next, cause)
+      throw failed(this.#operator, index, cause)
+    } finally {
+      range.next = index
     }
-    return range.next < to ? 'more' : 'end'
+    return index < to ? 'more' : 'end'
   }
 
   position(): number {
