@@ -2,8 +2,8 @@
  * Collecting: takes records apart into columns, by code generated for their layout. Every record is
  * checked: types, extra and missing fields, prototypes.
  *
- * Why generated: one loop with constant names and types runs at 15–140 ns per record of 7 fields,
- * closures per field at five times that (`benchmarks/micro/codec.ts`).
+ * Why generated: one loop with constant names and types takes 15–30 ns per record of 7 fields,
+ * closures per field (`plain.ts`) ten times that.
  */
 
 import { STRING_LENGTH_MAX } from './infer.js'

