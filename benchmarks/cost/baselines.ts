@@ -33,7 +33,7 @@ import {
   toEuro,
   withFee,
 } from './functions.js'
-import { SMALL_TEXT, sourceOf } from './pipelines.js'
+import { SMALL_TEXT } from './pipelines.js'
 
 const BATCH = 1024
 
@@ -74,11 +74,10 @@ export interface Outcome {
   checksum: number
 }
 
-type Run = (job: string, n: number, file: string) => Promise<Outcome>
+export type Baseline = (job: string, source: Source<unknown>) => Promise<Outcome>
 
-export const runLoop: Run = async (job, n, file) => {
+export const runLoop: Baseline = async (job, source) => {
   const out: Outcome = { checksum: 0 }
-  const source = sourceOf(job, n, file)
   switch (job) {
     case 'a':
       await drive(source as Source<Bid>, (bids) => {
@@ -138,14 +137,14 @@ export const runLoop: Run = async (job, n, file) => {
   }
 }
 
-export const runRx: Run = async (job, n, file) => {
+export const runRx: Baseline = async (job, source) => {
   const out: Outcome = { checksum: 0 }
   const input = new Subject<unknown>()
   const results = rxPipeline(job, input)
   results.subscribe((value) => {
     out.checksum += value
   })
-  await drive(sourceOf(job, n, file), (records) => {
+  await drive(source, (records) => {
     for (let i = 0; i < records.length; i++) input.next(records[i])
   })
   input.complete()

@@ -6,8 +6,9 @@
  */
 import { fileURLToPath } from 'node:url'
 import { type Job, run } from 'millrace/actors'
-import { runLoop, runRx, writeBidFile } from './baselines.js'
-import costJob from './pipelines.js'
+import type { Source } from 'millrace/connectors'
+import { type Baseline, runLoop, runRx, writeBidFile } from './baselines.js'
+import costJob, { sourceOf } from './pipelines.js'
 import { type Measurement, machine, toJsonLines, toTable } from './report.js'
 
 /** Records per run, so that each takes about a second or more. */
@@ -48,8 +49,8 @@ async function measureJob(job: string, n: number, reps: number): Promise<Measure
   const args = { job, n: String(n), file: input.file }
   const module = fileURLToPath(new URL('./pipelines.js', import.meta.url))
   const variants: Readonly<Record<string, () => Promise<number>>> = {
-    loop: () => timed(() => runLoop(job, n, input.file)),
-    rxjs: () => timed(() => runRx(job, n, input.file)),
+    loop: () => timed(runLoop, job, sourceOf(job, n, input.file)),
+    rxjs: () => timed(runRx, job, sourceOf(job, n, input.file)),
     'in-thread': () => timedJob(run(costJob(args), { parallelism: 1 })),
     '1 slot': () => timedJob(run(module, { slots: 1, args })),
     '2 slots': () => timedJob(run(module, { slots: 2, args })),
@@ -67,9 +68,9 @@ async function measureJob(job: string, n: number, reps: number): Promise<Measure
   return [...seconds].map(([variant, runs]) => ({ job, variant, records: n, seconds: runs }))
 }
 
-async function timed(work: () => Promise<{ checksum: number }>): Promise<number> {
+async function timed(baseline: Baseline, job: string, source: Source<unknown>): Promise<number> {
   const startMs = performance.now()
-  const { checksum } = await work()
+  const { checksum } = await baseline(job, source)
   const seconds = (performance.now() - startMs) / 1000
   if (!(checksum > 0)) throw new Error('a baseline did no work')
   return seconds
