@@ -172,7 +172,8 @@ export class JobBoard {
   /** The failure as a record about which nothing has been decided. */
   describeFailure({ operator, subtask, error }: FailedRegion, attempt: number): Failure {
     const { job, clock } = this.#parts
-    const path = subtask < 0 ? `${job}/${operator}` : `${job}/${operator}/${subtask}`
+    const index = subtask < 0 ? null : subtask
+    const path = index === null ? `${job}/${operator}` : `${job}/${operator}/${subtask}`
     const failure = createFailure({
       id: ++this.#failureCount,
       wallTimeMs: clock.wallTime(),
@@ -181,7 +182,7 @@ export class JobBoard {
       thrown: errorFromData(error),
       attempt,
     })
-    return { ...failure, operator: failure.operator ?? operator, subtask }
+    return { ...failure, operator: failure.operator ?? operator, subtask: index ?? failure.subtask }
   }
 
   failure(failure: Failure): void {

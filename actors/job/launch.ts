@@ -42,6 +42,17 @@ export interface RunOptions {
   readonly settings?: Partial<RuntimeSettings>
 }
 
+/** Their names. */
+export const RUN_OPTIONS = [
+  'parallelism',
+  'supervise',
+  'freeze',
+  'memoryMb',
+  'stallWatch',
+  'metricsIntervalMs',
+  'settings',
+]
+
 /** Time, chance and order, where a test wants to have them in its hand. */
 export interface RunWorld {
   readonly clock: Clock

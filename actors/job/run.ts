@@ -3,6 +3,7 @@
  * are the same actors, channels and credits; only the slots differ.
  */
 import { MillraceError } from '../../lib/base/errors.js'
+import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import { isPipeline, type Pipeline } from '../../lib/flow/pipeline.js'
 import type { Graph } from '../../lib/graph/graph.js'
 import { planGraph } from '../../lib/graph/planner.js'
@@ -14,7 +15,7 @@ import { connectSlot } from '../worker/connect-slots.js'
 import { createThreadSlot } from '../worker/thread-slot.js'
 import type { Job } from './job.js'
 import type { SlotPool } from './job-actor.js'
-import { launch, type RunOptions, type RunWorld, systemWorld } from './launch.js'
+import { launch, RUN_OPTIONS, type RunOptions, type RunWorld, systemWorld } from './launch.js'
 import { createLocalSlot } from './local-slot.js'
 
 export interface RunModuleOptions extends RunOptions {
@@ -47,8 +48,15 @@ export function run(pipeline: Pipeline, options?: RunOptions): Job
 export function run(module: URL | string, options?: RunModuleOptions): Job
 export function run(what: Pipeline | URL | string, options: RunModuleOptions = {}): Job {
   assertOutsideJobModule()
-  if (isPipeline(what)) return runHere(what, options, systemWorld)
-  if (typeof what === 'string' || what instanceof URL) return runModule(what, options)
+  if (isPipeline(what)) {
+    if ('slots' in options) throw slotsForPipeline(what.name)
+    refuseUnknownOptions('run(pipeline)', options, RUN_OPTIONS)
+    return runHere(what, options, systemWorld)
+  }
+  if (typeof what === 'string' || what instanceof URL) {
+    refuseUnknownOptions('run(module)', options, [...RUN_OPTIONS, 'slots', 'args', 'stallMs'])
+    return runModule(what, options)
+  }
   throw new MillraceError(
     'E_NOT_RUNNABLE',
     'run expects a pipeline, or the URL or path of a module whose default export is one; ' +
@@ -105,6 +113,13 @@ function runModule(module: URL | string, options: RunModuleOptions): Job {
     return { plan, operators: namesOf(graph), module: { kind: 'bundle', file, args }, pool }
   })
 }
+
+const slotsForPipeline = (name: string): MillraceError =>
+  new MillraceError(
+    'E_BAD_SLOTS',
+    `run was given pipeline '${name}' and slots: a pipeline at hand runs in the calling thread. For worker ` +
+      "threads, export it as default of a module of its own: run(new URL('./job.ts', import.meta.url), { slots: 2 })",
+  )
 
 const SLOTS_MAX = 1024
 

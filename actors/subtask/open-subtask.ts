@@ -231,13 +231,19 @@ class Assembly {
     const { composed, counters } = this.#place
     const runtime = this.#runtime(step)
     const own = runtime.role === 'operator' ? runtime.operator.options.onRecordError : undefined
+    let sent = false
     const errors = createRecordErrors({
       operator: this.#nameOf(step),
       policy: own ?? composed.onRecordError,
-      deadLetter: (failure) => this.#deadLetter(failure),
+      deadLetter: (failure) => {
+        sent = true
+        this.#deadLetter(failure)
+      },
     })
+    /** A dead letter is counted as such, and not as skipped too. */
     const counted = <R>(result: R | typeof SKIP): R | typeof SKIP => {
-      if (result === SKIP) counters[column.skipped]!++
+      if (result === SKIP && !sent) counters[column.skipped]!++
+      sent = false
       return result
     }
     return {

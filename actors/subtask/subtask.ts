@@ -130,7 +130,13 @@ export class Subtask implements Behaviour<SubtaskMessage> {
 
   /** Sends what was collected; called when the thread has run out of work. */
   flush(): void {
-    if (this.#phase === 'Running') this.#parts.end.flush()
+    if (this.#phase !== 'Running') return
+    try {
+      this.#parts.end.flush()
+    } catch (error) {
+      // A record that cannot travel is this subtask's failure, not the end of the thread.
+      this.#fail(error)
+    }
   }
 
   /** Brings the time spent waiting up to date, for whoever reads the counters meanwhile. */

@@ -19,6 +19,9 @@ const OWN_FOLDERS = ['../../lib/', '../../actors/', '../../../lib/', '../../../a
   (folder) => fileURLToPath(new URL(folder, import.meta.url)),
 )
 
+/** Loops that are generated for fused operators; below them on the stack is nothing of the user's. */
+const GENERATED = 'millrace-fused-run-'
+
 const FRAME = /^\s+at (?:async )?(?:.*? \()?(.+?):(\d+):(\d+)\)?$/
 
 /**
@@ -42,6 +45,7 @@ export function userFrame(stack: string, ownFolders: readonly string[] = OWN_FOL
   for (const line of stack.split('\n')) {
     const [, where, row, column] = FRAME.exec(line) ?? []
     if (where === undefined || where.startsWith('node:') || where.includes('<anonymous>')) continue
+    if (where.startsWith(GENERATED)) return UNKNOWN_SITE
     const path = where.startsWith('file://') ? fileURLToPath(where) : where
     if (!ownFolders.some((folder) => path.startsWith(folder))) return `${path}:${row}:${column}`
   }

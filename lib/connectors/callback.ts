@@ -6,7 +6,9 @@
  *   stay in order within a subtask. Subtasks: as its input has.
  * - Errors: what the function throws or rejects with is the failure `E_CALLBACK`, naming the sink.
  */
+
 import { MillraceError } from '../base/errors.js'
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import type { Sink, SinkContext, SinkWriter } from './sink.js'
 
 export interface CallbackOptions {
@@ -31,6 +33,7 @@ export function callback<T>(
   call: ((record: T) => unknown) | ((records: readonly T[]) => unknown),
   options: CallbackOptions = {},
 ): Sink<T> {
+  refuseUnknownOptions('callback', options, ['per'])
   const { per = 'record' } = options
   return {
     kind: 'callback',

@@ -5,7 +5,9 @@
  * name, or arrays, written in order. Null and undefined become empty fields, dates ISO 8601, other
  * objects JSON. With a header, `append` writes it only into an empty file.
  */
+
 import { MillraceError } from '../base/errors.js'
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import { toCsvField } from '../formats/csv.js'
 import type { ByteTarget } from './block-writer.js'
 import { fileError } from './file-error.js'
@@ -34,6 +36,7 @@ export interface CsvFileOptions extends FileSinkOptions {
  */
 export function csvFile(path: string, options: CsvFileOptions = {}): Sink<object> {
   assertPath('csvFile', path)
+  refuseUnknownOptions('csvFile', options, ['append', 'columns', 'header', 'delimiter'])
   const { columns, delimiter = ',' } = options
   if (delimiter.length !== 1 || delimiter === '"') {
     throw new MillraceError(

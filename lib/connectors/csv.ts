@@ -9,9 +9,11 @@
  *   number of fields, text behind a closing quote, or a value its column's type refuses is a bad
  *   record (`E_BAD_RECORD`) with file and line.
  */
+
 import { open } from 'node:fs/promises'
 import { MillraceError } from '../base/errors.js'
 import type { JsonObject } from '../base/json.js'
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import { CsvDecoder, type CsvDialect, type CsvShape } from '../formats/csv.js'
 import {
   arrayRows,
@@ -25,7 +27,13 @@ import { BLOCK_BYTES } from './byte-feed.js'
 import { fileError } from './file-error.js'
 import type { FilePaths, ListedFile } from './list-files.js'
 import type { Source } from './source.js'
-import { type FileOptions, type Prepared, type TextFormat, textSource } from './text-source.js'
+import {
+  FILE_OPTIONS,
+  type FileOptions,
+  type Prepared,
+  type TextFormat,
+  textSource,
+} from './text-source.js'
 
 export interface CsvOptions<N extends string, Y extends Readonly<Record<string, ColumnType>>>
   extends FileOptions,
@@ -37,6 +45,8 @@ export interface CsvOptions<N extends string, Y extends Readonly<Record<string, 
   /** Types by column; what is not named is text. */
   readonly types?: Y
 }
+
+const CSV_OPTIONS = [...FILE_OPTIONS, 'delimiter', 'quote', 'header', 'columns', 'types']
 
 /** A row: each chosen column, text unless it has a type. */
 export type CsvRow<N extends string, Y> = string extends N
@@ -65,6 +75,7 @@ export function csv(
   paths: FilePaths,
   options: CsvOptions<string, Readonly<Record<string, ColumnType>>> = {},
 ): Source<unknown> {
+  refuseUnknownOptions('csv', options, CSV_OPTIONS)
   assertDialect(options)
   const hasHeader = options.header ?? true
   const types = options.types ?? {}

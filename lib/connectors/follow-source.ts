@@ -22,6 +22,9 @@ export interface FollowOptions {
   readonly pollMs?: number
 }
 
+/** Their names. */
+export const FOLLOW_OPTIONS = ['follow', 'from', 'pollMs'] as const
+
 const POLL_MS = 250
 
 export function followSource<T>(

@@ -15,6 +15,7 @@
 
 import type { Cancel, Clock } from '../base/clock.js'
 import { MillraceError } from '../base/errors.js'
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import { assertSplits, contiguous } from './collection.js'
 import type { ReadStatus, Source, SourceContext, SourceReader, Split } from './source.js'
 
@@ -40,6 +41,7 @@ export function generate<T>(
   value: Generator<T>,
   options: GenerateOptions = {},
 ): Source<T> {
+  refuseUnknownOptions('generate', options, ['perSecond', 'splits'])
   assertGenerate(count, options)
   const bounded = Number.isFinite(count)
   const interleaves = !bounded || options.perSecond !== undefined

@@ -6,6 +6,7 @@
  * - Parallelism 1; more needs `{subtask}` in the path, and makes one file per subtask.
  * - Errors: `E_FILE_ACCESS`, `E_IS_DIRECTORY`, `E_DISK_FULL` (retryable), `E_FORMAT`.
  */
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import { fileError } from './file-error.js'
 import {
   assertPath,
@@ -34,6 +35,7 @@ export function linesFile<T>(
 ): Sink<T>
 export function linesFile<T>(path: string, options: LinesFileOptions<T> = {}): Sink<T> {
   assertPath('linesFile', path)
+  refuseUnknownOptions('linesFile', options, ['append', 'format'])
   const { format = String, append = false } = options
   return {
     kind: 'linesFile',

@@ -12,11 +12,18 @@
  * A line is the text without `\n` or `\r\n`. It is cut from a run of at most 2 KiB, which stays alive
  * as long as the line does.
  */
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import { LineDecoder } from '../formats/lines.js'
-import { type FollowOptions, followSource } from './follow-source.js'
+import { FOLLOW_OPTIONS, type FollowOptions, followSource } from './follow-source.js'
 import type { FilePaths } from './list-files.js'
 import type { Source } from './source.js'
-import { type FileOptions, SPLIT_BYTES, type TextFormat, textSource } from './text-source.js'
+import {
+  FILE_OPTIONS,
+  type FileOptions,
+  SPLIT_BYTES,
+  type TextFormat,
+  textSource,
+} from './text-source.js'
 
 export type LinesOptions = FileOptions & FollowOptions
 
@@ -28,6 +35,7 @@ export type LinesOptions = FileOptions & FollowOptions
  * flow.from(lines('/var/log/syslog', { follow: true }))
  */
 export function lines(paths: FilePaths, options: LinesOptions = {}): Source<string> {
+  refuseUnknownOptions('lines', options, [...FILE_OPTIONS, ...FOLLOW_OPTIONS])
   const format: TextFormat<string> = {
     kind: 'lines',
     settings: {},

@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
+import { callSite } from '../base/call-site.js'
 import { MillraceError } from '../base/errors.js'
 import { fileError } from './file-error.js'
 import { glob, isGlob } from './glob.js'
@@ -34,6 +35,13 @@ export const isStdin = (paths: FilePaths): boolean => asList(paths).includes(STD
 /** Called where the user composes: what can be refused without looking at the disk. */
 export function assertPaths(kind: string, paths: FilePaths): void {
   const list = asList(paths)
+  if (!Array.isArray(list) || list.some((path) => typeof path !== 'string')) {
+    const seen = JSON.stringify(paths) ?? String(paths)
+    throw new MillraceError(
+      'E_NO_PATH',
+      `${kind} (${callSite()()}): expected a path, a glob or an array of them, saw ${seen}`,
+    )
+  }
   const reads = list.filter((path) => !path.startsWith('!'))
   if (reads.length === 0 || list.includes('')) {
     throw new MillraceError('E_NO_PATH', `${kind}: expected a path or glob, saw ${show(list)}`)

@@ -5,6 +5,7 @@
  * function, undefined, a cycle) is the failure `E_FORMAT`. As JSON does, it writes NaN as null and
  * leaves out undefined fields.
  */
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import { toNdjson } from '../formats/ndjson.js'
 import { fileError } from './file-error.js'
 import {
@@ -23,6 +24,7 @@ import { textWriter } from './text-writer.js'
  */
 export function ndjsonFile(path: string, options: FileSinkOptions = {}): Sink<unknown> {
   assertPath('ndjsonFile', path)
+  refuseUnknownOptions('ndjsonFile', options, ['append'])
   return {
     kind: 'ndjsonFile',
     label: `ndjsonFile(${path})`,

@@ -5,11 +5,18 @@
  * record (`E_BAD_RECORD`, with file, line or byte, and reason): fail, skip or dead letter as the job
  * says. Lines of white space are skipped.
  */
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import { NdjsonDecoder } from '../formats/ndjson.js'
-import { type FollowOptions, followSource } from './follow-source.js'
+import { FOLLOW_OPTIONS, type FollowOptions, followSource } from './follow-source.js'
 import type { FilePaths } from './list-files.js'
 import type { Source } from './source.js'
-import { type FileOptions, SPLIT_BYTES, type TextFormat, textSource } from './text-source.js'
+import {
+  FILE_OPTIONS,
+  type FileOptions,
+  SPLIT_BYTES,
+  type TextFormat,
+  textSource,
+} from './text-source.js'
 
 export type NdjsonOptions = FileOptions & FollowOptions
 
@@ -20,6 +27,7 @@ export type NdjsonOptions = FileOptions & FollowOptions
  * flow.from(ndjson<Bid>('bids.ndjson')).pipe(keyBy((bid) => bid.auction), count())
  */
 export function ndjson<T = unknown>(paths: FilePaths, options: NdjsonOptions = {}): Source<T> {
+  refuseUnknownOptions('ndjson', options, [...FILE_OPTIONS, ...FOLLOW_OPTIONS])
   const format: TextFormat<T> = {
     kind: 'ndjson',
     settings: {},

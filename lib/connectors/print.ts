@@ -7,9 +7,11 @@
  *   slows the pipeline down, and nothing piles up. Parallelism 1, so that lines stay whole.
  * - Errors: `E_PIPE_CLOSED` when the reader has gone (`… | head`): the way to end quietly.
  */
+
 import { write } from 'node:fs'
 import type { Clock } from '../base/clock.js'
 import { MillraceError } from '../base/errors.js'
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import { showRecord } from '../formats/show.js'
 import type { ByteTarget } from './block-writer.js'
 import type { Sink } from './sink.js'
@@ -28,6 +30,7 @@ const RETRY_MS = 5
  * counts.to(print({ format: ([word, n]) => `${n} × ${word}` }))
  */
 export function print<T = unknown>(options: PrintOptions<T> = {}): Sink<T> {
+  refuseUnknownOptions('print', options, ['format'])
   return printTo(1, options)
 }
 

@@ -33,6 +33,15 @@ export interface FileOptions extends TextOptions {
   readonly splitBytes?: number
 }
 
+/** Their names. */
+export const FILE_OPTIONS = [
+  'exclude',
+  'splitBytes',
+  'encoding',
+  'invalid',
+  'lineBytesMax',
+] as const
+
 export const SPLIT_BYTES = 16 * 1024 * 1024
 
 /** A byte range of a file. `size` null: not a regular file, or one that does not know its size. */

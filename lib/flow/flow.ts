@@ -1,6 +1,8 @@
 /** The flow: where a pipeline's streams begin. */
+
 import type { Observable } from 'rxjs'
 import { callSite } from '../base/call-site.js'
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import type { CollectionOptions } from '../connectors/collection.js'
 import type { AsyncIterableOptions } from '../connectors/from-async-iterable.js'
 import type { ObservableOptions } from '../connectors/from-observable.js'
@@ -20,6 +22,19 @@ export interface FromOptions {
   /** What to do with input that is no record, like a broken line. Default: that of the pipeline. */
   readonly onRecordError?: RecordErrorPolicy
 }
+
+const FROM_OPTIONS = ['name', 'parallelism', 'onRecordError']
+
+/** Of `fromObservable`, `fromAsyncIterable` and `collection`. */
+const WRAPPER_OPTIONS = [
+  'capacity',
+  'overflow',
+  'onRestart',
+  'bounded',
+  'ahead',
+  'replays',
+  'splits',
+]
 
 export interface Flow {
   /**
@@ -42,6 +57,7 @@ export function createFlow(recorder: Recorder): Flow {
   let letters: Stream<DeadLetter> | null = null
   return {
     from<T>(given: SourceLike<T>, options: FromOptions & SourceLikeOptions = {}): Stream<T> {
+      refuseUnknownOptions('flow.from', options, [...FROM_OPTIONS, ...WRAPPER_OPTIONS])
       return from(recorder, asSource(given, options), options)
     },
     deadLetters() {

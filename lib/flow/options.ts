@@ -14,3 +14,6 @@ export interface PipelineOptions {
 }
 
 export const DEFAULT_MAX_PARALLELISM = 128
+
+/** Their names. */
+export const PIPELINE_OPTIONS = ['onRecordError', 'guarantee', 'maxParallelism', 'parallelism']

@@ -1,9 +1,11 @@
 /** `pipeline(name, build)`: a pipeline as a value. Nothing runs until somebody runs it. */
+import { callSite } from '../base/call-site.js'
 import { MillraceError } from '../base/errors.js'
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import { compose } from './compose.js'
 import type { Composed } from './composed.js'
 import type { Flow } from './flow.js'
-import type { PipelineOptions } from './options.js'
+import { PIPELINE_OPTIONS, type PipelineOptions } from './options.js'
 
 /** A pipeline that can be composed any number of times, here or in another thread. */
 export interface Pipeline {
@@ -38,6 +40,13 @@ export function pipeline(
       `pipeline(name, build) needs a name that is not empty, but got ${JSON.stringify(name)}: jobs, snapshots and logs are found by it.`,
     )
   }
+  if (typeof build !== 'function') {
+    throw new MillraceError(
+      'E_BAD_ARGUMENT',
+      `pipeline '${name}' (${callSite()()}): the second argument must be a function of the flow: (flow) => flow.from(…).to(…)`,
+    )
+  }
+  refuseUnknownOptions(`pipeline '${name}'`, options, PIPELINE_OPTIONS)
   const value = { name, compose: () => compose(name, build, options), [brand]: true }
   return Object.freeze(value)
 }

@@ -1,6 +1,8 @@
 /** The stream that users hold: a handle on one node's main output. */
+
 import { type CallSite, callSite } from '../base/call-site.js'
 import { MillraceError } from '../base/errors.js'
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import type { Sink } from '../connectors/sink.js'
 import type { OperatorDefinition } from '../operators/operator.js'
 import {
@@ -26,11 +28,17 @@ export class StreamHandle {
   }
 
   pipe(...operators: Op<AnyStream, AnyStream>[]): AnyStream {
-    return operators.reduce<AnyStream>((stream, operator) => operator(stream), this)
+    return operators.reduce<AnyStream>((stream, operator, i) => {
+      const next = apply(operator, stream)
+      if (next instanceof StreamHandle) return next
+      throw noOperator(i + 1, operator, callSite())
+    }, this)
   }
 
   to(sink: SinkOf<never>, options: SinkOptions = {}): void {
     const target = sink as Sink<never>
+    if (!isSink(sink)) throw noSink(sink, callSite())
+    refuseUnknownOptions(`to(${target.label})`, options, ['name', 'parallelism'])
     const parts: NodeBehind = {
       role: 'sink',
       kind: target.kind,
@@ -103,6 +111,44 @@ export class StreamHandle {
       { details: { pipeline: here, operator: kind, at: site() } },
     )
   }
+}
+
+/** Null where the function is an operator of RxJS, which does not know our streams. */
+function apply(operator: Op<AnyStream, AnyStream>, stream: AnyStream): AnyStream | null {
+  if (typeof operator !== 'function') return null
+  try {
+    return operator(stream)
+  } catch (error) {
+    if (error instanceof TypeError && error.message.includes('unknown Observable type')) return null
+    throw error
+  }
+}
+
+function noOperator(position: number, given: unknown, site: CallSite): MillraceError {
+  const advice =
+    typeof given === 'function'
+      ? 'Import map, filter and the like from millrace; wrap what only RxJS has as rx(…).'
+      : `It was given ${typeof given === 'object' ? 'an object' : String(given)}.`
+  return new MillraceError(
+    'E_NO_OPERATOR',
+    `argument ${position} of pipe (${site()}) is no operator of millrace. ${advice}`,
+    { details: { at: site() } },
+  )
+}
+
+const isSink = (sink: unknown): boolean =>
+  typeof sink === 'object' && sink !== null && 'open' in sink && 'guarantee' in sink
+
+function noSink(given: unknown, site: CallSite): MillraceError {
+  const advice =
+    typeof given === 'function' && given.name !== ''
+      ? `the function ${given.name}: a sink is made by calling it, like .to(${given.name}(…)); for a function of your own: .to(callback(…))`
+      : `${given === null ? 'null' : `a ${typeof given}`}: for example .to(print())`
+  return new MillraceError(
+    'E_NO_SINK',
+    `to (${site()}) needs a sink of millrace/connectors, but was given ${advice}.`,
+    { details: { at: site() } },
+  )
 }
 
 function foreign(kind: string, site: CallSite): MillraceError {

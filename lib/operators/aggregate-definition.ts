@@ -30,7 +30,7 @@ export function aggregateDefinition(
       orderSensitive: merge === null,
       before: merge !== null ? 'aggregate' : select !== null ? 'project' : null,
     },
-    options: commonOptions(options),
+    options: commonOptions(kind, options),
     settings: {},
     functions: aggregation.functions,
     open: (context) => aggregateBehind(context, aggregation),

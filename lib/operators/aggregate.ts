@@ -1,6 +1,6 @@
 import { aggregateDefinition } from './aggregate-definition.js'
 import type { Aggregation } from './aggregation.js'
-import { requireFunction } from './arguments.js'
+import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
 import type { Op, PerKey, Stream, Time } from './stream.js'
@@ -49,7 +49,7 @@ export function aggregate<T, V, A, E extends Time, Key, R = A>(
   const { create, add, merge, result, select } = spec
   for (const [name, part] of Object.entries({ create, add, merge, result, select })) {
     const optional = name === 'merge' || name === 'result' || name === 'select'
-    if (part !== undefined || !optional) requireFunction('aggregate', name, part)
+    if (part !== undefined || !optional) requireSyncFunction('aggregate', name, part)
   }
   const aggregation = {
     begin: (value: V) => add(create(), value),

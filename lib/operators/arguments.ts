@@ -1,10 +1,28 @@
 /** Checks of what users pass to operators; the compiler is not always asked (esbuild strips types). */
+import { callSite } from '../base/call-site.js'
 import { MillraceError } from '../base/errors.js'
+import { refuseUnknownOptions } from '../base/unknown-option.js'
 import type { OperatorOptions } from './operator.js'
 
 /** Throws E_BAD_ARGUMENT unless `value` is a function. */
 export function requireFunction(operator: string, what: string, value: unknown): void {
   if (typeof value !== 'function') throw bad(operator, `${what} must be a function`, value)
+}
+
+/** As `requireFunction`; refuses async functions, whose promise nobody would wait for. */
+export function requireSyncFunction(operator: string, what: string, value: unknown): void {
+  requireFunction(operator, what, value)
+  if (!isAsyncFunction(value)) return
+  throw new MillraceError(
+    'E_BAD_ARGUMENT',
+    `${operator} (${callSite()()}): ${what} must return its result at once, but is an async function, ` +
+      'and nobody would wait for its promise. Do what takes time in mergeMap(async (record) => …) before.',
+  )
+}
+
+/** True for `async () => …` and `async function* () { … }`; a plain function may return promises too. */
+export function isAsyncFunction(value: unknown): boolean {
+  return /^\[object Async(Generator)?Function\]$/.test(Object.prototype.toString.call(value))
 }
 
 /** Throws E_BAD_ARGUMENT unless `value` is a whole number of at least `min`. */
@@ -23,11 +41,24 @@ export function requireMs(operator: string, what: string, value: unknown): void 
 
 function bad(operator: string, expected: string, seen: unknown): MillraceError {
   const shown = typeof seen === 'function' ? 'a function' : (JSON.stringify(seen) ?? String(seen))
-  return new MillraceError('E_BAD_ARGUMENT', `${operator}: ${expected}; seen: ${shown}`)
+  const at = callSite()()
+  return new MillraceError('E_BAD_ARGUMENT', `${operator} (${at}): ${expected}; seen: ${shown}`, {
+    details: { operator, at },
+  })
 }
 
-/** The options that every operator has, without the operator's own. */
-export function commonOptions(options: OperatorOptions): OperatorOptions {
+const COMMON = ['name', 'parallelism', 'chain', 'onRecordError'] as const
+
+/**
+ * The options that every operator has, without the operator's `own`. Throws E_UNKNOWN_OPTION for any
+ * other.
+ */
+export function commonOptions(
+  operator: string,
+  options: OperatorOptions,
+  own: readonly string[] = [],
+): OperatorOptions {
+  refuseUnknownOptions(operator, options, [...COMMON, ...own])
   const { name, parallelism, chain, onRecordError } = options
   return {
     ...(name === undefined ? {} : { name }),

@@ -1,5 +1,5 @@
 import { aggregateDefinition } from './aggregate-definition.js'
-import { requireFunction } from './arguments.js'
+import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
 import type { Op, PerKey, Stream, Time } from './stream.js'
@@ -27,7 +27,7 @@ export function count<T, E extends Time, Key>(
     | ((value: unknown) => boolean)
     | undefined
   const options = typeof first === 'object' ? first : second
-  if (predicate !== undefined) requireFunction('count', 'predicate', predicate)
+  if (predicate !== undefined) requireSyncFunction('count', 'predicate', predicate)
   const one = predicate === undefined ? () => 1 : (value: unknown) => (predicate(value) ? 1 : 0)
   const aggregation = {
     begin: one,

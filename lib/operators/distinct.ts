@@ -1,6 +1,6 @@
 import type { OperatorFunction } from 'rxjs'
 import { assertKey, keyGroupOf } from '../base/key.js'
-import { commonOptions, requireFunction } from './arguments.js'
+import { commonOptions, requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorContext, OperatorOptions } from './operator.js'
 import { SKIP } from './record-error.js'
@@ -20,11 +20,11 @@ export function distinct<T, E extends Time, Key>(
   selector?: (value: T) => unknown,
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key>, Stream<T, E, Key>> {
-  if (selector !== undefined) requireFunction('distinct', 'selector', selector)
+  if (selector !== undefined) requireSyncFunction('distinct', 'selector', selector)
   return operate({
     kind: 'distinct',
     traits: { ...recordWiseTraits, stateful: true, orderSensitive: true },
-    options: commonOptions(options),
+    options: commonOptions('distinct', options),
     settings: {},
     functions: selector === undefined ? [] : [selector],
     open: (context) => openDistinct(context, selector as (value: unknown) => unknown),

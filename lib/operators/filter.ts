@@ -1,4 +1,4 @@
-import { requireFunction } from './arguments.js'
+import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
 import { recordWise } from './record-wise.js'
@@ -23,6 +23,6 @@ export function filter<T, E extends Time, Key>(
   predicate: (value: T) => boolean,
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key>, Stream<T, E, Key>> {
-  requireFunction('filter', 'predicate', predicate)
+  requireSyncFunction('filter', 'predicate', predicate)
   return operate(recordWise('filter', { kind: 'filter', call: predicate }, options))
 }

@@ -1,4 +1,4 @@
-import { requireFunction } from './arguments.js'
+import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
 import { recordWise } from './record-wise.js'
@@ -16,6 +16,6 @@ export function keyBy<T, const Key, E extends Time>(
   selector: (value: T) => Key,
   options: OperatorOptions = {},
 ): Op<Stream<T, E, unknown>, Stream<T, E, Key>> {
-  requireFunction('keyBy', 'selector', selector)
+  requireSyncFunction('keyBy', 'selector', selector)
   return operate(recordWise('keyBy', { kind: 'keyBy', call: selector }, options))
 }

@@ -1,4 +1,4 @@
-import { requireFunction } from './arguments.js'
+import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
 import { recordWise } from './record-wise.js'
@@ -14,6 +14,6 @@ export function map<T, R, E extends Time, Key>(
   project: (value: T) => R,
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key>, Stream<R, E, Key>> {
-  requireFunction('map', 'project', project)
+  requireSyncFunction('map', 'project', project)
   return operate(recordWise('map', { kind: 'map', call: project }, options))
 }

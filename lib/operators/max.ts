@@ -1,5 +1,5 @@
 import { aggregateDefinition } from './aggregate-definition.js'
-import { requireFunction } from './arguments.js'
+import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
 import type { Op, PerKey, Stream, Time } from './stream.js'
@@ -16,7 +16,7 @@ export function max<T, E extends Time, Key>(
   comparer?: (a: T, b: T) => number,
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key>, Stream<PerKey<Key, T>, E>> {
-  if (comparer !== undefined) requireFunction('max', 'comparer', comparer)
+  if (comparer !== undefined) requireSyncFunction('max', 'comparer', comparer)
   const compare = comparer as ((a: unknown, b: unknown) => number) | undefined
   const greatest =
     compare === undefined

@@ -1,4 +1,10 @@
-import { commonOptions, requireCount, requireFunction, requireMs } from './arguments.js'
+import {
+  commonOptions,
+  isAsyncFunction,
+  requireCount,
+  requireFunction,
+  requireMs,
+} from './arguments.js'
 import { type AsyncMapSettings, asyncMap } from './async-map.js'
 import { operate } from './operate.js'
 import type { FusedStep, OperatorDefinition, OperatorOptions } from './operator.js'
@@ -67,7 +73,7 @@ export function expansion(
   fixed: AsyncOptions = {},
 ): OperatorDefinition {
   requireFunction(kind, 'project', project)
-  if (!isAsync(project) && project.length < 2 && !hasAsyncOptions(options)) {
+  if (!isAsyncFunction(project) && project.length < 2 && !hasAsyncOptions(options)) {
     const call = project as FusedStep['call'] as (value: never) => Iterable<unknown>
     return recordWise(kind, { kind: 'expand', call }, options)
   }
@@ -76,7 +82,7 @@ export function expansion(
   return {
     kind,
     traits: recordWiseTraits,
-    options: commonOptions(options),
+    options: commonOptions(kind, options, OWN_OPTIONS),
     settings: { concurrency, ordered, timeoutMs, retries },
     functions: [project],
     open: (context) => asyncMap(context, settings),
@@ -84,9 +90,7 @@ export function expansion(
 }
 
 /** Declared async, or an async generator: known without calling it. */
-function isAsync(project: unknown): boolean {
-  return /^\[object Async(Generator)?Function\]$/.test(Object.prototype.toString.call(project))
-}
+const OWN_OPTIONS = ['concurrency', 'ordered', 'timeoutMs', 'retry']
 
 function hasAsyncOptions(options: AsyncOptions): boolean {
   const { concurrency, ordered, timeoutMs, retry } = options

@@ -22,7 +22,7 @@ export function recordWise(
   return {
     kind,
     traits: step.kind === 'keyBy' ? { ...recordWiseTraits, keyAfter: 'set' } : recordWiseTraits,
-    options: commonOptions(options),
+    options: commonOptions(kind, options),
     settings: {},
     functions: [step.call],
     step,

@@ -1,5 +1,5 @@
 import { aggregateDefinition } from './aggregate-definition.js'
-import { requireFunction } from './arguments.js'
+import { requireSyncFunction } from './arguments.js'
 import { deepFreeze } from './freeze.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
@@ -30,7 +30,7 @@ export function reduce<T, A, E extends Time, Key>(
   seed?: A,
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key>, Stream<PerKey<Key, A>, E>> {
-  requireFunction('reduce', 'accumulate', accumulate)
+  requireSyncFunction('reduce', 'accumulate', accumulate)
   deepFreeze(seed)
   const add = accumulate as (accumulated: unknown, value: unknown) => unknown
   const seeded = seed !== undefined

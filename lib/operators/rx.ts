@@ -73,7 +73,7 @@ function rxDefinition(operators: readonly RxOperator[], options: RxOptions): Ope
   return {
     kind: 'rx',
     traits: { ...recordWiseTraits, key: 'forbidden', keyAfter: 'ended', replays: false },
-    options: commonOptions(options),
+    options: commonOptions('rx', options, ['capacity']),
     settings: { capacity, operators: operators.length },
     functions: operators as readonly UnaryFunction<never, unknown>[],
     open: (context) => openRx(context, operators, capacity),

@@ -1,5 +1,5 @@
 import type { OperatorFunction } from 'rxjs'
-import { commonOptions, requireFunction } from './arguments.js'
+import { commonOptions, requireSyncFunction } from './arguments.js'
 import { cellsOf, groupAt, keysOf } from './cells.js'
 import { deepFreeze } from './freeze.js'
 import { operate } from './operate.js'
@@ -36,12 +36,12 @@ export function scan<T, A, E extends Time, Key>(
   seed?: A,
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key>, Stream<PerKey<Key, A>, E>> {
-  requireFunction('scan', 'accumulate', accumulate)
+  requireSyncFunction('scan', 'accumulate', accumulate)
   deepFreeze(seed)
   return operate({
     kind: 'scan',
     traits: { ...recordWiseTraits, keyAfter: 'ended', stateful: true, orderSensitive: true },
-    options: commonOptions(options),
+    options: commonOptions('scan', options),
     settings: { seeded: seed !== undefined },
     functions: [accumulate],
     open: (context) => openScan(context, accumulate as Accumulate, seed),

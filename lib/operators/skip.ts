@@ -20,7 +20,7 @@ export function skip<T, E extends Time, Key>(
   return operate({
     kind: 'skip',
     traits: { ...recordWiseTraits, stateful: true, orderSensitive: true },
-    options: commonOptions(options),
+    options: commonOptions('skip', options),
     settings: { count },
     functions: [],
     open(context) {

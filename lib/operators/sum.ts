@@ -1,6 +1,6 @@
 import { MillraceError } from '../base/errors.js'
 import { aggregateDefinition } from './aggregate-definition.js'
-import { requireFunction } from './arguments.js'
+import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
 import type { Op, PerKey, Stream, Time } from './stream.js'
@@ -25,7 +25,7 @@ export function sum<T, E extends Time, Key>(
   selector?: (value: T) => number,
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, E>> {
-  if (selector !== undefined) requireFunction('sum', 'selector', selector)
+  if (selector !== undefined) requireSyncFunction('sum', 'selector', selector)
   const aggregation = {
     begin: numberOf,
     add: (added: unknown, value: unknown) => (added as number) + numberOf(value),
@@ -42,7 +42,7 @@ function numberOf(value: unknown): number {
   if (typeof value === 'number') return value
   throw new MillraceError(
     'E_NOT_A_NUMBER',
-    `sum adds numbers, it was given ${value === null ? 'null' : `a ${typeof value}`}; ` +
+    `sum adds numbers, it was given ${value == null ? value : `a ${typeof value}`}; ` +
       'pass a selector that returns a number: sum((record) => …)',
   )
 }

@@ -24,7 +24,7 @@ export function take<T, E extends Time, Key>(
   return operate({
     kind: 'take',
     traits: { ...recordWiseTraits, stateful: true, orderSensitive: true, endsStream: true },
-    options: commonOptions(options),
+    options: commonOptions('take', options),
     settings: { count },
     functions: [],
     open: (context) => (context.keyed ? takePerKey(context, count) : takeOfAll(context, count)),

@@ -1,4 +1,4 @@
-import { requireFunction } from './arguments.js'
+import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
 import { recordWise } from './record-wise.js'
@@ -14,6 +14,6 @@ export function tap<T, E extends Time, Key>(
   look: (value: T) => void,
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key>, Stream<T, E, Key>> {
-  requireFunction('tap', 'look', look)
+  requireSyncFunction('tap', 'look', look)
   return operate(recordWise('tap', { kind: 'tap', call: look }, options))
 }

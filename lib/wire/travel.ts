@@ -160,9 +160,11 @@ function pairs(entries: Iterable<readonly [unknown, unknown]>, depth: number): u
 }
 
 function tooDeep(depth: number): MillraceError {
-  return new Set(passed).size < passed.length
-    ? cannotTravel('a cyclic structure', depth)
-    : cannotTravel(`an object nested deeper than ${VALUE_DEPTH_MAX}`, depth)
+  // Where an object contains itself again.
+  const inner = passed.findIndex((value, i) => passed.indexOf(value) < i)
+  return inner === -1
+    ? cannotTravel(`an object nested deeper than ${VALUE_DEPTH_MAX}`, depth)
+    : cannotTravel('a cyclic structure', inner)
 }
 
 function describe(value: object): string {
@@ -184,10 +186,13 @@ function path(depth: number): string {
 
 function cannotTravel(type: string, depth: number): MillraceError {
   const field = path(depth)
+  const advice =
+    type === 'an instance of Promise'
+      ? 'wait for it in mergeMap(async (record) => …) before'
+      : 'send plain data (numbers, strings, arrays, plain objects, Date, Map, Set, typed arrays)'
   return new MillraceError(
     'E_CANNOT_TRAVEL',
-    `${field} is ${type}, which cannot cross to another subtask: ` +
-      'send plain data (numbers, strings, arrays, plain objects, Date, Map, Set, typed arrays)',
+    `${field} is ${type}, which cannot cross to another subtask: ${advice}`,
     { details: { field, type } },
   )
 }
