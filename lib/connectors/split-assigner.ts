@@ -1,7 +1,8 @@
 /**
  * The split assigner: which subtask of a source reads which split. A pure decision.
  *
- * Splits are handed out as subtasks ask, so that a fast one reads more. A source whose splits are
+ * Splits are handed out as subtasks ask, so that a fast one reads more: several at once while many are
+ * left, one by one towards the end (guided self-scheduling, Polychronopoulos & Kuck 1987). A source whose splits are
  * read side by side (endless ones) gets its fair share at the first request instead, because none of
  * its subtasks would ever ask again.
  */
@@ -18,6 +19,9 @@ export interface SplitAssigner {
   next(subtask: number): Assignment
 }
 
+/** About how often a subtask has to ask until half of the splits are handed out. */
+const REQUESTS_EACH = 4
+
 export function createSplitAssigner(
   splits: readonly Split[],
   options: { readonly parallelism: number; readonly concurrent: boolean },
@@ -33,10 +37,11 @@ export function createSplitAssigner(
   let handedOut = 0
   return {
     next() {
-      const split = splits[handedOut]
-      if (split === undefined) return { splits: [], last: true }
-      handedOut++
-      return { splits: [split], last: handedOut === splits.length }
+      const left = splits.length - handedOut
+      const share = Math.ceil(left / (options.parallelism * REQUESTS_EACH))
+      const assigned = splits.slice(handedOut, handedOut + share)
+      handedOut += share
+      return { splits: assigned, last: handedOut === splits.length }
     },
   }
 }

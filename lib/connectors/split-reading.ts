@@ -1,8 +1,8 @@
 /**
  * Reads the splits assigned to one source subtask: one after another, or side by side.
  *
- * The owner polls `read` and hears of readiness through `onReady`. The next split is asked for while
- * the last one is still being read, so that a source does not pause between splits.
+ * The owner polls `read` and hears of readiness through the context's `wake`. More splits are asked for
+ * when the last one has been read, not before: what one subtask holds in advance another may lack.
  */
 import type { Json } from '../base/json.js'
 import type { Source, SourceContext, SourceReader, Split } from './source.js'
@@ -46,7 +46,7 @@ export class SplitReading {
 
   /** Asks for the first split. */
   start(): void {
-    this.#askAhead()
+    this.#ask()
   }
 
   get exhausted(): boolean {
@@ -121,13 +121,12 @@ export class SplitReading {
         }),
       }
       this.#open.push(entry)
-      this.#askAhead()
     }
-    if (this.#open.length === 0) this.#askAhead()
+    if (this.#open.length === 0) this.#ask()
   }
 
-  #askAhead(): void {
-    if (this.#asked || this.#last || this.#queued.length > 0) return
+  #ask(): void {
+    if (this.#asked || this.#last) return
     this.#asked = true
     this.#owner.onWantSplits()
   }
