@@ -16,6 +16,7 @@ import type { JobState } from '../../lib/job/job-record.js'
 import type { ChainMetrics } from '../../lib/metrics/sample.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 
+/** What happens to a job, as `events$` tells it. */
 export type JobEvent =
   | {
       readonly kind: 'StateChanged'
@@ -52,12 +53,14 @@ export type JobEvent =
       readonly message: string
     }
 
+/** One sample of `metrics$`. */
 export interface JobMetrics {
   readonly atMs: number
   readonly state: JobState
   readonly chains: readonly ChainMetrics[]
 }
 
+/** How a job ended and what flowed, as `done` gives it. Counts are records, times milliseconds. */
 export interface JobSummary {
   readonly job: string
   readonly pipeline: string
@@ -75,6 +78,7 @@ export interface JobSummary {
   readonly chains: readonly ChainMetrics[]
 }
 
+/** A job as `run` returns it: to be observed, awaited and ended. */
 export interface Job {
   readonly id: string
   readonly pipeline: string

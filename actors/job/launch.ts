@@ -16,6 +16,7 @@ import { JobBoard } from './job-board.js'
 import type { JobMessage } from './protocol.js'
 import { createRestartPolicy } from './restart-policy.js'
 
+/** Options of `run`, in the calling thread and on worker threads. */
 export interface RunOptions {
   /** Subtasks of each operator that does not say otherwise. Default: the number of slots. */
   readonly parallelism?: number

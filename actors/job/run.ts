@@ -18,6 +18,7 @@ import type { SlotPool } from './job-actor.js'
 import { launch, RUN_OPTIONS, type RunOptions, type RunWorld, systemWorld } from './launch.js'
 import { createLocalSlot } from './local-slot.js'
 
+/** Options of `run` for a module, on worker threads. */
 export interface RunModuleOptions extends RunOptions {
   /** Worker threads. Default 1. */
   readonly slots?: number

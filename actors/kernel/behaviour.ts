@@ -19,6 +19,7 @@ import type { Failure } from '../../lib/supervision/failure.js'
 import type { SupervisionOptions } from '../../lib/supervision/strategy.js'
 import type { ActorRef } from './ref.js'
 
+/** Begins a life of an actor: called at the start and after each restart, with fresh state. */
 export type Setup<M> = (context: ActorContext<M>) => Behaviour<M>
 
 /** A returned behaviour replaces the present one, from the next message on. */
@@ -28,6 +29,7 @@ export type Next<M> = Behaviour<M> | void
 /** Why a life ends: for good, or to make room for the next one. */
 export type Ending = 'stop' | 'restart'
 
+/** How an actor reacts, in one life: what its setup returns. */
 export interface Behaviour<M> {
   started?(context: ActorContext<M>): void
   receive(message: M, context: ActorContext<M>): Next<M>
@@ -59,6 +61,7 @@ export interface TurnBudget {
   exhausted(): boolean
 }
 
+/** Options of `spawn`. */
 export interface SpawnOptions {
   /** How this actor supervises ITS children. Default `supervise()`: each restarts by itself. */
   readonly supervise?: SupervisionOptions

@@ -54,6 +54,7 @@ const TURNS_MAX = 1024
 /** Actors of one thread. */
 const ACTORS_MAX = 1 << 20
 
+/** Runs the ready actors of one thread in turns. */
 export class Dispatcher {
   readonly #clock: Clock
   readonly #budgetMs: number

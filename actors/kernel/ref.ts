@@ -21,6 +21,7 @@ export interface ActorRef<in M> {
   control(message: M): void
 }
 
+/** The lane of a mailbox that a message goes by: control goes before data. */
 export type Lane = 'data' | 'control'
 
 /** A message that found its actor stopped, or was still waiting when it stopped. */

@@ -28,6 +28,7 @@ import type { Counts, Environment } from './environment.js'
 import { type ActorRef, isWatchable, type Undelivered, whenEnded } from './ref.js'
 import { Supervisor } from './supervisor.js'
 
+/** Options of `createActorSystem`. */
 export interface ActorSystemOptions {
   /** First part of every path. Default 'system'. */
   readonly name?: string
@@ -51,6 +52,7 @@ export interface ActorSystemOptions {
   readonly onDeadLetter?: (letter: Undelivered) => void
 }
 
+/** The actors of one thread, from the root down. */
 export interface ActorSystem {
   readonly name: string
   readonly clock: Clock

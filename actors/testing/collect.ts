@@ -1,6 +1,7 @@
 /** A sink that keeps what it gets, for tests in one thread. */
 import type { Sink } from '../../lib/connectors/sink.js'
 
+/** A sink that keeps what it was given. */
 export interface Collected<T> extends Sink<T> {
   /** What has arrived so far, in order of arrival; a replay after a failure adds to it. */
   readonly records: readonly T[]

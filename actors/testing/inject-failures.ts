@@ -14,6 +14,7 @@ import type { Pipeline } from '../../lib/flow/pipeline.js'
 import type { OperatorContext, OperatorDefinition } from '../../lib/operators/operator.js'
 import { BATCH, type Signal } from '../../lib/operators/signal.js'
 
+/** A failure on purpose, in one operator. */
 export interface Injection {
   /** Name of the operator, source or sink: given, or as `explain` shows it. */
   readonly operator: string

@@ -12,6 +12,7 @@ import type { RunOptions } from '../job/launch.js'
 import { runHere } from '../job/run.js'
 import { type Injection, injectFailures } from './inject-failures.js'
 
+/** Options of `runTest` and `startTest`. */
 export interface TestOptions extends Pick<RunOptions, 'parallelism' | 'supervise' | 'settings'> {
   /** Chooses the order of actors, back-off jitter and shuffles. Default 1. */
   readonly seed?: number

@@ -6,6 +6,7 @@
 /** Undoes what returned it; calling it twice does nothing. */
 export type Cancel = () => void
 
+/** Time, as what waits for it sees it. Times are in milliseconds. */
 export interface Clock {
   /** Monotonic time in ms since an arbitrary origin, with fractions. */
   now(): number

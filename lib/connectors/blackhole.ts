@@ -2,6 +2,8 @@
 import type { Sink } from './sink.js'
 
 /**
+ * Takes every record and forgets it.
+ *
  * @example
  * events.pipe(tap(record)).to(blackhole())
  */

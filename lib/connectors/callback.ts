@@ -11,12 +11,15 @@ import { MillraceError } from '../base/errors.js'
 import { refuseUnknownOptions } from '../base/unknown-option.js'
 import type { Sink, SinkContext, SinkWriter } from './sink.js'
 
+/** Options of `callback`. */
 export interface CallbackOptions {
   /** Call once per record (default), or once per batch of up to some thousand records. */
   readonly per?: 'record' | 'batch'
 }
 
 /**
+ * Calls a function with each record, or with each batch; a promise that it returns is waited for.
+ *
  * @example
  * alerts.to(callback(async (alert) => { await notify(alert) }))
  * rows.to(callback((batch) => insertMany(batch), { per: 'batch' }))

@@ -12,12 +12,15 @@ import { MillraceError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
 import type { ReadStatus, Source, SourceReader, Split } from './source.js'
 
+/** Options of `collection`. */
 export interface CollectionOptions {
   /** Number of contiguous parts. Default 1. */
   readonly splits?: number
 }
 
 /**
+ * The values of an array or another iterable, in order.
+ *
  * @example
  * flow.from(collection(['to', 'be', 'or', 'not']))
  */

@@ -21,6 +21,7 @@ import {
 import type { Sink, SinkContext, SinkWriter } from './sink.js'
 import { textWriter } from './text-writer.js'
 
+/** Options of `csvFile`. */
 export interface CsvFileOptions extends FileSinkOptions {
   /** Columns in order. Default: the fields of the first record; arrays have none. */
   readonly columns?: readonly string[]
@@ -31,6 +32,8 @@ export interface CsvFileOptions extends FileSinkOptions {
 }
 
 /**
+ * Writes one row per record; the columns are those of the first record unless given.
+ *
  * @example
  * trips.to(csvFile('out/trips.csv', { columns: ['zone', 'fare'] }))
  */

@@ -35,6 +35,7 @@ import {
   textSource,
 } from './text-source.js'
 
+/** Options of `csv`. */
 export interface CsvOptions<N extends string, Y extends Readonly<Record<string, ColumnType>>>
   extends FileOptions,
     CsvDialect {

@@ -6,6 +6,7 @@ import type { ByteTarget } from './block-writer.js'
 import { fileError } from './file-error.js'
 import type { SinkContext, SinkGuarantee } from './sink.js'
 
+/** Options of all sinks that write files. */
 export interface FileSinkOptions {
   /** Keep what is there and add to it. Default false: the file is emptied at every start. */
   readonly append?: boolean

@@ -9,6 +9,7 @@ import type { Source, SourceContext, Split } from './source.js'
 import { readPosition, TextReader } from './text-reader.js'
 import { badTextReporter, type FileOptions, type TextFormat, textSettings } from './text-source.js'
 
+/** Options of sources that can follow a growing file. */
 export interface FollowOptions {
   /**
    * Reads on as the file grows, through rotation (rename or copytruncate); it need not exist yet.

@@ -13,6 +13,7 @@ import { MillraceError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
 import type { ReadStatus, Source, SourceContext, SourceReader } from './source.js'
 
+/** Options of `fromAsyncIterable`. */
 export interface AsyncIterableOptions {
   /** Values pulled before they are asked for. Default 16. */
   readonly ahead?: number
@@ -25,6 +26,8 @@ export interface AsyncIterableOptions {
 const AHEAD = 16
 
 /**
+ * The values of an async iterable, read by one subtask, no faster than they are needed.
+ *
  * @example
  * flow.from(fromAsyncIterable(() => db.query('select * from orders').stream()))
  */

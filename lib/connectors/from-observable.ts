@@ -15,6 +15,7 @@ import { MillraceError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
 import type { ReadStatus, Source, SourceContext, SourceReader } from './source.js'
 
+/** Options of `fromObservable`: an Observable cannot be kept waiting. */
 export interface ObservableOptions {
   /** Values kept while the pipeline is held up. */
   readonly capacity: number
@@ -27,6 +28,8 @@ export interface ObservableOptions {
 }
 
 /**
+ * What an Observable emits, subscribed to once.
+ *
  * @example
  * flow.from(fromObservable(clicks$, { capacity: 10_000, overflow: 'dropOldest' }))
  */

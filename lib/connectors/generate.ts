@@ -22,6 +22,7 @@ import type { ReadStatus, Source, SourceContext, SourceReader, Split } from './s
 /** `dueMs`: wall time in ms, with fractions, at which the value is due; NaN where unpaced. */
 export type Generator<T> = (index: number, dueMs: number) => T
 
+/** Options of `generate`. */
 export interface GenerateOptions {
   /** Values per second, all splits together. Default: as fast as they are taken. */
   readonly perSecond?: number

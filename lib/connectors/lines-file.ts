@@ -18,12 +18,15 @@ import {
 import type { Sink } from './sink.js'
 import { textWriter } from './text-writer.js'
 
+/** Options of `linesFile`. */
 export interface LinesFileOptions<T> extends FileSinkOptions {
   /** The line of a record, without newline. Default: the record itself, a string. */
   readonly format?: (record: T) => string
 }
 
 /**
+ * Writes one line per record.
+ *
  * @example
  * words.to(linesFile('out/words.txt'))
  * counts.to(linesFile('out/counts.txt', { format: ([word, n]) => `${word} ${n}` }))

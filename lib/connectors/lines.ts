@@ -25,6 +25,7 @@ import {
   textSource,
 } from './text-source.js'
 
+/** Options of `lines`. */
 export type LinesOptions = FileOptions & FollowOptions
 
 /**

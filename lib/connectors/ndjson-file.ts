@@ -19,6 +19,8 @@ import type { Sink } from './sink.js'
 import { textWriter } from './text-writer.js'
 
 /**
+ * Writes one JSON value per line.
+ *
  * @example
  * orders.to(ndjsonFile('out/orders.ndjson'))
  */

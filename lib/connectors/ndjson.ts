@@ -18,6 +18,7 @@ import {
   textSource,
 } from './text-source.js'
 
+/** Options of `ndjson`. */
 export type NdjsonOptions = FileOptions & FollowOptions
 
 /**

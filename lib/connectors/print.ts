@@ -17,6 +17,7 @@ import type { ByteTarget } from './block-writer.js'
 import type { Sink } from './sink.js'
 import { textWriter } from './text-writer.js'
 
+/** Options of `print`. */
 export interface PrintOptions<T> {
   /** The line of a record, without newline. */
   readonly format?: (record: T) => string
@@ -26,6 +27,8 @@ export interface PrintOptions<T> {
 const RETRY_MS = 5
 
 /**
+ * Prints one line per record to standard output.
+ *
  * @example
  * counts.to(print({ format: ([word, n]) => `${n} × ${word}` }))
  */

@@ -8,10 +8,12 @@
 import type { Sink } from './sink.js'
 
 /**
+ * Publishes every record on the job's `results$`.
+ *
  * @example
  * counts.to(results())
- * const job = run(pipeline)
- * job.results$.subscribe(([word, n]) => { … })
+ * const job = run(wordCount)
+ * job.results$.subscribe((result) => console.log(result))
  */
 export function results<T = unknown>(): Sink<T> {
   return {

@@ -15,6 +15,7 @@ import type { Clock } from '../base/clock.js'
 import type { JsonObject } from '../base/json.js'
 import type { SinkOf } from '../operators/stream.js'
 
+/** Writes the records of one subtask, in one attempt. */
 export interface SinkWriter<T> {
   write(records: readonly T[]): boolean
   flush(): void
@@ -22,6 +23,7 @@ export interface SinkWriter<T> {
   abort(): void
 }
 
+/** What a sink's writer is given by the subtask it runs in. */
 export interface SinkContext {
   readonly operator: string
   readonly subtask: number
@@ -44,6 +46,7 @@ export type SinkGuarantee =
   /** Output is replaced by the next attempt, or written under the same keys. */
   | 'idempotent'
 
+/** Where a stream ends. Own sinks implement it. */
 export interface Sink<in T> extends SinkOf<T> {
   readonly kind: string
   readonly label: string

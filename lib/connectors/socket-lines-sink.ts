@@ -13,12 +13,15 @@ import type { Sink, SinkContext, SinkWriter } from './sink.js'
 import { connectionError, type SocketAddress, socketName } from './socket-lines.js'
 import { lineOf } from './text-writer.js'
 
+/** Options of `socketLinesSink`. */
 export interface SocketLinesSinkOptions<T> extends SocketAddress {
   /** The line of a record, without newline. Default: as `print` shows it. */
   readonly format?: (record: T) => string
 }
 
 /**
+ * Sends one line per record to a TCP server.
+ *
  * @example
  * alerts.to(socketLinesSink({ host: 'localhost', port: 9001 }))
  */

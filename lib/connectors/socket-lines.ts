@@ -20,18 +20,22 @@ import type { Source, SourceContext } from './source.js'
 import { StreamFeed } from './stream-feed.js'
 import { TextReader } from './text-reader.js'
 
+/** Where a TCP server listens. */
 export interface SocketAddress {
   /** Default `localhost`. */
   readonly host?: string
   readonly port: number
 }
 
+/** Options of `socketLines`. */
 export interface SocketLinesOptions extends SocketAddress, TextOptions {
   /** Try again when the connection ends or fails. Default false. */
   readonly reconnect?: boolean | { readonly firstMs?: number; readonly maxMs?: number }
 }
 
 /**
+ * Lines of text that a TCP server sends.
+ *
  * @example
  * flow.from(socketLines({ host: 'localhost', port: 9000, reconnect: true }))
  */

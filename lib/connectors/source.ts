@@ -29,14 +29,17 @@ export interface Split {
   readonly data: JsonObject
 }
 
+/** What a call of `read` found. */
 export type ReadStatus = 'more' | 'waiting' | 'end'
 
+/** Reads one split, from a position on. */
 export interface SourceReader<T> {
   read(out: T[], max: number): ReadStatus
   position(): Json
   close(): void | Promise<void>
 }
 
+/** What a source's reader is given by the subtask it runs in. */
 export interface SourceContext {
   readonly operator: string
   readonly subtask: number
@@ -53,6 +56,7 @@ export interface SourceContext {
   badRecord(error: Error, raw: unknown, position: string): void
 }
 
+/** Where a stream begins. Own sources implement it. */
 export interface Source<out T> {
   readonly kind: string
   /** Default operator name: `lines(hamlet.txt)`. */

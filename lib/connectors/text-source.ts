@@ -26,6 +26,7 @@ import { openStream } from './open-stream.js'
 import type { Source, SourceContext, Split } from './source.js'
 import { readPosition, TextReader } from './text-reader.js'
 
+/** Options of all sources that read text files. */
 export interface FileOptions extends TextOptions {
   /** Globs to leave out; same as elements that begin with `!`. */
   readonly exclude?: FilePaths

@@ -11,6 +11,7 @@ import type { RecordErrorPolicy } from '../operators/record-error.js'
 /** Chooses the receiving subtask, 0 ≤ result < `parallelism`, of one record. */
 export type PartitionFunction = (record: never, parallelism: number) => number
 
+/** What a thread needs to run one node of the graph. */
 export type NodeRuntime =
   | { readonly role: 'source'; readonly source: Source<unknown> }
   | { readonly role: 'operator'; readonly operator: OperatorDefinition }
@@ -18,6 +19,7 @@ export type NodeRuntime =
   | { readonly role: 'partition'; readonly partition: PartitionFunction | null }
   | { readonly role: 'union' }
 
+/** What a build function has made: the graph as data, and what runs it. */
 export interface Composed {
   readonly graph: Graph
   readonly fingerprint: string

@@ -14,6 +14,7 @@ import { asSource, type SourceLike, type SourceLikeOptions } from './as-source.j
 import type { Recorder } from './recorder.js'
 import { StreamHandle } from './stream-handle.js'
 
+/** Options of `flow.from`, whatever the source. */
 export interface FromOptions {
   /** Stable name, unique in the pipeline. Default: the source's label, `lines(hamlet.txt)`. */
   readonly name?: string
@@ -36,6 +37,7 @@ const WRAPPER_OPTIONS = [
   'splits',
 ]
 
+/** Where the streams of one pipeline begin: what its build function is given. */
 export interface Flow {
   /**
    * Begins a stream at a source of `millrace/connectors`, or at what can be wrapped as one: an

@@ -2,6 +2,7 @@
 import type { Guarantee } from '../graph/graph.js'
 import type { RecordErrorPolicy } from '../operators/record-error.js'
 
+/** Options of a whole pipeline. */
 export interface PipelineOptions {
   /** What to do with a record on which a user function throws. Default `'fail'`. */
   readonly onRecordError?: RecordErrorPolicy

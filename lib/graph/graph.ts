@@ -9,6 +9,7 @@ import type { OperatorTraits } from '../operators/operator.js'
 
 export type NodeRole = 'source' | 'operator' | 'partition' | 'union' | 'sink'
 
+/** A source, operator, partitioner, union or sink of the graph. */
 export interface GraphNode {
   readonly id: number
   readonly role: NodeRole
@@ -69,6 +70,7 @@ export interface GraphOptions {
 /** What the user demands, and what a plan can hold. From weak to strong. */
 export type Guarantee = 'best-effort' | 'at-least-once' | 'exactly-once'
 
+/** A checked pipeline as plain data: operators and edges, without any code. */
 export interface Graph {
   readonly pipeline: string
   readonly nodes: readonly GraphNode[]

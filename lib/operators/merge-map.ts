@@ -26,6 +26,7 @@ export interface AsyncOptions extends OperatorOptions {
   readonly retry?: number | AsyncRetry
 }
 
+/** How often to call again, and the pauses before: `firstMs`, doubled each time, at most `maxMs`. */
 export interface AsyncRetry {
   readonly attempts: number
   readonly firstMs?: number

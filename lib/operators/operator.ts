@@ -64,6 +64,7 @@ export type FusedStep =
   /** mergeMap over what is iterable: arrays by index, other iterables pulled lazily. */
   | { readonly kind: 'expand'; readonly call: (value: never) => Iterable<unknown> }
 
+/** Options that every operator takes. */
 export interface OperatorOptions {
   /** Stable name, unique in the pipeline; state is found again by it. Default: from the path. */
   readonly name?: string

@@ -12,6 +12,7 @@ export interface RetryPolicy {
   readonly otherwise?: 'fail' | 'skip' | 'deadLetter'
 }
 
+/** What becomes of a record on which a user function throws. */
 export type RecordErrorDecision = 'fail' | 'skip' | 'deadLetter' | RetryPolicy
 
 /** A decision, or a synchronous function of the failure that takes one. */

@@ -8,6 +8,7 @@ import { BATCH_RECORDS_MAX, type Batch, batch, end, type Signal } from './signal
 import { createPump, signalOperator } from './signal-operator.js'
 import type { AnyStream, NoKey, Op, Stream, Time } from './stream.js'
 
+/** Options of `rx`. */
 export interface RxOptions extends OperatorOptions {
   /** Results that may wait for the outlet, per subtask; one more fails the job. Default 65,536. */
   readonly capacity?: number
@@ -25,7 +26,7 @@ const CAPACITY_DEFAULT = 65_536
  * it runs on the machine's clock: it cannot replay, so `exactly-once` refuses it. An error ends it, so
  * `onRecordError` cannot skip: it is a failure.
  *
- *     rx(debounceTime(100), map((query: string) => query.trim()), { capacity: 1000 })
+ *     rx(debounceTime<string>(100), distinctUntilChanged(), { capacity: 1000 })
  */
 export function rx<T, A, E extends Time>(
   op1: OperatorFunction<T, A>,

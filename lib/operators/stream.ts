@@ -153,6 +153,7 @@ export interface Stream<out T, out E extends Time = 'untimed', out Key = NoKey> 
   to(sink: SinkOf<T>, options?: SinkOptions): void
 }
 
+/** Options of `to`. */
 export interface SinkOptions {
   /** Default: the sink's label behind its input's path. */
   readonly name?: string
@@ -160,6 +161,7 @@ export interface SinkOptions {
   readonly parallelism?: number
 }
 
+/** A stream of whatever records, time and key. */
 // biome-ignore lint/suspicious/noExplicitAny: the one place where a stream's record type is erased
 export type AnyStream = Stream<any, any, any>
 

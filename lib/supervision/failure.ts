@@ -11,6 +11,7 @@ import type { Decision } from './strategy.js'
  * - `system`: a broken law or limit of the runtime itself.
  */
 export const FAILURE_KINDS = ['user-code', 'input', 'sink', 'host', 'system'] as const
+/** Whose failure it is. */
 export type FailureKind = (typeof FAILURE_KINDS)[number]
 
 /** What was being done. `callback`: outside a turn, reported by `fail`; `child`: an escalation. */
@@ -27,6 +28,7 @@ export type During =
   | 'child'
   | 'decide'
 
+/** One failure: what, where, when, and what was decided. */
 export interface Failure {
   /** Counts up from 1 in order of occurrence, per actor system or job. */
   readonly id: number

@@ -6,8 +6,8 @@ import { MillraceError } from '../base/errors.js'
 import { type Backoff, backoff } from './backoff.js'
 import type { Failure } from './failure.js'
 
-/** Who is acted on when one child fails: that child, all children, or the children of its region. */
 export const STRATEGIES = ['one-for-one', 'all-for-one', 'region'] as const
+/** Who is acted on when one child fails: that child, all children, or the children of its region. */
 export type Strategy = (typeof STRATEGIES)[number]
 
 /**
@@ -18,11 +18,13 @@ export type Strategy = (typeof STRATEGIES)[number]
  * - `escalate`: the parent itself fails, with this failure as its cause.
  */
 export const DECISIONS = ['restart', 'resume', 'stop', 'escalate'] as const
+/** What becomes of the actor that failed. */
 export type Decision = (typeof DECISIONS)[number]
 
 /** User code: must be quick and synchronous. If it throws, the failure escalates. */
 export type Decide = (failure: Failure) => Decision
 
+/** Options of `supervise`. */
 export interface SupervisionOptions {
   /** Default 'one-for-one'. */
   readonly strategy?: Strategy

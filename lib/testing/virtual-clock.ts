@@ -9,6 +9,7 @@
 import { assert } from '../base/assert.js'
 import type { Cancel, Clock } from '../base/clock.js'
 
+/** Time in the hand of a test. */
 export interface VirtualClock extends Clock {
   /** Lets `ms` pass; runs everything that falls due meanwhile. */
   advance(ms: number): void
@@ -42,6 +43,7 @@ interface Timer {
 /** Turns of the real event loop without a new task after which promises count as settled. */
 const QUIET_TURNS = 3
 
+/** A clock that stands still until `advance` or `runNext`. */
 export function createVirtualClock(options: VirtualClockOptions = {}): VirtualClock {
   return new ManualClock(options.wallTimeMs ?? Date.UTC(2024, 0, 1), options.tasksMax ?? 1_000_000)
 }
