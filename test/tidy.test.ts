@@ -26,7 +26,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   channel: ['base', 'wire', 'credit', 'time', 'transport', 'operators'],
   connectors: ['base', 'time', 'formats', 'operators'],
   graph: ['base', 'operators', 'connectors'],
-  job: ['base', 'supervision'],
+  job: ['base', 'graph', 'supervision'],
   placement: ['base', 'graph'],
   snapshot: ['base', 'state'],
   flow: ['base', 'graph', 'operators', 'connectors'],

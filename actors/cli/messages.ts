@@ -17,6 +17,8 @@ export function eventText(event: JobEvent, detail: Detail): string | null {
   switch (event.kind) {
     case 'RegionRestarting':
       return `restarting region ${event.region} in ${showDuration(event.delayMs)}, attempt ${event.attempt} (${event.guarantee})`
+    case 'SubtaskReplacing':
+      return `replacing ${event.operator}[${event.subtask}] in ${showDuration(event.delayMs)}; its state is lost`
     case 'SubtaskStalled':
       return `${event.operator}[${event.subtask}] has made no progress for ${showDuration(event.stalledMs)}${stallStack(event.stack)}`
     case 'Log':

@@ -7,6 +7,9 @@
  *     └── subtasks         stop at their first failure; the region restarts as one
  * ```
  *
+ * Under `best-effort` a subtask that fails by itself is replaced by itself; see
+ * `lib/job/replacement.ts`, and the order of commands in `worker/protocol.ts`.
+ *
  * What happens comes in as messages and becomes an event of the pure protocol; the orders that come
  * back are carried out by commands to slots, whose answers are messages again.
  */
@@ -14,6 +17,7 @@ import { assert, unreachable } from '../../lib/base/assert.js'
 import { type ErrorData, errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import { createSplitAssigner, type SplitAssigner } from '../../lib/connectors/split-assigner.js'
 import type { Plan } from '../../lib/graph/plan.js'
+import { subtaskName } from '../../lib/graph/subtasks.js'
 import { createJobRecord, isEnded, type JobRecord } from '../../lib/job/job-record.js'
 import { type JobOrder, type JobStepEvent, stepJob } from '../../lib/job/job-step.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
@@ -90,6 +94,8 @@ class JobActor implements Behaviour<JobMessage> {
       case 'RegionOpened':
       case 'RegionAborted':
       case 'BackoffElapsed':
+      case 'ReplacementDue':
+      case 'SubtaskReplaced':
         return this.#apply(message)
       case 'CommandFailed':
         return this.#onCommandFailed(message)
@@ -163,13 +169,16 @@ class JobActor implements Behaviour<JobMessage> {
           attempt: event.attempt,
         })
       case 'SubtaskFailed':
-        return this.#onFailure({
-          region: this.#regionOf(event.subtask),
-          attempt: event.attempt,
-          operator: event.operator,
-          subtask: event.subtask.index,
-          error: event.error,
-        })
+        return this.#onFailure(
+          {
+            region: this.#regionOf(event.subtask),
+            attempt: event.attempt,
+            operator: event.operator,
+            subtask: event.subtask.index,
+            error: event.error,
+          },
+          event.subtask,
+        )
       case 'SlotLost':
         return this.#onSlotLost(slot, event.error, event.operator)
       case 'SubtaskStalled':
@@ -243,22 +252,31 @@ class JobActor implements Behaviour<JobMessage> {
 
   // ---- failures -----------------------------------------------------------------------------
 
-  /** Only the first failure of an attempt counts: what follows are its echoes. */
-  #onFailure(failed: FailedRegion): void {
-    const region = this.#record.regions[failed.region]!
-    const isCurrent =
-      region.attempt === failed.attempt &&
-      (region.phase === 'Running' || region.phase === 'Opening' || region.phase === 'Waiting')
-    if (!isCurrent) return
+  /**
+   * Only the first failure of an attempt counts: what follows are its echoes. Under `best-effort` a
+   * subtask of a running region fails alone, and has no echoes; `subtask` is null for what did not
+   * begin in one.
+   */
+  #onFailure(failed: FailedRegion, subtask: SubtaskId | null = null): void {
+    const { id, attempt, phase } = this.#record.regions[failed.region]!
+    const isCurrent = phase === 'Running' || phase === 'Opening' || phase === 'Waiting'
+    if (attempt !== failed.attempt || !isCurrent) return
     const { plan, policy, board } = this.#parts
-    const { restarts } = plan.regions[failed.region]!
-    const facts = board.describeFailure(failed, policy.attemptOf(failed.region))
-    const outcome = policy.decide(failed.region, facts, restarts)
+    const isAlone = plan.demanded === 'best-effort' && phase === 'Running'
+    const alone = isAlone ? subtask : null
+    const group = alone === null ? `region ${id}` : `subtask ${subtaskName(alone)}`
+    const facts = board.describeFailure(failed, policy.attemptOf(group))
+    const outcome = policy.decide(group, facts, plan.regions[id]!.unrepeatable)
     board.failure(outcome.failure)
     if (outcome.kind === 'fail') return this.#fail(outcome.failure.error, outcome.reason)
     const { delayMs } = outcome
-    board.restarting(failed.region, failed.attempt, delayMs, plan.guarantee)
-    this.#apply({ kind: 'RegionFailed', region: failed.region, attempt: failed.attempt, delayMs })
+    if (alone === null) {
+      board.restarting(id, attempt, delayMs, plan.guarantee)
+      return this.#apply({ kind: 'RegionFailed', region: id, attempt, delayMs })
+    }
+    board.replacing(this.#nameOf(alone), alone.index, delayMs)
+    const slot = this.#slotOf(alone)
+    this.#apply({ kind: 'SubtaskFailed', region: id, attempt, subtask: alone, slot, delayMs })
   }
 
   #onCommandFailed(message: JobMessage & { kind: 'CommandFailed' }): void {
@@ -307,6 +325,22 @@ class JobActor implements Behaviour<JobMessage> {
         const { region, attempt, delayMs } = order
         this.#context.after(delayMs, { kind: 'BackoffElapsed', region, attempt })
         return
+      }
+      case 'StartReplacementBackoff': {
+        const { region, attempt, revision, delayMs } = order
+        this.#context.after(delayMs, { kind: 'ReplacementDue', region, attempt, revision })
+        return
+      }
+      case 'ReplaceSubtask': {
+        const { region, attempt, revision, subtask, slot } = order
+        const replaced = this.#slots[slot]!.slot.commands.replace(subtask, attempt, revision)
+        const message = { kind: 'SubtaskReplaced', region, attempt, revision, slot } as const
+        return this.#command('replace', slot, replaced, () => message, { region, attempt })
+      }
+      case 'StartSubtask': {
+        const { region, attempt, subtask, slot } = order
+        const started = this.#slots[slot]!.slot.commands.start(region, attempt, subtask)
+        return this.#command('start', slot, started, null, { region, attempt })
       }
       case 'ReplaceSlot':
         return this.#replaceSlot(order.slot)

@@ -165,6 +165,11 @@ export class JobBoard {
     })
   }
 
+  replacing(operator: string, subtask: number, delayMs: number): void {
+    this.#restarts++
+    this.#emit({ kind: 'SubtaskReplacing', atMs: this.#now(), operator, subtask, delayMs })
+  }
+
   log(level: 'info' | 'warn', message: string): void {
     this.#emit({ kind: 'Log', atMs: this.#now(), level, message })
   }

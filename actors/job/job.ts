@@ -32,6 +32,14 @@ export type JobEvent =
       readonly delayMs: number
       readonly guarantee: Guarantee
     }
+  /** Best effort: the subtask failed and is replaced by itself; its state is gone. */
+  | {
+      readonly kind: 'SubtaskReplacing'
+      readonly atMs: number
+      readonly operator: string
+      readonly subtask: number
+      readonly delayMs: number
+    }
   | {
       readonly kind: 'SubtaskFinished'
       readonly atMs: number
@@ -72,7 +80,9 @@ export interface JobSummary {
   readonly recordsOut: number
   readonly skipped: number
   readonly deadLetters: number
+  /** Under `best-effort`, records known to be lost; what is not counted: lib/metrics/counters.ts. */
   readonly lost: number
+  /** Of regions, and of single subtasks. */
   readonly restarts: number
   readonly guarantee: Guarantee
   readonly chains: readonly ChainMetrics[]

@@ -46,5 +46,18 @@ export type JobMessage =
       readonly listing: SplitListing
     }
   | { readonly kind: 'BackoffElapsed'; readonly region: number; readonly attempt: number }
+  | {
+      readonly kind: 'ReplacementDue'
+      readonly region: number
+      readonly attempt: number
+      readonly revision: number
+    }
+  | {
+      readonly kind: 'SubtaskReplaced'
+      readonly region: number
+      readonly attempt: number
+      readonly revision: number
+      readonly slot: number
+    }
   | { readonly kind: 'Drain' }
   | { readonly kind: 'Cancel' }

@@ -23,10 +23,14 @@ export type RestartOutcome =
   | { readonly kind: 'fail'; readonly reason: string; readonly failure: Failure }
 
 export interface RestartPolicy {
-  /** Which attempt of the region fails now: 1 plus its restarts so far. */
-  attemptOf(region: number): number
-  /** `canRestart`: all its sources can be read again from the beginning, or accept the loss. */
-  decide(region: number, failure: Failure, canRestart: boolean): RestartOutcome
+  /** Which attempt of the group fails now: 1 plus its restarts so far. */
+  attemptOf(group: string): number
+  /**
+   * `group`: what restarts together, a region or a single subtask; restarts are counted for each.
+   * `unrepeatable`: names of its sources that cannot be read again from the beginning; the group cannot
+   * restart where there are any.
+   */
+  decide(group: string, failure: Failure, unrepeatable: readonly string[]): RestartOutcome
 }
 
 export function createRestartPolicy(
@@ -34,19 +38,19 @@ export function createRestartPolicy(
   clock: Clock,
   random: Random,
 ): RestartPolicy {
-  const restartsOf = new Map<number, Restarts>()
-  const of = (region: number) => restartsOf.get(region) ?? noRestarts
+  const restartsOf = new Map<string, Restarts>()
+  const of = (group: string) => restartsOf.get(group) ?? noRestarts
   return {
-    attemptOf: (region) => attemptOf(of(region), clock.now()),
-    decide(region, failure, canRestart) {
+    attemptOf: (group) => attemptOf(of(group), clock.now()),
+    decide(group, failure, unrepeatable) {
       const asksUser = typeof supervision.decide === 'function'
       if (!asksUser && isHopeless(failure.error)) {
         return fail(failure, 'trying again would fail again')
       }
-      const failing = { name: `region ${region}`, region: null }
+      const failing = { name: group, region: null }
       const { verdict, restarts } = judge({
         supervision,
-        restarts: of(region),
+        restarts: of(group),
         failure,
         failing,
         children: [failing],
@@ -54,15 +58,14 @@ export function createRestartPolicy(
         random,
         limitBy: 'count',
       })
-      restartsOf.set(region, restarts)
+      restartsOf.set(group, restarts)
       const known = decided(failure, verdict)
       if (verdict.decision === 'escalate') return fail(known, verdict.because)
       if (verdict.decision === 'stop') return fail(known, 'supervision decided to stop')
-      if (!canRestart) {
-        return fail(
-          known,
-          'it cannot start again: a source does not replay, and there is no checkpoint',
-        )
+      if (unrepeatable.length > 0) {
+        const names = unrepeatable.map((name) => `"${name}"`).join(', ')
+        const reason = `it cannot start again: ${names} cannot be read again from the beginning, and there is no checkpoint`
+        return fail({ ...known, decision: 'escalate', delayMs: null }, reason)
       }
       const delayMs = verdict.decision === 'restart' ? verdict.delayMs : 0
       return { kind: 'restart', delayMs, failure: known }

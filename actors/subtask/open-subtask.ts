@@ -11,7 +11,7 @@ import type { InputChannel, OutputChannel } from '../../lib/channel/channel.js'
 import { createInlet, type KeySelector } from '../../lib/channel/inlet.js'
 import { createOutlet, type Outlet } from '../../lib/channel/outlet.js'
 import type { Partition } from '../../lib/channel/partition.js'
-import { SplitReading } from '../../lib/connectors/split-reading.js'
+import { SplitReading, type SplitRemains } from '../../lib/connectors/split-reading.js'
 import type { Composed, NodeRuntime } from '../../lib/flow/composed.js'
 import { DEAD_LETTERS, MAIN } from '../../lib/graph/graph.js'
 import type { ChainStep, Plan, PlanEdge, Chain as PlannedChain } from '../../lib/graph/plan.js'
@@ -52,6 +52,10 @@ export interface SubtaskPlace {
   readonly requestSplits: () => void
   readonly publish: (records: readonly unknown[]) => Promise<void>
   readonly watch: TurnWatch
+  /** It takes the place of one that failed, while its neighbours go on. */
+  readonly replaces: boolean
+  /** What the one before has left to read, where it is a source. */
+  readonly remains: SplitRemains | null
 }
 
 /** As many attempts as any policy allows have been made. */
@@ -122,6 +126,8 @@ class Assembly {
       },
       { onWantSplits: requestSplits },
     )
+    const { remains } = this.#place
+    if (remains !== null) reading.resume(remains)
     return new SourceInput(reading)
   }
 
@@ -272,7 +278,7 @@ class Assembly {
   #openSink(step: ChainStep): SubtaskEnd {
     const runtime = this.#runtime(step)
     assert(runtime.role === 'sink', 'a sink step names a sink')
-    const { index, chain, attempt, clock, publish } = this.#place
+    const { index, chain, attempt, clock, publish, replaces } = this.#place
     let published = true
     const wake = () => {
       sink.resume()
@@ -283,6 +289,7 @@ class Assembly {
       subtask: index,
       parallelism: chain.parallelism,
       attempt,
+      continues: replaces,
       clock,
       wake,
       fail: (error) => this.#signals.failed(locate(error, 'E_SINK', this.#nameOf(step), index)),

@@ -5,7 +5,9 @@
  * `Start`. It ends by finishing (its parent hears of its stop) or by failing; a stop from outside
  * releases everything at once.
  */
+import type { InputChannel, OutputChannel } from '../../lib/channel/channel.js'
 import type { Split } from '../../lib/connectors/source.js'
+import type { SubtaskId } from '../../lib/graph/subtasks.js'
 
 export type SubtaskMessage =
   | { readonly kind: 'Start' }
@@ -13,3 +15,12 @@ export type SubtaskMessage =
   | { readonly kind: 'AssignSplits'; readonly splits: readonly Split[]; readonly last: boolean }
   /** For sources: read no more, as if the input had ended. Others ignore it. */
   | { readonly kind: 'Drain' }
+
+/** The ends in one slot of a replaced subtask's new channels. */
+export interface Renewal {
+  /** Records that had arrived at the old receiving ends of the subtask, and were not read. */
+  readonly unread: number
+  /** Ends for its neighbours: those that receive from it, and those that send to it. */
+  readonly inputs: readonly { readonly at: SubtaskId; readonly channel: InputChannel }[]
+  readonly outputs: readonly { readonly at: SubtaskId; readonly channel: OutputChannel }[]
+}

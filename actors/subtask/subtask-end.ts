@@ -2,6 +2,8 @@
  * Where a subtask's signals go: the channels of its outlets, or a sink's writer. Dead letters leave by
  * an outlet of their own.
  */
+import { assert } from '../../lib/base/assert.js'
+import type { OutputChannel } from '../../lib/channel/channel.js'
 import type { Outlet } from '../../lib/channel/outlet.js'
 import type { SinkWriter } from '../../lib/connectors/sink.js'
 import type { ChainEnd } from '../../lib/operators/chain.js'
@@ -18,6 +20,10 @@ export interface SubtaskEnd extends ChainEnd {
   deadLetter(letter: DeadLetter): void
   /** Releases everything at once, without finishing. */
   abort(): void
+  /** Records taken and not sent yet. */
+  readonly held: number
+  /** Takes a channel to a receiver that was replaced; returns the records lost with the old one. */
+  join(channel: OutputChannel): number
 }
 
 export interface SubtaskEndOwner {
@@ -71,6 +77,16 @@ export class OutletEnd implements SubtaskEnd {
   abort(): void {
     this.#main?.close()
     this.#side?.close()
+  }
+
+  get held(): number {
+    return (this.#main?.held ?? 0) + (this.#side?.held ?? 0)
+  }
+
+  join(channel: OutputChannel): number {
+    const outlet = [this.#main, this.#side].find((candidate) => candidate?.sends(channel.id))
+    assert(outlet != null, 'a subtask joins the channels of its own outlets')
+    return outlet.replace(channel)
   }
 }
 
@@ -136,6 +152,15 @@ export class SinkEnd implements SubtaskEnd {
   abort(): void {
     this.#writer.abort()
     this.#side?.close()
+  }
+
+  get held(): number {
+    return this.#side?.held ?? 0
+  }
+
+  join(channel: OutputChannel): number {
+    assert(this.#side !== null, 'a sink sends its dead letters only')
+    return this.#side.replace(channel)
   }
 }
 

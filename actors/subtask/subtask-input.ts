@@ -2,9 +2,9 @@
  * What a subtask reads: the splits of a source, or the channels of an inlet. Both are polled; both say
  * through `onReadable` (given at construction) when polling is worth while again.
  */
-
+import type { InputChannel } from '../../lib/channel/channel.js'
 import type { Inlet } from '../../lib/channel/inlet.js'
-import type { SplitReading } from '../../lib/connectors/split-reading.js'
+import type { SplitReading, SplitRemains } from '../../lib/connectors/split-reading.js'
 import { BATCH_RECORDS_MAX, batch, END, end, type Signal } from '../../lib/operators/signal.js'
 
 export interface SubtaskInput {
@@ -16,6 +16,15 @@ export interface SubtaskInput {
   /** No more is needed: tells upstream, drops what waits. */
   cancel(): void
   close(): void
+  /**
+   * Instead of `close`, for a successor: the channels stay open, so that what is unread can be
+   * counted; of a source, what it has not handed out.
+   */
+  leave(): SplitRemains | null
+  /** Records that were taken and went astray in here. */
+  readonly dropped: number
+  /** Takes a channel from a sender that was replaced; returns the records lost with the old one. */
+  join(channel: InputChannel): number
 }
 
 export interface RecordOrigin {
@@ -56,9 +65,24 @@ export class SourceInput implements SubtaskInput {
   close(): void {
     this.reading.close()
   }
+
+  leave(): SplitRemains {
+    const remains = this.reading.remains()
+    this.reading.close()
+    return remains
+  }
+
+  get dropped(): number {
+    return this.reading.dropped
+  }
+
+  join(): number {
+    throw new Error('broken law: nobody sends to a source')
+  }
 }
 
 export class InletInput implements SubtaskInput {
+  readonly dropped = 0
   readonly #inlet: Inlet
   #ended = false
 
@@ -87,5 +111,16 @@ export class InletInput implements SubtaskInput {
 
   close(): void {
     this.#inlet.close()
+  }
+
+  leave(): null {
+    return null
+  }
+
+  join(channel: InputChannel): number {
+    const lost = this.#inlet.replace(channel)
+    // The end has been taken: there is nobody to read what a new sender says.
+    if (this.#ended) this.#inlet.cancel()
+    return lost
   }
 }

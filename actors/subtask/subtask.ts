@@ -10,6 +10,8 @@
  */
 import { unreachable } from '../../lib/base/assert.js'
 import type { Clock } from '../../lib/base/clock.js'
+import type { InputChannel, OutputChannel } from '../../lib/channel/channel.js'
+import type { SplitRemains } from '../../lib/connectors/split-reading.js'
 import { column } from '../../lib/metrics/counters.js'
 import type { Chain } from '../../lib/operators/chain.js'
 import { BATCH, end, type Signal } from '../../lib/operators/signal.js'
@@ -47,6 +49,8 @@ export interface SubtaskSignals {
 
 /** Its beginning and its end. */
 export interface SubtaskLife {
+  /** It may be replaced by itself, so it leaves what a successor goes on with. */
+  readonly replaceable: boolean
   open(signals: SubtaskSignals): SubtaskParts
   opened(): void
   closed(): void
@@ -64,6 +68,12 @@ export class Subtask implements Behaviour<SubtaskMessage> {
   /** Since when input has been waiting for permission; null while it is not. */
   #heldUpSinceMs: number | null = null
   #failure: { readonly error: unknown } | null = null
+  /** Records of the batch being pushed through the chain. */
+  #inHand = 0
+  /** Records that went down with it. Valid once it has stopped. */
+  lost = 0
+  /** What a successor is to read, where it is a source. Valid once it has stopped. */
+  remains: SplitRemains | null = null
 
   constructor(context: ActorContext<SubtaskMessage>, life: SubtaskLife) {
     this.#context = context
@@ -121,11 +131,34 @@ export class Subtask implements Behaviour<SubtaskMessage> {
   }
 
   stopped(): void {
-    const { chain, input, end } = this.#parts
-    input.close()
+    const { chain, input, end, counters } = this.#parts
+    counters[column.hasInput] = 0
+    if (this.#phase === 'Finished' || !this.#life.replaceable) input.close()
+    else this.remains = input.leave()
     chain.close()
-    if (this.#phase !== 'Finished') end.abort()
+    if (this.#phase !== 'Finished') {
+      this.#phase = 'Failed'
+      this.lost = this.#inHand + input.dropped + end.held
+      end.abort()
+    }
     this.#life.closed()
+  }
+
+  /** A sender was replaced: a channel from its successor. What has failed itself joins nobody. */
+  joinInput(channel: InputChannel): void {
+    if (this.#phase === 'Finished') channel.cancel()
+    else if (this.#phase !== 'Failed') this.#lose(this.#parts.input.join(channel))
+  }
+
+  /** A receiver was replaced: a channel to its successor. */
+  joinOutput(channel: OutputChannel): void {
+    if (this.#phase === 'Finished') channel.signal(end)
+    else if (this.#phase !== 'Failed') this.#lose(this.#parts.end.join(channel))
+  }
+
+  #lose(records: number): void {
+    this.#parts.counters[column.lost]! += records
+    this.#context.ready()
   }
 
   /** Sends what was collected; called when the thread has run out of work. */
@@ -168,7 +201,9 @@ export class Subtask implements Behaviour<SubtaskMessage> {
       counters[column.recordsIn]! += signal.records.length
       counters[column.batchesIn]!++
     }
+    this.#inHand = signal.tag === BATCH ? signal.records.length : 0
     chain.push(signal)
+    if (this.#failure === null) this.#inHand = 0
   }
 
   /** Nobody needs more: what is held is dropped, upstream is told, the end is all that is owed. */
@@ -191,6 +226,8 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     const { chain, end, input, counters, clock } = this.#parts
     if (end.finished) {
       this.#phase = 'Finished'
+      // A sender that was replaced meanwhile has not ended: it need not begin.
+      input.cancel()
       this.#context.stop()
       return
     }

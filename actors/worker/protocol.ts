@@ -14,6 +14,21 @@
  * 5. `close` ends the slot.
  *
  * Commands and events carry the attempt; what belongs to an older one is ignored by the receiver.
+ *
+ * ## Replacing one subtask (`guarantee: 'best-effort'`)
+ * A subtask that has failed by itself is replaced while its neighbours run on; the death of a slot
+ * restarts its regions whole. The attempt stays that of the region. The channels of the subtask are
+ * made anew under the *revision*, a number larger than any attempt or revision before; so an end that
+ * has its new number refuses what still comes under the old one, and counts it as lost.
+ * 1. `replace` to the slot that hosts the subtask: it counts what had arrived and was not read, makes
+ *    its ends of the channels anew, and opens the new subtask with empty state. A source goes on
+ *    behind the last record that was handed out. It sends nothing yet.
+ * 2. When it has answered, `replace` to every other slot of the region: neighbours there get new ends
+ *    and count what they held. One that has finished says `end` on its new channels, or `cancel`; one
+ *    that has failed itself gets its ends with its own replacement.
+ * 3. When all have answered, `start` with the subtask.
+ * The order matters, because a frame with a larger number than its receiver's fails the channel.
+ * The slot obeys in order and a failed subtask says nothing more, so events need no revision.
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorData } from '../../lib/base/errors.js'
@@ -76,11 +91,15 @@ export interface SlotCommands {
   connect(peer: number, port: MessagePort, session: number): Promise<void>
   /** Creates the region's subtasks of this slot. Resolves when all operators are open. */
   open(region: number, attempt: number): Promise<void>
-  start(region: number, attempt: number): Promise<void>
+  /** All of them, or, after `replace`, the one. */
+  start(region: number, attempt: number, subtask?: SubtaskId): Promise<void>
   /** Resolves when every subtask of the region in this slot has stopped and released everything. */
   abort(region: number, attempt: number): Promise<void>
-  /** Best effort only: replaces one subtask beside live neighbours. */
-  replace(subtask: SubtaskId, attempt: number): Promise<void>
+  /**
+   * Best effort only: renews this slot's part of a failed subtask. Resolves, too, when the new one has
+   * failed at once; the event tells.
+   */
+  replace(subtask: SubtaskId, attempt: number, revision: number): Promise<void>
   /** Lists the splits of source node `node`. */
   enumerate(node: number): Promise<SplitListing>
   /** Hands splits to a source subtask; `last`: no more will follow. */

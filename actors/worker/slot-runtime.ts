@@ -29,6 +29,7 @@ import { createMessagePortLink } from '../../lib/transport/message-port.js'
 import type { ActorRef } from '../kernel/ref.js'
 import { type ActorSystem, createActorSystem } from '../kernel/system.js'
 import { openSubtask } from '../subtask/open-subtask.js'
+import type { SubtaskMessage } from '../subtask/protocol.js'
 import { Region, type RegionMessage } from '../subtask/region.js'
 import type { Subtask, TurnWatch } from '../subtask/subtask.js'
 import { slotName, wireChannels } from './channel-wiring.js'
@@ -108,15 +109,22 @@ class SlotRuntime implements SlotCommands {
     const subtasks = subtasksOf(plan).filter(
       ({ chain, index }) => chains.includes(chain) && slotOf(index, slots) === slot,
     )
-    const wiring = wireChannels(setup, region, attempt, this.#router)
+    const lost = (subtask: SubtaskId, records: number) => {
+      this.#rowOf(subtask)[column.lost]! += records
+    }
+    const wiring = wireChannels({ setup, region, attempt, router: this.#router, onLost: lost })
     return new Promise((resolve, reject) => {
       const ref = this.#system.spawn<RegionMessage>(
         `region-${region}@${attempt}`,
         () =>
           new Region({
             subtasks,
+            replaceable: plan.demanded === 'best-effort',
+            renew: (subtask, revision) => wiring.renew(subtask, revision),
+            close: () => wiring.close(),
+            lost,
             living: this.#living,
-            open: ({ chain, index }, signals) =>
+            open: ({ subtask: { chain, index }, revision, remains }, signals) =>
               openSubtask(
                 {
                   plan,
@@ -127,11 +135,12 @@ class SlotRuntime implements SlotCommands {
                   clock: this.#clock,
                   random: this.#random,
                   freeze: settings.freeze,
-                  counters: this.#countersOf({ chain, index }, attempt),
+                  counters: this.#countersOf({ chain, index }, attempt, revision),
                   operatorCounter: (step) =>
                     operatorCounter(
                       setup.operatorCounters,
                       operatorRowOf(plan, { chain, index }, step),
+                      revision !== null,
                     ),
                   inputs: (edge) => wiring.inputs(edge.id, index),
                   outputs: (edge) => wiring.outputs(edge.id, index),
@@ -143,6 +152,8 @@ class SlotRuntime implements SlotCommands {
                     }),
                   publish: (records) => this.#host.publish(records),
                   watch: this.#watchOf({ chain, index }),
+                  replaces: revision !== null,
+                  remains,
                 },
                 signals,
               ),
@@ -161,8 +172,10 @@ class SlotRuntime implements SlotCommands {
     })
   }
 
-  async start(region: number, attempt: number): Promise<void> {
-    this.#find(region, attempt)?.ref.control({ kind: 'Start' })
+  async start(region: number, attempt: number, subtask?: SubtaskId): Promise<void> {
+    const start = { kind: 'Start' } as const
+    const order = subtask === undefined ? start : toSubtask(subtask, start)
+    this.#find(region, attempt)?.ref.control(order)
   }
 
   async abort(region: number, attempt: number): Promise<void> {
@@ -172,8 +185,14 @@ class SlotRuntime implements SlotCommands {
     await this.#system.stop(running.ref)
   }
 
-  async replace(): Promise<void> {
-    throw new Error('later')
+  async replace(subtask: SubtaskId, attempt: number, revision: number): Promise<void> {
+    const running = this.#find(this.#regionOf(subtask), attempt)
+    if (running === null) return
+    const { ref } = running
+    const replaced = new Promise<void>((done) => {
+      ref.control({ kind: 'Replace', subtask, revision, done })
+    })
+    await Promise.race([replaced, this.#system.ended(ref)])
   }
 
   async enumerate(node: number) {
@@ -191,10 +210,8 @@ class SlotRuntime implements SlotCommands {
     splits: readonly Split[],
     last: boolean,
   ): Promise<void> {
-    const { plan } = this.#ready()
-    const region = plan.regions.find(({ chains }) => chains.includes(subtask.chain))!
     const message = { kind: 'AssignSplits', splits, last } as const
-    this.#find(region.id, attempt)?.ref.control({ kind: 'ToSubtask', subtask, message })
+    this.#find(this.#regionOf(subtask), attempt)?.ref.control(toSubtask(subtask, message))
   }
 
   async drain(): Promise<void> {
@@ -224,12 +241,23 @@ class SlotRuntime implements SlotCommands {
     return { kind: 'SubtaskFailed', subtask, attempt, operator, error: failure.error }
   }
 
-  /** Counts begin at zero with each attempt. */
-  #countersOf(subtask: SubtaskId, attempt: number): Float64Array {
-    const { plan, counters } = this.#ready()
-    const row = counterRow(counters, rowOf(plan, subtask)).fill(0)
-    row[column.attempt] = attempt
+  /** Counts begin at zero with each attempt of the region. */
+  #countersOf(subtask: SubtaskId, attempt: number, revision: number | null): Float64Array {
+    const row = this.#rowOf(subtask)
+    if (revision === null) row.fill(0)
+    row[column.attempt] = revision ?? attempt
     return row
+  }
+
+  #rowOf(subtask: SubtaskId): Float64Array {
+    const { plan, counters } = this.#ready()
+    return counterRow(counters, rowOf(plan, subtask))
+  }
+
+  #regionOf({ chain }: SubtaskId): number {
+    const region = this.#ready().plan.regions.find(({ chains }) => chains.includes(chain))
+    assert(region !== undefined, 'every chain belongs to a region')
+    return region.id
   }
 
   #watchOf({ chain, index }: SubtaskId): TurnWatch {
@@ -275,6 +303,12 @@ class SlotRuntime implements SlotCommands {
     this.#cancelAccount = this.#clock.after(intervalMs, () => this.#account(intervalMs))
   }
 }
+
+const toSubtask = (subtask: SubtaskId, message: SubtaskMessage): RegionMessage => ({
+  kind: 'ToSubtask',
+  subtask,
+  message,
+})
 
 async function loadPipeline(module: JobModule): Promise<Pipeline> {
   if (module.kind === 'pipeline') return module.pipeline

@@ -111,9 +111,9 @@ class ThreadSlot implements Slot {
       connect: (peer, port, session) =>
         link.call('connect', [peer, port, session], { transfer: [port] }),
       open: (region, attempt) => link.call('open', [region, attempt]),
-      start: (region, attempt) => link.call('start', [region, attempt]),
+      start: (region, attempt, subtask) => link.call('start', [region, attempt, subtask]),
       abort: (region, attempt) => link.call('abort', [region, attempt]),
-      replace: (subtask, attempt) => link.call('replace', [subtask, attempt]),
+      replace: (subtask, attempt, revision) => link.call('replace', [subtask, attempt, revision]),
       enumerate: (node) => link.call('enumerate', [node]),
       assign: (...args) => link.call('assign', args),
       drain: () => link.call('drain', []),

@@ -26,7 +26,7 @@
  * - Callbacks (`onWritable`, `onReadable`, `onFailure`) are called in the middle of the work of the
  *   other end: they MUST only note or schedule something, never call a channel.
  */
-import type { Batch, Signal } from '../operators/signal.js'
+import { BATCH, type Batch, type Signal } from '../operators/signal.js'
 
 /** Identity of a channel within a job: edge, sending subtask, receiving subtask. */
 export interface ChannelId {
@@ -84,4 +84,13 @@ export interface InputChannel {
   /** Called once when the channel fails: gap, stale frame, damaged frame, lost link. */
   onFailure: (error: Error) => void
   close(): void
+}
+
+/** Takes what is left on a channel that nobody will read, and counts its records. */
+export function countUnread(channel: InputChannel): number {
+  let records = 0
+  for (let signal = channel.take(); signal !== null; signal = channel.take()) {
+    if (signal.tag === BATCH) records += signal.records.length
+  }
+  return records
 }

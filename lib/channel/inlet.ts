@@ -20,7 +20,7 @@ import {
   WATERMARK,
 } from '../operators/signal.js'
 import { WatermarkMerge } from '../time/watermark-merge.js'
-import { channelName, type InputChannel } from './channel.js'
+import { channelName, countUnread, type InputChannel } from './channel.js'
 import { withoutKeys } from './partition.js'
 
 /** Computes the key of a record, where the sender does not ship it. */
@@ -130,7 +130,7 @@ class ChainInlet implements Inlet {
     const index = this.#names.indexOf(channelName(channel.id))
     assert(index >= 0, 'the inlet has a channel of the same name to replace')
     const old = this.#channels[index]!
-    const lost = countRecords(old)
+    const lost = countUnread(old)
     old.close()
     this.#channels[index] = channel
     this.#merge.restart(index)
@@ -201,15 +201,6 @@ class ChainInlet implements Inlet {
     this.#saidTimeMs = timeMs
     this.#saidActive = active
   }
-}
-
-/** Takes what is left on a channel that nobody will read. */
-function countRecords(channel: InputChannel): number {
-  let records = 0
-  for (let signal = channel.take(); signal !== null; signal = channel.take()) {
-    if (signal.tag === BATCH) records += signal.records.length
-  }
-  return records
 }
 
 function withKeys({ records, groups }: Batch, select: KeySelector): Batch {

@@ -7,7 +7,8 @@
  *
  * What does not fit:
  * - a frame of an older attempt, or for a channel that is not open here, is refused and counted:
- *   it comes from a subtask that does not know yet that it is gone;
+ *   it comes from a subtask that does not know yet that it, or the receiver, is gone. An input that
+ *   took the place of another hears of the records in it (`onStale`);
  * - a frame of a newer attempt, of another session, with a gap or a repeat, fails its channel;
  * - a frame that cannot be read at all closes its link;
  * - a link that closes fails its channels, but for those that have ended, after what had arrived on
@@ -15,12 +16,11 @@
  */
 import { assert } from '../base/assert.js'
 import { MillraceError } from '../base/errors.js'
-import type { CreditAccount } from '../credit/ledger.js'
 import type { Link } from '../transport/transport.js'
 import { CANCEL_FRAME, CREDIT_FRAME, decodeFrame, type Frame } from '../wire/frame.js'
 import { type ChannelId, channelName, type InputChannel, type OutputChannel } from './channel.js'
 import type { RemotePlace } from './remote-end.js'
-import { RemoteInput } from './remote-input.js'
+import { RemoteInput, type RemoteInputOptions } from './remote-input.js'
 import { RemoteOutput, type RemoteOutputOptions } from './remote-output.js'
 
 /** Why a frame was refused. */
@@ -44,7 +44,7 @@ export interface LinkRouter {
   /** Takes a link over. One link per peer; a closed one may be followed by another. */
   attach(link: Link, options: AttachOptions): void
   openOutput(options: RemoteChannelOptions & RemoteOutputOptions): OutputChannel
-  openInput(options: RemoteChannelOptions & { readonly credits: CreditAccount }): InputChannel
+  openInput(options: RemoteChannelOptions & RemoteInputOptions): InputChannel
   /** Brings frames that have arrived to their channels, FRAMES_PER_POLL per link at most. */
   poll(): boolean
   /** Asks for one `onReadable` when a frame arrives. *Caller must* poll before it sleeps. */
@@ -76,6 +76,8 @@ interface AttachedLink {
 interface End {
   readonly place: RemotePlace
   receive(frame: Frame): void
+  /** A frame of an older attempt was refused. */
+  stale(frame: Frame): void
   lose(reason: Error): void
 }
 
@@ -107,9 +109,9 @@ class Router implements LinkRouter {
     return output.channel
   }
 
-  openInput(options: RemoteChannelOptions & { readonly credits: CreditAccount }): InputChannel {
+  openInput(options: RemoteChannelOptions & RemoteInputOptions): InputChannel {
     const place = this.#placeFor(options)
-    const input = new RemoteInput(place, options.credits, () => remove(this.#inputs, input))
+    const input = new RemoteInput(place, options, () => remove(this.#inputs, input))
     open(this.#inputs, input)
     return input
   }
@@ -156,8 +158,10 @@ class Router implements LinkRouter {
     const ends: ReadonlyMap<string, End> = upstream ? this.#outputs : this.#inputs
     const end = ends.get(channelName(frame))
     if (end === undefined) this.refused['unknown-channel'] += 1
-    else if (frame.attempt < end.place.attempt) this.refused['stale-attempt'] += 1
-    else end.receive(frame)
+    else if (frame.attempt < end.place.attempt) {
+      this.refused['stale-attempt'] += 1
+      end.stale(frame)
+    } else end.receive(frame)
   }
 
   #placeFor({ id, attempt, peer }: RemoteChannelOptions): RemotePlace {

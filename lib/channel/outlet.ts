@@ -6,9 +6,17 @@
  * holds is bounded by what each channel may hold.
  */
 import { assert } from '../base/assert.js'
-import { BATCH_RECORDS_MAX, type Batch, type Signal } from '../operators/signal.js'
+import {
+  BATCH_RECORDS_MAX,
+  type Batch,
+  END,
+  IDLE,
+  type Signal,
+  WATERMARK,
+} from '../operators/signal.js'
 import { type ChannelId, channelName, type OutputChannel } from './channel.js'
 import { createEdgeWriter, type EdgeWriter, type Partition } from './partition.js'
+import type { Marker } from './signal-queue.js'
 
 export interface OutletEdge {
   readonly partition: Partition
@@ -36,11 +44,14 @@ export interface Outlet {
   /** Called when a channel has lost its link. */
   onFailure: (error: Error) => void
   /**
-   * Puts a channel to a restarted receiver in the place of the one with the same id. Returns the
-   * number of records that were held for the old one and are lost; what had been sent and was not
-   * consumed is counted by nobody here.
+   * Puts a channel to a restarted receiver in the place of the one with the same id, and says on it
+   * what the receiver must know: the last watermark, idleness, the end. Returns the number of records
+   * that were held for the old one and are lost; what had been sent and was not consumed is counted
+   * by nobody here.
    */
   replace(channel: OutputChannel): number
+  /** True when it has a channel of this name. */
+  sends(id: ChannelId): boolean
   close(): void
 }
 
@@ -56,6 +67,12 @@ class ChainOutlet implements Outlet {
   readonly #writers: readonly EdgeWriter[]
   /** All of them in a row. */
   readonly #channels: OutputChannel[]
+  /** The last of each kind, in the order in which a receiver that comes late hears them. */
+  readonly #said: { time: Marker | null; idle: Marker | null; end: Marker | null } = {
+    time: null,
+    idle: null,
+    end: null,
+  }
 
   constructor(edges: readonly OutletEdge[]) {
     this.#channelsOf = edges.map(({ channels }) => [...channels])
@@ -94,7 +111,10 @@ class ChainOutlet implements Outlet {
     for (let i = 0; i < writers.length; i++) writers[i]!(batch)
   }
 
-  signal(signal: Exclude<Signal, Batch>): void {
+  signal(signal: Marker): void {
+    if (signal.tag === WATERMARK) this.#said.time = signal
+    else if (signal.tag === IDLE) this.#said.idle = signal
+    else if (signal.tag === END) this.#said.end = signal
     for (const channel of this.#channels) channel.signal(signal)
   }
 
@@ -113,10 +133,15 @@ class ChainOutlet implements Outlet {
       channels[position] = channel
       this.#channels[this.#channels.indexOf(old)] = channel
       this.#listen(channel)
+      for (const marker of Object.values(this.#said)) if (marker !== null) channel.signal(marker)
       this.onWritable()
       return lost
     }
     throw unknownChannel(channel.id)
+  }
+
+  sends(id: ChannelId): boolean {
+    return this.#channels.some((channel) => channelName(channel.id) === channelName(id))
   }
 
   close(): void {

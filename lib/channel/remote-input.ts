@@ -24,6 +24,7 @@ import {
   encodeCredit,
   type Frame,
   IDLE_FRAME,
+  openData,
   WATERMARK_FRAME,
 } from '../wire/frame.js'
 import type { ChannelId, InputChannel } from './channel.js'
@@ -43,6 +44,16 @@ interface EncodedBatch {
   readonly frame: ArrayBuffer
 }
 
+export interface RemoteInputOptions {
+  /** The channel's account in the ledger of its inlet. */
+  readonly credits: CreditAccount
+  /**
+   * Told of records in frames of an older attempt, which are refused. A record that came in fragments
+   * is not counted.
+   */
+  readonly onStale?: (records: number) => void
+}
+
 export class RemoteInput implements InputChannel {
   onReadable: () => void = () => {}
   onFailure: (error: Error) => void = () => {}
@@ -52,6 +63,7 @@ export class RemoteInput implements InputChannel {
   readonly #numbering: FrameNumbering
   readonly #check: FrameCheck
   readonly #onClosed: () => void
+  readonly #onStale: (records: number) => void
   readonly #decoder = new BatchDecoder()
   readonly #queue = new SignalQueue<EncodedBatch>()
   #cancelled = false
@@ -60,9 +72,11 @@ export class RemoteInput implements InputChannel {
   #over = false
 
   /** `onClosed` is called when the inlet closes the channel. */
-  constructor(place: RemotePlace, credits: CreditAccount, onClosed: () => void) {
+  constructor(place: RemotePlace, options: RemoteInputOptions, onClosed: () => void) {
+    const { credits, onStale = () => {} } = options
     this.place = place
     this.#credits = credits
+    this.#onStale = onStale
     this.#numbering = new FrameNumbering(place)
     this.#check = new FrameCheck(place)
     this.#onClosed = onClosed
@@ -92,6 +106,12 @@ export class RemoteInput implements InputChannel {
     else if (frame.kind !== DATA_FRAME) this.#arrive(markerOf(frame))
     else if (this.#credits.receive(frame.backlog)) this.#arrive({ tag: BATCH, frame: frame.frame })
     else this.fail(channelBroken(this.place, 'data came without credit'))
+  }
+
+  stale(frame: Frame): void {
+    if (frame.kind !== DATA_FRAME) return
+    const { fragment, count } = openData(frame.frame)
+    if (!fragment) this.#onStale(count)
   }
 
   take(): Signal | null {

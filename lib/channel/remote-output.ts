@@ -77,6 +77,9 @@ export class RemoteOutput {
     }
   }
 
+  /** Credits for the receiver before. */
+  stale(): void {}
+
   /** The link is gone; harmless once everything was sent. */
   lose(reason: Error): void {
     if (!this.#carrier.ended) this.channel.fail(channelLost(this.place, reason))

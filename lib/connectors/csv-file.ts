@@ -15,6 +15,7 @@ import {
   assertPath,
   type FileSinkOptions,
   fileGuarantee,
+  modeOf,
   openFileTarget,
   pathOf,
 } from './file-target.js'
@@ -85,16 +86,17 @@ function openCsv(
   // The file is opened when there is something to write, so the columns are known by then.
   const header = () => (columns === null || options.header === false ? '' : line(columns))
   const explain = (cause: unknown) => fileError(cause, 'write', file)
-  return textWriter(context, toLine, () => openWithHeader(file, options, header), explain)
+  const mode = modeOf(options, context)
+  return textWriter(context, toLine, () => openWithHeader(file, mode, header), explain)
 }
 
 async function openWithHeader(
   file: string,
-  options: CsvFileOptions,
+  mode: FileSinkOptions,
   header: () => string,
 ): Promise<ByteTarget> {
   let isEmpty = true
-  const target = await openFileTarget(file, options, (empty) => {
+  const target = await openFileTarget(file, mode, (empty) => {
     isEmpty = empty
   })
   let rest = isEmpty ? Buffer.from(header()) : Buffer.alloc(0)

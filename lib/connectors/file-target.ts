@@ -16,6 +16,14 @@ export interface FileSinkOptions {
 export const fileGuarantee = ({ append }: FileSinkOptions): SinkGuarantee =>
   append === true ? 'at-least-once' : 'idempotent'
 
+/** A writer that takes the place of a failed one adds to what that one has written. */
+export const modeOf = (
+  { append }: FileSinkOptions,
+  { continues }: SinkContext,
+): FileSinkOptions => ({
+  append: append === true || continues === true,
+})
+
 /** `opened` is told whether the file was empty. */
 export async function openFileTarget(
   path: string,

@@ -12,6 +12,7 @@ import {
   assertPath,
   type FileSinkOptions,
   fileGuarantee,
+  modeOf,
   openFileTarget,
   pathOf,
 } from './file-target.js'
@@ -50,7 +51,7 @@ export function linesFile<T>(path: string, options: LinesFileOptions<T> = {}): S
     open(context) {
       const file = pathOf(path, context)
       const explain = (cause: unknown) => fileError(cause, 'write', file)
-      const open = () => openFileTarget(file, options)
+      const open = () => openFileTarget(file, modeOf(options, context))
       return textWriter<T>(context, (record) => `${format(record)}\n`, open, explain)
     },
   }

@@ -12,6 +12,7 @@ import {
   assertPath,
   type FileSinkOptions,
   fileGuarantee,
+  modeOf,
   openFileTarget,
   pathOf,
 } from './file-target.js'
@@ -37,7 +38,7 @@ export function ndjsonFile(path: string, options: FileSinkOptions = {}): Sink<un
     open(context) {
       const file = pathOf(path, context)
       const explain = (cause: unknown) => fileError(cause, 'write', file)
-      const open = () => openFileTarget(file, options)
+      const open = () => openFileTarget(file, modeOf(options, context))
       return textWriter(context, (record) => `${toNdjson(record)}\n`, open, explain)
     },
   }

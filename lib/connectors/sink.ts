@@ -30,6 +30,11 @@ export interface SinkContext {
   readonly parallelism: number
   /** 1 on the first start; more after a restart, which begins from the sources' beginning. */
   readonly attempt: number
+  /**
+   * True where this writer takes the place of one that failed while the rest of the job went on
+   * (`guarantee: 'best-effort'`): nothing is replayed, so what was written stays, and is added to.
+   */
+  readonly continues?: boolean
   readonly clock: Clock
   wake(): void
   fail(error: Error): void

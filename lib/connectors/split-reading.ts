@@ -12,6 +12,15 @@ export interface SplitReadingOwner {
   onWantSplits(): void
 }
 
+/** What a reading leaves to the one that takes its place: everything it has not handed out. */
+export interface SplitRemains {
+  /** Splits begun or waiting, each with the position to go on behind; null: the beginning. */
+  readonly splits: readonly { readonly split: Split; readonly position: Json }[]
+  /** Splits were asked for, and the answer is still to come. */
+  readonly asked: boolean
+  readonly last: boolean
+}
+
 interface OpenSplit {
   readonly split: Split
   readonly reader: SourceReader<unknown>
@@ -23,13 +32,15 @@ export class SplitReading {
   readonly #source: Source<unknown>
   readonly #context: SourceContext
   readonly #owner: SplitReadingOwner
-  readonly #queued: Split[] = []
+  readonly #queued: { readonly split: Split; readonly position: Json }[] = []
   readonly #open: OpenSplit[] = []
   /** Index in `#open` of the split that is asked next: endless splits take turns. */
   #turn = 0
   #asked = false
   #last = false
   #current: OpenSplit | null = null
+  /** Records taken from a reader that then threw; nobody gets them. */
+  dropped = 0
 
   constructor(source: Source<unknown>, context: SourceContext, owner: SplitReadingOwner) {
     this.#source = source
@@ -39,7 +50,7 @@ export class SplitReading {
 
   /** Splits from the assigner; `last`: no more will follow. */
   add(splits: readonly Split[], last: boolean): void {
-    this.#queued.push(...splits)
+    this.#queued.push(...splits.map((split) => ({ split, position: null })))
     this.#last ||= last
     this.#asked = false
   }
@@ -63,7 +74,7 @@ export class SplitReading {
       this.#turn = at + 1
       if (!entry.ready) continue
       this.#current = entry
-      const status = entry.reader.read(records, max)
+      const status = this.#readFrom(entry, records, max)
       if (status === 'waiting') entry.ready = false
       else if (status === 'end') {
         this.#open.splice(at, 1)
@@ -75,6 +86,15 @@ export class SplitReading {
       }
     }
     return records
+  }
+
+  #readFrom({ reader }: OpenSplit, records: unknown[], max: number) {
+    try {
+      return reader.read(records, max)
+    } catch (error) {
+      this.dropped += records.length
+      throw error
+    }
   }
 
   /** True when `read` is worth calling. */
@@ -93,6 +113,25 @@ export class SplitReading {
     return new Map(this.#open.map(({ split, reader }) => [split.id, reader.position()]))
   }
 
+  /**
+   * For a successor: where each split stands. One of a source that cannot replay has no position to
+   * go on at; it is opened as at the beginning.
+   */
+  remains(): SplitRemains {
+    const open = this.#open.map(({ split, reader }) => ({
+      split,
+      position: this.#source.replays ? reader.position() : null,
+    }))
+    return { splits: [...open, ...this.#queued], asked: this.#asked, last: this.#last }
+  }
+
+  /** Goes on where a predecessor left off. Before `start`. */
+  resume({ splits, asked, last }: SplitRemains): void {
+    this.#queued.push(...splits)
+    this.#asked = asked
+    this.#last = last
+  }
+
   /** Reads no more: as if every split had ended. */
   stop(): void {
     this.close()
@@ -108,11 +147,11 @@ export class SplitReading {
 
   #openQueued(): void {
     while (this.#queued.length > 0 && (this.#source.concurrentSplits || this.#open.length === 0)) {
-      const split = this.#queued.shift()!
+      const { split, position } = this.#queued.shift()!
       const entry: OpenSplit = {
         split,
         ready: true,
-        reader: this.#source.open(split, null, {
+        reader: this.#source.open(split, position, {
           ...this.#context,
           wake: () => {
             entry.ready = true

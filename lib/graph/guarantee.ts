@@ -23,6 +23,11 @@ export function weakestOf(graph: Graph): Weakest {
         : 'nothing can be recovered: after a failure the job fails'
     return { guarantee: 'best-effort', weakest: `${listed(lost)} cannot be read again; ${then}` }
   }
+  if (bestEffort) {
+    const weakest =
+      'a subtask that fails is replaced by itself: its state, and what it had not finished, is lost'
+    return { guarantee: 'best-effort', weakest }
+  }
   const sinks = graph.nodes.filter((node) => node.role === 'sink' && !node.replays)
   const again = 'without checkpoints a restart begins at the beginning of the sources'
   const repeats = sinks.length === 0 ? '' : `, and ${listed(sinks)} then repeats its output`

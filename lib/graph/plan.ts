@@ -58,6 +58,8 @@ export interface Region {
    * accepts the loss (`onRestart: 'resubscribe'`, or `guarantee: 'best-effort'` for all).
    */
   readonly restarts: boolean
+  /** Names of the sources because of which it may not. */
+  readonly unrepeatable: readonly string[]
 }
 
 export interface Plan {

@@ -19,11 +19,15 @@ export function regionsOf(
   return firsts.map((first, id) => {
     const members = chains.filter((chain) => regionOf[chain.id] === first)
     const sources = members.flatMap((chain) => sourcesOf(graph, chain))
+    const unrepeatable = bestEffort
+      ? []
+      : sources.filter((source) => !source.restarts).map(({ name }) => name)
     return {
       id,
       chains: members.map((chain) => chain.id),
       replays: sources.every((source) => source.replays),
-      restarts: bestEffort || sources.every((source) => source.restarts),
+      restarts: unrepeatable.length === 0,
+      unrepeatable,
     }
   })
 }

@@ -12,7 +12,11 @@
  * | Aborting | stops subtasks                            | `RegionAborted` of each live slot      |
  * | Finished | nothing                                   | —                                      |
  * | Stopped  | nothing: ended without result             | —                                      |
+ *
+ * Under `best-effort` single subtasks of a region may be replaced while it is Running; see
+ * `replacement.ts`. The region, and the job, count as running meanwhile.
  */
+import type { Replacements } from './replacement.js'
 
 export type JobState =
   | 'Created'
@@ -44,6 +48,8 @@ export interface RegionRecord {
   readonly unfinished: number
   /** True while the back-off before the next attempt runs. */
   readonly backingOff: boolean
+  /** Of failed subtasks; empty unless Running. */
+  readonly replacements: Replacements
 }
 
 export interface JobRecord {
@@ -71,6 +77,7 @@ export function createJobRecord(regions: readonly RegionShape[], slots: number):
       awaited: [],
       unfinished: shape.subtasks,
       backingOff: false,
+      replacements: [],
     })),
     slotReady: Array.from({ length: slots }, () => false),
     attempts: 0,

@@ -10,9 +10,18 @@
  *                  ↑                        │ RegionFailed, SlotLost
  *                  └── all aborted ── Aborting ←┘   (job ending: → Stopped)
  * ```
+ *
+ * `SubtaskFailed` is for the replacement of one subtask of a running region (`replacement.ts`):
+ *
+ * ```
+ * SubtaskFailed → BackingOff → Due → Opening ── SubtaskReplaced of its slot
+ *                                      └→ Joining ── of all others → StartSubtask
+ * ```
  */
 import { unreachable } from '../base/assert.js'
+import type { SubtaskId } from '../graph/subtasks.js'
 import { isEnded, type JobRecord, type JobState, type RegionRecord } from './job-record.js'
+import { begin, change, nextDue, type Replacements, without, withRevision } from './replacement.js'
 
 export type JobStepEvent =
   | { readonly kind: 'SlotReady'; readonly slot: number }
@@ -39,10 +48,29 @@ export type JobStepEvent =
       readonly delayMs: number
     }
   | { readonly kind: 'BackoffElapsed'; readonly region: number; readonly attempt: number }
+  /** The decision was taken to replace the subtask, which `slot` hosts, after a back-off. */
+  | {
+      readonly kind: 'SubtaskFailed'
+      readonly region: number
+      readonly attempt: number
+      readonly subtask: SubtaskId
+      readonly slot: number
+      readonly delayMs: number
+    }
+  | ReplacementFact<'ReplacementDue'>
+  /** The slot has renewed its ends; the one that hosts the subtask has opened the new one, too. */
+  | (ReplacementFact<'SubtaskReplaced'> & { readonly slot: number })
   /** The decision was taken that the job fails. */
   | { readonly kind: 'JobFailed' }
   | { readonly kind: 'DrainRequested' }
   | { readonly kind: 'CancelRequested' }
+
+interface ReplacementFact<K extends string> {
+  readonly kind: K
+  readonly region: number
+  readonly attempt: number
+  readonly revision: number
+}
 
 export type JobOrder =
   | {
@@ -69,6 +97,9 @@ export type JobOrder =
       readonly attempt: number
       readonly delayMs: number
     }
+  | (ReplacementFact<'StartReplacementBackoff'> & { readonly delayMs: number })
+  | (ReplacementFact<'ReplaceSubtask'> & { readonly subtask: SubtaskId; readonly slot: number })
+  | (ReplacementFact<'StartSubtask'> & { readonly subtask: SubtaskId; readonly slot: number })
   | { readonly kind: 'ReplaceSlot'; readonly slot: number }
   | { readonly kind: 'DrainSources' }
   /** The job has reached its last state. */
@@ -103,6 +134,15 @@ export function stepJob(record: JobRecord, event: JobStepEvent): JobStep {
       break
     case 'BackoffElapsed':
       draft.updateIf(event, 'backingOff', (region) => ({ ...region, backingOff: false }))
+      break
+    case 'SubtaskFailed':
+      subtaskFailed(draft, event)
+      break
+    case 'ReplacementDue':
+      replacementDue(draft, event)
+      break
+    case 'SubtaskReplaced':
+      subtaskReplaced(draft, event)
       break
     case 'JobFailed':
       endAll(draft, 'Failing')
@@ -171,6 +211,70 @@ function regionFailed(draft: Draft, event: OfAttempt & { readonly delayMs: numbe
   abort(draft, region.id)
 }
 
+// ---- replacements -----------------------------------------------------------------------------
+
+function subtaskFailed(draft: Draft, event: JobStepEvent & { kind: 'SubtaskFailed' }): void {
+  const region = draft.find(event, 'Running')
+  if (region === null) return
+  const { subtask, slot, delayMs } = event
+  const revision = draft.nextAttempt()
+  const { id, attempt } = region
+  draft.setReplacements(id, begin(region.replacements, subtask, slot, revision))
+  draft.order({ kind: 'StartReplacementBackoff', region: id, attempt, revision, delayMs })
+  openDue(draft, id)
+}
+
+function replacementDue(draft: Draft, event: ReplacementFact<'ReplacementDue'>): void {
+  const region = draft.find(event, 'Running')
+  if (region === null || withRevision(region.replacements, event.revision) === null) return
+  draft.setReplacements(region.id, change(region.replacements, event, { stage: 'Due' }))
+  openDue(draft, region.id)
+}
+
+/** Opens the next replacement of the region, unless one is under way. */
+function openDue(draft: Draft, id: number): void {
+  const { replacements, attempt } = draft.regions[id]!
+  const due = nextDue(replacements)
+  if (due === null) return
+  const { subtask, slot } = due
+  const revision = draft.nextAttempt()
+  draft.setReplacements(
+    id,
+    change(replacements, due, { stage: 'Opening', revision, awaited: [slot] }),
+  )
+  draft.order({ kind: 'ReplaceSubtask', region: id, attempt, revision, subtask, slot })
+}
+
+function subtaskReplaced(
+  draft: Draft,
+  event: ReplacementFact<'SubtaskReplaced'> & { readonly slot: number },
+): void {
+  const region = draft.find(event, 'Running')
+  const found = region === null ? null : withRevision(region.replacements, event.revision)
+  if (region === null || found === null || !found.awaited.includes(event.slot)) return
+  const { id, attempt, replacements } = region
+  const { subtask, revision, stage } = found
+  const isHost = stage === 'Opening'
+  const awaited = (isHost ? region.slots : found.awaited).filter((slot) => slot !== event.slot)
+  if (isHost) {
+    for (const slot of awaited) {
+      draft.order({ kind: 'ReplaceSubtask', region: id, attempt, revision, subtask, slot })
+    }
+  }
+  if (awaited.length > 0) {
+    draft.setReplacements(id, change(replacements, found, { stage: 'Joining', awaited }))
+    return
+  }
+  draft.setReplacements(id, without(replacements, found))
+  const { slot } = found
+  draft.order({ kind: 'StartSubtask', region: id, attempt, revision, subtask, slot })
+  // A new source has not heard that the job drains.
+  if (draft.state === 'Draining') draft.order({ kind: 'DrainSources' })
+  openDue(draft, id)
+}
+
+// ---- the end of an attempt --------------------------------------------------------------------
+
 function regionAborted(draft: Draft, event: OfAttempt & { readonly slot: number }): void {
   const region = draft.find(event, 'Aborting')
   if (region === null) return
@@ -190,7 +294,7 @@ function afterAbort(draft: Draft, id: number): void {
 function abort(draft: Draft, id: number): void {
   const region = draft.regions[id]!
   const awaited = region.slots.filter((slot) => draft.slotReady[slot])
-  draft.update(id, (was) => ({ ...was, phase: 'Aborting', awaited }))
+  draft.update(id, (was) => ({ ...was, phase: 'Aborting', awaited, replacements: [] }))
   for (const slot of awaited) {
     draft.order({ kind: 'AbortRegion', region: id, attempt: region.attempt, slot })
   }
@@ -275,6 +379,10 @@ class Draft {
 
   update(id: number, change: (region: RegionRecord) => RegionRecord): void {
     this.regions[id] = change(this.regions[id]!)
+  }
+
+  setReplacements(id: number, replacements: Replacements): void {
+    this.update(id, (region) => ({ ...region, replacements }))
   }
 
   updateIf(

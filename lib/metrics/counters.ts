@@ -4,7 +4,13 @@
  * may be a moment old, never torn (each is one 64-bit float, written whole).
  *
  * Counts run from 0 to 2^53; times are in milliseconds of monotonic time. They start at 0 with each
- * attempt of the subtask.
+ * attempt of the region; a subtask that is replaced by itself counts on.
+ *
+ * `lost` counts under `best-effort` what is known to be lost when a subtask is replaced, per channel:
+ * what waited at its neighbours for it and in itself for them, what had arrived, or was on its way,
+ * and was not read, on either side; and the batch that it was working on, whole. Not counted: its
+ * state and with it the records that this stood for, what an operator had put off or a sink had taken
+ * and not written, a record on its way in fragments, and what a slot takes with it when it dies.
  */
 
 /** Columns of a row. The order is not part of any format. */
@@ -71,12 +77,14 @@ export function createOperatorTable(rows: number): SharedArrayBuffer {
   return new SharedArrayBuffer(rows * OPERATOR_WIDTH * Float64Array.BYTES_PER_ELEMENT)
 }
 
-/** For its writer: adds up batch by batch. The row begins at zero. */
+/** For its writer: adds up batch by batch. The row begins at zero, unless it is to `goOn`. */
 export function operatorCounter(
   table: SharedArrayBuffer,
   row: number,
+  goOn = false,
 ): (recordsIn: number, recordsOut: number) => void {
-  const cells = operatorRow(table, row).fill(0)
+  const cells = operatorRow(table, row)
+  if (!goOn) cells.fill(0)
   return (recordsIn, recordsOut) => {
     cells[0]! += recordsIn
     cells[1]! += recordsOut

@@ -183,7 +183,7 @@ t.test('a region without replay fails the job; a neighbour region ends with it',
     }),
     { inject: [{ operator: 'op', afterRecords: 2 }] },
   )
-  t.match(outcome.error?.message, /does not replay/)
+  t.match(outcome.error?.message, /"collection\(3\)" cannot be read again/)
 })
 
 t.test(

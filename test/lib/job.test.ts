@@ -137,6 +137,101 @@ t.test('every random history ends, in the state that was asked for, exactly once
   }
 })
 
+const failed = (index: number): JobStepEvent => ({
+  kind: 'SubtaskFailed',
+  region: 0,
+  attempt: 2,
+  subtask: { chain: 0, index },
+  slot: index,
+  delayMs: 5,
+})
+
+t.test('a subtask is replaced by its own slot, then by the others, and starts last', async (t) => {
+  const of = { region: 0, attempt: 2, subtask: { chain: 0, index: 1 } }
+  const backoff = run([failed(1)], started())
+  t.same(backoff.orders, [
+    { kind: 'StartReplacementBackoff', region: 0, attempt: 2, revision: 3, delayMs: 5 },
+  ])
+  const due = run([{ kind: 'ReplacementDue', region: 0, attempt: 2, revision: 3 }], backoff.record)
+  t.same(due.orders, [{ kind: 'ReplaceSubtask', ...of, revision: 4, slot: 1 }])
+  const answer = { kind: 'SubtaskReplaced', region: 0, attempt: 2, revision: 4 } as const
+  const early = run([{ ...answer, slot: 0 }], due.record)
+  t.same(early.orders, [], 'nobody has asked slot 0 yet')
+  const joining = run([{ ...answer, slot: 1 }], early.record)
+  t.same(joining.orders, [{ kind: 'ReplaceSubtask', ...of, revision: 4, slot: 0 }])
+  const joined = run([{ ...answer, slot: 0 }], joining.record)
+  t.same(joined.orders, [{ kind: 'StartSubtask', ...of, revision: 4, slot: 1 }])
+  t.equal(joined.record.state, 'Running')
+  t.same(joined.record.regions[0]!.replacements, [])
+})
+
+t.test('of two replacements in one region, one waits for the other', async (t) => {
+  const { record, orders } = run(
+    [
+      failed(0),
+      failed(1),
+      { kind: 'ReplacementDue', region: 0, attempt: 2, revision: 4 },
+      { kind: 'ReplacementDue', region: 0, attempt: 2, revision: 3 },
+    ],
+    started(),
+  )
+  t.equal(orders.filter(({ kind }) => kind === 'ReplaceSubtask').length, 1)
+  const done = run(
+    [
+      { kind: 'SubtaskReplaced', region: 0, attempt: 2, revision: 5, slot: 1 },
+      { kind: 'SubtaskReplaced', region: 0, attempt: 2, revision: 5, slot: 0 },
+    ],
+    record,
+  )
+  t.same(
+    done.orders.map(({ kind }) => kind),
+    ['ReplaceSubtask', 'StartSubtask', 'ReplaceSubtask'],
+  )
+})
+
+t.test('a replacement that fails begins again, whatever its old one still answers', async (t) => {
+  const { record } = run(
+    [failed(1), { kind: 'ReplacementDue', region: 0, attempt: 2, revision: 3 }, failed(1)],
+    started(),
+  )
+  t.match(record.regions[0]!.replacements, [{ stage: 'BackingOff', revision: 5 }])
+  const late = run(
+    [
+      { kind: 'SubtaskReplaced', region: 0, attempt: 2, revision: 4, slot: 1 },
+      { kind: 'ReplacementDue', region: 0, attempt: 2, revision: 3 },
+    ],
+    record,
+  )
+  t.same(late, { record, orders: [] })
+})
+
+t.test('a failed region and an ending job take their replacements with them', async (t) => {
+  for (const event of [
+    { kind: 'RegionFailed', region: 0, attempt: 2, delayMs: 0 },
+    { kind: 'JobFailed' },
+    { kind: 'CancelRequested' },
+  ] as const) {
+    const { record } = run([failed(1), event], started())
+    t.same(record.regions[0]!.replacements, [], event.kind)
+    const due: JobStepEvent = { kind: 'ReplacementDue', region: 0, attempt: 2, revision: 3 }
+    t.same(run([due], record).orders, [], 'its back-off means nothing any more')
+  }
+})
+
+t.test('a source that was replaced while the job drains hears of it', async (t) => {
+  const { orders } = run(
+    [
+      { kind: 'DrainRequested' },
+      failed(1),
+      { kind: 'ReplacementDue', region: 0, attempt: 2, revision: 3 },
+      { kind: 'SubtaskReplaced', region: 0, attempt: 2, revision: 4, slot: 1 },
+      { kind: 'SubtaskReplaced', region: 0, attempt: 2, revision: 4, slot: 0 },
+    ],
+    started(),
+  )
+  t.equal(orders.filter(({ kind }) => kind === 'DrainSources').length, 2)
+})
+
 /** Slots obey orders late and in random order; faults come until the seed says to stop. */
 function playRandomHistory(seed: number): string {
   const random = seededRandom(seed)
@@ -144,6 +239,8 @@ function playRandomHistory(seed: number): string {
   let record = createJobRecord(REGIONS, 2)
   const pending: JobStepEvent[] = [...ready]
   const opened = new Map<string, number>()
+  /** Subtasks of region 0 that have failed and were not started again. */
+  const gaps = new Map<number, { open: number }>()
   let ends = 0
   let asked: 'Finished' | 'Cancelled' | 'Failed' = 'Finished'
   const feed = (event: JobStepEvent) => {
@@ -159,12 +256,28 @@ function playRandomHistory(seed: number): string {
       }
       if (order.kind === 'AbortRegion') pending.push({ ...order, kind: 'RegionAborted' })
       if (order.kind === 'StartBackoff') pending.push({ ...order, kind: 'BackoffElapsed' })
+      if (order.kind === 'StartReplacementBackoff') {
+        pending.push({ ...order, kind: 'ReplacementDue' })
+      }
+      if (order.kind === 'ReplaceSubtask') {
+        const gap = gaps.get(order.subtask.index)
+        if (gap === undefined) throw new Error('only what has failed is replaced')
+        const isHost = order.slot === order.subtask.index
+        if (isHost && order.revision <= gap.open) throw new Error('revisions must grow')
+        if (isHost) gap.open = order.revision
+        else if (order.revision !== gap.open) throw new Error('the host renews its ends first')
+        pending.push({ ...order, kind: 'SubtaskReplaced' })
+      }
+      if (order.kind === 'StartSubtask' && !gaps.delete(order.subtask.index)) {
+        throw new Error('only what was replaced is started')
+      }
       if (order.kind === 'ReplaceSlot') pending.push({ kind: 'SlotReady', slot: order.slot })
     }
   }
   for (let steps = 0; steps < 400 && !isEnded(record.state); steps++) {
-    const fault = steps < 60 ? pick(12) : 99
+    const fault = steps < 60 ? pick(14) : 99
     const region = record.regions[pick(2)]!
+    if (record.regions[0]!.phase !== 'Running') gaps.clear()
     if (fault === 0) {
       feed({ kind: 'RegionFailed', region: region.id, attempt: region.attempt, delayMs: 0 })
     } else if (fault === 1 && record.slotReady.every(Boolean)) {
@@ -181,6 +294,15 @@ function playRandomHistory(seed: number): string {
       for (const { id, attempt, slots } of record.regions) {
         if (slots.includes(slot)) feed({ kind: 'RegionFailed', region: id, attempt, delayMs: 0 })
       }
+    } else if ((fault === 12 || fault === 13) && record.regions[0]!.phase === 'Running') {
+      // A subtask of region 0 fails: a live one, or one that was replaced and not started yet.
+      const { attempt } = record.regions[0]!
+      const index = pick(2)
+      if (gaps.size < record.regions[0]!.unfinished || gaps.has(index)) {
+        const subtask = { chain: 0, index }
+        gaps.set(index, gaps.get(index) ?? { open: 0 })
+        feed({ kind: 'SubtaskFailed', region: 0, attempt, subtask, slot: index, delayMs: 0 })
+      }
     } else if (fault === 2 && random() < 0.05) {
       if (asked === 'Finished') asked = 'Cancelled'
       feed({ kind: 'CancelRequested' })
@@ -189,7 +311,10 @@ function playRandomHistory(seed: number): string {
       feed({ kind: 'JobFailed' })
     } else if (pending.length > 0) {
       feed(pending.splice(pick(pending.length), 1)[0]!)
-    } else if (region.phase === 'Running') {
+    } else if (
+      region.phase === 'Running' &&
+      region.unfinished > (region.id === 0 ? gaps.size : 0)
+    ) {
       feed({ kind: 'SubtaskFinished', region: region.id, attempt: region.attempt })
     }
   }

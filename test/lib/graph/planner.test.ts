@@ -327,8 +327,8 @@ t.test('regions are what channels connect, and restart only where every source r
     { parallelism: 2 },
   )
   t.strictSame(plan.regions, [
-    { id: 0, chains: [0, 1], replays: true, restarts: true },
-    { id: 1, chains: [2, 3], replays: false, restarts: false },
+    { id: 0, chains: [0, 1], replays: true, restarts: true, unrepeatable: [] },
+    { id: 1, chains: [2, 3], replays: false, restarts: false, unrepeatable: ['lines(b)'] },
   ])
   t.equal(plan.guarantee, 'best-effort')
   t.match(plan.weakest, /^lines\(b\) \(.*\) cannot be read again; nothing can be recovered/)
@@ -392,8 +392,8 @@ t.test('explain shows chains, halves, exchanges, places and the guarantee', (t) 
 [2] ×1  top
     top  sink  job.ts:N
 
-guarantee: at-least-once (demanded: best-effort)
-    without checkpoints a restart begins at the beginning of the sources, and top (job.ts:N) then repeats its output
+guarantee: best-effort
+    a subtask that fails is replaced by itself: its state, and what it had not finished, is lost
 `,
   )
   const json = explainJson(plan, graph)
