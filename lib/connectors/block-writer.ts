@@ -62,8 +62,9 @@ export class BlockWriter {
   settle(flush: boolean): boolean {
     if (flush) this.#flushing = true
     if (flush) this.#run()
-    this.#wasFull = this.full
-    return !this.#wasFull
+    // Never reset here: whoever was told to wait still waits, though a block has been taken since.
+    if (this.full) this.#wasFull = true
+    return !this.full
   }
 
   /** Resolves when everything is written, synced and closed. */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { BlockWriter, type ByteTarget } from '../../lib/connectors/block-writer.js'
+import { BLOCK_CHARS, BlockWriter, type ByteTarget } from '../../lib/connectors/block-writer.js'
 import { fileError } from '../../lib/connectors/file-error.js'
 import {
   blackhole,
@@ -378,4 +378,33 @@ t.test('a writer that failed takes no more and reports once', async (t) => {
   writer.settle(true)
   await t.rejects(writer.finish(), { code: 'E_DISK_FULL', retryable: true })
   t.equal(failures.length, 1)
+})
+
+t.test('a flush while the caller waits for room does not lose its turn', async (t) => {
+  const writes: (() => void)[] = []
+  let rooms = 0
+  const writer = new BlockWriter({
+    open: async () => ({
+      write: (bytes) => new Promise((resolve) => writes.push(() => resolve(bytes.length))),
+      sync: async () => {},
+      close: async () => {},
+    }),
+    onRoom: () => rooms++,
+    onFailure: (failure) => t.fail(failure.message),
+    explain: (cause) => fileError(cause, 'write', 'x'),
+  })
+  const block = 'x'.repeat(BLOCK_CHARS)
+  const fill = () => {
+    do writer.write(block)
+    while (writer.settle(false))
+  }
+  fill()
+  await until('the first block is being written', () => writes.length === 1)
+  fill()
+  writes[0]!()
+  await until('the next block has been taken', () => writes.length === 2)
+  writer.settle(true)
+  writes[1]!()
+  await until('the caller is told', () => rooms > 0)
+  writer.abort()
 })
