@@ -89,6 +89,18 @@ t.test('a misspelt option is named, with the one that was meant', (t) => {
     ],
   ]
   for (const [build, expected] of cases) says(t, refused(build), expected)
+  const ignore = wrong({ onRecordError: 'ignore' })
+  for (const build of [
+    (flow: Flow) => flow.from(numbers()).pipe(map(String, ignore)),
+    (flow: Flow) => flow.from(numbers(), ignore),
+  ]) {
+    says(t, refused(build), /HERE: onRecordError must be 'fail', 'skip', 'deadLetter'.*"ignore"/)
+  }
+  says(
+    t,
+    refused(() => 0, ignore),
+    /^pipeline 'shop' HERE: onRecordError must be/,
+  )
   says(
     t,
     refused(() => 0, { onRecordErr: 'skip' }),

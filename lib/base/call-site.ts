@@ -22,6 +22,9 @@ const OWN_FOLDERS = ['../../lib/', '../../actors/', '../../../lib/', '../../../a
 /** Loops that are generated for fused operators; below them on the stack is nothing of the user's. */
 const GENERATED = 'millrace-fused-run-'
 
+/** It stands between our frames. */
+const RXJS = /[/\\]node_modules[/\\]rxjs[/\\]/
+
 const FRAME = /^\s+at (?:async )?(?:.*? \()?(.+?):(\d+):(\d+)\)?$/
 
 /**
@@ -47,6 +50,7 @@ export function userFrame(stack: string, ownFolders: readonly string[] = OWN_FOL
     if (where === undefined || where.startsWith('node:') || where.includes('<anonymous>')) continue
     if (where.startsWith(GENERATED)) return UNKNOWN_SITE
     const path = where.startsWith('file://') ? fileURLToPath(where) : where
+    if (RXJS.test(path)) continue
     if (!ownFolders.some((folder) => path.startsWith(folder))) return `${path}:${row}:${column}`
   }
   return UNKNOWN_SITE

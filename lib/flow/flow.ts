@@ -8,6 +8,7 @@ import type { AsyncIterableOptions } from '../connectors/from-async-iterable.js'
 import type { ObservableOptions } from '../connectors/from-observable.js'
 import type { Source } from '../connectors/source.js'
 import { DEAD_LETTERS } from '../graph/graph.js'
+import { requirePolicy } from '../operators/arguments.js'
 import type { DeadLetter, RecordErrorPolicy } from '../operators/record-error.js'
 import type { Stream } from '../operators/stream.js'
 import { asSource, type SourceLike, type SourceLikeOptions } from './as-source.js'
@@ -60,6 +61,7 @@ export function createFlow(recorder: Recorder): Flow {
   return {
     from<T>(given: SourceLike<T>, options: FromOptions & SourceLikeOptions = {}): Stream<T> {
       refuseUnknownOptions('flow.from', options, [...FROM_OPTIONS, ...WRAPPER_OPTIONS])
+      requirePolicy('flow.from', options.onRecordError)
       return from(recorder, asSource(given, options), options)
     },
     deadLetters() {

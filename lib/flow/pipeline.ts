@@ -2,6 +2,7 @@
 import { callSite } from '../base/call-site.js'
 import { MillraceError } from '../base/errors.js'
 import { refuseUnknownOptions } from '../base/unknown-option.js'
+import { requirePolicy } from '../operators/arguments.js'
 import { compose } from './compose.js'
 import type { Composed } from './composed.js'
 import type { Flow } from './flow.js'
@@ -47,6 +48,7 @@ export function pipeline(
     )
   }
   refuseUnknownOptions(`pipeline '${name}'`, options, PIPELINE_OPTIONS)
+  requirePolicy(`pipeline '${name}'`, options.onRecordError)
   const value = { name, compose: () => compose(name, build, options), [brand]: true }
   return Object.freeze(value)
 }

@@ -47,6 +47,18 @@ function bad(operator: string, expected: string, seen: unknown): MillraceError {
   })
 }
 
+/** Throws E_BAD_ARGUMENT unless `policy` is one, or undefined. What a function returns is checked later. */
+export function requirePolicy(operator: string, policy: unknown): void {
+  if (policy === undefined || typeof policy === 'function' || isDropOrFail(policy)) return
+  const { retry, otherwise } = (policy ?? {}) as { retry?: unknown; otherwise?: unknown }
+  if (Number.isInteger(retry) && (otherwise === undefined || isDropOrFail(otherwise))) return
+  const words = "'fail', 'skip', 'deadLetter', { retry: 3, otherwise: 'skip' } or a function"
+  throw bad(operator, `onRecordError must be ${words}`, policy)
+}
+
+const isDropOrFail = (value: unknown): boolean =>
+  value === 'fail' || value === 'skip' || value === 'deadLetter'
+
 const COMMON = ['name', 'parallelism', 'chain', 'onRecordError'] as const
 
 /**
@@ -60,6 +72,7 @@ export function commonOptions(
 ): OperatorOptions {
   refuseUnknownOptions(operator, options, [...COMMON, ...own])
   const { name, parallelism, chain, onRecordError } = options
+  requirePolicy(operator, onRecordError)
   return {
     ...(name === undefined ? {} : { name }),
     ...(parallelism === undefined ? {} : { parallelism }),
