@@ -62,7 +62,7 @@ export interface RunWorld {
 }
 
 const DEFAULT_SETTINGS: RuntimeSettings = {
-  exclusiveCredits: 2,
+  inletCredits: 64,
   floatingCredits: 8,
   turnBudgetMs: 4,
   freeze: false,

@@ -16,6 +16,7 @@ import {
 import type { LinkRouter } from '../../lib/channel/link-router.js'
 import { createLocalChannel } from '../../lib/channel/local-channel.js'
 import { type CreditLedger, createCreditLedger } from '../../lib/credit/ledger.js'
+import { exclusiveShare } from '../../lib/credit/share.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { channelsOf, type SubtaskId, slotOf, subtaskName } from '../../lib/graph/subtasks.js'
 import type { Renewal } from '../subtask/protocol.js'
@@ -103,10 +104,10 @@ class RegionWiring implements Wiring {
     const ids = channelsInto(this.#plan, to)
     if (ids.length === 0) return
     if (this.#isHere(to.index)) {
-      const { exclusiveCredits, floatingCredits } = this.#parts.setup.settings
+      const { inletCredits, floatingCredits } = this.#parts.setup.settings
       const ledger = createCreditLedger({
         channels: ids.length,
-        exclusive: exclusiveCredits,
+        exclusive: exclusiveShare(inletCredits, ids.length),
         floating: floatingCredits,
       })
       this.#ledgers.set(subtaskName(to), ledger)
@@ -158,7 +159,10 @@ class RegionWiring implements Wiring {
       attempt,
       peer: slotName(slotOf(id.to, setup.slots)),
       operator: this.#plan.chains[this.#plan.edges[id.edge]!.from]!.name,
-      exclusive: setup.settings.exclusiveCredits,
+      exclusive: exclusiveShare(
+        setup.settings.inletCredits,
+        channelsInto(this.#plan, this.#receiverOf(id)).length,
+      ),
       keys: shippingOf(this.#plan, id.edge),
     })
     this.#outputs.set(channelName(id), output)

@@ -48,9 +48,9 @@ export type JobModule =
     }
 
 export interface RuntimeSettings {
-  /** Credits of each channel's own, ≥ 1. */
-  readonly exclusiveCredits: number
-  /** Credits shared by the channels of an inlet. */
+  /** Credits that the channels of an inlet own together: see lib/credit/share.ts. */
+  readonly inletCredits: number
+  /** Credits that they share beside. */
   readonly floatingCredits: number
   /** Longest time one actor works before others get their turn. */
   readonly turnBudgetMs: number

@@ -10,7 +10,7 @@ const bestEffort = { guarantee: 'best-effort' } as const
 const SEEDS = Array.from({ length: 6 }, (_, i) => i + 1)
 
 /** So that neighbours have to wait for the subtask that is replaced. */
-const settings = { exclusiveCredits: 1, floatingCredits: 0 }
+const settings = { inletCredits: 1, floatingCredits: 0 }
 
 /** Three chains of subtasks, each record through all of them. */
 const threeChains = (seen: ReturnType<typeof collect<number>>) =>

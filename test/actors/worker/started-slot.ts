@@ -60,7 +60,7 @@ export async function slotThat(t: Test, behaviour: string, wanted: Wanted = {}):
     slots,
     plan,
     settings: {
-      exclusiveCredits: 2,
+      inletCredits: 2,
       floatingCredits: 8,
       turnBudgetMs: 5,
       freeze: false,
