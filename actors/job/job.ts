@@ -96,7 +96,7 @@ export interface Job {
   /** Resolves when planned; rejects where planning fails (as does `done`). */
   readonly plan: Promise<Plan>
   readonly events$: Observable<JobEvent>
-  /** The failures so far, then each new one. */
+  /** The last failures so far, 256 at most, then each new one; each says of which `kind` it is. */
   readonly failures$: Observable<Failure>
   /** A sample per second, by default, while subscribed; completes with the job. */
   readonly metrics$: Observable<JobMetrics>

@@ -21,8 +21,22 @@ export interface RunOptions {
   /** Subtasks of each operator that does not say otherwise. Default: the number of slots. */
   readonly parallelism?: number
   /**
-   * How failures are answered. Regions restart as one, whatever the `strategy`. Default: three
-   * restarts without progress, after 100, 200 and 400 ms.
+   * How failures are answered. Whatever the `strategy`, the region of the failed subtask — all that is
+   * connected by channels — is stopped and restarts as one, from the beginning of its sources; that
+   * is at least once. Under `guarantee: 'best-effort'` a subtask that fails by itself is replaced by
+   * itself, with empty state, and the loss is counted; a slot that dies restarts its regions whole.
+   *
+   * `decide` may answer each failure with
+   * - `restart`: after the back-off, as long as `maxRestarts` restarts without progress allow. The
+   *   count goes back to zero after ten minutes without a failure; `withinMs` has no meaning here.
+   * - `resume`: as `restart`, but at once and not counted, for what has failed has nothing to go on
+   *   with. A failure that comes again each time is answered for ever.
+   * - `stop` and `escalate`: the job fails, and `done` rejects with the failure.
+   *
+   * A region with a source that cannot be read again fails the job, whatever was decided. Without a
+   * `decide` function, so does an error that says of itself that trying again is of no use.
+   *
+   * Default: three restarts without progress, after 100, 200 and 400 ms.
    */
   readonly supervise?: SupervisionOptions
   /** Freezes records and state, so that a change after the fact throws. Default false. */

@@ -2,12 +2,14 @@
  * Where a failure happened. An error that names its operator already is left as it is; any other gets
  * one around it which names operator and subtask, with the first as its cause.
  */
-import { MillraceError } from '../../lib/base/errors.js'
+import { errorToData, MillraceError } from '../../lib/base/errors.js'
+import { classify, type FailureKind } from '../../lib/supervision/failure.js'
 
 export function locate(error: unknown, code: string, operator: string, subtask: number): Error {
   if (error instanceof MillraceError) {
     if (error.details.operator !== undefined) return error
-    const { message, retryable, details } = error
+    const { message, retryable } = error
+    const details = { ...error.details, ...kindOf(error, code) }
     return new MillraceError(error.code, `${operator}: ${message}`, {
       cause: error,
       retryable,
@@ -25,6 +27,17 @@ export function locate(error: unknown, code: string, operator: string, subtask: 
       details: { operator, subtask },
     },
   )
+}
+
+/**
+ * Files and sockets fail in the same ways, whether they are read or written: who has to do something
+ * about it is told by the side on which it happened.
+ */
+function kindOf(error: MillraceError, code: string): { readonly kind?: FailureKind } {
+  const byCode = classify(errorToData(error))
+  if (code === 'E_SINK' && (byCode === 'system' || byCode === 'input')) return { kind: 'sink' }
+  if (code === 'E_SOURCE' && byCode === 'system') return { kind: 'input' }
+  return {}
 }
 
 const isBug = (message: string): boolean => message.startsWith('broken law:')

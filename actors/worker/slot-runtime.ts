@@ -28,6 +28,7 @@ import { supervise } from '../../lib/supervision/strategy.js'
 import { createMessagePortLink } from '../../lib/transport/message-port.js'
 import type { ActorRef } from '../kernel/ref.js'
 import { type ActorSystem, createActorSystem } from '../kernel/system.js'
+import { locate } from '../subtask/locate.js'
 import { openSubtask } from '../subtask/open-subtask.js'
 import type { SubtaskMessage } from '../subtask/protocol.js'
 import { Region, type RegionMessage } from '../subtask/region.js'
@@ -200,7 +201,10 @@ class SlotRuntime implements SlotCommands {
     assert(runtime?.role === 'source', 'splits are those of a source')
     const { source } = runtime
     const chain = this.#ready().plan.chains.find(({ steps }) => steps[0]!.node === node)
-    const splits = await source.splits(chain?.parallelism ?? 1)
+    const { name } = this.#composed!.graph.nodes[node]!
+    const splits = await source.splits(chain?.parallelism ?? 1).catch((error: unknown) => {
+      throw locate(error, 'E_SOURCE', name, 0)
+    })
     return { splits, concurrent: source.concurrentSplits }
   }
 
