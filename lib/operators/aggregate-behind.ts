@@ -86,7 +86,8 @@ export function aggregateBehind(
             accumulator = recover(error, old, first, records[i], key)
             if (accumulator === SKIP) continue
           }
-          accumulators.set(group, key, accumulator)
+          // Accumulators are replaced, never changed in place: the same one is the same value.
+          if (first || accumulator !== old) accumulators.set(group, key, accumulator)
         }
         context.count(records.length, 0)
       },
