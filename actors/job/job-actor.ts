@@ -262,7 +262,9 @@ class JobActor implements Behaviour<JobMessage> {
     const isCurrent = phase === 'Running' || phase === 'Opening' || phase === 'Waiting'
     if (attempt !== failed.attempt || !isCurrent) return
     const { plan, policy, board } = this.#parts
-    const isAlone = plan.demanded === 'best-effort' && phase === 'Running'
+    // A channel that is lost or broken has two ends, and the slot of the other may be gone.
+    const isChannel = failed.error.code?.startsWith('E_CHANNEL') === true
+    const isAlone = plan.demanded === 'best-effort' && phase === 'Running' && !isChannel
     const alone = isAlone ? subtask : null
     const group = alone === null ? `region ${id}` : `subtask ${subtaskName(alone)}`
     const facts = board.describeFailure(failed, policy.attemptOf(group))

@@ -81,7 +81,7 @@ const KIND_OF_CODE: readonly (readonly [RegExp, FailureKind])[] = [
   [/^E_(USER|OPERATOR|RECORD_FUNCTION|TIMEOUT_USER)/, 'user-code'],
   [/^E_(INPUT|SOURCE|BAD_RECORD|RECORD|PARSE|FORMAT|CSV|NDJSON|LINES|DECODE)/, 'input'],
   [/^E_(SINK|COMMIT|WRITE)/, 'sink'],
-  [/^E_(HOST|NODE|WORKER|SLOT|LINK|TRANSPORT|CONNECTION|MEMORY|STALL|LEASE)/, 'host'],
+  [/^E_(HOST|NODE|WORKER|SLOT|LINK|CHANNEL_LOST|TRANSPORT|CONNECTION|MEMORY|STALL|LEASE)/, 'host'],
   [/^E_/, 'system'],
   // Codes of Node.js: the machine has run out of something.
   [/^(ENOSPC|ENOMEM|EMFILE|ENFILE|EDQUOT|ERR_WORKER_OUT_OF_MEMORY)$/, 'host'],
