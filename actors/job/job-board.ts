@@ -5,7 +5,7 @@
 import { Observable, ReplaySubject, Subject } from 'rxjs'
 import type { Clock } from '../../lib/base/clock.js'
 import { type ErrorData, errorFromData } from '../../lib/base/errors.js'
-import type { Guarantee } from '../../lib/graph/graph.js'
+import { type Guarantee, MAIN } from '../../lib/graph/graph.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { operatorRowOf } from '../../lib/graph/subtasks.js'
 import type { JobState } from '../../lib/job/job-record.js'
@@ -220,7 +220,8 @@ export class JobBoard {
     const all = sumCounters(totals)
     const { plan } = this.#planned
     const isFirst = (_: ChainMetrics, index: number) => plan.chains[index]!.inputs.length === 0
-    const isLast = (_: ChainMetrics, index: number) => plan.chains[index]!.outputs.length === 0
+    const isLast = (_: ChainMetrics, index: number) =>
+      plan.chains[index]!.outputs.every((edge) => plan.edges[edge]!.output !== MAIN)
     const sum = (rows: readonly ChainMetrics[], name: 'recordsIn' | 'recordsOut') =>
       rows.reduce((count, chain) => count + chain.totals[name], 0)
     return {
