@@ -43,11 +43,16 @@ function stallStack(stack: string | null): string {
 export function failureText(failure: Failure, detail: Detail): string | null {
   const goesOn = failure.decision === 'restart' || failure.decision === 'resume'
   if (!goesOn || detail === 'quiet') return null
-  const who =
-    failure.operator === null
-      ? ''
-      : `${failure.operator}${failure.subtask === null ? '' : `[${failure.subtask}]`}: `
-  return `failure ${failure.id}: ${who}${errorText(failure.error, detail === 'verbose')}`
+  const text = errorText(failure.error, detail === 'verbose')
+  return `failure ${failure.id}: ${namesOperator(failure, text) ? '' : who(failure)}${text}`
+}
+
+const namesOperator = ({ operator }: Failure, text: string) =>
+  operator !== null && text.split('\n', 1)[0]!.includes(operator)
+
+function who({ operator, subtask }: Failure): string {
+  if (operator === null) return ''
+  return subtask === null ? `${operator}: ` : `${operator}[${subtask}]: `
 }
 
 /**

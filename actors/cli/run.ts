@@ -75,7 +75,9 @@ class Run {
     const ignored = () => {}
     this.#watching.add(
       events$.subscribe({
-        next: (event) => this.#reporter.say(eventText(event, detail)),
+        next: (event) => {
+          if (!this.#outputClosed) this.#reporter.say(eventText(event, detail))
+        },
         error: ignored,
       }),
     )

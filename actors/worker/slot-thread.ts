@@ -11,7 +11,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../../lib/base/assert.js'
 import { systemClock } from '../../lib/base/clock.js'
-import { type ErrorData, errorToData } from '../../lib/base/errors.js'
+import { type ErrorData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import { vitalsIn } from '../../lib/metrics/vitals.js'
 import { createControlLink } from './link.js'
 import type { SlotEvent } from './protocol.js'
@@ -46,7 +46,7 @@ const { slot, port, vitals: memory, runtime, callDeadlineMs } = workerData as Sl
 
 let noticeSent = false
 process.setSourceMapsEnabled(true)
-writeOutputAtOnce()
+writeOutputAtOnce((cause) => dieOf(readerGone(cause)))
 process.on('uncaughtException', dieOf)
 process.on('unhandledRejection', dieOf)
 process.on('exit', (code) => sendNotice({ how: 'exited', error: errorToData(exitError(code)) }))
@@ -74,6 +74,11 @@ const link = createControlLink<SlotListener>({
 function dieOf(error: unknown): never {
   sendNotice({ how: 'threw', error: errorToData(error) })
   process.exit(1)
+}
+
+/** As `print` says it: the way to end quietly. */
+function readerGone(cause: Error): MillraceError {
+  return new MillraceError('E_PIPE_CLOSED', 'whoever read standard output has closed it', { cause })
 }
 
 function sendNotice(notice: DeathNotice): void {

@@ -259,8 +259,10 @@ t.test('a failure is told when the job goes on, with the line of user code', asy
   })
   t.equal(
     failureText(failureOf(error, 'restart'), 'usual'),
-    "failure 3: words[1]: operator 'words' failed: TypeError: x is not a function\n    at /home/me/job.ts:7:3",
+    "failure 3: operator 'words' failed: TypeError: x is not a function\n    at /home/me/job.ts:7:3",
   )
+  const lost = new MillraceError('E_SLOT', 'lost', { details: { operator: 'words', subtask: 1 } })
+  t.equal(failureText(failureOf(lost, 'restart'), 'usual'), 'failure 3: words[1]: lost')
   t.equal(failureText(failureOf(error, 'stop'), 'usual'), null, 'the end is told at the end')
   t.equal(failureText(failureOf(error, 'restart'), 'quiet'), null)
   t.match(

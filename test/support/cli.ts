@@ -1,7 +1,7 @@
 /** A command line without a process, a job that does what a test says, and the real thing. */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { ReplaySubject, Subject } from 'rxjs'
+import { filter, firstValueFrom, ReplaySubject, Subject } from 'rxjs'
 import type { CliWorld, Output } from '../../actors/cli/world.js'
 import type { Job, JobEvent, JobMetrics, JobSummary, RunModuleOptions } from '../../actors/index.js'
 import type { Plan } from '../../lib/graph/plan.js'
@@ -190,18 +190,25 @@ export function startCli(args: readonly string[], options: SpawnOptions = {}) {
     cwd: options.cwd ?? ROOT,
     env: { ...process.env, ...options.env },
   })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text
-  })
+  const said = { stdout: '', stderr: '' }
+  const heard = new Subject<void>()
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      said[name] += text
+      heard.next()
+    })
+  }
   child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
   const ended = new Promise<Ended>((resolve) => {
-    child.on('close', (code) => resolve({ code, stdout, stderr }))
+    child.on('close', (code) => {
+      heard.complete()
+      resolve({ code, ...said })
+    })
   })
-  return { child, ended, said: () => stderr, printed: () => stdout }
+  /** Resolves when what it has said so far is as expected; rejects when it ends before. */
+  async function until(isExpected: (said: Omit<Ended, 'code'>) => boolean): Promise<void> {
+    await firstValueFrom(heard.pipe(filter(() => isExpected(said))))
+  }
+  return { child, ended, until }
 }
