@@ -41,7 +41,10 @@ export interface AttachOptions {
 }
 
 export interface LinkRouter {
-  /** Takes a link over. One link per peer; a closed one may be followed by another. */
+  /**
+   * Takes a link over. One link per peer: a second one says that the peer has been replaced, and
+   * the first is closed, even where the news of its end has not come yet.
+   */
   attach(link: Link, options: AttachOptions): void
   openOutput(options: RemoteChannelOptions & RemoteOutputOptions): OutputChannel
   openInput(options: RemoteChannelOptions & RemoteInputOptions): InputChannel
@@ -91,7 +94,8 @@ class Router implements LinkRouter {
   readonly #inputs = new Map<string, RemoteInput>()
 
   attach(link: Link, { session, sealed = false }: AttachOptions): void {
-    assert(!this.#links.has(link.peer), `there is one link per peer: ${link.peer}`)
+    const former = this.#links.get(link.peer)
+    if (former !== undefined) this.#supersede(former)
     const attached: AttachedLink = { link, session, sealed, lost: null }
     this.#links.set(link.peer, attached)
     link.onReadable(() => this.onReadable())
@@ -185,6 +189,11 @@ class Router implements LinkRouter {
     }
   }
 
+  #supersede(former: AttachedLink): void {
+    this.#lose(former, former.lost ?? replaced(former.link.peer))
+    former.link.close()
+  }
+
   #forget({ link }: AttachedLink): void {
     if (this.#links.get(link.peer)?.link === link) this.#links.delete(link.peer)
   }
@@ -205,6 +214,12 @@ function remove<E extends End>(ends: Map<string, E>, end: E): void {
   const name = channelName(end.place.id)
   if (ends.get(name) === end) ends.delete(name)
 }
+
+const replaced = (peer: string): MillraceError =>
+  new MillraceError('E_LINK_CLOSED', `the link to ${peer} was closed: there is a new one`, {
+    retryable: true,
+    details: { peer },
+  })
 
 const damaged = (peer: string, cause: unknown): MillraceError =>
   new MillraceError('E_LINK_DAMAGED', `a frame from ${peer} cannot be read: the link is closed`, {
