@@ -18,12 +18,17 @@ import { type ErrorData, errorFromData, errorToData, MillraceError } from '../..
 import { createSplitAssigner, type SplitAssigner } from '../../lib/connectors/split-assigner.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { subtaskName } from '../../lib/graph/subtasks.js'
-import { createJobRecord, isEnded, type JobRecord } from '../../lib/job/job-record.js'
+import {
+  createJobRecord,
+  isEnded,
+  type JobRecord,
+  type JobState,
+} from '../../lib/job/job-record.js'
 import { type JobOrder, type JobStepEvent, stepJob } from '../../lib/job/job-step.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
 import type { JobModule, RuntimeSettings, Slot, SlotEvent, SubtaskId } from '../worker/protocol.js'
 import type { JobBoard } from './job-board.js'
-import type { JobMessage } from './protocol.js'
+import type { FailedRegion, JobMessage } from './protocol.js'
 import type { RestartPolicy } from './restart-policy.js'
 
 /** Makes slots and links them. */
@@ -44,6 +49,15 @@ export interface JobParts {
   readonly policy: RestartPolicy
   readonly board: JobBoard
 }
+
+/**
+ * What the neighbours of a dead slot fail with. They may be heard before the death itself, which
+ * brings the cause: for so long it is waited for.
+ */
+const ECHOES: ReadonlySet<string | null> = new Set(['E_CHANNEL_LOST', 'E_NO_LINK'])
+const DEATH_NOTICE_MS = 1000
+/** An ending job asks its slots to stop; what user code has not let go of by then is killed. */
+const STOP_MS = 600
 
 interface SlotEntry {
   readonly slot: Slot
@@ -99,6 +113,10 @@ class JobActor implements Behaviour<JobMessage> {
         return this.#apply(message)
       case 'CommandFailed':
         return this.#onCommandFailed(message)
+      case 'EchoDue':
+        return this.#decide(message.failed, message.subtask)
+      case 'StopOverdue':
+        return this.#killSilent()
       case 'SplitsListed':
         return this.#onSplitsListed(message)
       case 'Drain':
@@ -149,12 +167,21 @@ class JobActor implements Behaviour<JobMessage> {
     entry.prepared = true
     const links = this.#slots
       .filter((other) => other !== entry && other.prepared)
-      .map((other) => this.#parts.pool.connect(entry.slot, other.slot))
+      .map((other) => this.#link(entry.slot, other.slot))
     this.#command('connect', index, Promise.all(links), () => ({
       kind: 'SlotSetUp',
       slot: index,
       generation,
     }))
+  }
+
+  /** Where one of the two has died, its successor will make the link. */
+  async #link(slot: Slot, other: Slot): Promise<void> {
+    try {
+      await this.#parts.pool.connect(slot, other)
+    } catch (error) {
+      if (!(error instanceof MillraceError && error.code === 'E_WORKER_DIED')) throw error
+    }
   }
 
   #onSlotEvent(slot: number, event: SlotEvent): void {
@@ -252,12 +279,18 @@ class JobActor implements Behaviour<JobMessage> {
 
   // ---- failures -----------------------------------------------------------------------------
 
+  #onFailure(failed: FailedRegion, subtask: SubtaskId | null = null): void {
+    const isEcho = ECHOES.has(failed.error.code)
+    if (isEcho) this.#context.after(DEATH_NOTICE_MS, { kind: 'EchoDue', failed, subtask })
+    else this.#decide(failed, subtask)
+  }
+
   /**
    * Only the first failure of an attempt counts: what follows are its echoes. Under `best-effort` a
    * subtask of a running region fails alone, and has no echoes; `subtask` is null for what did not
    * begin in one.
    */
-  #onFailure(failed: FailedRegion, subtask: SubtaskId | null = null): void {
+  #decide(failed: FailedRegion, subtask: SubtaskId | null): void {
     const { id, attempt, phase } = this.#record.regions[failed.region]!
     const isCurrent = phase === 'Running' || phase === 'Opening' || phase === 'Waiting'
     if (attempt !== failed.attempt || !isCurrent) return
@@ -300,8 +333,20 @@ class JobActor implements Behaviour<JobMessage> {
     const before = this.#record.state
     const { record, orders } = stepJob(this.#record, event)
     this.#record = record
-    if (record.state !== before) this.#parts.board.stateChanged(before, record.state)
+    if (record.state !== before) this.#onStateChanged(before, record.state)
     for (const order of orders) this.#carryOut(order)
+  }
+
+  #onStateChanged(before: JobState, state: JobState): void {
+    this.#parts.board.stateChanged(before, state)
+    const isEnding = state === 'Cancelling' || state === 'Failing'
+    if (isEnding) this.#context.after(STOP_MS, { kind: 'StopOverdue' })
+  }
+
+  /** A thread in a long turn hears no order; that of the job's end does not wait for it. */
+  #killSilent(): void {
+    const silent = new Set(this.#record.regions.flatMap(({ awaited }) => awaited))
+    for (const index of silent) void this.#slots[index]!.slot.kill('it did not stop in time')
   }
 
   #carryOut(order: JobOrder): void {
@@ -417,15 +462,6 @@ interface CommandSubject {
   readonly region: number
   readonly attempt: number
   readonly operator?: string
-}
-
-/** A region that failed, by which subtask (−1: none of its own), and why. */
-export interface FailedRegion {
-  readonly region: number
-  readonly attempt: number
-  readonly operator: string
-  readonly subtask: number
-  readonly error: ErrorData
 }
 
 function regionShapes(plan: Plan, slots: number) {

@@ -18,7 +18,7 @@ import {
 } from '../../lib/metrics/sample.js'
 import { createFailure, type Failure } from '../../lib/supervision/failure.js'
 import type { JobEvent, JobMetrics, JobSummary } from './job.js'
-import type { FailedRegion } from './job-actor.js'
+import type { FailedRegion } from './protocol.js'
 
 interface Settle<T> {
   resolve(value: T): void
@@ -86,6 +86,8 @@ export class JobBoard {
       const nowMs = this.#parts.clock.now()
       const totals = this.#readChains()
       subscriber.next(this.#metrics(totals, before, nowMs - beforeMs))
+      // It may have unsubscribed upon what it got.
+      if (subscriber.closed) return
       before = totals
       beforeMs = nowMs
       cancel = this.#parts.clock.after(this.#parts.metricsIntervalMs, sample)

@@ -5,7 +5,16 @@
  * messages too, so nothing is awaited between reading and writing the job's record.
  */
 import type { ErrorData } from '../../lib/base/errors.js'
-import type { SlotEvent, SplitListing } from '../worker/protocol.js'
+import type { SlotEvent, SplitListing, SubtaskId } from '../worker/protocol.js'
+
+/** A region that failed, by which subtask (−1: none of its own), and why. */
+export interface FailedRegion {
+  readonly region: number
+  readonly attempt: number
+  readonly operator: string
+  readonly subtask: number
+  readonly error: ErrorData
+}
 
 export type JobMessage =
   /** A slot has been set up and is linked with its peers. */
@@ -39,12 +48,20 @@ export type JobMessage =
       readonly operator: string | null
       readonly error: ErrorData
     }
+  /** A failure that looked like the echo of a slot's death, which has not been told since. */
+  | {
+      readonly kind: 'EchoDue'
+      readonly failed: FailedRegion
+      readonly subtask: SubtaskId | null
+    }
   | {
       readonly kind: 'SplitsListed'
       readonly chain: number
       readonly attempt: number
       readonly listing: SplitListing
     }
+  /** The job is ending, and slots have had their time to stop. */
+  | { readonly kind: 'StopOverdue' }
   | { readonly kind: 'BackoffElapsed'; readonly region: number; readonly attempt: number }
   | {
       readonly kind: 'ReplacementDue'
