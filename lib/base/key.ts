@@ -71,7 +71,8 @@ export function flatKey(key: unknown): unknown {
   if (typeof key === 'string') return isView(key) ? ` ${key}`.slice(1) : key
   if (typeof key !== 'object' || key === null || key instanceof Date) return key
   if (Array.isArray(key)) return key.map(flatKey)
-  return Object.fromEntries(Object.entries(key).map(([name, part]) => [name, flatKey(part)]))
+  const flat = Object.fromEntries(Object.entries(key).map(([name, part]) => [name, flatKey(part)]))
+  return Object.getPrototypeOf(key) === null ? Object.setPrototypeOf(flat, null) : flat
 }
 
 /** Prefix-free, so that no two different values have the same text. Do not change. */

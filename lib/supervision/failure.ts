@@ -78,7 +78,7 @@ export function createFailure(facts: {
 
 /** Prefixes of the codes of each kind; the first that fits holds. */
 const KIND_OF_CODE: readonly (readonly [RegExp, FailureKind])[] = [
-  [/^E_(USER|OPERATOR|GENERATE|RECORD_FUNCTION|TIMEOUT_USER)/, 'user-code'],
+  [/^E_(USER|OPERATOR|GENERATE|CANNOT_TRAVEL|RECORD_FUNCTION|TIMEOUT_USER)/, 'user-code'],
   [/^E_(INPUT|SOURCE|BAD_RECORD|RECORD|PARSE|FORMAT|CSV|NDJSON|LINES|DECODE)/, 'input'],
   [/^E_(SINK|COMMIT|WRITE|CALLBACK)/, 'sink'],
   [/^E_(HOST|NODE|WORKER|SLOT|LINK|CHANNEL_LOST|TRANSPORT|CONNECTION|MEMORY|STALL|LEASE)/, 'host'],
