@@ -138,8 +138,9 @@ class Assembly {
     for (const { id, partitioner } of edges) {
       if (partitioner.kind !== 'hash' || partitioner.key !== 'derived') continue
       const by = composed.runtime.get(partitioner.by)
-      assert(by?.role === 'operator' && by.operator.step?.kind === 'keyBy', 'keys come from keyBy')
-      selectors.set(id, by.operator.step.call)
+      assert(by?.role === 'operator' && by.operator.kind === 'keyBy', 'keys come from keyBy')
+      // Its only function; a test kit may have taken it out of its fused run.
+      selectors.set(id, by.operator.functions[0] as KeySelector)
     }
     const inlet = createInlet(edges.flatMap(inputs), { selectors, keyed: chain.keyed })
     inlet.onReadable = this.#signals.ready
@@ -170,6 +171,7 @@ class Assembly {
       } else {
         endRun()
         links.push(this.#operatorLink(step, operator, keyed))
+        if (operator.traits.keyAfter === 'set') keyed = true
         if (operator.traits.keyAfter === 'ended' && step.half !== 'before') keyed = false
       }
     }
