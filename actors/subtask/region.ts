@@ -85,6 +85,7 @@ interface Place {
   ref: ActorRef<SubtaskMessage> | null
   /** The present one, or the last; null before the first could be built. */
   life: Subtask | null
+  isOpen: boolean
   /** Came for it while it was gone: splits that its predecessor had asked for. */
   readonly parked: SubtaskMessage[]
   /** Told when it is open, or has failed. */
@@ -105,7 +106,14 @@ export class Region implements Behaviour<RegionMessage> {
 
   started(context: ActorContext<RegionMessage>): void {
     for (const subtask of this.#parts.subtasks) {
-      const place: Place = { subtask, ref: null, life: null, parked: [], settled: () => {} }
+      const place: Place = {
+        subtask,
+        ref: null,
+        life: null,
+        isOpen: false,
+        parked: [],
+        settled: () => {},
+      }
       this.#places.set(subtaskName(subtask), place)
       this.#spawn(place, null, context)
     }
@@ -135,6 +143,7 @@ export class Region implements Behaviour<RegionMessage> {
     const { subtask } = place
     this.#byRef.delete(ref)
     place.ref = null
+    place.isOpen = false
     if (failure === null) return listener.finished(subtask)
     if (replaceable && place.life !== null) {
       lost(subtask, place.life.lost)
@@ -153,7 +162,10 @@ export class Region implements Behaviour<RegionMessage> {
   }
 
   #onOpened(subtask: SubtaskAddress): void {
-    this.#places.get(subtaskName(subtask))!.settled()
+    const place = this.#places.get(subtaskName(subtask))!
+    place.isOpen = true
+    for (const message of place.parked.splice(0)) place.ref?.control(message)
+    place.settled()
     if (this.#unopened === 0) return
     this.#unopened--
     if (this.#unopened === 0 && !this.#hasFailed) this.#parts.listener.opened()
@@ -162,9 +174,11 @@ export class Region implements Behaviour<RegionMessage> {
   #pass(subtask: SubtaskAddress, message: SubtaskMessage): void {
     const place = this.#places.get(subtaskName(subtask))
     if (place === undefined) return
-    if (place.ref !== null) place.ref.control(message)
-    // At most the one answer to its predecessor's request.
-    else if (this.#parts.replaceable) place.parked.push(message)
+    const isGone = !place.isOpen || place.life?.hasFailed === true
+    // At most the one answer to its, or its predecessor's, request.
+    if (this.#parts.replaceable && isGone && message.kind === 'AssignSplits') {
+      place.parked.push(message)
+    } else place.ref?.control(message)
   }
 
   #replace(order: RegionMessage & { kind: 'Replace' }, context: ActorContext<RegionMessage>): void {
@@ -178,7 +192,6 @@ export class Region implements Behaviour<RegionMessage> {
     this.#parts.lost(subtask, unread)
     place.settled = done
     this.#spawn(place, revision, context)
-    for (const message of place.parked.splice(0)) place.ref!.control(message)
   }
 
   #lifeAt(subtask: SubtaskAddress): Subtask | null {

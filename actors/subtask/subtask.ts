@@ -125,7 +125,10 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     }
     counters[column.inTurn] = 0
     counters[column.busyMs]! += clock.now() - startMs
-    if (this.#failure !== null) throw this.#failure.error
+    if (this.#failure !== null) {
+      this.#phase = 'Failed'
+      throw this.#failure.error
+    }
     this.#settle()
     return rest
   }
@@ -142,6 +145,11 @@ export class Subtask implements Behaviour<SubtaskMessage> {
       end.abort()
     }
     this.#life.closed()
+  }
+
+  /** It takes no message any more. */
+  get hasFailed(): boolean {
+    return this.#phase === 'Failed'
   }
 
   /** A sender was replaced: a channel from its successor. What has failed itself joins nobody. */
