@@ -93,6 +93,8 @@ export interface Launch {
   readonly operators: readonly string[]
   readonly module: JobModule
   readonly pool: SlotPool
+  /** What bundling noticed, beside the warnings of the plan; reported as log events. */
+  readonly warnings: readonly string[]
 }
 
 /** The handle comes at once; `prepare` (planning, bundling) takes its time. */
@@ -117,10 +119,11 @@ export function launch(
   let asked: (JobMessage['kind'] & ('Drain' | 'Cancel')) | null = null
 
   async function main(): Promise<void> {
-    const { plan, operators, module, pool } = await prepare()
+    const { plan, operators, module, pool, warnings } = await prepare()
     const counters = createCounterTable(subtasksOf(plan).length)
     const operatorCounters = createOperatorTable(operatorRows(plan))
     board.planned(plan, operators, counters, operatorCounters)
+    for (const warning of warnings) board.log('warn', warning)
     const policy = createRestartPolicy(supervision, clock, random)
     const parts = {
       id,

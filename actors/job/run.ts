@@ -80,7 +80,13 @@ export function runHere(pipeline: Pipeline, options: RunOptions, world: RunWorld
   }
   return launch(pipeline.name, options, world, async () => {
     const operators = namesOf(graph)
-    return { plan, operators, module: { kind: 'pipeline', pipeline }, pool }
+    return {
+      plan,
+      operators,
+      module: { kind: 'pipeline', pipeline },
+      pool,
+      warnings: plan.warnings,
+    }
   })
 }
 
@@ -104,14 +110,20 @@ function runModule(module: URL | string, options: RunModuleOptions): Job {
   }
   const name = moduleName(module)
   return launch(name, { ...options, memoryMb }, systemWorld, async () => {
-    const { file } = await bundleModule(module)
+    const { file, warnings } = await bundleModule(module)
     const { plan, graph } = await planModule({
       file,
       args,
       slots,
       ...(parallelism === undefined ? {} : { parallelism }),
     })
-    return { plan, operators: namesOf(graph), module: { kind: 'bundle', file, args }, pool }
+    return {
+      plan,
+      operators: namesOf(graph),
+      module: { kind: 'bundle', file, args },
+      pool,
+      warnings,
+    }
   })
 }
 
