@@ -70,6 +70,7 @@ class SlotRuntime implements SlotCommands {
   #guard: MemoryGuard | null = null
   #flushedAtMs = 0
   #cancelFlush: (() => void) | null = null
+  #closed = false
   #cancelAccount: () => void = () => {}
 
   constructor(host: SlotHost, world: SlotWorld) {
@@ -90,7 +91,10 @@ class SlotRuntime implements SlotCommands {
 
   async setUp(setup: SlotSetup, module: JobModule): Promise<void> {
     this.#world.onSetUp?.(setup)
-    const composed = (await loadPipeline(module)).compose()
+    const pipeline = await loadPipeline(module)
+    // Closed meanwhile: nothing may begin that nobody would end.
+    if (this.#closed) return
+    const composed = pipeline.compose()
     assertSameFingerprint(setup.plan.fingerprint, composed)
     this.#setup = setup
     this.#composed = composed
@@ -223,6 +227,7 @@ class SlotRuntime implements SlotCommands {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#cancelAccount()
     this.#cancelFlush?.()
     await this.#system.stop()
