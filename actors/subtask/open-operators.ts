@@ -1,0 +1,127 @@
+/**
+ * Opens the operators of a subtask as links of its chain: each run of record-wise operators becomes one
+ * link, with one loop; every other operator is a link of its own.
+ */
+import { catchError, type OperatorFunction, tap } from 'rxjs'
+import { assert } from '../../lib/base/assert.js'
+import type { ChainStep } from '../../lib/graph/plan.js'
+import type { ChainLink } from '../../lib/operators/chain.js'
+import { deepFreeze } from '../../lib/operators/freeze.js'
+import { fuse } from '../../lib/operators/fused-loop.js'
+import type {
+  Deferred,
+  Gate,
+  OperatorContext,
+  OperatorDefinition,
+} from '../../lib/operators/operator.js'
+import type { RecordErrors } from '../../lib/operators/record-error.js'
+import { BATCH, type Signal } from '../../lib/operators/signal.js'
+import { createHeapState } from '../../lib/state/heap-state.js'
+import { locate } from './locate.js'
+import { nameOf, operatorOf, type SubtaskPlace } from './subtask-place.js'
+
+export interface OperatorOpening {
+  readonly place: SubtaskPlace
+  /** An operator needs no more input. */
+  readonly enough: () => void
+  readonly errorsOf: (step: ChainStep) => RecordErrors
+}
+
+export function openOperators(
+  opening: OperatorOpening,
+  steps: readonly ChainStep[],
+): readonly ChainLink[] {
+  const { place } = opening
+  const links: ChainLink[] = []
+  let run: ChainStep[] = []
+  let keyed = place.chain.keyed
+  const endRun = () => {
+    if (run.length === 0) return
+    links.push(fusedLink(opening, run, keyed))
+    keyed ||= run.some((step) => operatorOf(place, step).traits.keyAfter === 'set')
+    run = []
+  }
+  for (const step of steps) {
+    const { step: fusable, traits } = operatorOf(place, step)
+    if (fusable !== undefined) {
+      run.push(step)
+      // What one function returns is frozen before the next one sees it.
+      if (place.freeze) endRun()
+    } else {
+      endRun()
+      links.push(operatorLink(opening, step, keyed))
+      if (traits.keyAfter === 'set') keyed = true
+      if (traits.keyAfter === 'ended' && step.half !== 'before') keyed = false
+    }
+  }
+  endRun()
+  return place.freeze ? [freezeRecords, ...links.flatMap((link) => [link, freezeRecords])] : links
+}
+
+function fusedLink(
+  opening: OperatorOpening,
+  steps: readonly ChainStep[],
+  keyed: boolean,
+): ChainLink {
+  return (gate, wake) =>
+    fuse(
+      steps.map((step) => {
+        const fused = operatorOf(opening.place, step).step
+        assert(fused !== undefined, 'only record-wise operators are fused')
+        return { step: fused, context: contextOf(opening, step, keyed, gate, wake) }
+      }),
+    )
+}
+
+function operatorLink(opening: OperatorOpening, step: ChainStep, keyed: boolean): ChainLink {
+  const { place } = opening
+  return (gate, wake) => {
+    const context = contextOf(opening, step, keyed, gate, wake)
+    const operator = openHalf(operatorOf(place, step), step.half, context)
+    // An error that says of no operator is put down to this one.
+    const located = catchError<Signal, never>((error: unknown) => {
+      throw locate(error, 'E_OPERATOR', nameOf(place, step), place.index)
+    })
+    return (source) => source.pipe(operator, located)
+  }
+}
+
+function contextOf(
+  { place, enough, errorsOf }: OperatorOpening,
+  step: ChainStep,
+  keyed: boolean,
+  gate: Gate,
+  wake: (work: Deferred) => void,
+): OperatorContext {
+  const { plan, chain, index, clock } = place
+  return {
+    operator: nameOf(place, step),
+    subtask: index,
+    parallelism: chain.parallelism,
+    maxParallelism: plan.maxParallelism,
+    gate,
+    clock,
+    state: createHeapState(plan.maxParallelism),
+    errors: errorsOf(step),
+    keyed,
+    wake,
+    complete: enough,
+    count: place.operatorCounter(chain.steps.indexOf(step)),
+  }
+}
+
+/** In development and tests: what has been emitted cannot be changed any more. */
+const freezeRecords: ChainLink = () =>
+  tap((signal) => {
+    if (signal.tag === BATCH) for (const record of signal.records) deepFreeze(record)
+  })
+
+function openHalf(
+  operator: OperatorDefinition,
+  half: ChainStep['half'],
+  context: OperatorContext,
+): OperatorFunction<Signal, Signal> {
+  if (half !== 'before') return operator.open(context)
+  assert(operator.openBefore !== undefined, 'a half before the exchange can be opened')
+  return operator.openBefore(context)
+}

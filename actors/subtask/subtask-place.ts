@@ -1,0 +1,48 @@
+/** Where a subtask stands: what it is an instance of, and what its slot gives it. */
+import { assert } from '../../lib/base/assert.js'
+import type { Clock } from '../../lib/base/clock.js'
+import type { Random } from '../../lib/base/random.js'
+import type { InputChannel, OutputChannel } from '../../lib/channel/channel.js'
+import type { SplitRemains } from '../../lib/connectors/split-reading.js'
+import type { Composed, NodeRuntime } from '../../lib/flow/composed.js'
+import type { ChainStep, Plan, PlanEdge, Chain as PlannedChain } from '../../lib/graph/plan.js'
+import type { OperatorContext, OperatorDefinition } from '../../lib/operators/operator.js'
+import type { TurnWatch } from './subtask.js'
+
+export interface SubtaskPlace {
+  readonly plan: Plan
+  readonly composed: Composed
+  readonly chain: PlannedChain
+  readonly index: number
+  readonly attempt: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly freeze: boolean
+  readonly counters: Float64Array
+  /** Counts for the operator at `step` of the chain. */
+  readonly operatorCounter: (step: number) => OperatorContext['count']
+  readonly inputs: (edge: PlanEdge) => readonly InputChannel[]
+  readonly outputs: (edge: PlanEdge) => readonly OutputChannel[]
+  readonly requestSplits: () => void
+  readonly publish: (records: readonly unknown[]) => Promise<void>
+  readonly watch: TurnWatch
+  /** It takes the place of one that failed, while its neighbours go on. */
+  readonly replaces: boolean
+  /** What the one before has left to read, where it is a source. */
+  readonly remains: SplitRemains | null
+}
+
+export function runtimeOf({ composed }: SubtaskPlace, { node }: ChainStep): NodeRuntime {
+  const runtime = composed.runtime.get(node)
+  assert(runtime !== undefined, 'every planned node can run')
+  return runtime
+}
+
+export function operatorOf(place: SubtaskPlace, step: ChainStep): OperatorDefinition {
+  const runtime = runtimeOf(place, step)
+  assert(runtime.role === 'operator', 'between the ends of a chain there are operators')
+  return runtime.operator
+}
+
+export const nameOf = ({ composed }: SubtaskPlace, { node }: ChainStep): string =>
+  composed.graph.nodes[node]!.name
