@@ -7,8 +7,9 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Subscription } from 'rxjs'
-import type { Job, JobSummary } from '../index.js'
+import type { Job, JobMetrics, JobSummary } from '../index.js'
 import type { RunCommand } from './command-line.js'
+import { createDrainWatch, DRAIN_QUIET_MS, type DrainWatch } from './drain-watch.js'
 import { EXIT, type ExitCode } from './exit.js'
 import { errorText, eventText, failureText, hasCode } from './messages.js'
 import { Reporter } from './reporter.js'
@@ -45,6 +46,7 @@ class Run {
   readonly #reporter: Reporter
   readonly #watching = new Subscription()
   #interrupted = false
+  #gaveUp = false
   #outputClosed = false
 
   constructor(command: RunCommand, world: CliWorld, job: Job, reporter: Reporter) {
@@ -142,6 +144,23 @@ class Run {
     this.#interrupted = true
     this.#reporter.say('draining: sources stop, results follow. Ctrl-C again ends at once.')
     this.#job.drain().catch(() => {})
+    const watch = createDrainWatch()
+    this.#watching.add(
+      this.#job.metrics$.subscribe({
+        next: (metrics) => this.#giveUp(watch, metrics),
+        error: () => {},
+      }),
+    )
+  }
+
+  /** One signal is all that service managers send: a drain that stands still ends by itself. */
+  #giveUp(watch: DrainWatch, metrics: JobMetrics): void {
+    const chain = watch.stuckIn(metrics)
+    if (chain === null || this.#gaveUp) return
+    this.#gaveUp = true
+    const seconds = DRAIN_QUIET_MS / 1000
+    this.#reporter.say(`no record has moved for ${seconds} s, held up by ${chain}: giving up`)
+    this.#job.cancel().catch(() => {})
   }
 
   /** Whoever read the output wants no more: that is no failure. */

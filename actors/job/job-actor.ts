@@ -41,6 +41,8 @@ export interface SlotPool {
 export interface JobParts {
   readonly id: string
   readonly plan: Plan
+  /** Names of the graph's nodes, by id. */
+  readonly operators: readonly string[]
   readonly pool: SlotPool
   readonly module: JobModule
   readonly settings: RuntimeSettings
@@ -301,7 +303,9 @@ class JobActor implements Behaviour<JobMessage> {
     const alone = isAlone ? subtask : null
     const group = alone === null ? `region ${id}` : `subtask ${subtaskName(alone)}`
     const facts = board.describeFailure(failed, policy.attemptOf(group))
-    const outcome = policy.decide(group, facts, plan.regions[id]!.unrepeatable)
+    // What has never run has lost nothing that would have to be read again.
+    const unrepeatable = attempt === 0 ? [] : plan.regions[id]!.unrepeatable
+    const outcome = policy.decide(group, facts, unrepeatable)
     board.failure(outcome.failure)
     if (outcome.kind === 'fail') return this.#fail(outcome.failure.error, outcome.reason)
     const { delayMs } = outcome
@@ -447,9 +451,8 @@ class JobActor implements Behaviour<JobMessage> {
     return this.#parts.plan.chains[subtask.chain]!.name
   }
 
-  /** Name of the source a chain begins with: the first part of its own. */
   #sourceOf(chain: number): string {
-    return this.#parts.plan.chains[chain]!.name.split(' → ')[0]!
+    return this.#parts.operators[this.#parts.plan.chains[chain]!.steps[0]!.node]!
   }
 
   #slotOf(subtask: SubtaskId): number {

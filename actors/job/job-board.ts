@@ -9,7 +9,12 @@ import { type Guarantee, MAIN } from '../../lib/graph/graph.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { operatorRowOf } from '../../lib/graph/subtasks.js'
 import type { JobState } from '../../lib/job/job-record.js'
-import { counterRow, readCounters, readOperator } from '../../lib/metrics/counters.js'
+import {
+  type CounterValues,
+  counterRow,
+  readCounters,
+  readOperator,
+} from '../../lib/metrics/counters.js'
 import {
   type ChainMetrics,
   measureChain,
@@ -39,7 +44,7 @@ interface Planned {
   /** Counter rows by chain. */
   readonly rows: readonly (readonly Float64Array[])[]
   /** Counts of a chain's operators. */
-  readonly operators: (chain: number) => readonly OperatorMetrics[]
+  readonly operators: (chain: number, totals: CounterValues) => readonly OperatorMetrics[]
 }
 
 const UNPLANNED: Planned = {
@@ -64,7 +69,9 @@ export class JobBoard {
   readonly #events = new ReplaySubject<JobEvent>(KEPT)
   readonly #failures = new ReplaySubject<Failure>(KEPT)
   readonly #results = new Subject<unknown>()
-  readonly #startedMs: number
+  /** When planning began, and from then on when the job first ran. */
+  #startedMs: number
+  #hasRun = false
   readonly plan: Promise<Plan>
   readonly done: Promise<JobSummary>
   #settlePlan!: Settle<Plan>
@@ -125,7 +132,8 @@ export class JobBoard {
     const rows = plan.chains.map(({ parallelism }) =>
       Array.from({ length: parallelism }, () => counterRow(counters, row++)),
     )
-    const operators = (chain: number) => readOperators(plan, chain, names, operatorCounters)
+    const operators = (chain: number, totals: CounterValues) =>
+      readOperators(plan, chain, names, operatorCounters, totals)
     this.#planned = { plan, rows, operators }
     this.#settlePlan.resolve(plan)
   }
@@ -137,6 +145,10 @@ export class JobBoard {
   stateChanged(from: JobState, to: JobState): void {
     this.#state = to
     if (to === 'Draining') this.#drained = true
+    if (to === 'Running' && !this.#hasRun) {
+      this.#hasRun = true
+      this.#startedMs = this.#now()
+    }
     this.#emit({ kind: 'StateChanged', atMs: this.#now(), from, to })
   }
 
@@ -254,7 +266,7 @@ export class JobBoard {
         before?.[index] ?? null,
         totals[index]!,
         elapsedMs,
-        this.#planned.operators(index),
+        this.#planned.operators(index, totals[index]!),
       ),
     )
     return { atMs: this.#now(), state: this.#state, chains }
@@ -273,22 +285,27 @@ export class JobBoard {
   }
 }
 
-/** Sources and sinks count nothing here: what their chain takes and gives is theirs. */
+/** Sources and sinks do not count for themselves: what their chain takes and gives is theirs. */
 function readOperators(
   plan: Plan,
   chain: number,
   names: readonly string[],
   table: SharedArrayBuffer,
+  totals: CounterValues,
 ): readonly OperatorMetrics[] {
-  const { steps, parallelism } = plan.chains[chain]!
+  const { steps, parallelism, inputs, outputs } = plan.chains[chain]!
+  const hasSource = inputs.length === 0
+  const hasSink = outputs.every((edge) => plan.edges[edge]!.output !== MAIN)
   return steps.map(({ node, half }, step) => {
     const rows = Array.from({ length: parallelism }, (_, index) =>
       readOperator(table, operatorRowOf(plan, { chain, index }, step)),
     )
+    const read = hasSource && step === 0 ? totals.recordsIn : 0
+    const written = hasSink && step === steps.length - 1 ? totals.recordsOut : 0
     return {
       operator: half === 'whole' ? names[node]! : `${names[node]!} (${half})`,
-      recordsIn: rows.reduce((sum, { recordsIn }) => sum + recordsIn, 0),
-      recordsOut: rows.reduce((sum, { recordsOut }) => sum + recordsOut, 0),
+      recordsIn: rows.reduce((sum, { recordsIn }) => sum + recordsIn, read + written),
+      recordsOut: rows.reduce((sum, { recordsOut }) => sum + recordsOut, read + written),
     }
   })
 }

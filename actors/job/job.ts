@@ -75,6 +75,7 @@ export interface JobSummary {
   readonly state: JobState
   /** True when the input was not read to its end. */
   readonly partial: boolean
+  /** From the moment it first ran: planning and starting threads are not in it. */
   readonly wallMs: number
   readonly recordsIn: number
   readonly recordsOut: number

@@ -53,7 +53,7 @@ export interface RunOptions {
   readonly stallWatch?: boolean
   /** Between two samples of `metrics$`. Default 1,000 ms. */
   readonly metricsIntervalMs?: number
-  /** Credits, frame size, turn budget: for experiments. */
+  /** Credits and the like: for experiments. */
   readonly settings?: Partial<RuntimeSettings>
 }
 
@@ -78,7 +78,6 @@ export interface RunWorld {
 const DEFAULT_SETTINGS: RuntimeSettings = {
   inletCredits: 64,
   floatingCredits: 8,
-  turnBudgetMs: 4,
   freeze: false,
   accountIntervalMs: 250,
   memoryBytesMax: 0,
@@ -128,6 +127,7 @@ export function launch(
     const parts = {
       id,
       plan,
+      operators,
       module,
       pool,
       settings,

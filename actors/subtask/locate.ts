@@ -42,7 +42,10 @@ function kindOf(error: MillraceError, code: string): { readonly kind?: FailureKi
 
 const isBug = (message: string): boolean => message.startsWith('broken law:')
 
-/** The same object, whose methods' errors are located. For readers and writers: called per batch. */
+/** Methods of the contracts of readers and writers. */
+const METHODS = ['read', 'position', 'close', 'write', 'flush', 'finish', 'abort'] as const
+
+/** A reader or writer whose errors are located; its methods are called per batch. */
 export function locating<T extends object>(
   part: T,
   code: string,
@@ -50,8 +53,9 @@ export function locating<T extends object>(
   subtask: number,
 ): T {
   const located: Record<string, unknown> = {}
-  for (const name of methodsOf(part)) {
-    const method = (part as Record<string, (...args: unknown[]) => unknown>)[name]!
+  for (const name of METHODS) {
+    const method = (part as Record<string, unknown>)[name]
+    if (typeof method !== 'function') continue
     located[name] = (...args: unknown[]): unknown => {
       try {
         const result = method.apply(part, args)
@@ -65,14 +69,4 @@ export function locating<T extends object>(
     }
   }
   return located as T
-}
-
-function methodsOf(part: object): string[] {
-  const names = new Set<string>()
-  for (let at: object = part; at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
-    for (const name of Object.getOwnPropertyNames(at)) {
-      if (name !== 'constructor' && typeof Reflect.get(part, name) === 'function') names.add(name)
-    }
-  }
-  return [...names]
 }

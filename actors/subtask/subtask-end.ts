@@ -18,8 +18,8 @@ export interface SubtaskEnd extends ChainEnd {
   /** Makes visible what was collected. */
   flush(): void
   deadLetter(letter: DeadLetter): void
-  /** Releases everything at once, without finishing. */
-  abort(): void
+  /** Ends without finishing; resolves when everything is released. */
+  abort(): void | Promise<void>
   /** Records taken and not sent yet. */
   readonly held: number
   /** Takes a channel to a receiver that was replaced; returns the records lost with the old one. */
@@ -60,6 +60,8 @@ export class OutletEnd implements SubtaskEnd {
   }
 
   signal(signal: Exclude<Signal, Batch>): void {
+    // Nothing follows the end, not even another one.
+    if (this.#ended) return
     this.#main?.signal(signal)
     this.#side?.signal(signal)
     if (signal.tag === END) this.#ended = true
@@ -149,9 +151,9 @@ export class SinkEnd implements SubtaskEnd {
     this.#side?.write(batch([letter]))
   }
 
-  abort(): void {
-    this.#writer.abort()
+  abort(): void | Promise<void> {
     this.#side?.close()
+    return this.#writer.abort()
   }
 
   get held(): number {

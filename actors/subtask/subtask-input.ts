@@ -1,6 +1,6 @@
 /**
- * What a subtask reads: the splits of a source, or the channels of an inlet. Both are polled; both say
- * through `onReadable` (given at construction) when polling is worth while again.
+ * What a subtask reads: the splits of a source, or the channels of an inlet. Both are polled;
+ * when polling is worth while again they say to the subtask, whose `ready` they were built with.
  */
 import type { InputChannel } from '../../lib/channel/channel.js'
 import type { Inlet } from '../../lib/channel/inlet.js'

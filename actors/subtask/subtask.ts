@@ -65,6 +65,7 @@ export class Subtask implements Behaviour<SubtaskMessage> {
   #phase: 'Opened' | 'Running' | 'Finished' | 'Failed' = 'Opened'
   /** The end signal has entered the chain, or will not because nobody needs it. */
   #inputEnded = false
+  #gaveUp = false
   /** Since when input has been waiting for permission; null while it is not. */
   #heldUpSinceMs: number | null = null
   #failure: { readonly error: unknown } | null = null
@@ -133,7 +134,7 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     return rest
   }
 
-  stopped(): void {
+  stopped(): Promise<void> | void {
     const { chain, input, end, counters } = this.#parts
     counters[column.hasInput] = 0
     if (this.#phase === 'Finished' || !this.#life.replaceable) input.close()
@@ -142,9 +143,10 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     if (this.#phase !== 'Finished') {
       this.#phase = 'Failed'
       this.lost = this.#inHand + input.dropped + end.held
-      end.abort()
     }
     this.#life.closed()
+    // The next attempt may write to the same place: it begins when this one has let go of it.
+    if (this.#phase === 'Failed') return end.abort()
   }
 
   /** It takes no message any more. */
@@ -216,6 +218,8 @@ export class Subtask implements Behaviour<SubtaskMessage> {
 
   /** Nobody needs more: what is held is dropped, upstream is told, the end is all that is owed. */
   #giveUp(): Rest {
+    if (this.#gaveUp) return 'idle'
+    this.#gaveUp = true
     this.#inputEnded = true
     this.#parts.chain.close()
     this.#parts.input.cancel()

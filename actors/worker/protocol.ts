@@ -52,8 +52,6 @@ export interface RuntimeSettings {
   readonly inletCredits: number
   /** Credits that they share beside. */
   readonly floatingCredits: number
-  /** Longest time one actor works before others get their turn. */
-  readonly turnBudgetMs: number
   /** Freezes records and state deeply; for development and tests. */
   readonly freeze: boolean
   /** Waiting times are brought up to date this often, for live metrics. 0: only at each turn. */

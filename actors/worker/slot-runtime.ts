@@ -13,7 +13,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { assert } from '../../lib/base/assert.js'
 import type { Clock } from '../../lib/base/clock.js'
-import { errorFromData } from '../../lib/base/errors.js'
+import { errorFromData, MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
 import { flushPolicy, waitMs } from '../../lib/channel/flush-policy.js'
 import { createLinkRouter, type LinkRouter } from '../../lib/channel/link-router.js'
@@ -50,6 +50,8 @@ export interface SlotWorld {
 interface RunningRegion {
   readonly attempt: number
   readonly ref: ActorRef<RegionMessage>
+  /** Answers `open` where it has not been answered. */
+  readonly giveUp: (error: Error) => void
 }
 
 export function createSlotRuntime(host: SlotHost, world: SlotWorld = {}): SlotCommands {
@@ -173,7 +175,7 @@ class SlotRuntime implements SlotCommands {
           }),
         { supervise: supervise({ decide: 'stop' }) },
       )
-      this.#regions.set(region, { attempt, ref })
+      this.#regions.set(region, { attempt, ref, giveUp: reject })
     })
   }
 
@@ -187,6 +189,7 @@ class SlotRuntime implements SlotCommands {
     const running = this.#find(region, attempt)
     if (running === null) return
     this.#regions.delete(region)
+    running.giveUp(new MillraceError('E_ABORTED', `region ${region} was aborted while it opened`))
     await this.#system.stop(running.ref)
   }
 

@@ -87,15 +87,15 @@ export class BlockWriter {
     }
   }
 
-  /** Drops what waits; a write in flight completes, then the target is closed. */
-  abort(): void {
+  /** Drops what waits; resolves when a write in flight has completed and the target is closed. */
+  async abort(): Promise<void> {
     this.#aborted = true
     this.#drop()
-    void this.#done.then(() => {
-      const target = this.#target
-      this.#target = null
-      target?.close().catch(() => {})
-    })
+    await this.#done
+    const target = this.#target
+    this.#target = null
+    // What is given up has nobody left to hear that it could not be closed.
+    await target?.close().catch(() => {})
   }
 
   #drop(): void {

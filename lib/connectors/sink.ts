@@ -7,7 +7,8 @@
  *   meanwhile is bounded by what it took.
  * - `flush()` is called when the input pauses, so that what was taken becomes visible.
  * - `finish()` is called once, after the last record: everything taken is written when it resolves.
- * - `abort()` is called instead of `finish` on failure or cancellation: it releases everything, now.
+ * - `abort()` is called instead of `finish` on failure or cancellation. It takes up nothing more and
+ *   resolves when the target has been let go of: the next attempt may open the same one.
  * - Errors: `write` throws, or the writer calls `context.fail`, with a `MillraceError` that names the
  *   target and what to do.
  */
@@ -20,7 +21,7 @@ export interface SinkWriter<T> {
   write(records: readonly T[]): boolean
   flush(): void
   finish(): Promise<void>
-  abort(): void
+  abort(): void | Promise<void>
 }
 
 /** What a sink's writer is given by the subtask it runs in. */

@@ -39,6 +39,7 @@ export class SplitReading {
   #asked = false
   #last = false
   #current: OpenSplit | null = null
+  #closed = false
   /** Records taken from a reader that then threw; nobody gets them. */
   dropped = 0
 
@@ -50,6 +51,8 @@ export class SplitReading {
 
   /** Splits from the assigner; `last`: no more will follow. */
   add(splits: readonly Split[], last: boolean): void {
+    // They may have been on their way when it was told to stop: to be read by nobody.
+    if (this.#closed) return
     this.#queued.push(...splits.map((split) => ({ split, position: null })))
     this.#last ||= last
     this.#asked = false
@@ -79,7 +82,7 @@ export class SplitReading {
       else if (status === 'end') {
         this.#open.splice(at, 1)
         this.#turn = at
-        void entry.reader.close()
+        this.#release(entry.reader)
         this.#openQueued()
         // The one just opened deserves its chance in this very call.
         if (this.#open.length > 0) tries++
@@ -141,8 +144,22 @@ export class SplitReading {
   }
 
   close(): void {
-    for (const { reader } of this.#open) void reader.close()
+    this.#closed = true
+    for (const { reader } of this.#open) this.#release(reader)
     this.#open.length = 0
+  }
+
+  /** What cannot be closed is a failure while more is read; after the end nobody can act on it. */
+  #release(reader: SourceReader<unknown>): void {
+    const report = (error: unknown): void => {
+      if (!this.#closed)
+        this.#context.fail(error instanceof Error ? error : new Error(String(error)))
+    }
+    try {
+      Promise.resolve(reader.close()).catch(report)
+    } catch (error) {
+      report(error)
+    }
   }
 
   #openQueued(): void {

@@ -133,7 +133,7 @@ export function stepJob(record: JobRecord, event: JobStepEvent): JobStep {
       regionFailed(draft, event)
       break
     case 'BackoffElapsed':
-      draft.updateIf(event, 'backingOff', (region) => ({ ...region, backingOff: false }))
+      draft.endBackoff(event)
       break
     case 'SubtaskFailed':
       subtaskFailed(draft, event)
@@ -203,12 +203,14 @@ function subtaskFinished(draft: Draft, event: OfAttempt): void {
 }
 
 function regionFailed(draft: Draft, event: OfAttempt & { readonly delayMs: number }): void {
-  const region = draft.find(event, 'Running') ?? draft.find(event, 'Opening')
+  const deployed = draft.find(event, 'Running') ?? draft.find(event, 'Opening')
+  // One that waits has nothing to abort, but its slot died once more: it waits longer.
+  const region = deployed ?? draft.find(event, 'Waiting')
   if (region === null) return
   const { delayMs } = event
   draft.update(region.id, (was) => ({ ...was, backingOff: true }))
   draft.order({ kind: 'StartBackoff', region: region.id, attempt: region.attempt, delayMs })
-  abort(draft, region.id)
+  if (deployed !== null) abort(draft, region.id)
 }
 
 // ---- replacements -----------------------------------------------------------------------------
@@ -385,13 +387,10 @@ class Draft {
     this.update(id, (region) => ({ ...region, replacements }))
   }
 
-  updateIf(
-    event: OfAttempt,
-    flag: 'backingOff',
-    change: (region: RegionRecord) => RegionRecord,
-  ): void {
-    const region = this.regions[event.region]!
-    if (region.attempt === event.attempt && region[flag]) this.update(event.region, change)
+  endBackoff(event: OfAttempt): void {
+    const { attempt, backingOff } = this.regions[event.region]!
+    if (attempt !== event.attempt || !backingOff) return
+    this.update(event.region, (was) => ({ ...was, backingOff: false }))
   }
 
   setSlot(slot: number, ready: boolean): void {

@@ -7,6 +7,7 @@ import t from 'tap'
 import { cli } from '../../actors/cli/cli.js'
 import { chooseColors } from '../../actors/cli/colors.js'
 import { parseCommandLine } from '../../actors/cli/command-line.js'
+import { createDrainWatch } from '../../actors/cli/drain-watch.js'
 import { LiveLines } from '../../actors/cli/live-lines.js'
 import { errorText, eventText, failureText } from '../../actors/cli/messages.js'
 import { liveLines, plainLine } from '../../actors/cli/progress.js'
@@ -492,4 +493,21 @@ t.test('the real thing: wrong usage and version', async (t) => {
   })
   t.match(version, { code: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
   t.ok(existsSync(new URL('../../../package.json', import.meta.url)))
+})
+
+t.test('a drain that stands still is given up, and says in which chain', async (t) => {
+  const watch = createDrainWatch(30_000)
+  const at = (atMs: number, printed: number) =>
+    watch.stuckIn({
+      atMs,
+      state: 'Draining',
+      chains: [
+        chainMetrics('lines', { totals: counters({ recordsIn: 100, recordsOut: 100 }) }),
+        chainMetrics('print', { totals: counters({ recordsIn: 90, recordsOut: printed }) }),
+      ],
+    })
+  t.equal(at(0, 1), null)
+  t.equal(at(29_000, 2), null)
+  t.equal(at(58_000, 2), null, 'a record has moved since')
+  t.equal(at(59_000, 2), 'print')
 })

@@ -380,6 +380,36 @@ t.test('a writer that failed takes no more and reports once', async (t) => {
   t.equal(failures.length, 1)
 })
 
+t.test('abort resolves when the write in flight is over and the target is closed', async (t) => {
+  const log: string[] = []
+  let written = (): void => {}
+  const writer = new BlockWriter({
+    open: async () => ({
+      write: (bytes) =>
+        new Promise((resolve) => {
+          written = () => {
+            log.push('written')
+            resolve(bytes.length)
+          }
+        }),
+      sync: async () => {},
+      close: async () => void log.push('closed'),
+    }),
+    onRoom: () => t.fail('there is no room after an abort'),
+    onFailure: (failure) => t.fail(failure.message),
+    explain: (cause) => fileError(cause, 'write', 'x'),
+  })
+  writer.write('a')
+  writer.settle(true)
+  await new Promise((resolve) => setImmediate(resolve))
+  const aborted = writer.abort().then(() => log.push('aborted'))
+  await new Promise((resolve) => setImmediate(resolve))
+  t.same(log, [], 'it waits for the write')
+  written()
+  await aborted
+  t.same(log, ['written', 'closed', 'aborted'])
+})
+
 t.test('a flush while the caller waits for room does not lose its turn', async (t) => {
   const writes: (() => void)[] = []
   let rooms = 0

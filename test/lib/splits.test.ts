@@ -81,3 +81,50 @@ t.test('more splits are asked for only when the last has been read', async (t) =
   t.ok(reading.exhausted)
   t.equal(wanted, 2, 'after the last nothing is asked for')
 })
+
+t.test('splits that were on their way when reading stopped are not read', async (t) => {
+  const source = collection([1, 2], { splits: 1 })
+  const splits = await source.splits(1)
+  const context = {
+    operator: 'numbers',
+    subtask: 0,
+    parallelism: 1,
+    clock: systemClock,
+    wake() {},
+    fail: (error: Error) => t.fail(error.message),
+    badRecord: (error: Error) => t.fail(error.message),
+  }
+  const reading = new SplitReading(source, context, { onWantSplits: () => {} })
+  reading.start()
+  reading.stop()
+  reading.add(splits, true)
+  t.ok(reading.exhausted)
+  t.same(reading.read(5), [])
+})
+
+t.test('a reader that cannot be closed is a failure of its operator', async (t) => {
+  const source = {
+    ...collection([1]),
+    splits: async () => [{ id: 'only', data: {} }],
+    open: () => ({
+      read: () => 'end' as const,
+      position: () => null,
+      close: () => Promise.reject(new Error('the disk is gone')),
+    }),
+  }
+  const failures: string[] = []
+  const context = {
+    operator: 'numbers',
+    subtask: 0,
+    parallelism: 1,
+    clock: systemClock,
+    wake() {},
+    fail: (error: Error) => void failures.push(error.message),
+    badRecord: (error: Error) => t.fail(error.message),
+  }
+  const reading = new SplitReading(source, context, { onWantSplits: () => {} })
+  reading.add(await source.splits(), true)
+  reading.read(1)
+  await new Promise((resolve) => setImmediate(resolve))
+  t.same(failures, ['the disk is gone'])
+})

@@ -62,7 +62,6 @@ export async function slotThat(t: Test, behaviour: string, wanted: Wanted = {}):
     settings: {
       inletCredits: 2,
       floatingCredits: 8,
-      turnBudgetMs: 5,
       freeze: false,
       accountIntervalMs: 0,
       memoryBytesMax,

@@ -1,0 +1,226 @@
+/** The job actor against slots that obey late, die and come back: a pool made by hand, no threads. */
+import t from 'tap'
+import { createJobActor, type SlotPool } from '../../actors/job/job-actor.js'
+import { JobBoard } from '../../actors/job/job-board.js'
+import type { JobMessage } from '../../actors/job/protocol.js'
+import { createRestartPolicy } from '../../actors/job/restart-policy.js'
+import { createActorSystem } from '../../actors/kernel/system.js'
+import { collect } from '../../actors/testing/index.js'
+import type { Slot, SlotCommands } from '../../actors/worker/protocol.js'
+import { errorToData, MillraceError } from '../../lib/base/errors.js'
+import { seededRandom } from '../../lib/base/random.js'
+import { fromArray } from '../../lib/connectors/index.js'
+import { planGraph } from '../../lib/graph/planner.js'
+import { operatorRows, subtasksOf } from '../../lib/graph/subtasks.js'
+import { pipeline, rebalance } from '../../lib/index.js'
+import { createCounterTable, createOperatorTable } from '../../lib/metrics/counters.js'
+import { type SupervisionOptions, supervise } from '../../lib/supervision/strategy.js'
+import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
+
+const died = (slot: number) =>
+  new MillraceError('E_WORKER_DIED', `slot ${slot} died`, { retryable: true })
+
+/** A slot that notes what it is told, and answers at once unless told to wait or to fail. */
+class FakeSlot implements Slot {
+  onEvent: Slot['onEvent'] = () => {}
+  onResults: Slot['onResults'] = async () => {}
+  readonly told: string[] = []
+  readonly commands: SlotCommands
+  constructor(
+    readonly index: number,
+    setUp: () => Promise<void>,
+  ) {
+    const note =
+      (text: string) =>
+      async (...args: unknown[]) => {
+        this.told.push(`${text} ${args.filter((arg) => typeof arg === 'number').join(' ')}`.trim())
+      }
+    this.commands = {
+      setUp,
+      connect: note('connect'),
+      open: note('open'),
+      start: note('start'),
+      abort: note('abort'),
+      replace: note('replace'),
+      enumerate: async () => ({ splits: [], concurrent: false }),
+      assign: note('assign'),
+      drain: note('drain'),
+      close: note('close'),
+    }
+  }
+
+  die(): void {
+    this.onEvent({ kind: 'SlotLost', error: errorToData(died(this.index)), operator: null })
+  }
+
+  async kill(): Promise<void> {
+    this.told.push('kill')
+  }
+}
+
+interface Options {
+  readonly supervise?: SupervisionOptions
+  /** How the set-up of the nth slot that is made ends. */
+  readonly setUp?: (made: number) => Promise<void>
+  readonly connect?: (made: number) => Promise<void>
+  readonly replays?: boolean
+}
+
+function startJob(options: Options = {}) {
+  const clock = createVirtualClock()
+  const random = seededRandom(1)
+  const source = { ...fromArray([1]), replays: options.replays ?? true }
+  const { graph } = pipeline('job', (flow) => {
+    flow.from(source, { parallelism: 2 }).pipe(rebalance()).to(collect())
+  }).compose()
+  const plan = planGraph(graph, { parallelism: 2 })
+  const made: FakeSlot[] = []
+  const pool: SlotPool = {
+    size: 2,
+    create(index) {
+      const at = made.length
+      const slot = new FakeSlot(index, () => options.setUp?.(at) ?? Promise.resolve())
+      made.push(slot)
+      return slot
+    },
+    connect: () => options.connect?.(made.length) ?? Promise.resolve(),
+  }
+  const counters = createCounterTable(subtasksOf(plan).length)
+  const operatorCounters = createOperatorTable(operatorRows(plan))
+  const operators = graph.nodes.map(({ label }) => label)
+  const board = new JobBoard({ job: 'job', clock, metricsIntervalMs: 1000 })
+  board.planned(plan, operators, counters, operatorCounters)
+  const states: string[] = []
+  const failures: (string | null)[] = []
+  const delays: number[] = []
+  board.failures$.subscribe(({ decision }) => failures.push(decision))
+  board.events$.subscribe((event) => {
+    if (event.kind === 'StateChanged') states.push(event.to)
+    if (event.kind === 'RegionRestarting') delays.push(event.delayMs)
+  })
+  const system = createActorSystem({ clock, random, supervise: { decide: 'stop' } })
+  const policy = createRestartPolicy(
+    supervise({ restart: { firstMs: 100, jitter: 0 }, maxRestarts: 3, ...options.supervise }),
+    clock,
+    random,
+  )
+  const settings = {
+    inletCredits: 64,
+    floatingCredits: 8,
+    freeze: false,
+    accountIntervalMs: 0,
+    memoryBytesMax: 0,
+  }
+  const module = { kind: 'bundle', file: 'none', args: { _: [] } } as const
+  const actor = system.spawn<JobMessage>(
+    'job',
+    createJobActor({
+      id: 'job',
+      plan,
+      operators,
+      pool,
+      module,
+      settings,
+      counters,
+      operatorCounters,
+      policy,
+      board,
+    }),
+  )
+  return { clock, made, board, states, failures, delays, actor }
+}
+
+t.test('all slots are linked and open before any of them starts', async (t) => {
+  const { clock, made, states } = startJob()
+  await clock.settle()
+  t.same(states, ['Running'])
+  for (const slot of made) t.same(slot.told, ['open 0 1', 'start 0 1'])
+})
+
+t.test(
+  'a slot whose peer dies while they are linked becomes ready; the successor links',
+  async (t) => {
+    let connects = 0
+    const job = startJob({
+      connect: async () => {
+        connects++
+        if (connects === 1) throw died(1)
+      },
+    })
+    await job.clock.settle()
+    job.made[1]!.die()
+    await job.clock.settle()
+    job.clock.advance(100)
+    await job.clock.settle()
+    t.equal(job.made.length, 3)
+    t.equal(job.states.at(-1), 'Running')
+    t.ok(connects >= 2)
+  },
+)
+
+t.test('slots that die again before the region has opened back off, and end the job', async (t) => {
+  const job = startJob()
+  await job.clock.settle()
+  for (let deaths = 1; deaths <= 4; deaths++) {
+    job.made.findLast(({ index }) => index === 1)!.die()
+    await job.clock.settle()
+    t.equal(job.made.length, 2 + deaths)
+  }
+  t.same(job.delays, [100, 200, 400])
+  t.same(job.failures, ['restart', 'restart', 'restart', 'escalate'])
+  await t.rejects(job.board.done, /slot 1 died/)
+})
+
+t.test('a region that waits longer opens only when its last back-off is over', async (t) => {
+  const job = startJob()
+  await job.clock.settle()
+  job.made[1]!.die()
+  await job.clock.settle()
+  job.clock.advance(50)
+  job.made.at(-1)!.die()
+  await job.clock.settle()
+  t.equal(job.states.at(-1), 'Restarting')
+  job.clock.advance(250)
+  await job.clock.settle()
+  t.equal(job.states.at(-1), 'Running')
+})
+
+t.test('a region that has never run restarts though its source cannot be read again', async (t) => {
+  let setUps = 0
+  const job = startJob({
+    replays: false,
+    setUp: async () => {
+      setUps++
+      if (setUps === 2) throw died(1)
+    },
+  })
+  await job.clock.settle()
+  job.made[1]!.die()
+  await job.clock.settle()
+  job.clock.advance(100)
+  await job.clock.settle()
+  t.equal(job.states.at(-1), 'Running')
+})
+
+t.test('the voice of a slot that was replaced is not heard', async (t) => {
+  const job = startJob()
+  await job.clock.settle()
+  const old = job.made[1]!
+  old.die()
+  await job.clock.settle()
+  job.clock.advance(100)
+  await job.clock.settle()
+  old.die()
+  await job.clock.settle()
+  t.equal(job.failures.length, 1)
+  t.equal(job.states.at(-1), 'Running')
+})
+
+t.test('cancelling kills every slot, and the job has ended', async (t) => {
+  const job = startJob()
+  await job.clock.settle()
+  job.actor.control({ kind: 'Cancel' })
+  await job.clock.settle()
+  t.match(await job.board.done, { state: 'Cancelled', partial: true })
+  for (const slot of job.made) t.equal(slot.told.at(-1), 'kill')
+})
