@@ -182,12 +182,16 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     }
   }
 
-  /** Brings the time spent waiting up to date, for whoever reads the counters meanwhile. */
-  account(): void {
+  /**
+   * Brings the time spent waiting up to date, for whoever reads the counters meanwhile. True while it
+   * waits.
+   */
+  account(): boolean {
     const nowMs = this.#parts.clock.now()
     const isHeldUp = this.#heldUpSinceMs !== null
     this.#countHoldUp(nowMs)
     if (isHeldUp) this.#heldUpSinceMs = nowMs
+    return isHeldUp
   }
 
   #turn(budget: TurnBudget): Rest {

@@ -73,7 +73,8 @@ class SlotRuntime implements SlotCommands {
   #flushedAtMs = 0
   #cancelFlush: (() => void) | null = null
   #closed = false
-  #cancelAccount: () => void = () => {}
+  /** Runs while a subtask is held up, and only then: an idle slot sleeps. */
+  #cancelAccount: (() => void) | null = null
 
   constructor(host: SlotHost, world: SlotWorld) {
     this.#host = host
@@ -102,7 +103,6 @@ class SlotRuntime implements SlotCommands {
     this.#composed = composed
     const { memoryBytesMax } = setup.settings
     this.#guard = createMemoryGuard({ slot: setup.slot, budgetBytes: memoryBytesMax })
-    if (setup.settings.accountIntervalMs > 0) this.#account(setup.settings.accountIntervalMs)
   }
 
   async connect(peer: number, port: MessagePort, session: number): Promise<void> {
@@ -231,7 +231,7 @@ class SlotRuntime implements SlotCommands {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#cancelAccount()
+    this.#cancelAccount?.()
     this.#cancelFlush?.()
     await this.#system.stop()
     this.#router.close()
@@ -302,6 +302,7 @@ class SlotRuntime implements SlotCommands {
         this.#system.dispatcher.wake()
       })
     }
+    if (this.#cancelAccount === null) this.#account()
     this.#router.arm()
   }
 
@@ -310,9 +311,13 @@ class SlotRuntime implements SlotCommands {
     this.#flushedAtMs = this.#clock.now()
   }
 
-  #account(intervalMs: number): void {
-    for (const subtask of this.#living) subtask.account()
-    this.#cancelAccount = this.#clock.after(intervalMs, () => this.#account(intervalMs))
+  #account(): void {
+    this.#cancelAccount = null
+    const intervalMs = this.#setup?.settings.accountIntervalMs ?? 0
+    let isHeldUp = false
+    for (const subtask of this.#living) if (subtask.account()) isHeldUp = true
+    if (!isHeldUp || intervalMs === 0 || this.#closed) return
+    this.#cancelAccount = this.#clock.after(intervalMs, () => this.#account())
   }
 }
 

@@ -19,14 +19,14 @@ export interface FollowOptions {
   readonly follow?: boolean
   /** Where to begin without a snapshot. `end` cannot be replayed. Default `beginning`. */
   readonly from?: 'beginning' | 'end'
-  /** How often to look where file events do not tell. Default 250. */
+  /** How often to look where file events do not tell. Default 1,000. */
   readonly pollMs?: number
 }
 
 /** Their names. */
 export const FOLLOW_OPTIONS = ['follow', 'from', 'pollMs'] as const
 
-const POLL_MS = 250
+const POLL_MS = 1_000
 
 export function followSource<T>(
   paths: FilePaths,
