@@ -48,7 +48,7 @@ export interface RunOptions {
   readonly memoryMb?: number
   /**
    * In the calling thread: watches it from a small thread of its own, and reports the stack of a
-   * subtask that makes no progress for a second. Default true.
+   * subtask that makes no progress, within a second. Default true.
    */
   readonly stallWatch?: boolean
   /** Between two samples of `metrics$`. Default 1,000 ms. */

@@ -1,5 +1,5 @@
 /**
- * Watches the subtasks of one thread from another: reports one that makes no progress after a second,
+ * Watches the subtasks of one thread from another: reports one that makes no progress within a second,
  * with the stack of what it is doing, and asks for its end after `stallMs`.
  *
  * While a debugger is open (`--inspect`) nobody is judged: who stands at a breakpoint is not stuck.
@@ -15,7 +15,8 @@ import type { Vitals } from '../../lib/metrics/vitals.js'
 import type { SlotEvent, SubtaskId } from './protocol.js'
 
 const SAMPLE_MS = 200
-const REPORT_MS = 1000
+/** With a sample's delay and the time to take a stack, the report is out within a second. */
+const REPORT_MS = 700
 /** Samples further apart say that the watcher itself was held up. */
 const GAP_MS_MAX = 5 * SAMPLE_MS
 
@@ -110,7 +111,7 @@ function stalled(
   return new MillraceError(
     'E_STALLED',
     `"${operator}" (subtask ${index}) made no progress for ${Math.round(stalledMs)} ms` +
-      (stack ? `; after a second it was\n${stack}\n` : ''),
+      (stack ? `; before that it was\n${stack}\n` : ''),
     { retryable: true, details: { operator, subtask: index, stalledMs } },
   )
 }
