@@ -53,7 +53,9 @@ for (const [fault, how, cause] of deaths) {
     t.match(failure!.error.message, cause)
     const { details } = failure!.error
     t.equal(details?.how, how)
-    t.match(String(details?.operator ?? details?.lastOperator), /terrible/, 'names the operator')
+    // Between turns nobody can say whose timer it was: then the subtask is named that ran last.
+    const named = String(details?.operator ?? details?.lastOperator)
+    t.match(named, fault === 'timer' ? /terrible|generate/ : /terrible/, 'names the operator')
     const noticedMs = failure!.wallTimeMs - mark.atMs
     t.comment(`noticed after ${noticedMs} ms`)
     t.ok(noticedMs <= NOTICED_MS, `noticed after ${noticedMs} ms`)
