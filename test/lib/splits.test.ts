@@ -1,13 +1,26 @@
 /** Splits: who gets which, and in what order they are read. */
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { systemClock } from '../../lib/base/clock.js'
 import { collection } from '../../lib/connectors/index.js'
-import type { Split } from '../../lib/connectors/source.js'
+import type { SourceContext, Split } from '../../lib/connectors/source.js'
 import { createSplitAssigner } from '../../lib/connectors/split-assigner.js'
 import { SplitReading } from '../../lib/connectors/split-reading.js'
 
 const splitsOf = (count: number): Split[] =>
   Array.from({ length: count }, (_, i) => ({ id: `s${i}`, data: { from: i, to: i + 1 } }))
+
+const contextOf = (
+  t: Test,
+  fail: (error: Error) => void = (error) => void t.fail(error.message),
+): SourceContext => ({
+  operator: 'numbers',
+  subtask: 0,
+  parallelism: 1,
+  clock: systemClock,
+  wake() {},
+  fail,
+  badRecord: (error) => void t.fail(error.message),
+})
 
 t.test(
   'every split is handed out once, to whoever asks, and each asker hears of the end',
@@ -56,15 +69,7 @@ t.test('more splits are asked for only when the last has been read', async (t) =
   const source = collection([1, 2, 3, 4], { splits: 2 })
   const splits = await source.splits(1)
   let wanted = 0
-  const context = {
-    operator: 'numbers',
-    subtask: 0,
-    parallelism: 1,
-    clock: systemClock,
-    wake() {},
-    fail: (error: Error) => t.fail(error.message),
-    badRecord: (error: Error) => t.fail(error.message),
-  }
+  const context = contextOf(t)
   const reading = new SplitReading(source, context, { onWantSplits: () => wanted++ })
   reading.start()
   t.equal(wanted, 1)
@@ -85,15 +90,7 @@ t.test('more splits are asked for only when the last has been read', async (t) =
 t.test('splits that were on their way when reading stopped are not read', async (t) => {
   const source = collection([1, 2], { splits: 1 })
   const splits = await source.splits(1)
-  const context = {
-    operator: 'numbers',
-    subtask: 0,
-    parallelism: 1,
-    clock: systemClock,
-    wake() {},
-    fail: (error: Error) => t.fail(error.message),
-    badRecord: (error: Error) => t.fail(error.message),
-  }
+  const context = contextOf(t)
   const reading = new SplitReading(source, context, { onWantSplits: () => {} })
   reading.start()
   reading.stop()
@@ -113,15 +110,7 @@ t.test('a reader that cannot be closed is a failure of its operator', async (t) 
     }),
   }
   const failures: string[] = []
-  const context = {
-    operator: 'numbers',
-    subtask: 0,
-    parallelism: 1,
-    clock: systemClock,
-    wake() {},
-    fail: (error: Error) => void failures.push(error.message),
-    badRecord: (error: Error) => t.fail(error.message),
-  }
+  const context = contextOf(t, (error) => void failures.push(error.message))
   const reading = new SplitReading(source, context, { onWantSplits: () => {} })
   reading.add(await source.splits(), true)
   reading.read(1)
