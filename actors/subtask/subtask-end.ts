@@ -8,7 +8,7 @@ import type { Outlet } from '../../lib/channel/outlet.js'
 import type { SinkWriter } from '../../lib/connectors/sink.js'
 import type { ChainEnd } from '../../lib/operators/chain.js'
 import type { DeadLetter } from '../../lib/operators/record-error.js'
-import { type Batch, batch, END, end, type Signal } from '../../lib/operators/signal.js'
+import { type Batch, batch, END, end, type Marker } from '../../lib/operators/signal.js'
 
 export interface SubtaskEnd extends ChainEnd {
   /** True when nobody downstream needs more. */
@@ -59,7 +59,7 @@ export class OutletEnd implements SubtaskEnd {
     this.#main?.write(records)
   }
 
-  signal(signal: Exclude<Signal, Batch>): void {
+  signal(signal: Marker): void {
     // Nothing follows the end, not even another one.
     if (this.#ended) return
     this.#main?.signal(signal)
@@ -127,7 +127,7 @@ export class SinkEnd implements SubtaskEnd {
     this.#full = !this.#writer.write(records.records)
   }
 
-  signal(signal: Exclude<Signal, Batch>): void {
+  signal(signal: Marker): void {
     if (signal.tag !== END) {
       this.#side?.signal(signal)
       return

@@ -4,10 +4,17 @@
  */
 import { assert } from '../base/assert.js'
 import { CreditWindow } from '../credit/window.js'
-import { BARRIER, BATCH, BATCH_RECORDS_MAX, type Batch, END } from '../operators/signal.js'
+import {
+  BARRIER,
+  BATCH,
+  BATCH_RECORDS_MAX,
+  type Batch,
+  END,
+  type Marker,
+} from '../operators/signal.js'
 import type { ChannelId, OutputChannel } from './channel.js'
 import { Collector } from './collector.js'
-import { type Marker, SignalQueue } from './signal-queue.js'
+import { SignalQueue } from './signal-queue.js'
 
 /** Brings batches and signals to the receiving end. */
 export interface Carrier {

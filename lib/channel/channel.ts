@@ -26,7 +26,7 @@
  * - Callbacks (`onWritable`, `onReadable`, `onFailure`) are called in the middle of the work of the
  *   other end: they MUST only note or schedule something, never call a channel.
  */
-import { BATCH, type Batch, type Signal } from '../operators/signal.js'
+import { BATCH, type Batch, type Marker } from '../operators/signal.js'
 
 /** Identity of a channel within a job: edge, sending subtask, receiving subtask. */
 export interface ChannelId {
@@ -56,7 +56,7 @@ export interface OutputChannel {
   /** Sends what was collected, as far as credit allows. */
   flush(): void
   /** Flushes, then sends a signal other than a batch, in order. */
-  signal(signal: Exclude<Signal, Batch>): void
+  signal(signal: Marker): void
   /** Called when `writable` or `cancelled` becomes true. */
   onWritable: () => void
   /** Called once when the link under the channel is lost. */
@@ -71,7 +71,7 @@ export interface OutputChannel {
 export interface InputChannel {
   readonly id: ChannelId
   /** The next signal in order, or null. Taking a batch returns its credit. */
-  take(): Signal | null
+  take(): Batch | Marker | null
   /** True when `take` may return something. */
   readonly readable: boolean
   /** Number, from 1, of the batch taken last among the channel's batches; for dead letters. */

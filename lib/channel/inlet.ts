@@ -16,6 +16,7 @@ import {
   END,
   end,
   IDLE,
+  type Marker,
   type Signal,
   WATERMARK,
 } from '../operators/signal.js'
@@ -163,7 +164,7 @@ class ChainInlet implements Inlet {
     return select === undefined ? batch : withKeys(batch, select)
   }
 
-  #onMarker(marker: Exclude<Signal, Batch>, index: number): void {
+  #onMarker(marker: Marker, index: number): void {
     switch (marker.tag) {
       case WATERMARK:
         this.#merge.advance(index, marker.timeMs)

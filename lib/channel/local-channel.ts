@@ -5,10 +5,16 @@
  * subtasks are placed. Nothing is copied or encoded, and nothing can get lost: it never fails.
  */
 import type { CreditAccount } from '../credit/ledger.js'
-import { BATCH, BATCH_RECORDS_MAX, type Batch, END, type Signal } from '../operators/signal.js'
+import {
+  BATCH,
+  BATCH_RECORDS_MAX,
+  type Batch,
+  END,
+  type Marker,
+} from '../operators/signal.js'
 import type { ChannelId, InputChannel, OutputChannel } from './channel.js'
 import { type Carrier, ChannelOutput } from './channel-output.js'
-import { type Marker, SignalQueue } from './signal-queue.js'
+import { SignalQueue } from './signal-queue.js'
 
 export interface LocalChannelOptions {
   readonly id: ChannelId
@@ -77,14 +83,14 @@ class LocalInput implements InputChannel {
     return this.#queue.data
   }
 
-  arrive(signal: Signal): void {
+  arrive(signal: Batch | Marker): void {
     if (this.#closed || (this.#cancelled && signal.tag !== END)) return
     const wasEmpty = this.#queue.length === 0
     this.#queue.push(signal)
     if (wasEmpty) this.onReadable()
   }
 
-  take(): Signal | null {
+  take(): Batch | Marker | null {
     const signal = this.#queue.shift()
     if (signal === undefined) return null
     if (signal.tag === BATCH) {
@@ -107,7 +113,7 @@ class LocalInput implements InputChannel {
     this.#stop(() => false)
   }
 
-  #stop(keep: (signal: Signal) => boolean): void {
+  #stop(keep: (signal: Batch | Marker) => boolean): void {
     this.#queue.retain(keep)
     this.#credits.close()
   }

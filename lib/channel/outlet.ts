@@ -11,12 +11,11 @@ import {
   type Batch,
   END,
   IDLE,
-  type Signal,
+  type Marker,
   WATERMARK,
 } from '../operators/signal.js'
 import { type ChannelId, channelName, type OutputChannel } from './channel.js'
 import { createEdgeWriter, type EdgeWriter, type Partition } from './partition.js'
-import type { Marker } from './signal-queue.js'
 
 export interface OutletEdge {
   readonly partition: Partition
@@ -36,7 +35,7 @@ export interface Outlet {
   /** Distributes a batch of 1 … BATCH_RECORDS_MAX records. *Caller must* see `writable` first. */
   write(batch: Batch): void
   /** Flushes, then sends a signal on every channel, in order with the data. */
-  signal(signal: Exclude<Signal, Batch>): void
+  signal(signal: Marker): void
   /** Sends what was collected, as far as credit allows. When: see `flush-policy.ts`. */
   flush(): void
   /** Called when `writable` or `cancelled` may have become true. MUST only schedule. */

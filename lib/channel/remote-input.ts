@@ -12,7 +12,7 @@ import {
   END,
   end,
   IDLE,
-  type Signal,
+  type Marker,
   WATERMARK,
 } from '../operators/signal.js'
 import { BatchDecoder } from '../wire/decoder.js'
@@ -36,7 +36,7 @@ import {
   type RemotePlace,
   sendFrame,
 } from './remote-end.js'
-import { type Marker, SignalQueue } from './signal-queue.js'
+import { SignalQueue } from './signal-queue.js'
 
 /** A batch that is still encoded, or a fragment of a large record. */
 interface EncodedBatch {
@@ -114,7 +114,7 @@ export class RemoteInput implements InputChannel {
     if (!fragment) this.#onStale(count)
   }
 
-  take(): Signal | null {
+  take(): Batch | Marker | null {
     for (let entry = this.#queue.shift(); entry !== undefined; entry = this.#queue.shift()) {
       if (entry.tag !== BATCH) return entry
       this.#credits.consume()

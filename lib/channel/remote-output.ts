@@ -10,6 +10,7 @@ import {
   type Batch,
   END,
   IDLE,
+  type Marker,
   WATERMARK,
 } from '../operators/signal.js'
 import { BatchEncoder, type Records } from '../wire/encoder.js'
@@ -30,7 +31,6 @@ import {
   type RemotePlace,
   sendFrame,
 } from './remote-end.js'
-import type { Marker } from './signal-queue.js'
 
 /** What travels beside the records: keys and groups, groups only, or nothing. */
 export type KeyShipping = 'shipped' | 'derived' | 'dropped'

@@ -5,14 +5,12 @@
  * watermark (the latest), one idleness (the latest) per barrier is kept. So the queue holds at most
  * 3 × (data + barriers + 1) entries, whatever the sender says and however slow the receiver is.
  */
-import { BATCH, IDLE, type Signal, WATERMARK } from '../operators/signal.js'
+import { BATCH, IDLE, type Marker, WATERMARK } from '../operators/signal.js'
 
 /** What stands for a batch: the batch itself, or the frame it is still encoded in. */
 export interface Data {
   readonly tag: typeof BATCH
 }
-
-export type Marker = Exclude<Signal, { readonly tag: typeof BATCH }>
 
 const SLOTS_FIRST = 8
 

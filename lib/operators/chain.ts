@@ -10,14 +10,14 @@
 import { type OperatorFunction, pipe, Subject, type Subscription, tap } from 'rxjs'
 import { assert } from '../base/assert.js'
 import type { Deferred, Gate } from './operator.js'
-import { BATCH, type Batch, type Signal } from './signal.js'
+import { BATCH, type Batch, INPUT, type Marker, type Signal } from './signal.js'
 
 /** Where a chain's signals go: channels, or a sink. */
 export interface ChainEnd {
   /** False while it must not be given another batch. */
   readonly writable: boolean
   write(batch: Batch): void
-  signal(signal: Exclude<Signal, Batch>): void
+  signal(signal: Marker): void
 }
 
 /** An operator ready to be placed: gets its own view of the gate. */
@@ -128,7 +128,7 @@ class SignalChain implements Chain {
 const passTo = (end: ChainEnd) =>
   tap<Signal>((signal) => {
     if (signal.tag === BATCH) end.write(signal)
-    else end.signal(signal)
+    else if (signal.tag !== INPUT) end.signal(signal)
   })
 
 /** RxJS types `pipe` for a fixed number of operators only. */

@@ -18,6 +18,8 @@
  * - Watermark, barrier, idle and end MUST be passed on, after everything that came before them has
  *   been emitted. An operator that is deferred has not passed on what follows; since nothing is
  *   pushed while it is, only the signal it holds itself may wait (an end that flushes state).
+ * - `INPUT` says that one of several inputs has ended, gone idle or woken. It is passed on like other
+ *   marks up to the operator that tells inputs apart, and ends there; the chain's end drops it.
  * - An error notification is the failure of the subtask: only `fail` decisions, bugs and broken
  *   limits travel there. A record's own error goes to `ctx.errors` and is no signal.
  * - Unsubscribing is cancellation: it MUST release timers and abort what is in flight, at once.
@@ -25,6 +27,11 @@
  * ## Records, keys, state
  * - Batches and records are immutable once emitted. Built-ins may mutate what never escapes.
  * - Behind `keyBy`, `batch.keys` is parallel to `batch.records`; record-wise operators keep it so.
+ * - Behind `timestamps`, `batch.times` is parallel to `batch.records`: a record-wise operator gives what
+ *   it makes of a record that record's time, a window its last instant (end − 1 ms), a timer its own
+ *   time. Where a result belongs to no instant (an aggregate at the end of the stream) its type is
+ *   `untimed`, and `times` is null.
+ * - `batch.input` is kept by record-wise operators, like keys and times.
  * - Keyed state is reached by key and key group through `ctx.state`; state is written after the
  *   user's function has returned, so that a skipped record leaves no trace.
  * - No promise, closure, spread or log per record on the synchronous path.
@@ -51,6 +58,12 @@ export interface OperatorTraits {
   readonly before: 'aggregate' | 'project' | null
   /** False where a replay after a failure cannot reproduce it (`rx`). */
   readonly replays: boolean
+  /**
+   * What each input is, for operators with several (`[attach](definition, others)`): `main` inputs are
+   * keyed alike or all without a key, and are exchanged like the input of any operator; a `broadcast`
+   * input comes whole to every subtask, without keys. Default: one main input.
+   */
+  readonly inputs?: readonly ('main' | 'broadcast')[]
   /** True where it ends its stream by itself when there is no key (`take`): what follows is bounded. */
   readonly endsStream?: boolean
 }

@@ -8,6 +8,7 @@ export const WATERMARK = 1
 export const BARRIER = 2
 export const IDLE = 3
 export const END = 4
+export const INPUT = 5
 
 /** Records that travel together. A batch is never empty, and never touched after it was emitted. */
 export interface Batch<T = unknown> {
@@ -17,6 +18,14 @@ export interface Batch<T = unknown> {
   readonly keys: unknown[] | null
   /** Key group of each record where a sender has hashed it already, else null. */
   readonly groups: Uint16Array | null
+  /** Event time of each record, in ms since 1970, behind `timestamps`; else null. */
+  readonly times: Float64Array | null
+  /**
+   * Which input of the chain it came by: the port of an operator with several inputs, or the number
+   * of the split in a chain that begins with a source. 0 where there is but one, and behind the
+   * operator that has made use of it.
+   */
+  readonly input: number
 }
 
 /** No record with a smaller timestamp follows. In ms since 1970; event time. */
@@ -37,12 +46,26 @@ export interface Idle {
   readonly active: boolean
 }
 
+/**
+ * One of several inputs has changed: `ended` (nothing more comes by it), `idle` (a split of an endless
+ * source has given nothing for a while, though it was asked), or `active` again. Made by the chain's
+ * input, used up by the operator that tells inputs apart; it never leaves the chain.
+ */
+export interface InputChange {
+  readonly tag: typeof INPUT
+  readonly input: number
+  readonly state: 'active' | 'idle' | 'ended'
+}
+
 /** The last signal: nothing follows. */
 export interface End {
   readonly tag: typeof END
 }
 
-export type Signal<T = unknown> = Batch<T> | Watermark | Barrier | Idle | End
+export type Signal<T = unknown> = Batch<T> | Watermark | Barrier | Idle | InputChange | End
+
+/** What crosses a channel beside batches. */
+export type Marker = Watermark | Barrier | Idle | End
 
 export const end: End = { tag: END }
 
@@ -51,8 +74,10 @@ export function batch<T>(
   records: T[],
   keys: unknown[] | null = null,
   groups: Uint16Array | null = null,
+  times: Float64Array | null = null,
+  input = 0,
 ): Batch<T> {
-  return { tag: BATCH, records, keys, groups }
+  return { tag: BATCH, records, keys, groups, times, input }
 }
 
 /** Operators cut their output into batches of at most this many records. */

@@ -170,8 +170,37 @@ export interface SinkOf<in T> {
   readonly __takes?: (record: T) => void
 }
 
-/** What a keyed aggregate emits: `[key, value]`; without a key, the bare value. */
-export type PerKey<Key, R> = [Key] extends [NoKey] ? R : readonly [key: Key, value: R]
+declare const windowed: unique symbol
+/**
+ * The key type between `window(...)` and the aggregate that ends the window's scope; `Key` is the one
+ * around it, `NoKey` behind `windowAll`.
+ */
+export interface Windowed<out Key> {
+  readonly [windowed]: Key
+}
+
+/** What an aggregate emits for one window; `start` and `end` (exclusive) in ms. */
+export interface WindowResult<Key, R> {
+  readonly key: Key
+  readonly start: number
+  readonly end: number
+  readonly value: R
+}
+
+/** What an aggregate of all records of a window emits. */
+export type WindowAllResult<R> = Omit<WindowResult<never, R>, 'key'>
+
+/**
+ * What an aggregate emits: `[key, value]` behind `keyBy`, a {@link WindowResult} behind `window`, the
+ * bare value without either.
+ */
+export type PerKey<Key, R> = [Key] extends [NoKey]
+  ? R
+  : [Key] extends [Windowed<infer Inner>]
+    ? [Inner] extends [NoKey]
+      ? WindowAllResult<R>
+      : WindowResult<Inner, R>
+    : readonly [key: Key, value: R]
 
 /** In the compiler's message where keyed state is used on a stream without a key. */
 export interface NeedsKey {

@@ -17,6 +17,7 @@ import {
   END,
   end,
   IDLE,
+  INPUT,
   type Signal,
   WATERMARK,
 } from '../../lib/operators/signal.js'
@@ -238,6 +239,8 @@ function nameOf(signal: Signal): string {
       return `b${signal.round}`
     case IDLE:
       return signal.active ? 'active' : 'idle'
+    case INPUT:
+      return `input ${signal.input} ${signal.state}`
     case END:
       return 'end'
   }
