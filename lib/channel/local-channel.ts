@@ -5,13 +5,7 @@
  * subtasks are placed. Nothing is copied or encoded, and nothing can get lost: it never fails.
  */
 import type { CreditAccount } from '../credit/ledger.js'
-import {
-  BATCH,
-  BATCH_RECORDS_MAX,
-  type Batch,
-  END,
-  type Marker,
-} from '../operators/signal.js'
+import { BATCH, BATCH_RECORDS_MAX, type Batch, END, type Marker } from '../operators/signal.js'
 import type { ChannelId, InputChannel, OutputChannel } from './channel.js'
 import { type Carrier, ChannelOutput } from './channel-output.js'
 import { SignalQueue } from './signal-queue.js'
