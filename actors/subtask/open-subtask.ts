@@ -111,7 +111,13 @@ class Assembly {
       // Its only function; a test kit may have taken it out of its fused run.
       selectors.set(id, by.operator.functions[0] as KeySelector)
     }
-    const inlet = createInlet(edges.flatMap(inputs), { selectors, keyed: chain.keyed })
+    const head = composed.graph.nodes[chain.steps[0]!.node]!
+    const inlet = createInlet(edges.flatMap(inputs), {
+      selectors,
+      keyed: chain.keyed,
+      inputs: head.traits.inputs?.length ?? 1,
+      inputOf: new Map(edges.map(({ id, input }) => [id, input])),
+    })
     inlet.onReadable = this.#signals.ready
     inlet.onFailure = this.#signals.failed
     return new InletInput(inlet)

@@ -189,6 +189,8 @@ export const slotName = (slot: number): string => `slot ${slot}`
 function shippingOf(plan: Plan, edge: number): 'shipped' | 'derived' | 'dropped' {
   const { partitioner, to } = plan.edges[edge]!
   if (partitioner.kind === 'hash') return partitioner.key
+  // An input that is broadcast beside keyed ones has no keys.
+  if (partitioner.kind === 'broadcast') return 'dropped'
   return plan.chains[to]!.keyed ? 'shipped' : 'dropped'
 }
 

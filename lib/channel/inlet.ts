@@ -4,6 +4,9 @@
  * - Batches are taken in turn from the channels that have something, so none starves.
  * - Watermarks and idleness are merged (`lib/time/watermark-merge.ts`); the end comes when every
  *   channel has ended.
+ * - Where the chain's first operator has several inputs, each batch says by which it came, and an INPUT
+ *   signal says when one of them has ended, gone idle or woken (`ports.ts`): after its last batch, and
+ *   before what follows from it for the watermark.
  * - Order is kept within a channel, not between channels.
  */
 import { assert } from '../base/assert.js'
@@ -16,6 +19,7 @@ import {
   END,
   end,
   IDLE,
+  type InputChange,
   type Marker,
   type Signal,
   WATERMARK,
@@ -23,6 +27,7 @@ import {
 import { WatermarkMerge } from '../time/watermark-merge.js'
 import { channelName, countUnread, type InputChannel } from './channel.js'
 import { withoutKeys } from './partition.js'
+import { Ports } from './ports.js'
 
 /** Computes the key of a record, where the sender does not ship it. */
 export type KeySelector = (record: never) => unknown
@@ -32,6 +37,10 @@ export interface InletOptions {
   readonly keyed?: boolean
   /** By edge id: selectors for edges with `key: 'derived'`. */
   readonly selectors?: ReadonlyMap<number, KeySelector>
+  /** Number of inputs of the chain's first operator. Default 1. */
+  readonly inputs?: number
+  /** By edge id: the input that the edge leads to. Default 0. */
+  readonly inputOf?: ReadonlyMap<number, number>
 }
 
 export interface Inlet {
@@ -72,7 +81,8 @@ class ChainInlet implements Inlet {
   readonly #keyed: boolean
   readonly #selectors: ReadonlyMap<number, KeySelector>
   readonly #merge: WatermarkMerge
-  /** What the merge has said and the chain has not heard: at most one of each kind. */
+  readonly #ports: Ports
+  /** What follows from the markers taken and the chain has not heard. */
   readonly #due: Signal[] = []
   #saidTimeMs = -Infinity
   #saidActive = true
@@ -83,7 +93,7 @@ class ChainInlet implements Inlet {
 
   constructor(
     channels: readonly InputChannel[],
-    { keyed = true, selectors = new Map() }: InletOptions,
+    { keyed = true, selectors = new Map(), inputs = 1, inputOf = new Map() }: InletOptions,
   ) {
     assert(channels.length > 0, 'an inlet has at least one channel')
     this.#channels = [...channels]
@@ -91,6 +101,11 @@ class ChainInlet implements Inlet {
     this.#keyed = keyed
     this.#selectors = selectors
     this.#merge = new WatermarkMerge(channels.length)
+    this.#ports = new Ports(
+      channels.map(({ id }) => inputOf.get(id.edge) ?? 0),
+      inputs,
+    )
+    this.#due.push(...this.#ports.begin())
     for (const channel of channels) this.#listen(channel)
   }
 
@@ -135,6 +150,7 @@ class ChainInlet implements Inlet {
     old.close()
     this.#channels[index] = channel
     this.#merge.restart(index)
+    this.#sayInput(this.#ports.restart(index))
     this.#listen(channel)
     if (this.#cancelled) channel.cancel()
     this.onReadable()
@@ -158,6 +174,11 @@ class ChainInlet implements Inlet {
     const channel = this.#channels[index]!
     this.channel = this.#names[index]!
     this.sequence = channel.sequence
+    return byInput(this.#inScope(batch, channel), this.#ports.inputOf(index))
+  }
+
+  /** With the keys that the chain needs. */
+  #inScope(batch: Batch, channel: InputChannel): Batch {
     if (!this.#keyed) return withoutKeys(batch)
     if (batch.keys !== null || this.#selectors.size === 0) return batch
     const select = this.#selectors.get(channel.id.edge)
@@ -171,6 +192,7 @@ class ChainInlet implements Inlet {
         this.#sayTime()
         break
       case IDLE:
+        this.#sayInput(this.#ports.setActive(index, marker.active))
         this.#merge.setActive(index, marker.active)
         this.#sayTime()
         break
@@ -178,6 +200,7 @@ class ChainInlet implements Inlet {
         this.#onBarrier(marker)
         break
       case END:
+        this.#sayInput(this.#ports.end(index))
         this.#merge.end(index)
         this.#sayTime()
         if (this.#merge.ended) this.#due.push(end)
@@ -188,6 +211,10 @@ class ChainInlet implements Inlet {
   #onBarrier(barrier: Barrier): void {
     assert(this.#channels.length === 1, 'a barrier passes an inlet of one channel only')
     this.#due.push(barrier)
+  }
+
+  #sayInput(change: InputChange | null): void {
+    if (change !== null && !this.#cancelled) this.#due.push(change)
   }
 
   /** Says what has changed in the merge: waking before time, time before going idle. */
@@ -204,8 +231,15 @@ class ChainInlet implements Inlet {
   }
 }
 
-function withKeys({ records, groups }: Batch, select: KeySelector): Batch {
+/** A batch that came by reference may still say how it came into the chain before. */
+function byInput(given: Batch, input: number): Batch {
+  if (given.input === input) return given
+  const { records, keys, groups, times } = given
+  return createBatch(records, keys, groups, times, input)
+}
+
+function withKeys({ records, groups, times, input }: Batch, select: KeySelector): Batch {
   const keys = new Array<unknown>(records.length)
   for (let i = 0; i < records.length; i++) keys[i] = select(records[i] as never)
-  return createBatch(records, keys, groups)
+  return createBatch(records, keys, groups, times, input)
 }

@@ -1,5 +1,6 @@
 /** From drafts to a graph: names, edges, dead letters, and what follows from the inputs. */
 
+import { assert } from '../base/assert.js'
 import { checkGraph } from './check.js'
 import type { NodeDraft } from './draft.js'
 import {
@@ -41,8 +42,15 @@ export function buildGraph(
 type EdgeDraft = Omit<GraphEdge, 'id'>
 
 function mainEdges(drafts: readonly NodeDraft[]): EdgeDraft[] {
-  return drafts.flatMap((draft, to) => draft.inputs.map((from) => ({ from, output: MAIN, to })))
+  return drafts.flatMap((draft, to) => {
+    const { inputs } = draft.traits
+    assert(inputs === undefined || inputs.length === draft.inputs.length, ONE_STREAM_PER_INPUT)
+    const numbered = draft.inputs.map((from, i) => ({ from, input: inputs === undefined ? 0 : i }))
+    return numbered.map(({ from, input }) => ({ from, output: MAIN, to, input }))
+  })
 }
+
+const ONE_STREAM_PER_INPUT = 'an operator is attached to as many streams as it has inputs'
 
 /**
  * Leads the dead letters of every node that may have some into `flow.deadLetters()`. What is behind
@@ -58,7 +66,7 @@ function connectDeadLetters(
   const problems: Problem[] = []
   drafts.forEach((draft, from) => {
     if (draft.deadLetterUse === 'never') return
-    if (to >= 0 && !behind.has(from)) edges.push({ from, output: DEAD_LETTERS, to })
+    if (to >= 0 && !behind.has(from)) edges.push({ from, output: DEAD_LETTERS, to, input: 0 })
     else if (draft.deadLetterUse === 'always' && (to < 0 || draft.onRecordError !== null)) {
       problems.push(noWayOut(draft, to < 0))
     }
@@ -106,7 +114,7 @@ function nodeOf(draft: NodeDraft, id: number, name: string, deadLetters: boolean
   }
 }
 
-/** Bounded: a source by itself; what ends its stream without a key; else, when all inputs are. */
+/** Bounded: a source by itself; what ends its stream without a key; else, as its inputs are. */
 function withBounds(
   nodes: readonly GraphNode[],
   drafts: readonly NodeDraft[],
@@ -118,7 +126,24 @@ function withBounds(
   for (const id of inOrder(ids, edges)) {
     if (drafts[id]!.bounded !== null) continue
     const ends = nodes[id]!.traits.endsStream === true && !scopes.get(id)!.keyedIn
-    bounded[id] = ends || edges.every((edge) => edge.to !== id || bounded[edge.from]!)
+    bounded[id] = ends || endsWithInputs(nodes[id]!, edges, bounded)
   }
   return nodes.map((node) => ({ ...node, bounded: bounded[node.id]! }))
+}
+
+/** Dead letters end with the operator they come from; where an input reads nothing, it ends at once. */
+function endsWithInputs(
+  { id, traits }: GraphNode,
+  edges: readonly GraphEdge[],
+  bounded: readonly boolean[],
+): boolean {
+  const feeding = edges.filter((edge) => edge.to === id)
+  switch (traits.endsWith ?? 'all') {
+    case 'all':
+      return feeding.every((edge) => bounded[edge.from])
+    case 'any':
+      return feeding.some((edge) => bounded[edge.from])
+    case 'first':
+      return feeding.every((edge) => edge.input !== 0 || bounded[edge.from])
+  }
 }

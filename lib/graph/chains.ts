@@ -1,9 +1,11 @@
 /**
  * Fuses units into chains. A link is fused when it goes forward on the main output, is the only one
  * at both of its ends, keeps the key, and the consumer does not ask for a new chain. Equal parallelism follows
- * from forward. All other links become edges of the plan.
+ * from forward. An operator with several inputs begins a chain: only an inlet tells inputs apart, also
+ * where all of them are the same stream. All other links become edges of the plan.
  */
 import { MAIN } from './graph.js'
+import { hasSeveralInputs } from './key-scope.js'
 import type { Layout } from './layout.js'
 import type { Chain, PlanEdge } from './plan.js'
 import type { Unit, UnitLink } from './units.js'
@@ -28,7 +30,7 @@ export function fuse({ units, links }: Layout): Chains {
 
 function isFused(link: UnitLink, units: readonly Unit[], links: readonly UnitLink[]): boolean {
   if (link.output !== MAIN || link.partitioner.kind !== 'forward') return false
-  if (link.dropsKey) return false
+  if (link.dropsKey || hasSeveralInputs(units[link.to]!.node)) return false
   const outgoing = links.filter((other) => other.from === link.from && other.output === MAIN)
   const incoming = links.filter((other) => other.to === link.to)
   return outgoing.length === 1 && incoming.length === 1 && !units[link.to]!.startsChain
@@ -46,8 +48,8 @@ function distinctEdges(
   chainOf: ReadonlyMap<number, number>,
 ): readonly PlanEdge[] {
   const edges: PlanEdge[] = []
-  for (const { from, output, to, partitioner } of links) {
-    const edge = { from: chainOf.get(from)!, output, to: chainOf.get(to)!, partitioner }
+  for (const { from, output, to, input, partitioner } of links) {
+    const edge = { from: chainOf.get(from)!, output, to: chainOf.get(to)!, input, partitioner }
     const shared = output !== MAIN && edges.some((other) => isSame(other, edge))
     if (!shared) edges.push({ id: edges.length, ...edge })
   }
@@ -55,7 +57,7 @@ function distinctEdges(
 }
 
 const isSame = (a: Omit<PlanEdge, 'id'>, b: Omit<PlanEdge, 'id'>) =>
-  a.from === b.from && a.to === b.to && a.output === b.output
+  a.from === b.from && a.to === b.to && a.input === b.input && a.output === b.output
 
 function chainFrom(id: number, run: readonly Unit[], edges: readonly PlanEdge[]): Chain {
   return {

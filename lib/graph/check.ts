@@ -3,7 +3,7 @@
  * line of the user's code that made it, and what to do. Pure: a graph in, findings out.
  */
 import { DEAD_LETTERS, type Graph, type GraphNode, MAIN } from './graph.js'
-import { type KeyScope, keyScopes, seesAll } from './key-scope.js'
+import { type KeyScope, keyScopes, seesWhole } from './key-scope.js'
 import { type Problem, placed, problemAt } from './problem.js'
 
 /** Key groups are numbered in 16 bits; the same limit as Flink's. */
@@ -15,7 +15,7 @@ export function checkGraph(graph: Graph): Problem[] {
   return [
     ...outputProblems(graph),
     ...parallelismProblems(graph, graph.options.maxParallelism),
-    ...graph.nodes.flatMap((node) => keyProblems(node, scopes.get(node.id)!)),
+    ...graph.nodes.flatMap((node) => keyProblems(graph, node, scopes.get(node.id)!)),
     ...graph.nodes.flatMap((node) => endProblems(graph, node)),
     ...guaranteeProblems(graph),
   ]
@@ -68,8 +68,13 @@ export function parallelismText(parallelism: number, max: number): string | null
 
 const isCount = (value: number) => Number.isInteger(value) && value >= 1
 
-function keyProblems(node: GraphNode, { keyedIn }: KeyScope): Problem[] {
+function keyProblems(
+  graph: Graph,
+  node: GraphNode,
+  { keyedIn, unkeyedInputs }: KeyScope,
+): Problem[] {
   if (node.role !== 'operator') return []
+  if (unkeyedInputs.length > 0) return [notCoKeyed(graph, node, unkeyedInputs)]
   if (node.traits.key === 'required' && !keyedIn) {
     return [problemAt('E_NEEDS_KEY', node, 'needs keyBy(…) earlier in the pipe.')]
   }
@@ -78,11 +83,21 @@ function keyProblems(node: GraphNode, { keyedIn }: KeyScope): Problem[] {
       'cannot stand behind keyBy(…): put it before keyBy, or end the key with rebalance().'
     return [problemAt('E_KEY_FORBIDDEN', node, text)]
   }
-  if (!keyedIn && seesAll(node) && node.parallelism !== null && node.parallelism > 1) {
+  if (!keyedIn && seesWhole(node) && node.parallelism !== null && node.parallelism > 1) {
     const text = `sees the whole stream, so it cannot have parallelism ${node.parallelism}: remove the option, or put keyBy(…) before it.`
     return [problemAt('E_WHOLE_STREAM', node, text)]
   }
   return []
+}
+
+/** Inputs count from 1 in words: the first is the stream that the operator was piped to. */
+function notCoKeyed(graph: Graph, node: GraphNode, unkeyed: readonly number[]): Problem {
+  const named = [...new Set(unkeyed)].map((input) => {
+    const edge = graph.edges.find(({ to, input: number }) => to === node.id && number === input)!
+    return `input ${input + 1}, ${placed(graph.nodes.find(({ id }) => id === edge.from)!)}, has none`
+  })
+  const text = `needs a key on all of its inputs or on none, but ${named.join(', and ')}: put keyBy(…) before it there, or end the key of the others with rebalance().`
+  return problemAt('E_NOT_CO_KEYED', node, text)
 }
 
 /** What speaks at the end of its stream needs a stream that ends. */

@@ -5,6 +5,7 @@
  */
 import type { Json, JsonObject } from '../base/json.js'
 import { type Graph, type GraphNode, MAIN } from './graph.js'
+import { hasSeveralInputs } from './key-scope.js'
 import type { Chain, ChainStep, Plan, PlanEdge } from './plan.js'
 import { channelsOf, subtasksOf } from './subtasks.js'
 
@@ -52,6 +53,8 @@ export interface ExplainedEdge {
   readonly from: number
   readonly to: number
   readonly output: string
+  /** Number of the consumer's input, where it has several; else 0. */
+  readonly input: number
   readonly partitioner: JsonObject
   readonly channels: number
 }
@@ -78,6 +81,7 @@ export function explainJson(plan: Plan, graph: Graph): Explained {
       from: edge.from,
       to: edge.to,
       output: edge.output,
+      input: edge.input,
       partitioner: { ...edge.partitioner },
       channels: channelsOf(plan, edge).length,
     })),
@@ -152,7 +156,9 @@ function sending(edge: PlanEdge, plan: Plan, graph: Graph): string {
   const channels = counted(channelsOf(plan, edge).length, 'channel')
   const what = edge.output === MAIN ? '' : `${edge.output} `
   const to: Chain = plan.chains[edge.to]!
-  return `    ── ${what}${partitionText(edge, graph)} ──▶ [${to.id}]  ${channels}`
+  const head = graph.nodes.find((node) => node.id === to.steps[0]!.node)!
+  const input = hasSeveralInputs(head) ? ` input ${edge.input + 1}` : ''
+  return `    ── ${what}${partitionText(edge, graph)} ──▶ [${to.id}]${input}  ${channels}`
 }
 
 function partitionText({ partitioner }: PlanEdge, graph: Graph): string {

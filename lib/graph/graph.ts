@@ -55,6 +55,8 @@ export interface GraphEdge {
   /** `MAIN`, or the name of a side output (`DEAD_LETTERS`). */
   readonly output: string
   readonly to: number
+  /** Number of the consumer's input, where it tells several apart (`traits.inputs`); else 0. */
+  readonly input: number
 }
 
 export interface GraphOptions {

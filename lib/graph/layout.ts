@@ -9,15 +9,25 @@
  * - What has a half before the exchange always runs as two halves, the first at the end of the sending
  *   side: the half behind takes nothing else. Where nothing is exchanged both stand in one chain; there
  *   a partial aggregate still saves hashing and state access per record.
+ * - Of an operator with several inputs the main ones are laid out as the one input of any other; its
+ *   broadcast inputs go whole, without keys, to each of its subtasks, and decide nothing.
  * - A sink has its own parallelism or that of its input. Behind `global()` the default is 1.
  */
 import { assert } from '../base/assert.js'
 import { DEAD_LETTERS, type Graph, type GraphNode, MAIN } from './graph.js'
-import { seesAll } from './key-scope.js'
+import { hasSeveralInputs, isMainInput, seesAll, seesWhole } from './key-scope.js'
 import { inOrder } from './order.js'
 import type { Partitioner } from './plan.js'
 import { placed } from './problem.js'
-import { type Key, type Need, partitionerOf, type Tap, type Unit, type UnitLink } from './units.js'
+import {
+  type Feed,
+  type Key,
+  type Need,
+  partitionerOf,
+  type Tap,
+  type Unit,
+  type UnitLink,
+} from './units.js'
 
 export interface Layout {
   readonly units: readonly Unit[]
@@ -49,11 +59,11 @@ class Drawing implements Layout {
   place(node: GraphNode): void {
     const inputs = this.#inputs(node.id)
     // Behind `flow.deadLetters()` of a pipeline that has none: nothing would ever come.
-    const unfed = node.role !== 'source' && inputs.length === 0
+    const unfed = node.role !== 'source' && !inputs.some(({ input }) => isMainInput(node, input))
     this.#taps.set(node.id, unfed ? [] : this.#outputs(node, inputs))
   }
 
-  #outputs(node: GraphNode, inputs: readonly Tap[]): readonly Tap[] {
+  #outputs(node: GraphNode, inputs: readonly Feed[]): readonly Tap[] {
     switch (node.role) {
       case 'source':
         return this.#source(node)
@@ -62,7 +72,7 @@ class Drawing implements Layout {
       case 'partition':
         return inputs.map((tap) => ({ ...tap, partitioner: ownPartitioner(node), key: null }))
       case 'operator':
-        return this.#operator(node, withCommonKey(inputs))
+        return this.#operator(node, inputs)
       case 'sink':
         return this.#sink(node, withCommonKey(inputs))
     }
@@ -73,22 +83,25 @@ class Drawing implements Layout {
     return [mainTap(unit, null)]
   }
 
-  #sink(node: GraphNode, inputs: readonly Tap[]): readonly Tap[] {
+  #sink(node: GraphNode, inputs: readonly Feed[]): readonly Tap[] {
     const keyed = isKeyed(inputs)
     const unit = this.#unit(node, 'whole', node.parallelism ?? this.#upstream(inputs), keyed)
     this.#join(inputs, unit, 'none')
     return []
   }
 
-  #operator(node: GraphNode, inputs: readonly Tap[]): readonly Tap[] {
+  #operator(node: GraphNode, feeds: readonly Feed[]): readonly Tap[] {
+    const inputs = withCommonKey(feeds.filter((feed) => isMainInput(node, feed.input)))
     const keyed = isKeyed(inputs)
-    const need: Need = !seesAll(node) ? 'none' : keyed ? 'key' : 'all'
+    const need = needOf(node, keyed)
     const parallelism = this.#parallelism(node, inputs, need)
     if (need === 'all') this.#warnOfSingle(node, inputs)
     const divided = node.traits.before !== null
+    assert(!divided || !hasSeveralInputs(node), 'an operator with two halves has one input')
     const source = divided ? [this.#before(node, inputs)] : inputs
     const unit = this.#unit(node, divided ? 'behind' : 'whole', parallelism, keyed, !divided)
     const key = this.#join(source, unit, need)
+    for (const feed of feeds) if (!isMainInput(node, feed.input)) this.#broadcast(feed, unit)
     return [mainTap(unit, keyBehind(node, key))]
   }
 
@@ -100,10 +113,16 @@ class Drawing implements Layout {
   }
 
   /** The half before the exchange, at its input's parallelism. */
-  #before(node: GraphNode, inputs: readonly Tap[]): Tap {
+  #before(node: GraphNode, inputs: readonly Feed[]): Feed {
     const unit = this.#unit(node, 'before', this.#upstream(inputs), isKeyed(inputs))
     const key = this.#join(inputs, unit, 'none')
-    return mainTap(unit, key)
+    return { ...mainTap(unit, key), input: 0 }
+  }
+
+  /** An input that comes whole to every subtask, whatever partitioner stands before it. */
+  #broadcast({ unit: from, output, input }: Feed, unit: Unit): void {
+    const partitioner = { kind: 'broadcast' } as const
+    this.links.push({ from, output, to: unit.id, input, partitioner, dropsKey: false })
   }
 
   /** Parallelism of what stays with its input: that of all inputs where they agree. */
@@ -116,13 +135,13 @@ class Drawing implements Layout {
   }
 
   /** Links every tap to `unit`; returns the key that the unit's input then has. */
-  #join(taps: readonly Tap[], unit: Unit, need: Need): Key | null {
+  #join(taps: readonly Feed[], unit: Unit, need: Need): Key | null {
     let exchanged = true
     for (const tap of taps) {
       const partitioner = partitionerOf(tap, this.units[tap.unit]!, unit, need)
-      const { unit: from, output, keyed } = tap
+      const { unit: from, output, input, keyed } = tap
       const dropsKey = keyed && !unit.keyed
-      this.links.push({ from, output, to: unit.id, partitioner, dropsKey })
+      this.links.push({ from, output, to: unit.id, input, partitioner, dropsKey })
       const kept = tap.key?.exchanged === true && partitioner.kind === 'forward'
       exchanged &&= kept || partitioner.kind === 'hash' || unit.parallelism === 1
     }
@@ -143,11 +162,12 @@ class Drawing implements Layout {
     return unit
   }
 
-  #inputs(id: number): readonly Tap[] {
+  #inputs(id: number): readonly Feed[] {
     const edges = this.#graph.edges.filter((edge) => edge.to === id).sort((a, b) => a.id - b.id)
-    return edges.flatMap((edge) =>
-      edge.output === MAIN ? this.#taps.get(edge.from)! : this.#deadLetters(edge.from),
-    )
+    return edges.flatMap(({ output, from, input }) => {
+      const taps = output === MAIN ? this.#taps.get(from)! : this.#deadLetters(from)
+      return taps.map((tap) => ({ ...tap, input }))
+    })
   }
 
   /** Both halves of an operator may have dead letters. */
@@ -185,8 +205,11 @@ const mainTap = (unit: Unit, key: Key | null): Tap => ({
 const isKeyed = (taps: readonly Tap[]) => taps.every((tap) => tap.key !== null)
 
 /** A stream of several taps is keyed only where all of them are. */
-const withCommonKey = (taps: readonly Tap[]): readonly Tap[] =>
+const withCommonKey = <T extends Tap>(taps: readonly T[]): readonly T[] =>
   isKeyed(taps) ? taps : taps.map((tap) => ({ ...tap, key: null }))
+
+const needOf = (node: GraphNode, keyed: boolean): Need =>
+  !seesAll(node) || !(keyed || seesWhole(node)) ? 'none' : keyed ? 'key' : 'all'
 
 function keyBehind(node: GraphNode, key: Key | null): Key | null {
   if (node.traits.keyAfter === 'set') return { by: node.id, exchanged: false }

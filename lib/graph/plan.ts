@@ -45,6 +45,8 @@ export interface PlanEdge {
   readonly from: number
   readonly output: string
   readonly to: number
+  /** Number of the input of the consumer's first operator, where that has several; else 0. */
+  readonly input: number
   readonly partitioner: Partitioner
 }
 

@@ -21,6 +21,8 @@ export interface UnitLink {
   readonly from: number
   readonly output: string
   readonly to: number
+  /** Number of the consumer's input; 0 where it has but one. */
+  readonly input: number
   readonly partitioner: Partitioner
   /** True where the key's scope ends on the link: only an inlet can take the keys off the batches. */
   readonly dropsKey: boolean
@@ -44,6 +46,11 @@ export interface Tap {
   readonly key: Key | null
   /** True where batches carry keys here, also when their scope has ended since. */
   readonly keyed: boolean
+}
+
+/** A tap, and the input of the consumer that it leads to. */
+export interface Feed extends Tap {
+  readonly input: number
 }
 
 /** What a consumer needs: records of a key together, the whole stream in one place, or neither. */

@@ -64,6 +64,11 @@ export interface OperatorTraits {
    * input comes whole to every subtask, without keys. Default: one main input.
    */
   readonly inputs?: readonly ('main' | 'broadcast')[]
+  /**
+   * Which of several inputs must end for its own stream to end: `all` (default), `any` one of them, or
+   * the `first`. So an endless notifier makes no bounded stream endless.
+   */
+  readonly endsWith?: 'all' | 'any' | 'first'
   /** True where it ends its stream by itself when there is no key (`take`): what follows is bounded. */
   readonly endsStream?: boolean
 }

@@ -9,6 +9,7 @@ import type { Source } from '../../lib/connectors/source.js'
 import { plainTraits } from '../../lib/graph/draft.js'
 import type { OperatorOptions, OperatorTraits } from '../../lib/operators/operator.js'
 import {
+  type AnyStream,
   attach,
   type NeedsKey,
   type NoKey,
@@ -30,6 +31,7 @@ function fake(
   traits: Partial<OperatorTraits>,
   functions: readonly AnyFunction[],
   options: OperatorOptions = {},
+  others: readonly AnyStream[] = [],
 ): never {
   const site = callSite(HERE)
   const operator: (stream: Stream<unknown>) => unknown = (stream) =>
@@ -44,10 +46,20 @@ function fake(
           throw new Error('a fake operator is never opened')
         },
       },
-      [],
+      others,
       site,
     )
   return operator as never
+}
+
+/** Reads several streams, each in its own way: `inputs` says how. */
+export function together(
+  inputs: NonNullable<OperatorTraits['inputs']>,
+  others: readonly AnyStream[],
+  traits: Partial<OperatorTraits> = { stateful: true },
+  options: OperatorOptions = {},
+): Op<AnyStream, Stream<string>> {
+  return fake('together', { ...traits, inputs }, [], options, others)
 }
 
 /** Cannot do without a key. */

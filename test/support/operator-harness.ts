@@ -18,11 +18,13 @@ import {
   end,
   IDLE,
   INPUT,
+  type InputChange,
   type Signal,
   WATERMARK,
 } from '../../lib/operators/signal.js'
 import { type AnyStream, attach, type Op } from '../../lib/operators/stream.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
+import type { StateStore } from '../../lib/state/state.js'
 import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
 
 export const MAX_PARALLELISM = 16
@@ -47,6 +49,8 @@ export interface HarnessOptions {
   readonly policy?: RecordErrorPolicy
   /** Asked after each batch that came out: does the gate stay open? Default: yes. */
   readonly stayOpen?: () => boolean
+  /** Opens over state that is there already: that of an earlier harness, by place. */
+  readonly state?: readonly StateStore[]
   /** Which halves of an aggregate to open. Default both. */
   readonly half?: 'whole' | 'before' | 'behind'
 }
@@ -72,7 +76,7 @@ export class OperatorHarness {
   readonly #inbox = new Subject<Signal>()
   readonly #subscription: Subscription
   readonly #options: HarnessOptions
-  readonly #state: ReturnType<typeof createHeapState>[] = []
+  readonly #state: StateStore[] = []
 
   constructor(definitions: readonly OperatorDefinition[], options: HarnessOptions = {}) {
     this.#options = options
@@ -109,6 +113,11 @@ export class OperatorHarness {
     return this.output.flatMap((signal) => (signal.tag === BATCH ? (signal.keys ?? []) : []))
   }
 
+  /** Event times of the values, where batches have some. */
+  get times(): number[] {
+    return this.output.flatMap((signal) => (signal.tag === BATCH ? [...(signal.times ?? [])] : []))
+  }
+
   /** Everything but batches, in short: `w5 b1 idle active end`. */
   get marks(): string[] {
     return this.output.flatMap((signal) => (signal.tag === BATCH ? [] : [nameOf(signal)]))
@@ -123,7 +132,7 @@ export class OperatorHarness {
     return [this.#places[i]!.recordsIn, this.#places[i]!.recordsOut]
   }
 
-  state(i = 0): ReturnType<typeof createHeapState> {
+  state(i = 0): StateStore {
     return this.#state[i]!
   }
 
@@ -132,10 +141,19 @@ export class OperatorHarness {
     this.#inbox.next(signal)
   }
 
-  /** Pushes records; with `keys` behind keyBy. */
-  batch(records: unknown[], keys: unknown[] | null = null): void {
-    this.push(batch(records, keys))
+  /** Pushes records; with `keys` behind keyBy, `times` behind timestamps, by one of several inputs. */
+  batch(
+    records: unknown[],
+    keys: unknown[] | null = null,
+    input = 0,
+    times: readonly number[] | null = null,
+  ): void {
+    this.push(batch(records, keys, null, times && Float64Array.from(times), input))
   }
+
+  /** One of several inputs has ended (the default), gone idle or woken. */
+  input = (input: number, state: InputChange['state'] = 'ended'): void =>
+    this.push({ tag: INPUT, input, state })
 
   watermark = (timeMs: number): void => this.push({ tag: WATERMARK, timeMs })
   barrier = (round: number): void => this.push({ tag: BARRIER, round })
@@ -186,6 +204,9 @@ export class OperatorHarness {
     if (signal.keys !== null && signal.keys.length !== signal.records.length) {
       this.broken.push('keys are not parallel to records')
     }
+    if (signal.times !== null && signal.times.length !== signal.records.length) {
+      this.broken.push('times are not parallel to records')
+    }
     this.gateOpen = this.#options.stayOpen?.() ?? true
   }
 
@@ -196,7 +217,7 @@ export class OperatorHarness {
     const operator = definition.options.name ?? definition.kind
     const isOpen = () =>
       this.gateOpen && places.slice(index + 1).every((place) => place.deferred.size === 0)
-    const state = createHeapState(MAX_PARALLELISM)
+    const state = this.#options.state?.[index] ?? createHeapState(MAX_PARALLELISM)
     this.#state.push(state)
     const context: OperatorContext = {
       operator,

@@ -3,7 +3,7 @@ import { identity } from 'rxjs'
 import t from 'tap'
 import { explainJson, explainText } from '../../../lib/graph/explain.js'
 import type { Graph } from '../../../lib/graph/graph.js'
-import { keyScopes, seesAll } from '../../../lib/graph/key-scope.js'
+import { isMainInput, keyScopes, seesAll } from '../../../lib/graph/key-scope.js'
 import type { ChainStep, Plan } from '../../../lib/graph/plan.js'
 import { type PlanOptions, planGraph } from '../../../lib/graph/planner.js'
 import { channelsOf, slotOf, subtasksOf } from '../../../lib/graph/subtasks.js'
@@ -31,7 +31,7 @@ import {
   shuffle,
   take,
 } from '../../../lib/index.js'
-import { lines, sink } from '../../support/fake-parts.js'
+import { lines, sink, together } from '../../support/fake-parts.js'
 
 const graphOf = (build: (flow: Flow) => void, options: PipelineOptions = {}): Graph =>
   pipeline('job', build, options).compose().graph
@@ -409,7 +409,7 @@ t.test('channels: every receiver is fed and every sender heard, for all partitio
       { ...chain, parallelism: senders },
       { ...chain, id: 1, parallelism: receivers },
     ]
-    const edge = { id: 0, from: 0, output: 'main', to: 1, partitioner: { kind } }
+    const edge = { id: 0, from: 0, output: 'main', to: 1, input: 0, partitioner: { kind } }
     return channelsOf({ chains }, edge).map(({ from, to }) => `${from}>${to}`)
   }
   t.strictSame(pairs('rescale', 2, 4), ['0>0', '0>1', '1>2', '1>3'])
@@ -435,7 +435,7 @@ interface Move {
 }
 
 const move: fc.Arbitrary<Move> = fc.record({
-  kind: fc.nat(18),
+  kind: fc.nat(20),
   on: fc.nat(),
   with: fc.nat(),
   parallelism: fc.option(fc.integer({ min: 1, max: 4 }), { nil: null }),
@@ -461,7 +461,7 @@ function play(moves: readonly Move[]): Graph {
         }
         const begins = step.kind === 15 || step.kind === 18
         if (!begins) used.add(on)
-        if (step.kind === 16) used.add(other)
+        if ([16, 19, 20].includes(step.kind)) used.add(other)
         if (!streams.includes(next)) streams.push(next)
       })
       for (const stream of streams) if (!used.has(stream)) stream.to(sink())
@@ -509,6 +509,18 @@ function moved(flow: Flow, on: Any, other: Any, step: Move, index: number): Any 
       return flow.deadLetters() as unknown as Any
     case 16:
       return merge(on, other)
+    case 19:
+      return on
+        .pipe(keyBy((record) => record))
+        .pipe(
+          together(['main', 'main', 'broadcast'], [other.pipe(keyBy(String)), other], {}, options),
+        )
+    case 20:
+      return on
+        .pipe(rebalance())
+        .pipe(
+          together(['main', 'main'], [other.pipe(rebalance())], { orderSensitive: true }, single),
+        )
     case 18:
       return flow.from(lines(`more${index}`, { parallelism: step.parallelism }))
     default:
@@ -604,7 +616,8 @@ function comesByKey(graph: Graph, plan: Plan, chainId: number, at: number): bool
   if (chain.steps.slice(0, at).some(setsKey)) return false
   return chain.inputs.every((id) => {
     const edge = plan.edges[id]!
-    if (edge.partitioner.kind === 'hash') return true
+    const head = graph.nodes.find((node) => node.id === chain.steps[0]!.node)!
+    if (edge.partitioner.kind === 'hash' || !isMainInput(head, edge.input)) return true
     const sender = plan.chains[edge.from]!
     return (
       edge.partitioner.kind === 'forward' && comesByKey(graph, plan, sender.id, sender.steps.length)
