@@ -16,7 +16,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   credit: ['base'],
   time: ['base'],
   metrics: ['base'],
-  state: ['base'],
+  state: ['base', 'time'],
   supervision: ['base'],
   formats: ['base'],
   wire: ['base'],

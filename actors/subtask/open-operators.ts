@@ -101,7 +101,10 @@ function contextOf(
     maxParallelism: plan.maxParallelism,
     gate,
     clock,
-    state: createHeapState(plan.maxParallelism),
+    state: createHeapState(plan.maxParallelism, {
+      wallTime: () => clock.wallTime(),
+      ...(place.freeze ? { freeze: deepFreeze } : {}),
+    }),
     errors: errorsOf(step),
     keyed,
     wake,

@@ -1,138 +1,187 @@
-/**
- * The heap backend: state as Maps in this thread's heap.
- *
- * One Map per key group, made when the group's first key comes: a Map ends at 2^24 entries, and a
- * group is the unit that moves when a job is rescaled. Values lie in the Maps without a wrapper,
- * under the canonical key; where that is not the key itself (arrays, objects, dates), the key lies
- * in a second Map beside it.
- */
+/** The heap backend: state as Maps and arrays in this thread's heap; each kind has its file. */
 import { assert } from '../base/assert.js'
-import { type CanonicalKey, canonicalKey, flatKey, isEscaped, isView } from '../base/key.js'
-import type { SingleState, StateStore, ValueState } from './state.js'
+import { systemClock } from '../base/clock.js'
+import { MillraceError } from '../base/errors.js'
+import { createTimers, type Timers } from '../time/timers.js'
+import type { Expiry } from './expiry.js'
+import { FoldingAggregatingState, FoldingReducingState } from './folding-state.js'
+import { HeapListState } from './heap-list.js'
+import { HeapMapState, MortalMapState } from './heap-map.js'
+import { HeapBroadcastState, HeapOperatorListState, HeapSingleState } from './heap-subtask.js'
+import { HeapValueState, MortalValueState } from './heap-value.js'
+import type {
+  AggregatingState,
+  BroadcastState,
+  ListState,
+  MapState,
+  OperatorListState,
+  ReducingState,
+  SingleState,
+  StateAggregation,
+  StateOptions,
+  StateStore,
+  Ttl,
+  ValueState,
+} from './state.js'
+
+export interface HeapStateOptions {
+  /** Ms since 1970, for times to live. Default: the system's. */
+  readonly wallTime?: () => number
+  /** Freezes what is handed over, in development and tests. Default: leaves it as it is. */
+  readonly freeze?: <V>(value: V) => V
+}
+
+/** What all states of a store share. */
+export interface HeapWorld {
+  readonly maxParallelism: number
+  readonly wallTime: () => number
+}
 
 /** Empty state of one operator in one subtask of a job with `maxParallelism` key groups. */
-export function createHeapState(maxParallelism: number): StateStore {
-  const values = new Map<string, ValueState<unknown>>()
-  const singles = new Map<string, SingleState<unknown>>()
-  return {
-    value<V>(name: string): ValueState<V> {
-      let state = values.get(name)
-      if (state === undefined) {
-        state = new HeapValueState<unknown>(maxParallelism)
-        values.set(name, state)
-      }
-      return state as ValueState<V>
-    },
-    single<V>(name: string): SingleState<V> {
-      let state = singles.get(name)
-      if (state === undefined) {
-        state = new HeapSingleState<unknown>()
-        singles.set(name, state)
-      }
-      return state as SingleState<V>
-    },
-  }
+export function createHeapState(
+  maxParallelism: number,
+  options: HeapStateOptions = {},
+): StateStore {
+  return new HeapStateStore(maxParallelism, options)
 }
 
-class HeapValueState<V> implements ValueState<V> {
-  readonly #groups: (Group<V> | null)[]
+type Kind =
+  | 'value'
+  | 'list'
+  | 'map'
+  | 'reducing'
+  | 'aggregating'
+  | 'single'
+  | 'operatorList'
+  | 'broadcast'
+  | 'timers'
 
-  constructor(maxParallelism: number) {
-    this.#groups = new Array<null>(maxParallelism).fill(null)
+interface Declared {
+  readonly kind: Kind
+  readonly ttl: Ttl | null
+  readonly state: unknown
+}
+
+const DEFAULT_SWEEP = 1_000
+const unchanged = <V>(value: V): V => value
+
+class HeapStateStore implements StateStore {
+  readonly #world: HeapWorld
+  readonly #freeze: <V>(value: V) => V
+  readonly #declared = new Map<string, Declared>()
+  readonly #expiries: Expiry[] = []
+
+  constructor(maxParallelism: number, options: HeapStateOptions) {
+    this.#world = { maxParallelism, wallTime: options.wallTime ?? systemClock.wallTime }
+    this.#freeze = options.freeze ?? unchanged
   }
 
-  get(group: number, key: unknown): V | undefined {
-    const found = this.#groups[group]
-    return found ? found.values.get(canonicalKey(key)) : undefined
+  value<V>(name: string, options?: StateOptions): ValueState<V> {
+    return this.#declare(name, 'value', options, () => this.#values<V>(options))
   }
 
-  has(group: number, key: unknown): boolean {
-    const found = this.#groups[group]
-    return found ? found.values.has(canonicalKey(key)) : false
+  list<V>(name: string, options?: StateOptions): ListState<V> {
+    return this.#declare(name, 'list', options, () => {
+      const state = new HeapListState<V>(this.#world, options?.ttl ?? null, this.#freezeOf(options))
+      if (state.expiry !== null) this.#expiries.push(state.expiry)
+      return state
+    })
   }
 
-  set(group: number, key: unknown, value: V): void {
-    const found = this.#groups[group] ?? this.#create(group)
-    const canonical = canonicalKey(key)
-    const { values } = found
-    const { size } = values
-    values.set(canonical, value)
-    if (values.size > size) found.own(canonical, key, value)
+  map<K, V>(name: string, options?: StateOptions): MapState<K, V> {
+    return this.#declare(name, 'map', options, () => {
+      const freeze = this.#freezeOf<V>(options)
+      if (options?.ttl === undefined) return new HeapMapState<K, V>(this.#groups, freeze)
+      const state = new MortalMapState<K, V>(this.#world, options.ttl, freeze)
+      this.#expiries.push(state.expiry)
+      return state
+    })
   }
 
-  delete(group: number, key: unknown): void {
-    const canonical = canonicalKey(key)
-    const found = this.#groups[group]
-    found?.values.delete(canonical)
-    found?.keys?.delete(canonical)
+  reducing<V>(
+    name: string,
+    add: (reduced: V, value: V) => V,
+    options?: StateOptions,
+  ): ReducingState<V> {
+    const values = this.#declare(name, 'reducing', options, () => this.#values<V>(options))
+    return new FoldingReducingState(values, add)
   }
 
-  *entries(): IterableIterator<readonly [key: unknown, value: V]> {
-    for (const group of this.#groups) {
-      if (group === null) continue
-      for (const [canonical, value] of group.values) {
-        yield [isEscaped(canonical) ? group.keys?.get(canonical) : canonical, value]
-      }
-    }
-  }
-
-  get size(): number {
-    let size = 0
-    for (const group of this.#groups) size += group === null ? 0 : group.values.size
-    return size
-  }
-
-  clear(): void {
-    this.#groups.fill(null)
-  }
-
-  #create(group: number): Group<V> {
-    assert(
-      group >= 0 && group < this.#groups.length,
-      'a key group is below the maximal parallelism',
+  aggregating<In, Acc, Out>(
+    name: string,
+    aggregation: StateAggregation<In, Acc, Out>,
+    options?: StateOptions,
+  ): AggregatingState<In, Out> {
+    const make = () => this.#values<Acc>(options)
+    return new FoldingAggregatingState(
+      this.#declare(name, 'aggregating', options, make),
+      aggregation,
     )
-    const created = new Group<V>()
-    this.#groups[group] = created
-    return created
   }
-}
 
-class Group<V> {
-  readonly values = new Map<CanonicalKey, V>()
-  /** The keys that are not their own canonical form. */
-  keys: Map<CanonicalKey, unknown> | null = null
+  single<V>(name: string): SingleState<V> {
+    return this.#declare(name, 'single', {}, () => new HeapSingleState<V>(this.#freeze))
+  }
 
-  /** Makes a new entry's key its own, so that state keeps no batch alive through a string. */
-  own(canonical: CanonicalKey, key: unknown, value: V): void {
-    if (isEscaped(canonical)) {
-      this.keys ??= new Map()
-      this.keys.set(canonical, flatKey(key))
-    } else if (typeof canonical === 'string' && isView(canonical)) {
-      this.values.delete(canonical)
-      this.values.set(flatKey(canonical) as string, value)
+  operatorList<V>(name: string): OperatorListState<V> {
+    return this.#declare(name, 'operatorList', {}, () => new HeapOperatorListState<V>(this.#freeze))
+  }
+
+  broadcast<K, V>(name: string): BroadcastState<K, V> {
+    return this.#declare(name, 'broadcast', {}, () => new HeapBroadcastState<K, V>(this.#freeze))
+  }
+
+  timers(name: string): Timers {
+    return this.#declare(name, 'timers', {}, createTimers)
+  }
+
+  sweep(entries = DEFAULT_SWEEP): void {
+    for (const expiry of this.#expiries) expiry.sweep(entries)
+  }
+
+  get #groups(): number {
+    return this.#world.maxParallelism
+  }
+
+  #freezeOf<V>(options: StateOptions | undefined): (value: V) => V {
+    return options?.mutable === true ? unchanged : this.#freeze
+  }
+
+  #values<V>(options: StateOptions | undefined): ValueState<V> {
+    const freeze = this.#freezeOf<V>(options)
+    if (options?.ttl === undefined) return new HeapValueState(this.#groups, freeze)
+    const state = new MortalValueState(this.#world, options.ttl, freeze)
+    this.#expiries.push(state.expiry)
+    return state
+  }
+
+  /** The state of that name; `make` makes it at the first declaration. */
+  #declare<S>(name: string, kind: Kind, options: StateOptions = {}, make: () => S): S {
+    const ttl = options.ttl ?? null
+    const found = this.#declared.get(name)
+    if (found !== undefined) {
+      if (found.kind !== kind || !isSameTtl(found.ttl, ttl))
+        throw declaredTwice(name, kind, ttl, found)
+      return found.state as S
     }
+    assert(ttl === null || ttl.ms > 0, 'a time to live is positive')
+    const state = make()
+    this.#declared.set(name, { kind, ttl, state })
+    return state
   }
 }
 
-class HeapSingleState<V> implements SingleState<V> {
-  #value: V | undefined = undefined
-  #present = false
+const isSameTtl = (a: Ttl | null, b: Ttl | null): boolean =>
+  a?.ms === b?.ms && a?.update === b?.update
 
-  get(): V | undefined {
-    return this.#value
-  }
-
-  has(): boolean {
-    return this.#present
-  }
-
-  set(value: V): void {
-    this.#value = value
-    this.#present = true
-  }
-
-  clear(): void {
-    this.#value = undefined
-    this.#present = false
-  }
+function declaredTwice(name: string, kind: Kind, ttl: Ttl | null, found: Declared): MillraceError {
+  return new MillraceError(
+    'E_STATE_NAME',
+    `state "${name}" is declared as ${describe(kind, ttl)}, but the same operator has it as ` +
+      `${describe(found.kind, found.ttl)} already: give one of them another name`,
+    { details: { state: name } },
+  )
 }
+
+const describe = (kind: Kind, ttl: Ttl | null): string =>
+  ttl === null ? kind : `${kind} with a TTL of ${ttl.ms} ms (${ttl.update})`

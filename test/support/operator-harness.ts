@@ -6,6 +6,7 @@
  * batch, keys parallel to records, nothing after the end. What breaks is in `broken`.
  */
 import { Subject, type Subscription } from 'rxjs'
+import { deepFreeze } from '../../lib/operators/freeze.js'
 import type { Deferred, OperatorContext, OperatorDefinition } from '../../lib/operators/operator.js'
 import type { RecordErrorPolicy, RecordFailure } from '../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
@@ -217,7 +218,12 @@ export class OperatorHarness {
     const operator = definition.options.name ?? definition.kind
     const isOpen = () =>
       this.gateOpen && places.slice(index + 1).every((place) => place.deferred.size === 0)
-    const state = this.#options.state?.[index] ?? createHeapState(MAX_PARALLELISM)
+    const state =
+      this.#options.state?.[index] ??
+      createHeapState(MAX_PARALLELISM, {
+        wallTime: () => this.clock.wallTime(),
+        freeze: deepFreeze,
+      })
     this.#state.push(state)
     const context: OperatorContext = {
       operator,

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
+import { deepFreeze } from '../../../lib/operators/freeze.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
 import { stateConformance } from '../../conformance/state.js'
 
@@ -23,3 +24,33 @@ t.test('a key cut out of a big string does not keep that string', async (t) => {
   t.ok(heldBytes((text) => text) < 2_000_000)
   t.ok(heldBytes((text) => [text, 1]) < 2_000_000)
 })
+
+t.test(
+  'values are frozen when they are handed over, but for those the operator changes',
+  async (t) => {
+    const store = createHeapState(8, { freeze: deepFreeze })
+    const handedOver = (): { n: number }[] => [{ n: 1 }]
+    store.value<object>('v').set(0, 'a', handedOver())
+    store.list<object>('l').append(0, 'a', handedOver())
+    store.list<object>('l').replace(0, 'b', [handedOver()])
+    store.map<string, object>('m').set(0, 'a', 'x', handedOver())
+    store.single<object>('s').set(handedOver())
+    store.operatorList<object>('o').append(handedOver())
+    store.broadcast<string, object>('b').set('x', handedOver())
+    store.value<object>('t', { ttl: { ms: 5, update: 'write' } }).set(0, 'a', handedOver())
+    const frozen = [
+      store.value('v').get(0, 'a'),
+      store.list('l').get(0, 'a')[0],
+      store.list('l').get(0, 'b')[0],
+      store.map('m').get(0, 'a', 'x'),
+      store.single('s').get(),
+      store.operatorList('o').get()[0],
+      store.broadcast('b').get('x'),
+      store.value('t', { ttl: { ms: 5, update: 'write' } }).get(0, 'a'),
+    ] as { n: number }[][]
+    for (const value of frozen) t.ok(Object.isFrozen(value) && Object.isFrozen(value[0]))
+    const own = store.value<{ n: number }[]>('own', { mutable: true })
+    own.set(0, 'a', handedOver())
+    t.notOk(Object.isFrozen(own.get(0, 'a')))
+  },
+)

@@ -1,0 +1,12 @@
+import t from 'tap'
+import { createTimers } from '../../../lib/time/timers.js'
+import { timerConformance } from '../../conformance/timers.js'
+
+t.test('timers on the heap keep the laws', (t) => timerConformance(t, createTimers))
+
+t.test('the key of a timer does not keep the string it was cut from', async (t) => {
+  const timers = createTimers()
+  const big = 'x'.repeat(1_000)
+  timers.register(0, big.slice(10, 40), 1)
+  t.equal(timers.takeDue(1)?.key, 'x'.repeat(30))
+})
