@@ -217,6 +217,8 @@ class JobActor implements Behaviour<JobMessage> {
           event.stalledMs,
           event.stack,
         )
+      case 'MetricsReported':
+        return this.#parts.board.metricsReported(event.reports)
       case 'Log':
         return this.#parts.board.log(event.level, event.message)
       default:

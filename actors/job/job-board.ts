@@ -7,7 +7,7 @@ import type { Clock } from '../../lib/base/clock.js'
 import { type ErrorData, errorFromData } from '../../lib/base/errors.js'
 import { type Guarantee, MAIN } from '../../lib/graph/graph.js'
 import type { Plan } from '../../lib/graph/plan.js'
-import { operatorRowOf } from '../../lib/graph/subtasks.js'
+import { operatorRowOf, subtaskName } from '../../lib/graph/subtasks.js'
 import type { JobState } from '../../lib/job/job-record.js'
 import {
   type CounterValues,
@@ -15,6 +15,7 @@ import {
   readCounters,
   readOperator,
 } from '../../lib/metrics/counters.js'
+import { mergeNamed } from '../../lib/metrics/merge-named.js'
 import {
   type ChainMetrics,
   measureChain,
@@ -22,6 +23,7 @@ import {
   sumCounters,
 } from '../../lib/metrics/sample.js'
 import { createFailure, type Failure } from '../../lib/supervision/failure.js'
+import type { SubtaskReport } from '../worker/protocol.js'
 import type { JobEvent, JobMetrics, JobSummary } from './job.js'
 import type { FailedRegion } from './protocol.js'
 
@@ -44,8 +46,15 @@ interface Planned {
   /** Counter rows by chain. */
   readonly rows: readonly (readonly Float64Array[])[]
   /** Counts of a chain's operators. */
-  readonly operators: (chain: number, totals: CounterValues) => readonly OperatorMetrics[]
+  readonly operators: (
+    chain: number,
+    totals: CounterValues,
+    reported: Reported,
+  ) => readonly OperatorMetrics[]
 }
+
+/** The last report of each subtask, by name. */
+type Reported = ReadonlyMap<string, SubtaskReport>
 
 const UNPLANNED: Planned = {
   plan: {
@@ -77,6 +86,7 @@ export class JobBoard {
   #settlePlan!: Settle<Plan>
   #settleDone!: Settle<JobSummary>
   #planned = UNPLANNED
+  readonly #reported = new Map<string, SubtaskReport>()
   #state: JobState = 'Created'
   #restarts = 0
   #failureCount = 0
@@ -132,8 +142,8 @@ export class JobBoard {
     const rows = plan.chains.map(({ parallelism }) =>
       Array.from({ length: parallelism }, () => counterRow(counters, row++)),
     )
-    const operators = (chain: number, totals: CounterValues) =>
-      readOperators(plan, chain, names, operatorCounters, totals)
+    const operators: Planned['operators'] = (chain, totals, reported) =>
+      readOperators(plan, chain, names, operatorCounters, totals, reported)
     this.#planned = { plan, rows, operators }
     this.#settlePlan.resolve(plan)
   }
@@ -186,6 +196,14 @@ export class JobBoard {
 
   log(level: 'info' | 'warn', message: string): void {
     this.#emit({ kind: 'Log', atMs: this.#now(), level, message })
+  }
+
+  metricsReported(reports: readonly SubtaskReport[]): void {
+    for (const report of reports) {
+      const name = subtaskName(report.subtask)
+      const attempt = this.#reported.get(name)?.attempt ?? 0
+      if (report.attempt >= attempt) this.#reported.set(name, report)
+    }
   }
 
   /** The failure as a record about which nothing has been decided. */
@@ -266,7 +284,7 @@ export class JobBoard {
         before?.[index] ?? null,
         totals[index]!,
         elapsedMs,
-        this.#planned.operators(index, totals[index]!),
+        this.#planned.operators(index, totals[index]!, this.#reported),
       ),
     )
     return { atMs: this.#now(), state: this.#state, chains }
@@ -292,20 +310,26 @@ function readOperators(
   names: readonly string[],
   table: SharedArrayBuffer,
   totals: CounterValues,
+  reported: Reported,
 ): readonly OperatorMetrics[] {
   const { steps, parallelism, inputs, outputs } = plan.chains[chain]!
   const hasSource = inputs.length === 0
   const hasSink = outputs.every((edge) => plan.edges[edge]!.output !== MAIN)
   return steps.map(({ node, half }, step) => {
-    const rows = Array.from({ length: parallelism }, (_, index) =>
-      readOperator(table, operatorRowOf(plan, { chain, index }, step)),
-    )
+    const subtasks = Array.from({ length: parallelism }, (_, index) => {
+      const counts = readOperator(table, operatorRowOf(plan, { chain, index }, step))
+      const report = reported.get(subtaskName({ chain, index }))
+      const { counters = {}, gauges = {} } = report?.operators.find((of) => of.step === step) ?? {}
+      return { subtask: index, ...counts, counters, gauges }
+    })
     const read = hasSource && step === 0 ? totals.recordsIn : 0
     const written = hasSink && step === steps.length - 1 ? totals.recordsOut : 0
     return {
       operator: half === 'whole' ? names[node]! : `${names[node]!} (${half})`,
-      recordsIn: rows.reduce((sum, { recordsIn }) => sum + recordsIn, read + written),
-      recordsOut: rows.reduce((sum, { recordsOut }) => sum + recordsOut, read + written),
+      recordsIn: subtasks.reduce((sum, { recordsIn }) => sum + recordsIn, read + written),
+      recordsOut: subtasks.reduce((sum, { recordsOut }) => sum + recordsOut, read + written),
+      ...mergeNamed(subtasks),
+      subtasks,
     }
   })
 }

@@ -110,6 +110,7 @@ function contextOf(
     wake,
     complete: enough,
     count: place.operatorCounter(chain.steps.indexOf(step)),
+    metrics: place.metrics(chain.steps.indexOf(step)),
   }
 }
 

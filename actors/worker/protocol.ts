@@ -36,6 +36,7 @@ import type { Json } from '../../lib/base/json.js'
 import type { Split } from '../../lib/connectors/source.js'
 import type { Pipeline } from '../../lib/flow/pipeline.js'
 import type { Plan } from '../../lib/graph/plan.js'
+import type { NamedValues } from '../../lib/metrics/named-metrics.js'
 import type { ModuleArgs } from '../planner/protocol.js'
 
 /** Where a slot gets the pipeline from. Only a slot in the calling thread takes it by reference. */
@@ -54,7 +55,10 @@ export interface RuntimeSettings {
   readonly floatingCredits: number
   /** Freezes records and state deeply; for development and tests. */
   readonly freeze: boolean
-  /** Waiting times are brought up to date this often, for live metrics. 0: only at each turn. */
+  /**
+   * Waiting times and the operators' own metrics are brought up to date this often, for live metrics.
+   * 0: only when the slot has run out of work.
+   */
   readonly accountIntervalMs: number
   /** Budget of heap and external memory of one slot; a subtask fails at 80 % of it. 0: no guard. */
   readonly memoryBytesMax: number
@@ -131,12 +135,26 @@ export type SlotEvent =
       readonly stalledMs: number
       readonly stack: string | null
     }
+  /** What operators have measured under names of their own; only subtasks with something new. */
+  | { readonly kind: 'MetricsReported'; readonly reports: readonly SubtaskReport[] }
   | {
       readonly kind: 'Log'
       readonly level: 'info' | 'warn'
       readonly message: string
       readonly details: Json
     }
+
+/** The named metrics of one subtask since its attempt began; operators without any are left out. */
+export interface SubtaskReport {
+  readonly subtask: SubtaskId
+  readonly attempt: number
+  readonly operators: readonly OperatorReport[]
+}
+
+/** `step`: place of the operator in its chain. */
+export interface OperatorReport extends NamedValues {
+  readonly step: number
+}
 
 /** What the job side of a slot offers. */
 export interface Slot {

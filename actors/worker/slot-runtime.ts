@@ -35,6 +35,7 @@ import { Region, type RegionMessage } from '../subtask/region.js'
 import type { Subtask, TurnWatch } from '../subtask/subtask.js'
 import { slotName, wireChannels } from './channel-wiring.js'
 import { createMemoryGuard, type MemoryGuard } from './memory-guard.js'
+import { createMetricReports, type MetricReports } from './metric-reports.js'
 import type { JobModule, SlotCommands, SlotEvent, SlotSetup, SubtaskId } from './protocol.js'
 import type { SlotHost } from './slot-host.js'
 
@@ -67,11 +68,14 @@ class SlotRuntime implements SlotCommands {
   readonly #router: LinkRouter
   readonly #regions = new Map<number, RunningRegion>()
   readonly #living = new Set<Subtask>()
+  readonly #reports: MetricReports
   #setup: SlotSetup | null = null
   #composed: Composed | null = null
   #guard: MemoryGuard | null = null
   #flushedAtMs = 0
   #cancelFlush: (() => void) | null = null
+  #reportedAtMs = 0
+  #cancelReport: (() => void) | null = null
   #closed = false
   /** Runs while a subtask is held up, and only then: an idle slot sleeps. */
   #cancelAccount: (() => void) | null = null
@@ -87,6 +91,9 @@ class SlotRuntime implements SlotCommands {
       random: this.#random,
       ...(world.pick === undefined ? {} : { pick: world.pick }),
     })
+    this.#reports = createMetricReports((reports) =>
+      host.emit({ kind: 'MetricsReported', reports }),
+    )
     this.#router = createLinkRouter()
     this.#router.onReadable = () => this.#system.dispatcher.wake()
     this.#system.dispatcher.addPoller({ poll: () => this.#poll(), idle: () => this.#idle() })
@@ -111,11 +118,8 @@ class SlotRuntime implements SlotCommands {
 
   async open(region: number, attempt: number): Promise<void> {
     const setup = this.#ready()
-    const { plan, slot, slots, settings } = setup
-    const { chains } = plan.regions[region]!
-    const subtasks = subtasksOf(plan).filter(
-      ({ chain, index }) => chains.includes(chain) && slotOf(index, slots) === slot,
-    )
+    const { plan, settings } = setup
+    const subtasks = this.#subtasksHere(plan.regions[region]!.chains)
     const lost = (subtask: SubtaskId, records: number) => {
       this.#rowOf(subtask)[column.lost]! += records
     }
@@ -131,8 +135,10 @@ class SlotRuntime implements SlotCommands {
             close: () => wiring.close(),
             lost,
             living: this.#living,
-            open: ({ subtask: { chain, index }, revision, remains }, signals) =>
-              openSubtask(
+            open: ({ subtask: { chain, index }, revision, remains }, signals) => {
+              const goOn = revision !== null
+              const metrics = this.#reports.open({ chain, index }, attempt, goOn)
+              return openSubtask(
                 {
                   plan,
                   composed: this.#composed!,
@@ -147,8 +153,9 @@ class SlotRuntime implements SlotCommands {
                     operatorCounter(
                       setup.operatorCounters,
                       operatorRowOf(plan, { chain, index }, step),
-                      revision !== null,
+                      goOn,
                     ),
+                  metrics: (step) => metrics.of(step, this.#operatorAt(chain, step)),
                   inputs: (edge) => wiring.inputs(edge.id, index),
                   outputs: (edge) => wiring.outputs(edge.id, index),
                   requestSplits: () =>
@@ -159,15 +166,20 @@ class SlotRuntime implements SlotCommands {
                     }),
                   publish: (records) => this.#host.publish(records),
                   watch: this.#watchOf({ chain, index }),
-                  replaces: revision !== null,
+                  replaces: goOn,
                   remains,
                 },
                 signals,
-              ),
+              )
+            },
             listener: {
               opened: resolve,
-              finished: (subtask) => this.#host.emit({ kind: 'SubtaskFinished', subtask, attempt }),
+              finished: (subtask) => {
+                this.#reports.close(subtask)
+                this.#host.emit({ kind: 'SubtaskFinished', subtask, attempt })
+              },
               failed: (subtask, failure) => {
+                this.#reports.report()
                 this.#host.emit(this.#failed(subtask, attempt, failure))
                 reject(errorFromData(failure.error))
               },
@@ -191,6 +203,8 @@ class SlotRuntime implements SlotCommands {
     this.#regions.delete(region)
     running.giveUp(new MillraceError('E_ABORTED', `region ${region} was aborted while it opened`))
     await this.#system.stop(running.ref)
+    const { chains } = this.#ready().plan.regions[region]!
+    for (const subtask of this.#subtasksHere(chains)) this.#reports.close(subtask)
   }
 
   async replace(subtask: SubtaskId, attempt: number, revision: number): Promise<void> {
@@ -233,6 +247,7 @@ class SlotRuntime implements SlotCommands {
     this.#closed = true
     this.#cancelAccount?.()
     this.#cancelFlush?.()
+    this.#cancelReport?.()
     await this.#system.stop()
     this.#router.close()
   }
@@ -266,6 +281,18 @@ class SlotRuntime implements SlotCommands {
     return counterRow(counters, rowOf(plan, subtask))
   }
 
+  #subtasksHere(chains: readonly number[]): readonly SubtaskId[] {
+    const { plan, slot, slots } = this.#ready()
+    return subtasksOf(plan).filter(
+      ({ chain, index }) => chains.includes(chain) && slotOf(index, slots) === slot,
+    )
+  }
+
+  #operatorAt(chain: number, step: number): string {
+    const { node } = this.#ready().plan.chains[chain]!.steps[step]!
+    return this.#composed!.graph.nodes[node]!.name
+  }
+
   #regionOf({ chain }: SubtaskId): number {
     const region = this.#ready().plan.regions.find(({ chains }) => chains.includes(chain))
     assert(region !== undefined, 'every chain belongs to a region')
@@ -279,6 +306,7 @@ class SlotRuntime implements SlotCommands {
       enter: () => vitals.enter(chain, index),
       leave: () => {
         vitals.leave()
+        this.#reports.touch()
         this.#guard?.check(name, index)
       },
     }
@@ -288,7 +316,10 @@ class SlotRuntime implements SlotCommands {
 
   #poll(): boolean {
     const hasBrought = this.#router.poll()
-    if (waitMs(flushPolicy, this.#clock.now(), this.#flushedAtMs, false) === 0) this.#flush()
+    const nowMs = this.#clock.now()
+    if (waitMs(flushPolicy, nowMs, this.#flushedAtMs, false) === 0) this.#flush()
+    const intervalMs = this.#setup?.settings.accountIntervalMs ?? 0
+    if (intervalMs > 0 && nowMs - this.#reportedAtMs >= intervalMs) this.#report()
     return hasBrought
   }
 
@@ -303,7 +334,26 @@ class SlotRuntime implements SlotCommands {
       })
     }
     if (this.#cancelAccount === null) this.#account()
+    if (this.#reports.isDue) this.#reportLater()
     this.#router.arm()
+  }
+
+  /** What the last turns have counted is told when its time has come, though nothing runs then. */
+  #reportLater(): void {
+    const intervalMs = this.#setup?.settings.accountIntervalMs ?? 0
+    const delayMs = this.#reportedAtMs + intervalMs - this.#clock.now()
+    if (intervalMs === 0 || delayMs <= 0) this.#report()
+    else {
+      this.#cancelReport ??= this.#clock.after(delayMs, () => {
+        this.#cancelReport = null
+        this.#report()
+      })
+    }
+  }
+
+  #report(): void {
+    this.#reportedAtMs = this.#clock.now()
+    if (this.#reports.isDue) this.#reports.report()
   }
 
   #flush(): void {

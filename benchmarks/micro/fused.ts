@@ -9,6 +9,7 @@ import { from, Subject } from 'rxjs'
 import * as rx from 'rxjs/operators'
 import { systemClock } from '../../lib/base/clock.js'
 import { keyGroupOf } from '../../lib/base/key.js'
+import { createNamedMetrics } from '../../lib/metrics/named-metrics.js'
 import { aggregateBefore } from '../../lib/operators/aggregate-before.js'
 import { fuse } from '../../lib/operators/fused-loop.js'
 import type { FusedStep, OperatorContext } from '../../lib/operators/operator.js'
@@ -96,6 +97,7 @@ function contextOf(operator: string, keyed = false): OperatorContext {
     wake: () => {},
     complete: () => {},
     count: () => {},
+    metrics: createNamedMetrics(operator),
   }
 }
 

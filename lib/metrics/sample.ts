@@ -2,10 +2,19 @@
  * From two readings of the counters to rates and ratios. Pure.
  */
 import { COUNTER_NAMES, type CounterValues, type OperatorCounts } from './counters.js'
+import type { MergedNamed } from './merge-named.js'
+import type { NamedValues } from './named-metrics.js'
 
-/** One operator, summed over its subtasks. */
-export interface OperatorMetrics extends OperatorCounts {
+/** One operator, summed over its subtasks; `counters` and `gauges` are those it has named itself. */
+export interface OperatorMetrics extends OperatorCounts, MergedNamed {
   readonly operator: string
+  /** One entry per subtask, by index. */
+  readonly subtasks: readonly SubtaskOperatorMetrics[]
+}
+
+/** One operator in one subtask. */
+export interface SubtaskOperatorMetrics extends OperatorCounts, NamedValues {
+  readonly subtask: number
 }
 
 /** One chain, summed over its subtasks. Ratios are of the time since the reading before, 0..1. */

@@ -38,7 +38,7 @@
  */
 import type { OperatorFunction } from 'rxjs'
 import type { Clock } from '../base/clock.js'
-import type { JsonObject } from '../base/json.js'
+import type { Json, JsonObject } from '../base/json.js'
 import type { StateStore } from '../state/state.js'
 import type { RecordErrorPolicy, RecordErrors } from './record-error.js'
 import type { Signal } from './signal.js'
@@ -136,6 +136,31 @@ export interface OperatorContext {
   complete(): void
   /** Counts, readable live from outside: call per batch, never per record. */
   count(recordsIn: number, recordsOut: number): void
+  /** Counters and gauges of its own, by name. */
+  readonly metrics: OperatorMetricsHandle
+}
+
+/**
+ * Counters and gauges that an operator names itself: shown per operator by `job.metrics$`, a few times
+ * per second at most, and by the job's summary. They begin anew with each attempt.
+ */
+export interface OperatorMetricsHandle {
+  /**
+   * The counter of that name, at zero at first; the same name gives the same one. Caller must: add per
+   * batch, never per record (it is cheap, but a batch is cheaper). Names are few, never a key.
+   *
+   * Throws E_TOO_MANY_METRICS beyond 64 names, E_BAD_METRIC where the name is that of a gauge.
+   */
+  counter(name: string): MetricCounter
+  /**
+   * `read` is called between turns of the subtask while it works; it must be quick, and what it gives
+   * must be small (4 KiB of JSON). One that throws is shown as `{ error }`.
+   */
+  gauge(name: string, read: () => Json): void
+}
+
+export interface MetricCounter {
+  add(n: number): void
 }
 
 /** The chain's one outlet gate, as this operator sees it. */

@@ -6,6 +6,7 @@
  * batch, keys parallel to records, nothing after the end. What breaks is in `broken`.
  */
 import { Subject, type Subscription } from 'rxjs'
+import { createNamedMetrics, type NamedMetrics } from '../../lib/metrics/named-metrics.js'
 import { deepFreeze } from '../../lib/operators/freeze.js'
 import type { Deferred, OperatorContext, OperatorDefinition } from '../../lib/operators/operator.js'
 import type { RecordErrorPolicy, RecordFailure } from '../../lib/operators/record-error.js'
@@ -59,6 +60,7 @@ export interface HarnessOptions {
 interface Place {
   readonly context: OperatorContext
   readonly deferred: Set<Deferred>
+  readonly metrics: NamedMetrics
   recordsIn: number
   recordsOut: number
 }
@@ -131,6 +133,16 @@ export class OperatorHarness {
   /** Records in and out of the i-th opened half. */
   counts(i = 0): [number, number] {
     return [this.#places[i]!.recordsIn, this.#places[i]!.recordsOut]
+  }
+
+  /** Value of a counter that the i-th opened half has named. */
+  counter(name: string, i = 0): number {
+    return this.#places[i]!.metrics.read().counters[name] ?? 0
+  }
+
+  /** Value of a gauge that the i-th opened half has named. */
+  gauge(name: string, i = 0): unknown {
+    return this.#places[i]!.metrics.read().gauges[name]
   }
 
   state(i = 0): StateStore {
@@ -225,6 +237,7 @@ export class OperatorHarness {
         freeze: deepFreeze,
       })
     this.#state.push(state)
+    const metrics = createNamedMetrics(operator)
     const context: OperatorContext = {
       operator,
       subtask: 0,
@@ -250,8 +263,9 @@ export class OperatorHarness {
         places[index]!.recordsIn += recordsIn
         places[index]!.recordsOut += recordsOut
       },
+      metrics,
     }
-    places.push({ context, deferred, recordsIn: 0, recordsOut: 0 })
+    places.push({ context, deferred, metrics, recordsIn: 0, recordsOut: 0 })
     return context
   }
 }
