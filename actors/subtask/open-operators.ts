@@ -4,6 +4,7 @@
  */
 import { catchError, type OperatorFunction, tap } from 'rxjs'
 import { assert } from '../../lib/base/assert.js'
+import type { Outlet } from '../../lib/channel/outlet.js'
 import type { ChainStep } from '../../lib/graph/plan.js'
 import type { ChainLink } from '../../lib/operators/chain.js'
 import { deepFreeze } from '../../lib/operators/freeze.js'
@@ -18,6 +19,7 @@ import type { RecordErrors } from '../../lib/operators/record-error.js'
 import { BATCH, type Signal } from '../../lib/operators/signal.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 import { locate } from './locate.js'
+import { openSide } from './open-side.js'
 import { nameOf, operatorOf, type SubtaskPlace } from './subtask-place.js'
 
 export interface OperatorOpening {
@@ -25,6 +27,8 @@ export interface OperatorOpening {
   /** An operator needs no more input. */
   readonly enough: () => void
   readonly errorsOf: (step: ChainStep) => RecordErrors
+  /** Null where nobody reads it. */
+  readonly side: (name: string) => Outlet | null
 }
 
 export function openOperators(
@@ -87,13 +91,15 @@ function operatorLink(opening: OperatorOpening, step: ChainStep, keyed: boolean)
 }
 
 function contextOf(
-  { place, enough, errorsOf }: OperatorOpening,
+  { place, enough, errorsOf, side }: OperatorOpening,
   step: ChainStep,
   keyed: boolean,
   gate: Gate,
   wake: (work: Deferred) => void,
 ): OperatorContext {
   const { plan, chain, index, clock } = place
+  const isLast = step === chain.steps.at(-1)
+  const metrics = place.metrics(chain.steps.indexOf(step))
   return {
     operator: nameOf(place, step),
     subtask: index,
@@ -110,7 +116,9 @@ function contextOf(
     wake,
     complete: enough,
     count: place.operatorCounter(chain.steps.indexOf(step)),
-    metrics: place.metrics(chain.steps.indexOf(step)),
+    metrics,
+    // Only the last operator of a chain has side outputs that are read.
+    side: (name) => openSide(isLast ? side(name) : null, name, metrics, place.freeze),
   }
 }
 

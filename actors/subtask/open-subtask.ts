@@ -39,24 +39,27 @@ class Assembly {
   }
 
   build(): SubtaskParts {
-    const { chain, counters, clock, watch } = this.#place
+    const { plan, chain, counters, clock, watch } = this.#place
     const steps = [...chain.steps]
     const isSource = runtimeOf(this.#place, steps[0]!).role === 'source'
     const isSink = runtimeOf(this.#place, steps.at(-1)!).role === 'sink'
     // Dead letters may come from anywhere in the chain, so the end is opened first.
     this.#end = isSink
       ? this.#openSink(steps.pop()!)
-      : new OutletEnd(openOutlet(this.#place, MAIN, this.#signals), this.#side())
+      : new OutletEnd(openOutlet(this.#place, MAIN, this.#signals), this.#sides())
     this.#input = isSource ? this.#openSource(steps.shift()!) : this.#openInlet()
     const links = openOperators(
       {
         place: this.#place,
         enough: this.#signals.enough,
         errorsOf: (step) => this.#recordErrors(step),
+        side: (name) => this.#end.side(name),
       },
       steps,
     )
-    const counted = counting(this.#end, counters)
+    // What nobody reads has not left the chain.
+    const isRead = isSink || chain.outputs.some((id) => plan.edges[id]!.output === MAIN)
+    const counted = isRead ? counting(this.#end, counters) : this.#end
     const owner = { onWake: this.#signals.ready, onFailure: this.#signals.failed }
     return {
       input: this.#input,
@@ -189,12 +192,16 @@ class Assembly {
       },
     })
     const located = locating(writer, 'E_SINK', nameOf(this.#place, step), index)
-    const sink = new SinkEnd(located, this.#side(), this.#signals)
+    const letters = openOutlet(this.#place, DEAD_LETTERS, this.#signals)
+    const sink = new SinkEnd(located, letters, this.#signals)
     return sink
   }
 
-  #side(): Outlet | null {
-    return openOutlet(this.#place, DEAD_LETTERS, this.#signals)
+  #sides(): ReadonlyMap<string, Outlet> {
+    const { plan, chain } = this.#place
+    const names = new Set(chain.outputs.map((id) => plan.edges[id]!.output))
+    names.delete(MAIN)
+    return new Map([...names].map((name) => [name, openOutlet(this.#place, name, this.#signals)!]))
   }
 }
 

@@ -6,6 +6,7 @@ import { assert } from '../../lib/base/assert.js'
 import type { OutputChannel } from '../../lib/channel/channel.js'
 import type { Outlet } from '../../lib/channel/outlet.js'
 import type { SinkWriter } from '../../lib/connectors/sink.js'
+import { DEAD_LETTERS } from '../../lib/graph/graph.js'
 import type { ChainEnd } from '../../lib/operators/chain.js'
 import type { DeadLetter } from '../../lib/operators/record-error.js'
 import { type Batch, batch, END, end, type Marker } from '../../lib/operators/signal.js'
@@ -17,6 +18,8 @@ export interface SubtaskEnd extends ChainEnd {
   readonly finished: boolean
   /** Makes visible what was collected. */
   flush(): void
+  /** Null where nobody reads it. A sink's chain has none. */
+  side(name: string): Outlet | null
   deadLetter(letter: DeadLetter): void
   /** Ends without finishing; resolves when everything is released. */
   abort(): void | Promise<void>
@@ -32,27 +35,39 @@ export interface SubtaskEndOwner {
   failed(error: unknown): void
 }
 
-/** Ends in channels. `side` is the outlet of dead letters. */
+/** Ends in channels: of the main output, null where nobody reads it, and of side outputs by name. */
 export class OutletEnd implements SubtaskEnd {
   readonly #main: Outlet | null
-  readonly #side: Outlet | null
+  readonly #sides: ReadonlyMap<string, Outlet>
+  readonly #outlets: readonly Outlet[]
+  /** Those without which there is nothing to do: dead letters alone keep nothing going. */
+  readonly #wanted: readonly Outlet[]
   #ended = false
 
-  constructor(main: Outlet | null, side: Outlet | null) {
+  constructor(main: Outlet | null, sides: ReadonlyMap<string, Outlet>) {
     this.#main = main
-    this.#side = side
+    this.#sides = sides
+    this.#outlets = [...(main === null ? [] : [main]), ...sides.values()]
+    this.#wanted = this.#outlets.filter((outlet) => outlet !== sides.get(DEAD_LETTERS))
   }
 
   get writable(): boolean {
-    return (this.#main?.writable ?? true) && (this.#side?.writable ?? true)
+    const outlets = this.#outlets
+    for (let i = 0; i < outlets.length; i++) if (!outlets[i]!.writable) return false
+    return true
   }
 
   get cancelled(): boolean {
-    return this.#main?.cancelled ?? false
+    return this.#wanted.length > 0 && this.#wanted.every((outlet) => outlet.cancelled)
   }
 
   get finished(): boolean {
-    return this.#ended && isSent(this.#main) && isSent(this.#side)
+    return this.#ended && this.#outlets.every(isSent)
+  }
+
+  /** Null where nobody reads it. */
+  side(name: string): Outlet | null {
+    return this.#sides.get(name) ?? null
   }
 
   write(records: Batch): void {
@@ -62,32 +77,29 @@ export class OutletEnd implements SubtaskEnd {
   signal(signal: Marker): void {
     // Nothing follows the end, not even another one.
     if (this.#ended) return
-    this.#main?.signal(signal)
-    this.#side?.signal(signal)
+    for (const outlet of this.#outlets) outlet.signal(signal)
     if (signal.tag === END) this.#ended = true
   }
 
   flush(): void {
-    this.#main?.flush()
-    this.#side?.flush()
+    for (const outlet of this.#outlets) outlet.flush()
   }
 
   deadLetter(letter: DeadLetter): void {
-    this.#side?.write(batch([letter]))
+    this.#sides.get(DEAD_LETTERS)?.write(batch([letter]))
   }
 
   abort(): void {
-    this.#main?.close()
-    this.#side?.close()
+    for (const outlet of this.#outlets) outlet.close()
   }
 
   get held(): number {
-    return (this.#main?.held ?? 0) + (this.#side?.held ?? 0)
+    return this.#outlets.reduce((sum, { held }) => sum + held, 0)
   }
 
   join(channel: OutputChannel): number {
-    const outlet = [this.#main, this.#side].find((candidate) => candidate?.sends(channel.id))
-    assert(outlet != null, 'a subtask joins the channels of its own outlets')
+    const outlet = this.#outlets.find((candidate) => candidate.sends(channel.id))
+    assert(outlet !== undefined, 'a subtask joins the channels of its own outlets')
     return outlet.replace(channel)
   }
 }
@@ -125,6 +137,10 @@ export class SinkEnd implements SubtaskEnd {
 
   write(records: Batch): void {
     this.#full = !this.#writer.write(records.records)
+  }
+
+  side(): null {
+    return null
   }
 
   signal(signal: Marker): void {

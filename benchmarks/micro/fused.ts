@@ -98,6 +98,7 @@ function contextOf(operator: string, keyed = false): OperatorContext {
     complete: () => {},
     count: () => {},
     metrics: createNamedMetrics(operator),
+    side: () => ({ emit: () => {} }),
   }
 }
 

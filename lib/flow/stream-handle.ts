@@ -1,14 +1,16 @@
-/** The stream that users hold: a handle on one node's main output. */
+/** The stream that users hold: a handle on one output of a node. */
 
 import { type CallSite, callSite } from '../base/call-site.js'
 import { MillraceError } from '../base/errors.js'
 import { refuseUnknownOptions } from '../base/unknown-option.js'
 import type { Sink } from '../connectors/sink.js'
+import { MAIN } from '../graph/graph.js'
 import type { OperatorDefinition } from '../operators/operator.js'
 import {
   type AnyStream,
   attach,
   type Op,
+  otherOutput,
   type SinkOf,
   type SinkOptions,
 } from '../operators/stream.js'
@@ -16,15 +18,17 @@ import type { NodeRuntime } from './composed.js'
 import type { NodeParts, Recorder } from './recorder.js'
 
 /** A node without its inputs: they are the streams it is added behind. */
-export type NodeBehind = Omit<NodeParts, 'inputs'>
+export type NodeBehind = Omit<NodeParts, 'inputs' | 'outputs'>
 
 export class StreamHandle {
   readonly #recorder: Recorder
   readonly #node: number
+  readonly #output: string
 
-  constructor(recorder: Recorder, node: number) {
+  constructor(recorder: Recorder, node: number, output = MAIN) {
     this.#recorder = recorder
     this.#node = node
+    this.#output = output
   }
 
   pipe(...operators: Op<AnyStream, AnyStream>[]): AnyStream {
@@ -75,6 +79,16 @@ export class StreamHandle {
     return this.#add(parts, { role: 'operator', operator }, [this, ...others], site)
   }
 
+  [otherOutput](name: string, site: CallSite = callSite()): AnyStream {
+    if (this.#output === MAIN) return new StreamHandle(this.#recorder, this.#node, name)
+    throw new MillraceError(
+      'E_NO_SIDE_OUTPUT',
+      `sideOutput (${site()}) stands behind a side output, '${this.#output}', which has none of its own: ` +
+        'put it directly behind the operator that sends there.',
+      { details: { at: site() } },
+    )
+  }
+
   /** Adds a node that reads all of `streams`, which must be of one pipeline. */
   static join(
     streams: readonly AnyStream[],
@@ -96,9 +110,13 @@ export class StreamHandle {
     const inputs = streams.map((stream) => {
       if (!(stream instanceof StreamHandle)) throw foreign(parts.kind, site)
       if (stream.#recorder !== this.#recorder) throw this.#otherFlow(stream, parts.kind, site)
-      return stream.#node
+      return stream
     })
-    const node = this.#recorder.add({ ...parts, inputs }, runtime, site)
+    const read = {
+      inputs: inputs.map((stream) => stream.#node),
+      outputs: inputs.map((stream) => stream.#output),
+    }
+    const node = this.#recorder.add({ ...parts, ...read }, runtime, site)
     return new StreamHandle(this.#recorder, node)
   }
 

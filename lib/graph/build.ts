@@ -45,8 +45,12 @@ function mainEdges(drafts: readonly NodeDraft[]): EdgeDraft[] {
   return drafts.flatMap((draft, to) => {
     const { inputs } = draft.traits
     assert(inputs === undefined || inputs.length === draft.inputs.length, ONE_STREAM_PER_INPUT)
-    const numbered = draft.inputs.map((from, i) => ({ from, input: inputs === undefined ? 0 : i }))
-    return numbered.map(({ from, input }) => ({ from, output: MAIN, to, input }))
+    return draft.inputs.map((from, i) => ({
+      from,
+      output: draft.outputs?.[i] ?? MAIN,
+      to,
+      input: inputs === undefined ? 0 : i,
+    }))
   })
 }
 

@@ -1,10 +1,10 @@
 /**
  * Fuses units into chains. A link is fused when it goes forward on the main output, is the only one
- * at both of its ends, keeps the key, and the consumer does not ask for a new chain. Equal parallelism follows
+ * at both of its ends (dead letters apart), keeps the key, and the consumer does not ask for a new chain. Equal parallelism follows
  * from forward. An operator with several inputs begins a chain: only an inlet tells inputs apart, also
  * where all of them are the same stream. All other links become edges of the plan.
  */
-import { MAIN } from './graph.js'
+import { DEAD_LETTERS, MAIN } from './graph.js'
 import { hasSeveralInputs } from './key-scope.js'
 import type { Layout } from './layout.js'
 import type { Chain, PlanEdge } from './plan.js'
@@ -31,7 +31,10 @@ export function fuse({ units, links }: Layout): Chains {
 function isFused(link: UnitLink, units: readonly Unit[], links: readonly UnitLink[]): boolean {
   if (link.output !== MAIN || link.partitioner.kind !== 'forward') return false
   if (link.dropsKey || hasSeveralInputs(units[link.to]!.node)) return false
-  const outgoing = links.filter((other) => other.from === link.from && other.output === MAIN)
+  // A side output has the end of its operator's stream, whatever ends behind it: so it ends a chain.
+  const outgoing = links.filter(
+    (other) => other.from === link.from && other.output !== DEAD_LETTERS,
+  )
   const incoming = links.filter((other) => other.to === link.to)
   return outgoing.length === 1 && incoming.length === 1 && !units[link.to]!.startsChain
 }
@@ -50,7 +53,7 @@ function distinctEdges(
   const edges: PlanEdge[] = []
   for (const { from, output, to, input, partitioner } of links) {
     const edge = { from: chainOf.get(from)!, output, to: chainOf.get(to)!, input, partitioner }
-    const shared = output !== MAIN && edges.some((other) => isSame(other, edge))
+    const shared = output === DEAD_LETTERS && edges.some((other) => isSame(other, edge))
     if (!shared) edges.push({ id: edges.length, ...edge })
   }
   return edges

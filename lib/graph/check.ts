@@ -2,7 +2,7 @@
  * What every graph must fulfil, and what is worth a warning. Each problem names the operator, the
  * line of the user's code that made it, and what to do. Pure: a graph in, findings out.
  */
-import { DEAD_LETTERS, type Graph, type GraphNode, MAIN } from './graph.js'
+import { DEAD_LETTERS, type Graph, type GraphEdge, type GraphNode, MAIN } from './graph.js'
 import { type KeyScope, keyScopes, seesWhole } from './key-scope.js'
 import { type Problem, placed, problemAt } from './problem.js'
 
@@ -14,6 +14,7 @@ export function checkGraph(graph: Graph): Problem[] {
   const scopes = keyScopes(graph.nodes, graph.edges)
   return [
     ...outputProblems(graph),
+    ...graph.edges.flatMap((edge) => sideProblems(graph, edge)),
     ...parallelismProblems(graph, graph.options.maxParallelism),
     ...graph.nodes.flatMap((node) => keyProblems(graph, node, scopes.get(node.id)!)),
     ...graph.nodes.flatMap((node) => endProblems(graph, node)),
@@ -23,7 +24,8 @@ export function checkGraph(graph: Graph): Problem[] {
 
 /** A pipeline has a sink, and every stream of it leads somewhere. */
 function outputProblems(graph: Graph): Problem[] {
-  const used = new Set(graph.edges.filter((edge) => edge.output === MAIN).map((edge) => edge.from))
+  const read = graph.edges.filter((edge) => edge.output !== DEAD_LETTERS)
+  const used = new Set(read.map((edge) => edge.from))
   const ends = graph.nodes.filter((node) => node.role !== 'sink' && !used.has(node.id))
   if (graph.nodes.some((node) => node.role === 'sink')) {
     return ends.map((node) => problemAt('E_DANGLING_STREAM', node, DANGLING))
@@ -41,6 +43,19 @@ function outputProblems(graph: Graph): Problem[] {
 
 const DANGLING =
   'makes a stream that nothing reads: end it with .to(…), merge it into another stream, or remove it.'
+
+/** What is read as a side output is one. */
+function sideProblems(graph: Graph, { from, output }: GraphEdge): Problem[] {
+  if (output === MAIN || output === DEAD_LETTERS) return []
+  const node = graph.nodes[from]!
+  const { sides = [] } = node.traits
+  if (sides === 'any' || sides.includes(output)) return []
+  const known = sides.length === 0 ? 'none' : `only '${sides.join("', '")}'`
+  const text =
+    `has no side output '${output}', it has ${known}: put sideOutput(…) directly behind the operator ` +
+    'that sends there.'
+  return [problemAt('E_NO_SIDE_OUTPUT', node, text)]
+}
 
 /** Every parallelism is a whole number from 1 to `max`, and `max` one that key groups allow. */
 export function parallelismProblems(graph: Graph, max: number): Problem[] {

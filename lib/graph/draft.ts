@@ -31,8 +31,10 @@ export interface NodeDraft {
   readonly settings: JsonObject
   readonly code: string
   readonly at: string
-  /** Ids of the nodes whose main output it reads, in order. */
+  /** Ids of the nodes that it reads, in order. */
   readonly inputs: readonly number[]
+  /** Which output of each: `MAIN` or a side output's name. Default: main ones. */
+  readonly outputs?: readonly string[]
 }
 
 /** Traits of what is no operator: it keeps records as they are. */

@@ -52,7 +52,7 @@ export const DEAD_LETTERS = 'dead-letters'
 export interface GraphEdge {
   readonly id: number
   readonly from: number
-  /** `MAIN`, or the name of a side output (`DEAD_LETTERS`). */
+  /** `MAIN`, or the name of a side output; `DEAD_LETTERS` is that of all operators. */
   readonly output: string
   readonly to: number
   /** Number of the consumer's input, where it tells several apart (`traits.inputs`); else 0. */

@@ -1,6 +1,6 @@
 /**
  * Where a stream is keyed. A key's scope begins at `keyBy` and ends at an operator that ends it, at
- * a partitioner, and where a keyed stream is merged with one that is not. Dead letters have no key.
+ * a partitioner, and where a keyed stream is merged with one that is not. Side outputs have no key.
  * An operator with several inputs stands behind keys when all its main inputs do; broadcast inputs
  * do not count.
  */
@@ -62,9 +62,11 @@ export const seesAll = ({ traits }: GraphNode): boolean =>
 
 /**
  * As `seesAll`, where there is no key. What every subtask is told by a broadcast input it knows
- * everywhere, so that state alone does not keep it in one place.
+ * everywhere, so that state alone does not keep it in one place; nor does it where each subtask may see a part.
  */
 export const seesWhole = (node: GraphNode): boolean => {
-  const { orderSensitive, speaksAtEnd, inputs = [] } = node.traits
-  return seesAll(node) && (orderSensitive || speaksAtEnd || !inputs.includes('broadcast'))
+  const { orderSensitive, speaksAtEnd, inputs = [], wholeStream = true } = node.traits
+  return (
+    wholeStream && seesAll(node) && (orderSensitive || speaksAtEnd || !inputs.includes('broadcast'))
+  )
 }

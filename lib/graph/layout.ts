@@ -165,21 +165,17 @@ class Drawing implements Layout {
   #inputs(id: number): readonly Feed[] {
     const edges = this.#graph.edges.filter((edge) => edge.to === id).sort((a, b) => a.id - b.id)
     return edges.flatMap(({ output, from, input }) => {
-      const taps = output === MAIN ? this.#taps.get(from)! : this.#deadLetters(from)
+      const taps = this.#outputOf(from, output)
       return taps.map((tap) => ({ ...tap, input }))
     })
   }
 
-  /** Both halves of an operator may have dead letters. */
-  #deadLetters(node: number): Tap[] {
+  #outputOf(node: number, output: string): readonly Tap[] {
+    if (output === MAIN) return this.#taps.get(node)!
     const units = this.units.filter((unit) => unit.node.id === node)
-    return units.map(({ id }) => ({
-      unit: id,
-      output: DEAD_LETTERS,
-      partitioner: null,
-      key: null,
-      keyed: false,
-    }))
+    // Both halves of an operator may have dead letters; what it sends itself comes from the one behind.
+    if (output === DEAD_LETTERS) return units.map((unit) => sideTap(unit, DEAD_LETTERS))
+    return units.slice(-1).map((unit) => sideTap(unit, output))
   }
 
   #warnOfSingle(node: GraphNode, inputs: readonly Tap[]): void {
@@ -200,6 +196,14 @@ const mainTap = (unit: Unit, key: Key | null): Tap => ({
   partitioner: null,
   key,
   keyed: key !== null,
+})
+
+const sideTap = (unit: Unit, output: string): Tap => ({
+  unit: unit.id,
+  output,
+  partitioner: null,
+  key: null,
+  keyed: false,
 })
 
 const isKeyed = (taps: readonly Tap[]) => taps.every((tap) => tap.key !== null)

@@ -1,6 +1,6 @@
 /**
  * Names. A node's path is the given name of the nearest named node before it and the labels from
- * there on: `lines(hamlet.txt)/mergeMap/keyBy/count`. Paths do not depend on what else is composed.
+ * there on: `lines(hamlet.txt)/mergeMap/keyBy/count`; behind a side output `…/process:late/count`. Paths do not depend on what else is composed.
  *
  * - A given name is the name, whole; given twice it is an error.
  * - A stateful operator is called by its path: its state is found again by it, so two of one path
@@ -9,6 +9,7 @@
  *   and no path contains a number.
  */
 import type { NodeDraft } from './draft.js'
+import { MAIN } from './graph.js'
 import { type Problem, placed } from './problem.js'
 
 export interface Names {
@@ -41,7 +42,10 @@ export function nameNodes(drafts: readonly NodeDraft[]): Names {
 }
 
 function pathOf(draft: NodeDraft, paths: readonly string[]): string {
-  const before = draft.inputs.map((input) => paths[input]!)
+  const before = draft.inputs.map((input, i) => {
+    const output = draft.outputs?.[i] ?? MAIN
+    return output === MAIN ? paths[input]! : `${paths[input]!}:${output}`
+  })
   if (before.length === 0) return draft.label
   if (before.length === 1) return `${before[0]}/${draft.label}`
   return `${draft.label}(${before.join(', ')})`

@@ -43,6 +43,7 @@ export type Partitioner =
 export interface PlanEdge {
   readonly id: number
   readonly from: number
+  /** `MAIN`; `DEAD_LETTERS` of the whole chain; or the name of a side output of its last operator. */
   readonly output: string
   readonly to: number
   /** Number of the input of the consumer's first operator, where that has several; else 0. */

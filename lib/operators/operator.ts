@@ -41,7 +41,7 @@ import type { Clock } from '../base/clock.js'
 import type { Json, JsonObject } from '../base/json.js'
 import type { StateStore } from '../state/state.js'
 import type { RecordErrorPolicy, RecordErrors } from './record-error.js'
-import type { Signal } from './signal.js'
+import type { Batch, Signal } from './signal.js'
 
 /** Facts that the planner may use; plain data, part of the fingerprint. */
 export interface OperatorTraits {
@@ -69,6 +69,13 @@ export interface OperatorTraits {
    * the `first`. So an endless notifier makes no bounded stream endless.
    */
   readonly endsWith?: 'all' | 'any' | 'first'
+  /** Side outputs that `sideOutput(tag)` may read: their names, or any. Default: none. */
+  readonly sides?: 'any' | readonly string[]
+  /**
+   * False where each subtask may see a part of the stream, though it keeps state: without a key it is not
+   * brought into one subtask. Default true.
+   */
+  readonly wholeStream?: boolean
   /** True where it ends its stream by itself when there is no key (`take`): what follows is bounded. */
   readonly endsStream?: boolean
 }
@@ -134,6 +141,8 @@ export interface OperatorContext {
   wake(work: Deferred): void
   /** Tells the subtask that this operator needs no more input (`take`): upstream may stop. */
   complete(): void
+  /** The side output of that name; one that nobody reads drops what it is given, and counts it. */
+  side(name: string): SideOutput
   /** Counts, readable live from outside: call per batch, never per record. */
   count(recordsIn: number, recordsOut: number): void
   /** Counters and gauges of its own, by name. */
@@ -161,6 +170,15 @@ export interface OperatorMetricsHandle {
 
 export interface MetricCounter {
   add(n: number): void
+}
+
+/**
+ * Leads records past the rest of the chain. It has the operator's watermarks, barriers and end, and no
+ * keys. Caller must: look at the gate before each batch, which is closed while any side output has no
+ * credit; give at most `BATCH_RECORDS_MAX` records.
+ */
+export interface SideOutput {
+  emit(batch: Batch): void
 }
 
 /** The chain's one outlet gate, as this operator sees it. */

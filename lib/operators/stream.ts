@@ -17,6 +17,9 @@ declare const kind: unique symbol
 /** Attaches an operator behind a stream; operators call it, users call `pipe`. */
 export const attach: unique symbol = Symbol('attach')
 
+/** Reads another output of the operator that made a stream; users call `sideOutput`. */
+export const otherOutput: unique symbol = Symbol('otherOutput')
+
 /** From stream to stream. */
 export type Op<in A, out B> = (stream: A) => B
 
@@ -38,6 +41,8 @@ export interface Stream<out T, out E extends Time = 'untimed', out Key = NoKey> 
     others?: readonly AnyStream[],
     site?: CallSite,
   ): AnyStream
+  /** The side output `name` of the operator whose main output this stream is. */
+  [otherOutput](name: string, site?: CallSite): AnyStream
   pipe(): Stream<T, E, Key>
   pipe<A>(op1: Op<this, A>): A
   pipe<A, B>(op1: Op<this, A>, op2: Op<NoInfer<A>, B>): B

@@ -15,6 +15,7 @@ import {
   BARRIER,
   BATCH,
   BATCH_RECORDS_MAX,
+  type Batch,
   batch,
   END,
   end,
@@ -68,6 +69,8 @@ interface Place {
 export class OperatorHarness {
   readonly output: Signal[] = []
   readonly broken: string[] = []
+  /** What was sent to side outputs, by name. */
+  readonly sides: Record<string, { records: unknown[]; times: number[] }> = {}
   readonly deadLetters: RecordFailure[] = []
   readonly clock: VirtualClock = createVirtualClock()
   gateOpen = true
@@ -223,6 +226,18 @@ export class OperatorHarness {
     this.gateOpen = this.#options.stayOpen?.() ?? true
   }
 
+  #onSide(name: string, { records, times, keys }: Batch): void {
+    if (!this.gateOpen) this.broken.push('a batch to a side output through a closed gate')
+    if (records.length === 0) this.broken.push('an empty batch to a side output')
+    if (records.length > BATCH_RECORDS_MAX) this.broken.push('an oversized batch to a side output')
+    if (keys !== null) this.broken.push('keys in a side output')
+    const side = this.sides[name] ?? { records: [], times: [] }
+    this.sides[name] = side
+    side.records.push(...records)
+    side.times.push(...(times ?? []))
+    this.gateOpen = this.#options.stayOpen?.() ?? true
+  }
+
   #place(definition: OperatorDefinition): OperatorContext {
     const places = this.#places
     const index = places.length
@@ -264,6 +279,7 @@ export class OperatorHarness {
         places[index]!.recordsOut += recordsOut
       },
       metrics,
+      side: (name) => ({ emit: (given) => this.#onSide(name, given) }),
     }
     places.push({ context, deferred, metrics, recordsIn: 0, recordsOut: 0 })
     return context
