@@ -44,10 +44,10 @@ export interface OutputChannel {
   /** True once the receiver needs no more. */
   readonly cancelled: boolean
   /**
-   * Takes one record (with key and group behind `keyBy`, else group −1). Collected into batches;
+   * Takes one record (with key and group behind `keyBy`, else group −1; with its event time, else NaN). Collected into batches;
    * sent when a batch is full by count or bytes, or at `flush`.
    */
-  push(record: unknown, key: unknown, group: number): void
+  push(record: unknown, key: unknown, group: number, timeMs?: number): void
   /**
    * Takes a whole batch: what was pushed before goes first. The batch is handed over; a small one
    * may be collected with others until `flush`.

@@ -1,5 +1,5 @@
 /**
- * Records on their way to one channel, collected until they fill a batch: three parallel columns,
+ * Records on their way to one channel, collected until they fill a batch: parallel columns,
  * built in place, so that a record costs no allocation of its own. The arrays are made at full length
  * and cut when they are handed over: growing them costs 7 ns more per record.
  */
@@ -8,6 +8,8 @@ import { BATCH_RECORDS_MAX, type Batch, batch } from '../operators/signal.js'
 
 /** As `group`: the record has no key. */
 export const NO_GROUP = -1
+/** As `timeMs`: the record has no event time. */
+export const NO_TIME = Number.NaN
 
 export class Collector {
   /** Records collected, 0 … BATCH_RECORDS_MAX. */
@@ -16,38 +18,51 @@ export class Collector {
   /** Only meaningful where `#keyed` or `#grouped` says so. */
   #keys: unknown[] = new Array(BATCH_RECORDS_MAX)
   readonly #groups = new Uint16Array(BATCH_RECORDS_MAX)
+  /** Made with the first record that has a time. */
+  #times: Float64Array | null = null
   #keyed = false
   #grouped = false
+  #timed = false
 
-  /** Adds one record; `group` is NO_GROUP outside the scope of a key. Returns the new size. */
-  add(record: unknown, key: unknown, group: number): number {
+  /**
+   * Adds one record; `group` is NO_GROUP outside the scope of a key, `timeMs` NO_TIME on a stream
+   * without event time. Returns the new size.
+   */
+  add(record: unknown, key: unknown, group: number, timeMs: number): number {
     const position = this.size
     if (position === 0) {
       this.#grouped = group !== NO_GROUP
       this.#keyed = this.#grouped
+      this.#timed = !Number.isNaN(timeMs)
+      if (this.#timed) this.#times ??= new Float64Array(BATCH_RECORDS_MAX)
     }
     this.#records[position] = record
     if (group !== NO_GROUP) {
       this.#keys[position] = key
       this.#groups[position] = group
     }
+    if (this.#timed) this.#times![position] = timeMs
     this.size = position + 1
     return position + 1
   }
 
   /** Copies a small batch in; false when it does not fit, or has other columns than those here. */
-  append({ records, keys, groups }: Batch): boolean {
+  append({ records, keys, groups, times }: Batch): boolean {
     const { length } = records
     const position = this.size
     if (position + length > BATCH_RECORDS_MAX) return false
     if (position === 0) {
       this.#keyed = keys !== null
       this.#grouped = groups !== null
+      this.#timed = times !== null
+      if (this.#timed) this.#times ??= new Float64Array(BATCH_RECORDS_MAX)
     }
     if (this.#keyed !== (keys !== null) || this.#grouped !== (groups !== null)) return false
+    if (this.#timed !== (times !== null)) return false
     for (let i = 0; i < length; i++) this.#records[position + i] = records[i]
     if (keys !== null) for (let i = 0; i < length; i++) this.#keys[position + i] = keys[i]
     if (groups !== null) this.#groups.set(groups, position)
+    if (times !== null) this.#times!.set(times, position)
     this.size = position + length
     return true
   }
@@ -60,8 +75,9 @@ export class Collector {
     records.length = this.size
     if (keys !== null) keys.length = this.size
     const groups = this.#grouped ? this.#groups.slice(0, this.size) : null
+    const times = this.#timed ? this.#times!.slice(0, this.size) : null
     this.clear()
-    return batch(records, keys, groups)
+    return batch(records, keys, groups, times)
   }
 
   clear(): void {

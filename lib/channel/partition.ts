@@ -9,7 +9,7 @@ import { MillraceError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import { type Batch, batch as createBatch } from '../operators/signal.js'
 import type { OutputChannel } from './channel.js'
-import { NO_GROUP } from './collector.js'
+import { NO_GROUP, NO_TIME } from './collector.js'
 
 export type KeyGroupOf = (key: unknown, maxParallelism: number) => number
 
@@ -76,11 +76,12 @@ function byKeyGroup(
   const targets = Uint32Array.from({ length: maxParallelism }, (_, group) =>
     subtaskOf(group, channels.length, maxParallelism),
   )
-  return ({ records, keys, groups }) => {
+  return ({ records, keys, groups, times }) => {
     assert(keys !== null, 'a batch on a hash edge carries keys')
     for (let i = 0; i < records.length; i++) {
       const group = groups === null ? keyGroupOf(keys[i], maxParallelism) : groups[i]!
-      channels[targets[group]!]!.push(records[i], keys[i], group)
+      const timeMs = times === null ? NO_TIME : times[i]!
+      channels[targets[group]!]!.push(records[i], keys[i], group, timeMs)
     }
   }
 }
@@ -91,10 +92,10 @@ function inTurn(channels: OutputChannel[], first: number): EdgeWriter {
     const live = liveAmong(channels)
     if (live.length === 1) return live[0]!.pushBatch(withoutKeys(batch))
     if (live.length === 0) return
-    const { records } = batch
+    const { records, times } = batch
     for (let i = 0; i < records.length; i++) {
       if (next >= live.length) next = 0
-      live[next]!.push(records[i], undefined, NO_GROUP)
+      live[next]!.push(records[i], undefined, NO_GROUP, times === null ? NO_TIME : times[i]!)
       next += 1
     }
   }
@@ -104,9 +105,14 @@ function atRandom(channels: OutputChannel[], random: Random): EdgeWriter {
   return (batch) => {
     const live = liveAmong(channels)
     if (live.length === 0) return
-    const { records } = batch
+    const { records, times } = batch
     for (let i = 0; i < records.length; i++) {
-      live[Math.floor(random() * live.length)]!.push(records[i], undefined, NO_GROUP)
+      live[Math.floor(random() * live.length)]!.push(
+        records[i],
+        undefined,
+        NO_GROUP,
+        times === null ? NO_TIME : times[i]!,
+      )
     }
   }
 }
@@ -117,12 +123,12 @@ function byChoice(
   operator: string,
 ): EdgeWriter {
   const parallelism = channels.length
-  return ({ records }) => {
+  return ({ records, times }) => {
     for (let i = 0; i < records.length; i++) {
       const chosen = choose(records[i] as never, parallelism)
       const channel = channels[chosen]
       if (channel === undefined) throw wrongChoice(operator, chosen, parallelism)
-      channel.push(records[i], undefined, NO_GROUP)
+      channel.push(records[i], undefined, NO_GROUP, times === null ? NO_TIME : times[i]!)
     }
   }
 }
@@ -137,7 +143,9 @@ const liveAmong = (channels: OutputChannel[]): OutputChannel[] => {
 
 /** The same records, outside the scope of any key. */
 export const withoutKeys = (batch: Batch): Batch =>
-  batch.keys === null && batch.groups === null ? batch : createBatch(batch.records)
+  batch.keys === null && batch.groups === null
+    ? batch
+    : createBatch(batch.records, null, null, batch.times, batch.input)
 
 const wrongChoice = (operator: string, chosen: unknown, parallelism: number): MillraceError =>
   new MillraceError(

@@ -163,7 +163,7 @@ export class RemoteInput implements InputChannel {
       const decoded = this.#decoder.decode(frame)
       if (decoded === null) return null
       this.sequence += 1
-      return batch(decoded.records, decoded.keys, decoded.groups)
+      return batch(decoded.records, decoded.keys, decoded.groups, decoded.times)
     } catch (error) {
       this.fail(channelBroken(this.place, 'a frame could not be decoded', {}, error))
       return null

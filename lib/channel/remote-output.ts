@@ -127,7 +127,7 @@ class FrameCarrier implements Carrier {
   #columns(batch: Batch): Records {
     if (this.#keys === 'shipped' || batch.keys === null) return batch
     const groups = this.#keys === 'derived' ? batch.groups : null
-    return { records: batch.records, keys: null, groups }
+    return { records: batch.records, keys: null, groups, times: batch.times }
   }
 
   #encodeMarker(marker: Marker): ArrayBuffer {

@@ -45,8 +45,9 @@ export function asyncMap(
     /** The input batch, as far as it has not taken off yet. */
     let input: Batch | null = null
     let next = 0
-    /** Whether batches carry keys: all do, or none. */
+    /** Whether batches carry keys, and times: all do, or none. */
     let keyed = false
+    let timed = false
 
     /** Does all that can be done now; true when the next signal may come. */
     function advance(): boolean {
@@ -68,8 +69,10 @@ export function asyncMap(
       let started = 0
       while (input !== null && flights < concurrency) {
         const key = input.keys === null ? undefined : input.keys[next]
-        const flight = new Flight(plan, input.records[next], key)
+        const timeMs = input.times === null ? Number.NaN : input.times[next]!
+        const flight = new Flight(plan, input.records[next], key, timeMs)
         keyed = input.keys !== null
+        timed = input.times !== null
         queue.push(flight)
         flights++
         started++
@@ -104,19 +107,21 @@ export function asyncMap(
       if (!gate.open || out.closed) return false
       const records: unknown[] = []
       const keys: unknown[] = []
+      const times: number[] = []
       const before = flights
       let settled = 0
       while (settled < queue.length && records.length < BATCH_RECORDS_MAX) {
         const head = queue[settled]!
         if (!(head instanceof Flight)) break
-        empty(head, records, keys)
+        empty(head, records, keys, times)
         if (head.status !== 'done' && ordered) break
         settled++
       }
       land()
       if (records.length > 0) {
         context.count(0, records.length)
-        out.emit(batch(records, keyed ? keys : null))
+        const ofRecords = timed ? Float64Array.from(times) : null
+        out.emit(batch(records, keyed ? keys : null, null, ofRecords))
         return true
       }
       const mark = queue[0]
@@ -127,12 +132,13 @@ export function asyncMap(
     }
 
     /** Moves what a flight has into the batch, and asks for more. */
-    function empty(flight: Flight, records: unknown[], keys: unknown[]): void {
+    function empty(flight: Flight, records: unknown[], keys: unknown[], times: number[]): void {
       while (records.length < BATCH_RECORDS_MAX) {
         if (flight.status === 'pullable') flight.pull()
         if (flight.status !== 'value') return
         records.push(flight.take())
         keys.push(flight.key)
+        times.push(flight.timeMs)
       }
     }
 

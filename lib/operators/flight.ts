@@ -36,6 +36,8 @@ export type FlightStatus = 'busy' | 'value' | 'pullable' | 'failed' | 'done'
 export class Flight {
   readonly record: unknown
   readonly key: unknown
+  /** Event time of the record; NaN on a stream without. */
+  readonly timeMs: number
   status: FlightStatus = 'busy'
   error: unknown = undefined
   /** Failed calls that were given to the record error policy. */
@@ -52,10 +54,11 @@ export class Flight {
   #abort: AbortController | null = null
   #cancelTimer: Cancel | null = null
 
-  constructor(plan: FlightPlan, record: unknown, key: unknown) {
+  constructor(plan: FlightPlan, record: unknown, key: unknown, timeMs: number) {
     this.#plan = plan
     this.record = record
     this.key = key
+    this.timeMs = timeMs
   }
 
   /** Calls the user's function. May leave the flight in any status, at once. */

@@ -4,13 +4,13 @@
  */
 import { assertKey } from '../base/key.js'
 import { DONE } from './expansion.js'
-import { type Cursor, type FusedPart, type Run, shapeOf } from './fused-run.js'
+import { type Beside, type Cursor, type FusedPart, type Run, shapeOf } from './fused-run.js'
 import { SKIP } from './record-error.js'
 import { BATCH_RECORDS_MAX } from './signal.js'
 
-/** Makes the run. `keyed`: batches come with keys. */
-export function interpretRun(parts: readonly FusedPart[], keyed: boolean): Run {
-  const shape = shapeOf(parts, keyed)
+/** Makes the run for batches that come with `beside`. */
+export function interpretRun(parts: readonly FusedPart[], beside: Beside): Run {
+  const shape = shapeOf(parts, beside)
   const expandAt = parts.flatMap(({ step }, s) => (step.kind === 'expand' ? [s] : []))
   const dropped = parts.map(() => 0)
   const passed = parts.map(() => 0)
@@ -30,15 +30,21 @@ export function interpretRun(parts: readonly FusedPart[], keyed: boolean): Run {
   }
 
   return function run(cursor: Cursor): boolean {
-    const { records, keys, expansions } = cursor
+    const { records, keys, times, expansions } = cursor
     const start = cursor.index
     const out: unknown[] = []
     const outKeys: unknown[] | null = shape.keys === 'none' ? null : []
+    const outTimes: number[] = []
     // Number of open expansions: the next value comes from the innermost, else from the input.
     let level = cursor.open ? expandAt.length : 0
     cursor.open = false
     cursor.out = out
     cursor.outKeys = outKeys
+
+    /** What was taken back of the output leaves its times behind. */
+    function keepTimes(): void {
+      cursor.outTimes = times === null ? null : Float64Array.from(outTimes.slice(0, out.length))
+    }
 
     function call(s: number, value: unknown, key: unknown): unknown {
       const { step, context } = parts[s]!
@@ -62,6 +68,7 @@ export function interpretRun(parts: readonly FusedPart[], keyed: boolean): Run {
       if (level === 0) {
         if (cursor.index === records.length) break
         key = keys === null ? undefined : keys[cursor.index]
+        if (times !== null) cursor.heldTime = times[cursor.index]!
         value = records[cursor.index++]
       } else {
         const expansion = expansions[level - 1]!
@@ -110,17 +117,21 @@ export function interpretRun(parts: readonly FusedPart[], keyed: boolean): Run {
       }
       out.push(value)
       outKeys?.push(key)
+      outTimes[out.length - 1] = cursor.heldTime
       if (shape.expands && out.length === BATCH_RECORDS_MAX) {
         for (const expansion of expansions) expansion.sent = true
         cursor.open = true
         report(cursor.index - start)
+        keepTimes()
         return false
       }
     }
     report(cursor.index - start)
+    keepTimes()
     if (!shape.expands && out.length === records.length) {
       if (shape.selects) cursor.out = null
       if (shape.keys === 'kept') cursor.outKeys = null
+      cursor.outTimes = null
     }
     return true
   }

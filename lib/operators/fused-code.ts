@@ -20,7 +20,7 @@
  */
 import { assertKey } from '../base/key.js'
 import { DONE } from './expansion.js'
-import { type FusedPart, type Run, type RunShape, shapeOf } from './fused-run.js'
+import { type Beside, type FusedPart, type Run, type RunShape, shapeOf } from './fused-run.js'
 import { SKIP } from './record-error.js'
 import { BATCH_RECORDS_MAX } from './signal.js'
 
@@ -39,8 +39,8 @@ export function mayGenerateCode(): boolean {
   return allowed
 }
 
-/** Compiles the run. `keyed`: batches come with keys. */
-export function generateRun(parts: readonly FusedPart[], keyed: boolean): Run {
+/** Compiles the run for batches that come with `beside`. */
+export function generateRun(parts: readonly FusedPart[], beside: Beside): Run {
   const make = new Function(
     'f',
     'r',
@@ -49,7 +49,7 @@ export function generateRun(parts: readonly FusedPart[], keyed: boolean): Run {
     'DONE',
     'assertKey',
     'isArray',
-    sourceOf(parts, keyed),
+    sourceOf(parts, beside),
   )
   return make(
     parts.map(({ step }) => step.call),
@@ -83,8 +83,8 @@ function recoveryOf({ step, context }: FusedPart): Recovery {
 }
 
 /** The text of a run; exported for the test that reads it. */
-export function sourceOf(parts: readonly FusedPart[], keyed: boolean): string {
-  return new RunWriter(parts, keyed).write()
+export function sourceOf(parts: readonly FusedPart[], beside: Beside): string {
+  return new RunWriter(parts, beside).write()
 }
 
 class RunWriter {
@@ -101,10 +101,11 @@ class RunWriter {
   #value = ''
   #loop = 0
 
-  constructor(parts: readonly FusedPart[], keyed: boolean) {
+  constructor(parts: readonly FusedPart[], beside: Beside) {
+    const { keyed } = beside
     this.#parts = parts
     this.#keyed = keyed
-    this.#shape = shapeOf(parts, keyed)
+    this.#shape = shapeOf(parts, beside)
     const stepsOf = (kind: string) =>
       parts.flatMap(({ step }, s) => (step.kind === kind ? [s] : []))
     this.#expands = stepsOf('expand')
@@ -126,13 +127,18 @@ class RunWriter {
 
   #prologue(): void {
     runs++
-    const { selects, keys, expands } = this.#shape
+    const { selects, keys, times, expands } = this.#shape
     this.#add('"use strict"', `// run ${runs}`)
     this.#parts.forEach((_, s) => {
       this.#add(`const f${s} = f[${s}], r${s} = r[${s}], count${s} = counts[${s}]`)
     })
     this.#add('return function run(c) {', 'const records = c.records, n = records.length')
     if (this.#keyed) this.#add('const keys = c.keys')
+    if (times === 'kept') this.#add('const times = c.times', 'let outTimes = null')
+    if (times === 'made') {
+      this.#add('const times = c.times', `let outTimes = new Float64Array(${BATCH_RECORDS_MAX})`)
+      this.#add('let time = c.heldTime')
+    }
     this.#add(`let out = ${selects ? 'null' : '[]'}, outKeys = ${keys === 'made' ? '[]' : 'null'}`)
     this.#parts.forEach((_, s) => {
       this.#add(`let passed${s} = 0, dropped${s} = 0`)
@@ -184,6 +190,7 @@ class RunWriter {
       this.#add(`c.held[${h}] = ${name}`)
     })
     this.#add('c.open = true; c.index = i')
+    if (this.#shape.times === 'made') this.#add('c.heldTime = time')
     this.#report('i - start')
     this.#add('return false', '}', '}')
     for (const _ of this.#expands) this.#add('}')
@@ -197,6 +204,11 @@ class RunWriter {
   }
 
   #report(taken: string): void {
+    const { times } = this.#shape
+    if (times === 'made') this.#add('c.outTimes = outTimes.subarray(0, out.length)')
+    if (times === 'kept') {
+      this.#add('c.outTimes = outTimes === null ? null : outTimes.subarray(0, out.length)')
+    }
     this.#add('c.out = out; c.outKeys = outKeys', `let taken = ${taken}, given = 0`)
     this.#parts.forEach(({ step }, s) => {
       const passes = step.kind === 'filter' || step.kind === 'expand'
@@ -207,24 +219,29 @@ class RunWriter {
 
   #readInput(index: string): void {
     this.#value = 'v0'
-    if (this.#keyed) this.#add(`k = keys[${index.replace('++', '')}]`)
+    const at = index.replace('++', '')
+    if (this.#keyed) this.#add(`k = keys[${at}]`)
+    if (this.#shape.times === 'made') this.#add(`time = times[${at}]`)
     this.#add(`const v0 = records[${index}]`)
   }
 
   #push(): void {
-    const { selects, keys } = this.#shape
+    const { selects, keys, times } = this.#shape
     this.#add(selects ? `if (out !== null) out.push(${this.#value})` : `out.push(${this.#value})`)
     if (keys === 'made') this.#add(`outKeys.push(${this.#key})`)
     if (keys === 'kept') this.#add(`if (outKeys !== null) outKeys.push(${this.#key})`)
+    if (times === 'made') this.#add('outTimes[out.length - 1] = time')
+    if (times === 'kept') this.#add('if (outTimes !== null) outTimes[out.length - 1] = times[i]')
   }
 
   /** Leaves the record out; the first time, copies what was not dropped before it. */
   #drop(): string {
-    const { selects, keys, expands } = this.#shape
+    const { selects, keys, times, expands } = this.#shape
     // Before the first drop, as many have passed as are behind us: the output's length is i.
     const copyKeys = keys === 'kept' ? 'if (outKeys === null) outKeys = keys.slice(0, i); ' : ''
     const copy = selects ? 'if (out === null) out = records.slice(0, i); ' : ''
-    return `${expands ? '' : copyKeys + copy}continue L${this.#loop}`
+    const copyTimes = times === 'kept' ? 'if (outTimes === null) outTimes = times.slice(); ' : ''
+    return `${expands ? '' : copyKeys + copyTimes + copy}continue L${this.#loop}`
   }
 
   #step(s: number): void {

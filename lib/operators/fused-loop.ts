@@ -3,7 +3,7 @@
  *
  * `fuse` takes the steps with the contexts of their operators and gives one signal operator. User
  * functions stay ordinary calls, each in a `try` of its own, so that an error is that of one record
- * of one operator. Keys travel beside the records; `keyBy` sets them anew. A batch in which no
+ * of one operator. Keys and event times travel beside the records; `keyBy` sets keys anew. A batch in which no
  * record was changed or dropped passes by reference, and key groups stay as long as keys do.
  *
  * Without expansions a batch gives at most one batch. With them the output is cut at
@@ -33,15 +33,15 @@ export function fuse(
   const generate = options.generate ?? mayGenerateCode()
   const compile = generate ? generateRun : interpretRun
   return signalOperator((out) => {
-    // Compiled when the first batch shows whether keys come along.
-    const runs: { keyed: Run | null; bare: Run | null } = { keyed: null, bare: null }
-    const runFor = (input: Batch): Run => {
-      const kind = input.keys === null ? 'bare' : 'keyed'
-      const run = runs[kind] ?? compile(parts, kind === 'keyed')
+    // Compiled when the first batch shows what comes beside the records.
+    const runs: (Run | null)[] = [null, null, null, null]
+    const runFor = ({ keys, times }: Batch): Run => {
+      const kind = (keys === null ? 0 : 1) + (times === null ? 0 : 2)
+      const run = runs[kind] ?? compile(parts, { keyed: keys !== null, timed: times !== null })
       runs[kind] = run
       return run
     }
-    return shapeOf(parts, false).expands
+    return shapeOf(parts, { keyed: false, timed: false }).expands
       ? expanding(parts, runFor, out)
       : oneToOne(parts, runFor, out)
   })
@@ -55,14 +55,16 @@ function oneToOne(
   const cursor = new Cursor(parts)
   return {
     batch(input) {
-      cursor.start(input.records, input.keys)
+      cursor.start(input)
       runFor(input)(cursor)
-      const { out: records, outKeys } = cursor
+      const { out: records, outKeys, outTimes } = cursor
       cursor.release()
       if (records === null && outKeys === null) return out.emit(input)
       const kept = records ?? input.records
       if (kept.length === 0) return
-      out.emit(outKeys === null ? batch(kept, input.keys, input.groups) : batch(kept, outKeys))
+      const times = outTimes ?? input.times
+      if (outKeys !== null) out.emit(batch(kept, outKeys, null, times, input.input))
+      else out.emit(batch(kept, input.keys, input.groups, times, input.input))
     },
   }
 }
@@ -75,12 +77,15 @@ function expanding(
   const pump = createPump(parts.at(-1)!.context.gate, out)
   const cursor = new Cursor(parts)
   let run: Run | null = null
+  let source = 0
 
   function next(): Batch | null {
     while (run !== null) {
       if (run(cursor)) run = null
-      const { out: records, outKeys } = cursor
-      if (records !== null && records.length > 0) return batch(records, outKeys)
+      const { out: records, outKeys, outTimes } = cursor
+      if (records !== null && records.length > 0) {
+        return batch(records, outKeys, null, outTimes, source)
+      }
     }
     return null
   }
@@ -88,7 +93,8 @@ function expanding(
   return {
     batch(input) {
       run = runFor(input)
-      cursor.start(input.records, input.keys)
+      source = input.input
+      cursor.start(input)
       pump.start(next, () => cursor.release())
     },
     close() {

@@ -1,6 +1,7 @@
 /** What the two forms of the fused loop — generated and interpreted — have in common. */
 import { Expansion } from './expansion.js'
 import type { FusedStep, OperatorContext } from './operator.js'
+import type { Batch } from './signal.js'
 
 /** One operator of a fused run. */
 export interface FusedPart {
@@ -16,6 +17,8 @@ export class Cursor {
   records: unknown[] = []
   /** Keys of the input, or null. */
   keys: unknown[] | null = null
+  /** Event times of the input, or null. */
+  times: Float64Array | null = null
   /** Next input record. */
   index = 0
   /** True: all expansions are open, go on in the innermost. */
@@ -24,6 +27,10 @@ export class Cursor {
   out: unknown[] | null = null
   /** Output's keys; null: as the input's. */
   outKeys: unknown[] | null = null
+  /** Output's times; null: as the input's. */
+  outTimes: Float64Array | null = null
+  /** Event time of the record whose expansions are open. */
+  heldTime = 0
   /** One per `expand` step, outermost first. */
   readonly expansions: Expansion[] = []
   /** Keys in use when the output was cut, one per place where a key is set. */
@@ -36,9 +43,10 @@ export class Cursor {
     }
   }
 
-  start(records: unknown[], keys: unknown[] | null): void {
+  start({ records, keys, times }: Batch): void {
     this.records = records
     this.keys = keys
+    this.times = times
     this.index = 0
     this.open = false
   }
@@ -47,8 +55,10 @@ export class Cursor {
   release(): void {
     this.records = []
     this.keys = null
+    this.times = null
     this.out = null
     this.outKeys = null
+    this.outTimes = null
     this.held.length = 0
   }
 }
@@ -66,9 +76,16 @@ export interface RunShape {
   readonly selects: boolean
   /** `none`, `kept` (copied only once a record is dropped), or `made` anew. */
   readonly keys: 'none' | 'kept' | 'made'
+  readonly times: 'none' | 'kept' | 'made'
 }
 
-export function shapeOf(parts: readonly FusedPart[], keyed: boolean): RunShape {
+/** What comes beside the records of a batch: a run is made for each combination. */
+export interface Beside {
+  readonly keyed: boolean
+  readonly timed: boolean
+}
+
+export function shapeOf(parts: readonly FusedPart[], { keyed, timed }: Beside): RunShape {
   const has = (kind: FusedStep['kind']) => parts.some((part) => part.step.kind === kind)
   const expands = has('expand')
   const sets = has('keyBy')
@@ -76,5 +93,6 @@ export function shapeOf(parts: readonly FusedPart[], keyed: boolean): RunShape {
     expands,
     selects: !expands && !has('map'),
     keys: sets || (keyed && expands) ? 'made' : keyed ? 'kept' : 'none',
+    times: !timed ? 'none' : expands ? 'made' : 'kept',
   }
 }

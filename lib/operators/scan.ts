@@ -75,9 +75,10 @@ function openScan(
 
   return signalOperator((out) => ({
     batch(input) {
-      const { records, groups } = input
+      const { records, groups, times } = input
       const keys = keysOf(context, input)
       const emitted: unknown[] = []
+      const emittedTimes = times === null ? null : new Float64Array(records.length)
       for (let i = 0; i < records.length; i++) {
         const key = keys === null ? undefined : keys[i]
         const group = groupAt(keys, groups, i, maxParallelism)
@@ -85,9 +86,12 @@ function openScan(
         if (result === SKIP) continue
         results.set(group, key, result)
         emitted.push(keyed ? [key, result] : result)
+        if (emittedTimes !== null) emittedTimes[emitted.length - 1] = times![i]!
       }
       context.count(records.length, emitted.length)
-      if (emitted.length > 0) out.emit(batch(emitted))
+      if (emitted.length === 0) return
+      const ofEmitted = emittedTimes === null ? null : emittedTimes.subarray(0, emitted.length)
+      out.emit(batch(emitted, null, null, ofEmitted, input.input))
     },
   }))
 }

@@ -70,7 +70,8 @@ function takeOfAll(context: OperatorContext, count: number): OperatorFunction<Si
         const records = input.records.slice(0, Math.max(0, count - seen))
         taken.set(seen + records.length)
         context.count(input.records.length, records.length)
-        if (records.length > 0) out.emit(batch(records))
+        const times = input.times === null ? null : input.times.subarray(0, records.length)
+        if (records.length > 0) out.emit(batch(records, null, null, times, input.input))
         if (seen + records.length >= count) finish()
       },
       mark(signal) {

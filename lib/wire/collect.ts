@@ -33,6 +33,7 @@ export type Collect = (
   records: readonly unknown[],
   keys: readonly unknown[] | null,
   groups: ArrayLike<number> | null,
+  times: ArrayLike<number> | null,
   from: number,
   count: number,
 ) => number
@@ -54,7 +55,7 @@ class CollectSource {
   }
 
   source(): string {
-    const { columns, records, keys, sameText, groups, rowBytes } = this.#layout
+    const { columns, records, keys, sameText, groups, times, rowBytes } = this.#layout
     const texts = columns.flatMap(({ lengths }, c) => (lengths < 0 ? [] : [c]))
     const values = columns.flatMap(({ type }, c) => (type === 5 ? [c] : []))
     const fixed = columns.flatMap(({ type }, c) => (type < 4 ? [c] : []))
@@ -62,7 +63,7 @@ class CollectSource {
     return `'use strict'
       const objects = Object.prototype, arrays = Array.prototype, dates = Date.prototype
       const timeOf = dates.getTime
-      return (into, records, keys, groups, from, count) => {
+      return (into, records, keys, groups, times, from, count) => {
         ${fixed.map((c) => `const c${c} = into.arrays[${c}]`).join('\n')}
         ${texts.map((c) => `let s${c} = ''; const w${c} = into.widths[${c}]`).join('\n')}
         ${values.map((c) => `const a${c} = into.values[${c}]`).join('\n')}
@@ -78,6 +79,7 @@ class CollectSource {
           ${keys === null ? '' : this.#node(keys, 'k', '1')}
           ${sameText < 0 ? '' : `if (k !== t${sameText}) return -1`}
           ${groups < 0 ? '' : `c${groups}[i] = groups[from + i]`}
+          ${times < 0 ? '' : `c${times}[i] = times[from + i]`}
           ${added === '' ? '' : `bytes += ${added}`}
           ${added === '' ? '' : `if (bytes + (i + 1) * ${rowBytes} > bytesMax) break`}
           ${texts.map((c) => `s${c} += t${c}; c${columns[c]!.lengths}[i] = t${c}.length`).join('\n')}

@@ -18,7 +18,7 @@ import {
   WORD_FRAGMENT,
 } from './column-bytes.js'
 import { badFrame, OFFSET_COLUMNS, openData } from './frame.js'
-import { LARGE_HAS_GROUP, LARGE_HAS_KEY } from './large-record.js'
+import { LARGE_HAS_GROUP, LARGE_HAS_KEY, LARGE_HAS_TIME } from './large-record.js'
 import { CBOR, type Layout, ROW_BYTES, TEXT } from './layout.js'
 import { FRAGMENT_BYTES_MIN, FRAME_RECORDS_MAX, RECORD_BYTES_MAX } from './limits.js'
 import { nativeText } from './native-text.js'
@@ -28,6 +28,7 @@ export interface DecodedBatch {
   readonly records: unknown[]
   readonly keys: unknown[] | null
   readonly groups: Uint16Array | null
+  readonly times: Float64Array | null
 }
 
 export class BatchDecoder {
@@ -72,11 +73,12 @@ export class BatchDecoder {
     const records: unknown[] = new Array(count)
     const keys: unknown[] | null = layout.shape.keys === null ? null : new Array(count)
     build()(opened, records, keys, count)
-    const { groups } = layout
+    const { groups, times } = layout
     return {
       records,
       keys,
       groups: groups < 0 ? null : (opened.arrays[groups]!.slice() as Uint16Array),
+      times: times < 0 ? null : (opened.arrays[times]!.slice() as Float64Array),
     }
   }
 
@@ -112,15 +114,18 @@ export class BatchDecoder {
     this.#parts = []
     this.#received = 0
     const data = decodeCbor(whole)
-    if (!Array.isArray(data) || data.length !== 4) throw badFrame('a large record of wrong form')
-    const [flags, record, key, group] = data as unknown[]
+    if (!Array.isArray(data) || data.length !== 5) throw badFrame('a large record of wrong form')
+    const [flags, record, key, group, time] = data as unknown[]
     if (!isByte(flags)) throw badFrame('a large record of wrong form')
     const hasGroup = (flags & LARGE_HAS_GROUP) !== 0
     if (hasGroup && !isGroup(group)) throw badFrame('a key group that is none')
+    const hasTime = (flags & LARGE_HAS_TIME) !== 0
+    if (hasTime && typeof time !== 'number') throw badFrame('a time that is none')
     return {
       records: [record],
       keys: (flags & LARGE_HAS_KEY) !== 0 ? [key] : null,
       groups: hasGroup ? Uint16Array.of(group as number) : null,
+      times: hasTime ? Float64Array.of(time as number) : null,
     }
   }
 }

@@ -23,7 +23,7 @@ import {
 } from './column-bytes.js'
 import { beginData, OFFSET_COLUMNS } from './frame.js'
 import { inferShape } from './infer.js'
-import { LARGE_HAS_GROUP, LARGE_HAS_KEY, LargeRecord } from './large-record.js'
+import { LARGE_HAS_GROUP, LARGE_HAS_KEY, LARGE_HAS_TIME, LargeRecord } from './large-record.js'
 import { CBOR, ROW_BYTES, TEXT } from './layout.js'
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN, FRAME_RECORDS_MAX, RECORD_BYTES_MAX } from './limits.js'
 import { nativeText } from './native-text.js'
@@ -49,12 +49,13 @@ export interface Records {
   readonly records: readonly unknown[]
   readonly keys: readonly unknown[] | null
   readonly groups: ArrayLike<number> | null
+  readonly times?: ArrayLike<number> | null
 }
 
 /** Records as CBOR alone: fits everything that can travel. */
-const fallbackShape = (keys: boolean, groups: boolean): Shape => {
+const fallbackShape = (keys: boolean, groups: boolean, times: boolean): Shape => {
   const value = { kind: VALUE, optional: true } as const
-  return { records: value, keys: keys ? value : null, groups }
+  return { records: value, keys: keys ? value : null, groups, times }
 }
 
 export class BatchEncoder {
@@ -126,7 +127,9 @@ export class BatchEncoder {
     const shape = this.#program?.layout.shape
     const hasKeys = batch.keys !== null
     const hasGroups = batch.groups !== null
-    if (shape?.groups === hasGroups && (shape.keys !== null) === hasKeys) {
+    const hasTimes = batch.times != null
+    const fits = shape?.groups === hasGroups && shape.times === hasTimes
+    if (fits && (shape.keys !== null) === hasKeys) {
       if (this.#joinedFrames < JOINED_SHAPE_FRAMES) return false
     }
     this.#joinedFrames = -1
@@ -137,19 +140,21 @@ export class BatchEncoder {
   /** After a record that does not fit. What does not even fit its own shape travels as CBOR. */
   #reshape(batch: Records, from: number, to: number, fresh: boolean): boolean {
     this.#joinedFrames = 0
-    if (fresh) this.#use(fallbackShape(batch.keys !== null, batch.groups !== null))
-    else this.#use(this.#infer(batch, from, to, this.#program!.layout.shape))
+    if (fresh) {
+      this.#use(fallbackShape(batch.keys !== null, batch.groups !== null, batch.times != null))
+    } else this.#use(this.#infer(batch, from, to, this.#program!.layout.shape))
     return true
   }
 
-  #infer({ records, keys, groups }: Records, from: number, to: number, known: Shape | null): Shape {
-    return inferShape(records, keys, groups !== null, from, to, known)
+  #infer(batch: Records, from: number, to: number, known: Shape | null): Shape {
+    const { records, keys, groups, times } = batch
+    return inferShape(records, keys, groups !== null, times != null, from, to, known)
   }
 
   #use(shape: Shape): void {
     let program = programOf(shape)
     if (program.shapeBytes.length > this.#frameBytesMax * SHAPE_SHARE_MAX) {
-      program = programOf(fallbackShape(shape.keys !== null, shape.groups))
+      program = programOf(fallbackShape(shape.keys !== null, shape.groups, shape.times))
     }
     this.#program = program
     this.#scratch.use(program.layout)
@@ -164,7 +169,7 @@ export class BatchEncoder {
     )
   }
 
-  #collect({ records, keys, groups }: Records, from: number, to: number): number {
+  #collect({ records, keys, groups, times }: Records, from: number, to: number): number {
     const { layout, collect } = this.#program!
     const into = this.#scratch
     into.bytesMax = this.#frameBytesMax - this.#overhead
@@ -172,7 +177,7 @@ export class BatchEncoder {
     const count = Math.max(Math.min(to - from, fitting), 0)
     if (layout.isFixed) this.#beginFixed(count)
     else into.prepare(count)
-    return collect()(into, records, keys, groups, from, count)
+    return collect()(into, records, keys, groups, times ?? null, from, count)
   }
 
   /** Columns of fixed width are collected in place: the size of the frame is known. */
@@ -264,9 +269,12 @@ export class BatchEncoder {
     return this.#named(() => encodeCborValues(values, path))
   }
 
-  #firstFragment({ records, keys, groups }: Records, from: number): ArrayBuffer {
-    const parts = [records[from], keys?.[from], groups?.[from] ?? null]
-    const flags = (keys === null ? 0 : LARGE_HAS_KEY) + (groups === null ? 0 : LARGE_HAS_GROUP)
+  #firstFragment({ records, keys, groups, times }: Records, from: number): ArrayBuffer {
+    const parts = [records[from], keys?.[from], groups?.[from] ?? null, times?.[from] ?? null]
+    const flags =
+      (keys === null ? 0 : LARGE_HAS_KEY) +
+      (groups === null ? 0 : LARGE_HAS_GROUP) +
+      (times == null ? 0 : LARGE_HAS_TIME)
     const bytes = this.#named(() => encodeCborValues([flags, ...parts], 'record'))
     if (bytes.length > this.#recordBytesMax) throw this.#tooLarge(bytes.length)
     return this.#fragment(new LargeRecord(bytes, this.#frameBytesMax))

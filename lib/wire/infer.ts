@@ -35,6 +35,7 @@ export function inferShape(
   records: readonly unknown[],
   keys: readonly unknown[] | null,
   grouped: boolean,
+  timed: boolean,
   from: number,
   to: number,
   before: Shape | null,
@@ -45,6 +46,7 @@ export function inferShape(
     records: recordNode,
     keys: keys === null ? null : inferKeys(records, keys, from, to, recordNode, before),
     groups: grouped,
+    times: timed,
   }
 }
 

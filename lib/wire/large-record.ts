@@ -2,9 +2,10 @@
 import { allocateFrame, COLUMN_HEAD_BYTES, putColumnHead, WORD_FRAGMENT } from './column-bytes.js'
 import { beginData, OFFSET_COLUMNS } from './frame.js'
 
-/** Key and group are there or not: flags of the first item of `[flags, record, key, group]`. */
+/** What is there: flags of the first item of `[flags, record, key, group, time]`. */
 export const LARGE_HAS_KEY = 1
 export const LARGE_HAS_GROUP = 2
+export const LARGE_HAS_TIME = 4
 
 const HEAD_BYTES = OFFSET_COLUMNS + COLUMN_HEAD_BYTES
 
@@ -13,7 +14,7 @@ export class LargeRecord {
   readonly #frameBytesMax: number
   #sent = 0
 
-  /** `bytes`: CBOR of `[flags, record, key, group]`. */
+  /** `bytes`: CBOR of `[flags, record, key, group, time]`. */
   constructor(bytes: Uint8Array, frameBytesMax: number) {
     this.#bytes = bytes
     this.#frameBytesMax = frameBytesMax

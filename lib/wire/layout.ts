@@ -54,6 +54,8 @@ export interface Layout {
   readonly sameText: number
   /** Column of the key groups, or -1. */
   readonly groups: number
+  /** Column of the event times, or -1. */
+  readonly times: number
   /** Bytes per record in columns of fixed width. */
   readonly rowBytes: number
   /** True where the size of a frame follows from the number of its records. */
@@ -67,6 +69,7 @@ export function createLayout(shape: Shape): Layout {
   const isSame = keys !== null && keys.kind === shapes.SAME
   const placedKeys = keys === null || isSame ? null : place(keys, 'key', columns)
   const groups = shape.groups ? columns.push({ type: U16, lengths: -1, path: 'group' }) - 1 : -1
+  const times = shape.times ? columns.push({ type: F64, lengths: -1, path: 'time' }) - 1 : -1
   return {
     shape,
     columns,
@@ -74,6 +77,7 @@ export function createLayout(shape: Shape): Layout {
     keys: placedKeys,
     sameText: isSame ? textOf(records, keys.of) : -1,
     groups,
+    times,
     rowBytes: columns.reduce((sum, { type }) => sum + ROW_BYTES[type]!, 0),
     isFixed: columns.every(({ type }) => type < TEXT),
   }

@@ -13,12 +13,12 @@ type Take = (value: unknown, i: number) => boolean
 
 export function plainCollect(layout: Layout): Collect {
   const row = new Row()
-  const { columns, sameText, groups: groupColumn, rowBytes } = layout
+  const { columns, sameText, groups: groupColumn, times: timeColumn, rowBytes } = layout
   const takeRecord = taker(layout.records, row)
   const takeKey = layout.keys === null ? null : taker(layout.keys, row)
   const texts = columns.flatMap(({ type }, c) => (type === TEXT ? [c] : []))
   const values = columns.flatMap(({ type }, c) => (type === CBOR ? [c] : []))
-  return (into, records, keys, groups, from, count) => {
+  return (into, records, keys, groups, times, from, count) => {
     row.into = into
     for (const c of texts) into.texts[c] = ''
     let bytes = 0
@@ -29,6 +29,7 @@ export function plainCollect(layout: Layout): Collect {
       if (takeKey !== null && !takeKey(key, i)) return MISFIT
       if (sameText >= 0 && key !== row.text(sameText)) return MISFIT
       if (groupColumn >= 0) into.arrays[groupColumn]![i] = groups![from + i]!
+      if (timeColumn >= 0) into.arrays[timeColumn]![i] = times![from + i]!
       for (const c of texts) bytes += row.text(c).length * into.widths[c]!
       if (texts.length > 0 && bytes + (i + 1) * rowBytes > into.bytesMax) return i
       for (const c of texts) {

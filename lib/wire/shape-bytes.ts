@@ -1,5 +1,5 @@
 /**
- * Shapes as CBOR: `[records, keys or null, groups, padding]`, a node being
+ * Shapes as CBOR: `[records, keys or null, groups, times, padding]`, a node being
  * `[kind + 16 if optional, …]` followed by names and nodes, nodes, or a position. The padding makes
  * the length a multiple of 8. Read from the wire, a shape is checked whole before it is used.
  */
@@ -10,8 +10,8 @@ import * as shapes from './shape.js'
 const OPTIONAL = 16
 const ALIGNMENT = 8
 
-export function encodeShape({ records, keys, groups }: Shape): Uint8Array {
-  const parts = [toData(records), keys === null ? null : toData(keys), groups]
+export function encodeShape({ records, keys, groups, times }: Shape): Uint8Array {
+  const parts = [toData(records), keys === null ? null : toData(keys), groups, times]
   const bare = encodeCbor([...parts, new Uint8Array(0)]).length
   return encodeCbor([...parts, new Uint8Array((ALIGNMENT - (bare % ALIGNMENT)) % ALIGNMENT)])
 }
@@ -41,15 +41,17 @@ const must = (condition: boolean, law: string): void => {
 export function decodeShape(bytes: Uint8Array): Shape | string {
   try {
     const data = decodeCbor(bytes)
-    must(Array.isArray(data) && data.length === 4, 'a shape has four parts')
-    const [records, keys, groups] = data as unknown[]
+    must(Array.isArray(data) && data.length === 5, 'a shape has five parts')
+    const [records, keys, groups, times] = data as unknown[]
     const recordNode = toNode(records, { columns: shapes.COLUMNS_MAX }, 0)
     const shape: Shape = {
       records: recordNode,
       keys: keys === null ? null : toKeyNode(keys, recordNode),
       groups: groups === true,
+      times: times === true,
     }
     must(typeof groups === 'boolean', 'groups are there or not')
+    must(typeof times === 'boolean', 'times are there or not')
     return shape
   } catch (error) {
     return error instanceof Error ? error.message : 'no shape'

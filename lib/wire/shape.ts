@@ -65,6 +65,7 @@ export interface Shape {
   readonly records: Node
   readonly keys: Node | SameNode | null
   readonly groups: boolean
+  readonly times: boolean
 }
 
 /** A shape with more columns or levels, or longer names, is not made, and not accepted. */

@@ -46,9 +46,9 @@ export function testChannel(t: Test, name: string, open: OpenChannel): void {
   }
   const two = { exclusive: 2, floating: 0 }
 
-  law('brings records once, in order, with their keys and groups', two, (t, pair) => {
+  law('brings records once, in order, with their keys, groups and times', two, (t, pair) => {
     const { output } = pair
-    for (const n of numbers(0, 10)) output.push(n, `key${n}`, n * 2)
+    for (const n of numbers(0, 10)) output.push(n, `key${n}`, n * 2, n * 1.5)
     t.equal(output.flushed, false)
     t.equal(output.held, 10)
     pair.settle()
@@ -66,6 +66,10 @@ export function testChannel(t: Test, name: string, open: OpenChannel): void {
     t.same(
       [...taken.groups!],
       numbers(0, 10).map((n) => n * 2),
+    )
+    t.same(
+      [...taken.times!],
+      numbers(0, 10).map((n) => n * 1.5),
     )
     t.equal(pair.input.sequence, 1)
     t.equal(pair.input.take(), null)
@@ -89,10 +93,11 @@ export function testChannel(t: Test, name: string, open: OpenChannel): void {
   law('collects small batches', { exclusive: 1, floating: 0 }, (t, pair) => {
     for (const n of numbers(0, 50)) pair.output.pushBatch(batch([n]))
     pair.output.pushBatch(batch([50], ['a']))
+    pair.output.pushBatch(batch([51], ['a'], null, Float64Array.of(7)))
     pair.output.flush()
     const taken = takeAll(pair)
-    t.equal(taken.length, 2, 'what has keys does not mix with what has none')
-    t.same(recordsOf(taken), numbers(0, 51))
+    t.equal(taken.length, 3, 'what has keys or times does not mix with what has none')
+    t.same(recordsOf(taken), numbers(0, 52))
   })
 
   law('without credit holds one batch, is not writable, and says when it is', two, (t, pair) => {

@@ -314,12 +314,15 @@ export function feed(
   records: readonly unknown[],
   sizes: readonly number[] = [BATCH_RECORDS_MAX],
   keyOf: ((record: never) => unknown) | null = null,
+  timeOf: ((record: never) => number) | null = null,
 ): OperatorHarness {
   for (let at = 0, i = 0; at < records.length; i++) {
     const part = records.slice(at, at + sizes[i % sizes.length]!)
     at += part.length
     harness.gateOpen = true
-    harness.batch(part, keyOf === null ? null : part.map((record) => keyOf(record as never)))
+    const keys = keyOf && part.map((record) => keyOf(record as never))
+    const times = timeOf && part.map((record) => timeOf(record as never))
+    harness.batch(part, keys, 0, times)
     harness.drain()
     if (harness.error !== undefined) return harness
   }

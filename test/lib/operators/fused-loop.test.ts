@@ -111,26 +111,74 @@ t.test('generated and interpreted loops do the same', async () => {
     steps: FusedStep[],
     input: number[],
     keyed: boolean,
+    timed: boolean,
     policy: RecordErrorPolicy,
     seed: number,
   ) => {
     const results = [true, false].map((generate) => {
       const random = seededRandom(seed)
       const run = fused(steps, { generate, policy, stayOpen: () => random() < 0.5 })
-      feed(run.harness, input, [5, 1, 8], keyed ? (x: number) => `k${x % 4}` : null)
+      feed(
+        run.harness,
+        input,
+        [5, 1, 8],
+        keyed ? (x: number) => `k${x % 4}` : null,
+        timed ? (x: number) => x * 10 : null,
+      )
       const { harness, counts, asked } = run
       const failed = harness.error === undefined ? null : (harness.error as Error).message
-      return JSON.stringify([harness.values, harness.keys, counts, asked, failed, harness.broken])
+      return JSON.stringify([
+        harness.values,
+        harness.keys,
+        harness.times,
+        counts,
+        asked,
+        failed,
+        harness.broken,
+      ])
     })
     return results[0] === results[1] && results[0]!.endsWith('[]]')
   }
   const policies = fc.constantFrom<RecordErrorPolicy>('skip', 'deadLetter', 'fail', { retry: 1 })
   const steps = fc.array(any, { minLength: 1, maxLength: 5 })
   const input = fc.array(fc.nat(30), { maxLength: 30 })
-  fc.assert(fc.property(steps, input, fc.boolean(), policies, fc.nat(), property), {
+  fc.assert(fc.property(steps, input, fc.boolean(), fc.boolean(), policies, fc.nat(), property), {
     numRuns: 300,
     seed: 3,
   })
+})
+
+t.test('what is made of a record has its time, and the input it came by', async (t) => {
+  interface Mark {
+    readonly id: number
+  }
+  const mark = step('map', (id: number): Mark => ({ id }))
+  const some = step('filter', ({ id }: Mark) => id % 3 > 0)
+  const copies = step('expand', (x: Mark) => Array.from({ length: x.id % 4 }, () => x))
+  const lazy = step('expand', function* (x: Mark) {
+    yield x
+    if (x.id % 5 === 0) throw new Error('half way')
+    yield x
+  })
+  for (const generate of [true, false]) {
+    for (const steps of [[mark, some], [mark, copies, lazy], [mark], [mark, lazy, some]]) {
+      const { harness } = fused(steps, { generate, policy: 'skip' })
+      const ids = Array.from({ length: 3000 }, (_, i) => i)
+      for (let at = 0; at < ids.length; at += 1000) {
+        const part = ids.slice(at, at + 1000)
+        const times = part.map((id) => id * 10)
+        harness.batch(part, null, 2, times)
+        harness.drain()
+      }
+      const values = harness.values as Mark[]
+      t.same(
+        harness.times,
+        values.map(({ id }) => id * 10),
+      )
+      t.ok(batches(harness).every(({ input }) => input === 2))
+      t.same(harness.broken, [])
+    }
+  }
 })
 
 t.test('a batch that no step changes passes by reference', async (t) => {
@@ -332,5 +380,6 @@ t.test('user code is called without this, and its stack leads to its own line', 
 
 t.test('every run has source text of its own', async (t) => {
   const part = (s: FusedStep): FusedPart => ({ step: s, context: {} as OperatorContext })
-  t.not(sourceOf([part(inc)], false), sourceOf([part(inc)], false))
+  const beside = { keyed: false, timed: false }
+  t.not(sourceOf([part(inc)], beside), sourceOf([part(inc)], beside))
 })

@@ -31,7 +31,8 @@ const batchOf = (
   records: readonly unknown[],
   keys: readonly unknown[] | null = null,
   groups: ArrayLike<number> | null = null,
-): Records => ({ records, keys, groups })
+  times: ArrayLike<number> | null = null,
+): Records => ({ records, keys, groups, times })
 
 function encodeAll(encoder: BatchEncoder, batch: Records): ArrayBuffer[] {
   const frames: ArrayBuffer[] = []
@@ -47,6 +48,7 @@ function decodeAll(decoder: BatchDecoder, frames: readonly ArrayBuffer[]) {
     records: batches.flatMap(({ records }) => records),
     keys: batches.flatMap(({ keys }) => keys ?? []),
     groups: batches.flatMap(({ groups }) => [...(groups ?? [])]),
+    times: batches.flatMap(({ times }) => [...(times ?? [])]),
   }
 }
 
@@ -55,12 +57,13 @@ function arrivesExactly(batches: readonly Records[], frameBytesMax = 65_536): bo
   const decoder = new BatchDecoder()
   return batches.every((batch) => {
     const frames = encodeAll(encoder, batch)
-    const { records, keys, groups } = decodeAll(decoder, frames)
+    const { records, keys, groups, times } = decodeAll(decoder, frames)
     return (
       frames.every(({ byteLength }) => byteLength <= frameBytesMax) &&
       isSame(records, batch.records) &&
       isSame(keys, batch.keys ?? []) &&
-      isSame(groups, [...Array.from(batch.groups ?? [])])
+      isSame(groups, [...Array.from(batch.groups ?? [])]) &&
+      isSame(times, [...Array.from(batch.times ?? [])])
     )
   })
 }
@@ -141,7 +144,15 @@ const anyBatch: fc.Arbitrary<Records> = fc
     const keys =
       keyed === 0 ? fc.constant(null) : keyed === 1 ? fc.constant(records.map(fieldOf)) : ownKeys
     const groups = grouped ? Uint16Array.from(records, (_, i) => (i * 7919) & 0xffff) : null
-    return keys.map((keys) => batchOf(records, keys, groups))
+    const times = fc.option(
+      fc.array(fc.constantFrom(0, -0, -1, 1.5, 8.64e15, -8.64e15, 1_700_000_000_000), {
+        minLength: records.length,
+        maxLength: records.length,
+      }),
+    )
+    return fc
+      .tuple(keys, times)
+      .map(([keys, times]) => batchOf(records, keys, groups, times && Float64Array.from(times)))
   })
 
 t.comment(`seed ${seed}`)
@@ -291,7 +302,7 @@ t.test('a record larger than a frame leaves in fragments and arrives whole', (t)
   t.ok(frames.length > 6)
   t.ok(frames.every(({ byteLength }) => byteLength <= 65_536))
   const decoder = new BatchDecoder()
-  t.ok(isSame(decodeAll(decoder, frames), { records, keys, groups: [...groups] }))
+  t.ok(isSame(decodeAll(decoder, frames), { records, keys, groups: [...groups], times: [] }))
   t.ok(arrivesExactly([batchOf(records, keys), batchOf(records), batchOf(records, null, groups)]))
 
   const [, second, third] = frames as [ArrayBuffer, ArrayBuffer, ArrayBuffer]
@@ -457,7 +468,8 @@ function corpus(): ArrayBuffer[] {
     batchOf(['same', 'keys'], ['same', 'keys'], [1, 2]),
     batchOf([new Map([[1, new Set(['x'])]]), 10n, Uint8Array.of(1), { __proto__: null, x: 1 }]),
     batchOf([{}, {}, {}]),
-    batchOf(['x'.repeat(2000)], ['k'], [1]),
+    batchOf(['x'.repeat(2000)], ['k'], [1], [1.5]),
+    batchOf([1, 2], null, null, [1_700_000_000_000, -1]),
   ]
   const data = batches.flatMap((batch) => encodeAll(encoder(), batch))
   for (const frame of data) stampData(frame, head, 1)
