@@ -15,6 +15,8 @@ import {
   readCounters,
   readOperator,
 } from '../../lib/metrics/counters.js'
+import type { HotKeyWeights } from '../../lib/metrics/hot-keys.js'
+import { mergeHotKeys } from '../../lib/metrics/merge-hot-keys.js'
 import { mergeNamed } from '../../lib/metrics/merge-named.js'
 import {
   type ChainMetrics,
@@ -316,10 +318,13 @@ function readOperators(
   const hasSource = inputs.length === 0
   const hasSink = outputs.every((edge) => plan.edges[edge]!.output !== MAIN)
   return steps.map(({ node, half }, step) => {
+    const hotKeys: HotKeyWeights[] = []
     const subtasks = Array.from({ length: parallelism }, (_, index) => {
       const counts = readOperator(table, operatorRowOf(plan, { chain, index }, step))
       const report = reported.get(subtaskName({ chain, index }))
-      const { counters = {}, gauges = {} } = report?.operators.find((of) => of.step === step) ?? {}
+      const named = report?.operators.find((of) => of.step === step)
+      if (named?.hotKeys) hotKeys.push(named.hotKeys)
+      const { counters = {}, gauges = {} } = named ?? {}
       return { subtask: index, ...counts, counters, gauges }
     })
     const read = hasSource && step === 0 ? totals.recordsIn : 0
@@ -329,6 +334,7 @@ function readOperators(
       recordsIn: subtasks.reduce((sum, { recordsIn }) => sum + recordsIn, read + written),
       recordsOut: subtasks.reduce((sum, { recordsOut }) => sum + recordsOut, read + written),
       ...mergeNamed(subtasks),
+      hotKeys: mergeHotKeys(hotKeys),
       subtasks,
     }
   })

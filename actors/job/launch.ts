@@ -80,6 +80,7 @@ const DEFAULT_SETTINGS: RuntimeSettings = {
   floatingCredits: 8,
   freeze: false,
   accountIntervalMs: 250,
+  hotKeys: true,
   memoryBytesMax: 0,
 }
 

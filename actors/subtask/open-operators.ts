@@ -6,6 +6,7 @@ import { catchError, type OperatorFunction, tap } from 'rxjs'
 import { assert } from '../../lib/base/assert.js'
 import type { Outlet } from '../../lib/channel/outlet.js'
 import type { ChainStep } from '../../lib/graph/plan.js'
+import type { HotKeySketch } from '../../lib/metrics/hot-keys.js'
 import type { ChainLink } from '../../lib/operators/chain.js'
 import { deepFreeze } from '../../lib/operators/freeze.js'
 import { fuse } from '../../lib/operators/fused-loop.js'
@@ -86,9 +87,23 @@ function operatorLink(opening: OperatorOpening, step: ChainStep, keyed: boolean)
     const located = catchError<Signal, never>((error: unknown) => {
       throw locate(error, 'E_OPERATOR', nameOf(place, step), place.index)
     })
-    return (source) => source.pipe(operator, located)
+    const sketch = hotKeysOf(place, step, keyed)
+    if (sketch === null) return (source) => source.pipe(operator, located)
+    return (source) => source.pipe(watchKeys(sketch), operator, located)
   }
 }
+
+/** Of what was folded before the exchange, only the half that did it sees how often a key came. */
+function hotKeysOf(place: SubtaskPlace, step: ChainStep, keyed: boolean): HotKeySketch | null {
+  const { traits } = operatorOf(place, step)
+  if (!keyed || !traits.stateful || step.half === 'behind') return null
+  return place.hotKeys(place.chain.steps.indexOf(step))
+}
+
+const watchKeys = (sketch: HotKeySketch) =>
+  tap<Signal>((signal) => {
+    if (signal.tag === BATCH && signal.keys !== null) sketch.observe(signal.keys)
+  })
 
 function contextOf(
   { place, enough, errorsOf, side }: OperatorOpening,

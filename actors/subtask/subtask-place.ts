@@ -6,6 +6,7 @@ import type { InputChannel, OutputChannel } from '../../lib/channel/channel.js'
 import type { SplitRemains } from '../../lib/connectors/split-reading.js'
 import type { Composed, NodeRuntime } from '../../lib/flow/composed.js'
 import type { ChainStep, Plan, PlanEdge, Chain as PlannedChain } from '../../lib/graph/plan.js'
+import type { HotKeySketch } from '../../lib/metrics/hot-keys.js'
 import type { NamedMetrics } from '../../lib/metrics/named-metrics.js'
 import type { OperatorContext, OperatorDefinition } from '../../lib/operators/operator.js'
 import type { TurnWatch } from './subtask.js'
@@ -24,6 +25,8 @@ export interface SubtaskPlace {
   readonly operatorCounter: (step: number) => OperatorContext['count']
   /** Metrics that the operator at `step` of the chain names itself. */
   readonly metrics: (step: number) => NamedMetrics
+  /** Sees the keys that come to the operator at `step`; null where nobody wants to know. */
+  readonly hotKeys: (step: number) => HotKeySketch | null
   readonly inputs: (edge: PlanEdge) => readonly InputChannel[]
   readonly outputs: (edge: PlanEdge) => readonly OutputChannel[]
   readonly requestSplits: () => void

@@ -5,7 +5,9 @@
  * Fixed counters lie in shared memory and need no report. Gauges are read when a report is due, so a
  * slot without turns reports nothing: `isDue` turns false after the report that followed its last turn.
  */
+import { seededRandom } from '../../lib/base/random.js'
 import { subtaskName } from '../../lib/graph/subtasks.js'
+import { createHotKeySketch, type HotKeySketch } from '../../lib/metrics/hot-keys.js'
 import { createNamedMetrics, type NamedMetrics } from '../../lib/metrics/named-metrics.js'
 import type { OperatorReport, SubtaskId, SubtaskReport } from './protocol.js'
 
@@ -25,12 +27,15 @@ export interface MetricReports {
 export interface SubtaskMetrics {
   /** The metrics of the operator at `step` of the chain, made once. */
   of(step: number, operator: string): NamedMetrics
+  /** The keys of the operator at `step`, made once. */
+  hotKeys(step: number): HotKeySketch
 }
 
 interface Entry {
   readonly subtask: SubtaskId
   readonly attempt: number
   readonly operators: Map<number, NamedMetrics>
+  readonly hotKeys: Map<number, HotKeySketch>
   /** The last report, as text. */
   reported: string
 }
@@ -56,13 +61,20 @@ export function createMetricReports(emit: (reports: SubtaskReport[]) => void): M
       const name = subtaskName(subtask)
       const before = goOn ? entries.get(name) : undefined
       const operators = new Map<number, NamedMetrics>()
-      entries.set(name, { subtask, attempt, operators, reported: '' })
+      const hotKeys = new Map<number, HotKeySketch>()
+      entries.set(name, { subtask, attempt, operators, hotKeys, reported: '' })
       return {
         of(step, operator) {
           const counted = before?.operators.get(step)?.read().counters
           const metrics = operators.get(step) ?? createNamedMetrics(operator, counted)
           operators.set(step, metrics)
           return metrics
+        },
+        hotKeys(step) {
+          // Its own chance: which records it looks at changes nothing else in a seeded run.
+          const sketch = hotKeys.get(step) ?? createHotKeySketch(seededRandom(step))
+          hotKeys.set(step, sketch)
+          return sketch
         },
       }
     },
@@ -86,11 +98,12 @@ export function createMetricReports(emit: (reports: SubtaskReport[]) => void): M
   }
 }
 
-function readEntry({ subtask, attempt, operators }: Entry): SubtaskReport {
+function readEntry({ subtask, attempt, operators, hotKeys }: Entry): SubtaskReport {
   const reports: OperatorReport[] = []
   for (const [step, metrics] of operators) {
-    if (!metrics.used) continue
-    reports.push({ step, ...metrics.read() })
+    const sketch = hotKeys.get(step)
+    if (!metrics.used && sketch === undefined) continue
+    reports.push({ step, ...metrics.read(), hotKeys: sketch?.read() ?? null })
   }
   return { subtask, attempt, operators: reports }
 }

@@ -36,6 +36,7 @@ import type { Json } from '../../lib/base/json.js'
 import type { Split } from '../../lib/connectors/source.js'
 import type { Pipeline } from '../../lib/flow/pipeline.js'
 import type { Plan } from '../../lib/graph/plan.js'
+import type { HotKeyWeights } from '../../lib/metrics/hot-keys.js'
 import type { NamedValues } from '../../lib/metrics/named-metrics.js'
 import type { ModuleArgs } from '../planner/protocol.js'
 
@@ -60,6 +61,8 @@ export interface RuntimeSettings {
    * 0: only when the slot has run out of work.
    */
   readonly accountIntervalMs: number
+  /** Keeps account of the keys that come most often, in each stateful operator behind `keyBy`. */
+  readonly hotKeys: boolean
   /** Budget of heap and external memory of one slot; a subtask fails at 80 % of it. 0: no guard. */
   readonly memoryBytesMax: number
 }
@@ -154,6 +157,7 @@ export interface SubtaskReport {
 /** `step`: place of the operator in its chain. */
 export interface OperatorReport extends NamedValues {
   readonly step: number
+  readonly hotKeys: HotKeyWeights | null
 }
 
 /** What the job side of a slot offers. */

@@ -156,6 +156,7 @@ class SlotRuntime implements SlotCommands {
                       goOn,
                     ),
                   metrics: (step) => metrics.of(step, this.#operatorAt(chain, step)),
+                  hotKeys: (step) => (settings.hotKeys ? metrics.hotKeys(step) : null),
                   inputs: (edge) => wiring.inputs(edge.id, index),
                   outputs: (edge) => wiring.outputs(edge.id, index),
                   requestSplits: () =>

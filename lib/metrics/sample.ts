@@ -2,12 +2,19 @@
  * From two readings of the counters to rates and ratios. Pure.
  */
 import { COUNTER_NAMES, type CounterValues, type OperatorCounts } from './counters.js'
+import type { HotKey } from './merge-hot-keys.js'
 import type { MergedNamed } from './merge-named.js'
 import type { NamedValues } from './named-metrics.js'
 
 /** One operator, summed over its subtasks; `counters` and `gauges` are those it has named itself. */
 export interface OperatorMetrics extends OperatorCounts, MergedNamed {
   readonly operator: string
+  /**
+   * The keys that come most often, where it is stateful behind `keyBy`: up to ten, each with at least
+   * 0.5 % of the records; none where no key has so many. An aggregate with a half on either side of the
+   * exchange has them at the first.
+   */
+  readonly hotKeys: readonly HotKey[]
   /** One entry per subtask, by index. */
   readonly subtasks: readonly SubtaskOperatorMetrics[]
 }

@@ -109,6 +109,7 @@ function startJob(options: Options = {}) {
     floatingCredits: 8,
     freeze: false,
     accountIntervalMs: 0,
+    hotKeys: false,
     memoryBytesMax: 0,
   }
   const module = { kind: 'bundle', file: 'none', args: { _: [] } } as const

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { JobMetrics, JobSummary } from '../../actors/index.js'
 import { collect, runTest, startTest } from '../../actors/testing/index.js'
 import { fromArray, generate } from '../../lib/connectors/index.js'
-import { keyBy, type Op, pipeline, type Stream } from '../../lib/index.js'
+import { count, keyBy, type Op, pipeline, type Stream, scan } from '../../lib/index.js'
 import { operate } from '../../lib/operators/operate.js'
 import type { OperatorMetricsHandle } from '../../lib/operators/operator.js'
 import { recordWiseTraits } from '../../lib/operators/record-wise.js'
@@ -109,4 +109,46 @@ t.test('one name too many fails the job, with the name of the operator', async (
   })
   const { error } = await runTest(job)
   t.match(error, { code: 'E_TOO_MANY_METRICS', message: /"odd"/ })
+})
+
+t.test(
+  'hot keys are those of the records, also where they are folded before the exchange',
+  async (t) => {
+    for (const parallelism of [1, 2]) {
+      const job = pipeline('hot', (flow) => {
+        flow
+          .from(fromArray(Array.from({ length: 2000 }, (_, i) => (i % 4 === 0 ? i : -1))))
+          .pipe(
+            keyBy((i) => i),
+            count({ name: 'numbers' }),
+          )
+          .to(collect())
+      })
+      const { summary } = await runTest(job, { parallelism })
+      const operators = summary!.chains.flatMap((chain) => chain.operators)
+      const before = operators.find(({ operator }) => operator === 'numbers (before)')
+      t.strictSame(before?.hotKeys, [{ key: -1, share: 0.75 }], `parallelism ${parallelism}`)
+      const others = operators.filter((operator) => operator !== before)
+      t.ok(others.every(({ hotKeys }) => hotKeys.length === 0))
+    }
+  },
+)
+
+t.test('hot keys can be left out', async (t) => {
+  const job = pipeline('cold', (flow) => {
+    flow
+      .from(fromArray([1, 1]))
+      .pipe(
+        keyBy((i) => i),
+        scan((sum, i) => sum + i, 0, { name: 'sums' }),
+      )
+      .to(collect())
+  })
+  const hotKeysWith = async (hotKeys: boolean) => {
+    const { summary } = await runTest(job, { settings: { hotKeys } })
+    const operators = summary!.chains.flatMap((chain) => chain.operators)
+    return operators.find(({ operator }) => operator === 'sums')?.hotKeys
+  }
+  t.strictSame(await hotKeysWith(true), [{ key: 1, share: 1 }])
+  t.strictSame(await hotKeysWith(false), [])
 })

@@ -64,6 +64,7 @@ export async function slotThat(t: Test, behaviour: string, wanted: Wanted = {}):
       floatingCredits: 8,
       freeze: false,
       accountIntervalMs: 0,
+      hotKeys: false,
       memoryBytesMax,
     },
     counters: createCounterTable(2),
