@@ -41,9 +41,14 @@ interface Exported {
   readonly name: string
   readonly isType: boolean
   readonly text: string
-  readonly examples: readonly string[]
-  /** Its examples stand within \`pipe\`. */
+  readonly examples: readonly Example[]
   readonly isOperator: boolean
+}
+
+interface Example {
+  readonly text: string
+  /** It stands within \`pipe\`: what is indented, of an operator. */
+  readonly inPipe: boolean
 }
 
 const options: ts.CompilerOptions = {
@@ -84,27 +89,31 @@ function describe(entry: string, symbol: ts.Symbol, checker: ts.TypeChecker): Ex
     block.replace(/^ {4}/gm, ''),
   )
   const file = symbol.declarations?.[0]?.getSourceFile().fileName ?? ''
+  const isOperator = /lib\/(operators|flow\/partition)/.test(file)
   return {
     entry,
     name: symbol.name,
     isType: (symbol.flags & ts.SymbolFlags.Value) === 0,
     text,
-    examples: [...tagged, ...indented],
-    isOperator: /lib\/(operators|flow\/partition)/.test(file),
+    examples: [
+      ...tagged.map((text) => ({ text, inPipe: false })),
+      ...indented.map((text) => ({ text, inPipe: isOperator })),
+    ],
+    isOperator,
   }
 }
 
 /** One module per example: everything public is imported, what it takes as given is declared. */
-function moduleOf({ isOperator }: Exported, example: string): string {
+function moduleOf({ text, inPipe }: Example): string {
   const seen = new Set<string>()
   const imports = Object.keys(ENTRIES).map((entry) => {
     const names = exported.filter((each) => each.entry === entry && !seen.has(each.name))
     for (const { name } of names) seen.add(name)
     return `import { ${names.map(({ name }) => name).join(', ')} } from '${entry}'`
   })
-  const body = isOperator
-    ? statements(example).map((operators) => `anything.pipe(${operators})`)
-    : [example.replace('export default ', 'const exported = ')]
+  const body = inPipe
+    ? statements(text).map((operators) => `anything.pipe(${operators})`)
+    : [text.replace('export default ', 'const exported = ')]
   return [...imports, GIVEN, '{', ...body, '}'].join('\n')
 }
 
@@ -159,7 +168,7 @@ t.test('the examples of docstrings compile', (t) => {
   const modules = new Map<string, string>()
   for (const each of exported) {
     each.examples.forEach((example, i) => {
-      modules.set(join(ROOT, 'test', `docstring-${each.name}-${i}.ts`), moduleOf(each, example))
+      modules.set(join(ROOT, 'test', `docstring-${each.name}-${i}.ts`), moduleOf(example))
     })
   }
   const host = ts.createCompilerHost(options)
@@ -191,14 +200,14 @@ function problemText({ file, start, messageText }: ts.Diagnostic): string {
 t.test('the examples that test a pipeline give what they say', async (t) => {
   const complete = exported.flatMap((each) =>
     each.examples
-      .filter((example) => example.includes('runTest('))
+      .filter(({ text }) => text.includes('runTest('))
       .map((example) => ({ each, example })),
   )
   t.ok(complete.length >= 2)
   for (const { each, example } of complete) {
-    const checked = example.replace(/^(\w.*) \/\/ (.+)$/gm, 'same($1, $2)')
-    t.not(checked, example, `${each.name} says what comes out`)
-    const module = moduleOf({ ...each, isOperator: false }, checked)
+    const checked = example.text.replace(/^(\w.*) \/\/ (.+)$/gm, 'same($1, $2)')
+    t.not(checked, example.text, `${each.name} says what comes out`)
+    const module = moduleOf({ text: checked, inPipe: false })
     const text = `${module.replace('\n{', '\nexport const example = async (same: any) => {')}`
     const { outputText } = ts.transpileModule(text, {
       compilerOptions: { ...options, module: ts.ModuleKind.ESNext, sourceMap: false },

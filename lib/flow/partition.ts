@@ -36,7 +36,7 @@ export function global<T, E extends Time>(): Op<Stream<T, E, unknown>, Stream<T,
 /**
  * Each record to the subtask that `choose` names: a whole number, 0 ≤ result < `parallelism`.
  *
- * @example partitionBy((order, parallelism) => order.warehouse % parallelism)
+ *     partitionBy((order, parallelism) => order.warehouse % parallelism)
  */
 export function partitionBy<T, E extends Time>(
   choose: (record: T, parallelism: number) => number,

@@ -1,16 +1,13 @@
 /** `merge` and `mergeWith`: one stream of the records of several, in the order of their arrival. */
 import { callSite } from '../base/call-site.js'
-import type { AnyStream, NoKey, Op, Stream, Time } from '../operators/stream.js'
+import type { CommonTime, KeyOf, RecordOf, TimeOf } from '../operators/combine/inputs.js'
+import type { AnyStream, NoKey, Op, Stream } from '../operators/stream.js'
 import { type NodeBehind, StreamHandle } from './stream-handle.js'
-
-export type RecordOf<S> = S extends Stream<infer T, Time, unknown> ? T : never
-type TimeOf<S> = S extends Stream<unknown, infer E, unknown> ? E : never
-type KeyOf<S> = S extends Stream<unknown, Time, infer Key> ? Key : never
 
 /** Event time where all have it; keyed where all are. */
 export type Merged<S> = Stream<
   RecordOf<S>,
-  [TimeOf<S>] extends ['event'] ? 'event' : 'untimed',
+  CommonTime<TimeOf<S>>,
   NoKey extends KeyOf<S> ? NoKey : KeyOf<S>
 >
 

@@ -43,8 +43,8 @@ export function signalOperator<A, B>(
       const upstream = new Subscription()
       const out = createOutlet(subscriber, upstream)
       const handlers = open(out)
-      const mark = handlers.mark ?? ((signal) => out.emit(signal as Signal<B>))
-      const end = handlers.end ?? mark
+      const mark = handlers.mark?.bind(handlers) ?? ((signal) => out.emit(signal as Signal<B>))
+      const end = handlers.end?.bind(handlers) ?? mark
       // Registered before subscribing: a source may emit, fail or complete at once.
       if (handlers.close !== undefined) subscriber.add(() => handlers.close?.())
       subscriber.add(upstream)
