@@ -19,6 +19,7 @@ import {
   scan,
   sum,
 } from '../../lib/index.js'
+import { PAIRS } from './jobs/combined.js'
 import wordCount, { LINES } from './jobs/word-count.js'
 import { ended, ending, runModule } from './support.js'
 
@@ -76,6 +77,34 @@ t.test('scan sees the records of a key in order behind a hash exchange', async (
   )
   t.equal(steps.length, 7, 'each key of the second half has come to its end')
 })
+
+for (const [slots, parallelism] of [
+  [1, 2],
+  [2, 2],
+  [2, 3],
+] as const) {
+  t.test(`${slots} slots combine streams alike at parallelism ${parallelism}`, async (t) => {
+    const { error, results } = await ended(runModule(t, 'combined', { slots, parallelism }))
+    t.equal(error, null)
+    const texts = results as readonly string[]
+    const count = (prefix: string) => texts.filter((text) => text.startsWith(prefix)).length
+    const distinctOf = (prefix: string) =>
+      new Set(texts.filter((text) => text.startsWith(prefix))).size
+    t.equal(count('zip '), PAIRS)
+    t.equal(count('zip 1000000'), PAIRS, 'each key has zipped its own')
+    t.equal(count('cross'), 3 * PAIRS)
+    t.equal(distinctOf('cross'), 3 * PAIRS)
+    t.equal(count('open'), 3 * PAIRS)
+    t.equal(distinctOf('open'), 3 * PAIRS)
+    t.equal(count('self 0'), PAIRS)
+    t.ok(count('latest only') >= 1)
+    t.same(
+      texts.filter((text) => text.startsWith('concat')),
+      ['concat one', 'concat two'],
+    )
+    t.equal(count('never'), 0)
+  })
+}
 
 interface Sale {
   readonly shop: number | string
