@@ -1,24 +1,9 @@
 /** List state on the heap: an array per key; with a TTL, the ends of its elements beside it. */
+import { Elements } from './elements.js'
 import { Expiry } from './expiry.js'
 import type { HeapWorld } from './heap-state.js'
 import { GroupedTable } from './key-table.js'
 import type { ListState, Ttl } from './state.js'
-
-/** `untils` is parallel to `values` with a TTL, else null. It ascends: what is older ends first. */
-class Elements<V> {
-  values: V[]
-  untils: number[] | null
-
-  constructor(values: V[], untils: number[] | null) {
-    this.values = values
-    this.untils = untils
-  }
-
-  drop(count: number): void {
-    this.values.splice(0, count)
-    this.untils?.splice(0, count)
-  }
-}
 
 const NONE: readonly never[] = Object.freeze([])
 
@@ -41,9 +26,9 @@ export class HeapListState<V> implements ListState<V> {
       const untils = this.expiry === null ? null : [this.expiry.untilMs]
       this.#table.set(group, key, new Elements([frozen], untils))
     } else {
-      found.values.push(frozen)
       // A wall clock that was set back must not bring an end before that of an older element.
-      found.untils?.push(Math.max(found.untils.at(-1) ?? 0, this.expiry!.untilMs))
+      const { expiry } = this
+      found.push(frozen, expiry === null ? 0 : Math.max(found.untils!.at(-1)!, expiry.untilMs))
     }
   }
 
@@ -54,8 +39,15 @@ export class HeapListState<V> implements ListState<V> {
     return found.values
   }
 
+  first(group: number, key: unknown): V | undefined {
+    const found = this.#living(group, key)
+    if (found === undefined) return undefined
+    if (this.expiry?.renewsOnRead) found.untils!.fill(this.expiry.untilMs)
+    return found.first
+  }
+
   length(group: number, key: unknown): number {
-    return this.#living(group, key)?.values.length ?? 0
+    return this.#living(group, key)?.length ?? 0
   }
 
   replace(group: number, key: unknown, values: readonly V[]): void {
@@ -70,7 +62,7 @@ export class HeapListState<V> implements ListState<V> {
   dropFirst(group: number, key: unknown, count: number): void {
     const found = this.#living(group, key)
     if (found === undefined) return
-    if (count >= found.values.length) this.#table.delete(group, key)
+    if (count >= found.length) this.#table.delete(group, key)
     else found.drop(count)
   }
 

@@ -66,6 +66,8 @@ export interface ListState<V> {
   append(group: number, key: unknown, value: V): void
   /** The elements, oldest first; valid until the next change of this list. Caller must not change it. */
   get(group: number, key: unknown): readonly V[]
+  /** The oldest element, at the cost of one access whatever the length; as `get`, it reads them all. */
+  first(group: number, key: unknown): V | undefined
   length(group: number, key: unknown): number
   replace(group: number, key: unknown, values: readonly V[]): void
   /** Removes the `count` oldest elements. */

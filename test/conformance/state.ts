@@ -1,6 +1,7 @@
 /** The laws of the state contract, as a function of the backend. */
 import type { Test } from 'tap'
 import { keyGroupOf } from '../../lib/base/key.js'
+import { seededRandom } from '../../lib/base/random.js'
 import type { StateStore } from '../../lib/state/state.js'
 
 const GROUPS = 8
@@ -156,6 +157,27 @@ function listLaws(t: Test, create: CreateStore): void {
       ]),
     )
     t.equal(list.size, 2)
+  })
+
+  t.test('a list is a queue: what is dropped first was appended first', async (t) => {
+    const list = create(GROUPS).list<number>('l')
+    const group = groupOf('a')
+    const random = seededRandom(11)
+    const model: number[] = []
+    for (let step = 0; step < 3000; step++) {
+      if (random() < (step % 600 < 300 ? 0.8 : 0.3)) {
+        list.append(group, 'a', step)
+        model.push(step)
+      } else {
+        const count = 1 + Math.floor(random() * 3)
+        list.dropFirst(group, 'a', count)
+        model.splice(0, count)
+      }
+      if (list.first(group, 'a') !== model[0]) t.fail(`first at step ${step}`)
+      if (list.length(group, 'a') !== model.length) t.fail(`length at step ${step}`)
+      if (random() < 0.02) t.same(list.get(group, 'a'), model)
+    }
+    t.same(list.get(group, 'a'), model)
   })
 
   t.test(

@@ -106,11 +106,11 @@ export class HeldRecords {
 
   /** The oldest record of the key; there must be one. */
   first(key: unknown, group: number): unknown {
-    return this.#records.get(group, key)[0]
+    return this.#records.first(group, key)
   }
 
   firstTime(key: unknown, group: number): number {
-    return this.#times.get(group, key)[0] ?? NO_TIME
+    return this.#times.first(group, key) ?? NO_TIME
   }
 
   dropFirst(key: unknown, group: number): void {
