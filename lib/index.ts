@@ -28,6 +28,7 @@
  * subtask actor as an RxJS pipeline over signals (`operators/signal.ts`).
  */
 export { MillraceError } from './base/errors.js'
+export type { Direction, SortKey } from './base/sort-order.js'
 export type { Composed, NodeRuntime, PartitionFunction } from './flow/composed.js'
 export type { Flow, FromOptions } from './flow/flow.js'
 export type { PipelineOptions } from './flow/options.js'
@@ -53,7 +54,7 @@ export { withLatestFrom } from './operators/combine/with-latest-from.js'
 export { zip, zipWith } from './operators/combine/zip.js'
 export { concatMap } from './operators/concat-map.js'
 export { count } from './operators/count.js'
-export { distinct } from './operators/distinct.js'
+export { type DistinctOptions, distinct } from './operators/distinct.js'
 export { filter } from './operators/filter.js'
 export { keyBy } from './operators/key-by.js'
 export { map } from './operators/map.js'
@@ -61,6 +62,9 @@ export { max } from './operators/max.js'
 export { type AsyncOptions, type AsyncRetry, mergeMap } from './operators/merge-map.js'
 export { min } from './operators/min.js'
 export type { OperatorDefinition, OperatorOptions, OperatorTraits } from './operators/operator.js'
+export { type FirstPerKeyOptions, firstPerKey } from './operators/rank/first-per-key.js'
+export { type LastPerKeyOptions, lastPerKey } from './operators/rank/last-per-key.js'
+export { type TopNOptions, topN } from './operators/rank/top-n.js'
 export type {
   DeadLetter,
   RecordErrorDecision,

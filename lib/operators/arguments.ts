@@ -25,11 +25,28 @@ export function isAsyncFunction(value: unknown): boolean {
   return /^\[object Async(Generator)?Function\]$/.test(Object.prototype.toString.call(value))
 }
 
-/** Throws E_BAD_ARGUMENT unless `value` is a whole number of at least `min`. */
-export function requireCount(operator: string, what: string, value: unknown, min: number): void {
-  if (!Number.isSafeInteger(value) || Number(value) < min) {
-    throw bad(operator, `${what} must be a whole number of at least ${min}`, value)
-  }
+/** Throws E_BAD_ARGUMENT unless `value` is a whole number of at least `min`, and at most `max`. */
+export function requireCount(
+  operator: string,
+  what: string,
+  value: unknown,
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+): void {
+  if (Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max) return
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
+  throw bad(operator, `${what} must be a whole number ${range}`, value)
+}
+
+/** Throws E_BAD_ARGUMENT unless `value` is one of the words. */
+export function requireOneOf(
+  operator: string,
+  what: string,
+  value: unknown,
+  words: readonly string[],
+): void {
+  if (words.includes(value as string)) return
+  throw bad(operator, `${what} must be ${words.map((word) => `'${word}'`).join(' or ')}`, value)
 }
 
 /** Throws E_BAD_ARGUMENT unless `value` is a positive number of milliseconds. */

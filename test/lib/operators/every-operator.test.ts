@@ -17,6 +17,9 @@ import { max } from '../../../lib/operators/max.js'
 import { mergeMap } from '../../../lib/operators/merge-map.js'
 import { min } from '../../../lib/operators/min.js'
 import type { OperatorOptions } from '../../../lib/operators/operator.js'
+import { firstPerKey } from '../../../lib/operators/rank/first-per-key.js'
+import { lastPerKey } from '../../../lib/operators/rank/last-per-key.js'
+import { topN } from '../../../lib/operators/rank/top-n.js'
 import type { RecordErrorPolicy } from '../../../lib/operators/record-error.js'
 import { reduce } from '../../../lib/operators/reduce.js'
 import { rx } from '../../../lib/operators/rx.js'
@@ -51,6 +54,13 @@ interface Row {
 
 const half = (x: number) => Math.floor(x / 2)
 const copies = (x: number) => Array.from({ length: Math.abs(x) % 4 }, (_, i) => x * 10 + i)
+/** By the greatest half; of equals the earlier first. `given` may be indexes into `values`. */
+const firstThree = (given: readonly number[], values: readonly number[] = given) =>
+  given
+    .map((x, i) => [x, half(values[i]!)] as const)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 3)
+    .map(([x]) => x)
 function* lazily(x: number) {
   yield* copies(x)
 }
@@ -246,6 +256,58 @@ const rows: readonly Row[] = [
     op: (f, o) => distinct((x: number) => half(f(x)), o),
     rx: rx7.distinct(half),
     keyed: 'kept',
+  },
+  {
+    name: 'distinct with retention',
+    op: (f, o) => distinct((x: number) => half(f(x)), { ...o, retention: '1h' }),
+    rx: rx7.distinct(half),
+    keyed: 'kept',
+  },
+  {
+    name: 'topN',
+    op: (f, o) => topN(3, { by: (x: number) => half(f(x)), ...o }),
+    rx: (source) =>
+      source.pipe(
+        rx7.toArray(),
+        rx7.map((all) => firstThree(all)),
+      ),
+    keyed: 'pairs',
+  },
+  {
+    name: 'topN at changes',
+    op: (f, o) => topN(3, { by: (x: number) => half(f(x)), emit: 'changes', ...o }),
+    rx: (source) =>
+      source.pipe(
+        rx7.scan((seen: readonly number[], x) => [...seen, x], []),
+        rx7.filter((seen) =>
+          firstThree(
+            seen.map((_, i) => i),
+            seen,
+          ).includes(seen.length - 1),
+        ),
+        rx7.map((seen) => firstThree(seen)),
+      ),
+    keyed: 'pairs',
+  },
+  {
+    name: 'firstPerKey',
+    op: (_, o) => firstPerKey(o),
+    rx: rx7.take(1),
+    keyed: 'kept',
+    throws: false,
+  },
+  {
+    name: 'lastPerKey',
+    op: (_, o) => lastPerKey(o),
+    rx: rx7.takeLast(1),
+    keyed: 'pairs',
+    throws: false,
+  },
+  {
+    name: 'lastPerKey by what orders it',
+    op: (f, o) => lastPerKey({ by: (x: number) => half(f(x)), ...o }),
+    rx: rx7.max((a, b) => half(a) - half(b) || -1),
+    keyed: 'pairs',
   },
   { name: 'take', op: (_, o) => take(3, o), rx: rx7.take(3), keyed: 'kept', throws: false },
   { name: 'skip', op: (_, o) => skip(3, o), rx: rx7.skip(3), keyed: 'kept', throws: false },
