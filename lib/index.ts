@@ -62,6 +62,36 @@ export { max } from './operators/max.js'
 export { type AsyncOptions, type AsyncRetry, mergeMap } from './operators/merge-map.js'
 export { min } from './operators/min.js'
 export type { OperatorDefinition, OperatorOptions, OperatorTraits } from './operators/operator.js'
+export { type ProcessSpec, process } from './operators/process/process.js'
+export {
+  type FiredTimer,
+  type OpenContext,
+  type ProcessContext,
+  type RecordsOf,
+  recordsOf,
+  type TimerRegistry,
+} from './operators/process/process-context.js'
+export type {
+  AggregatingHandle,
+  BroadcastHandle,
+  ListHandle,
+  MapHandle,
+  OperatorListHandle,
+  ReducingHandle,
+  ValueHandle,
+} from './operators/process/state-handles.js'
+export {
+  aggregatingState,
+  broadcastState,
+  type KeyedStateOptions,
+  listState,
+  mapState,
+  operatorListState,
+  reducingState,
+  type StateSpec,
+  type StateSpecs,
+  valueState,
+} from './operators/process/state-spec.js'
 export { type FirstPerKeyOptions, firstPerKey } from './operators/rank/first-per-key.js'
 export { type LastPerKeyOptions, lastPerKey } from './operators/rank/last-per-key.js'
 export { type TopNOptions, topN } from './operators/rank/top-n.js'
@@ -75,6 +105,8 @@ export type {
 export { reduce } from './operators/reduce.js'
 export { type RxOptions, rx } from './operators/rx.js'
 export { scan } from './operators/scan.js'
+export { sideOutput } from './operators/side-output.js'
+export { type SideTag, sideTag } from './operators/side-tag.js'
 export { skip } from './operators/skip.js'
 export type {
   AnyStream,

@@ -8,7 +8,22 @@ import { type Op, otherOutput, type Stream, type Time } from './stream.js'
  * operator is as slow as the slowest of its readers. What nobody reads is dropped, and counted as
  * `unread <tag>` in the operator's metrics.
  *
- *     process({ emits: recordsOf<Bid>(), onRecord: (bid: Bid, ctx) => ctx.side(sideTag<Bid>('odd'), bid) }), sideOutput(sideTag<Bid>('odd'))
+ * @example
+ * const odd = sideTag<number>('odd')
+ * const odds = collect<number>()
+ * await runTest(
+ *   pipeline('odds', (flow) => {
+ *     const even = flow.from([1, 2, 3]).pipe(
+ *       process({
+ *         emits: recordsOf<number>(),
+ *         onRecord: (n, { emit, side }) => (n % 2 === 0 ? emit(n) : side(odd, n)),
+ *       }),
+ *     )
+ *     even.to(blackhole())
+ *     even.pipe(sideOutput(odd)).to(odds)
+ *   }),
+ * )
+ * odds.records // [1, 3]
  *
  * @throws MillraceError `E_NO_SIDE_OUTPUT` when the pipeline is built, where that operator has no such output.
  */

@@ -19,7 +19,8 @@ const TAKEN: readonly string[] = ['main', 'dead-letters']
  * Makes the tag of a side output: an operator sends records to it, and `sideOutput(tag)` reads them.
  * Two tags of one name are the same output.
  *
- *     process({ onRecord: (bid: Bid, ctx) => bid.price < 0 ? ctx.side(sideTag<Bid>('odd'), bid) : ctx.emit(bid) })
+ * @example
+ * const late = sideTag<Bid>('late')
  *
  * @throws MillraceError `E_BAD_ARGUMENT` where the name is not 1 to 64 letters, digits, `-` and `_`.
  */
