@@ -20,6 +20,10 @@
  *   pushed while it is, only the signal it holds itself may wait (an end that flushes state).
  * - `INPUT` says that one of several inputs has ended, gone idle or woken. It is passed on like other
  *   marks up to the operator that tells inputs apart, and ends there; the chain's end drops it.
+ * - An operator with several inputs begins its chain, and `batch.input` says by which a batch came.
+ *   Watermarks and idleness are those of all inputs together. It never stops reading one of them for
+ *   reasons of its own: what it holds until another has caught up is state with a limit, and
+ *   E_BUFFER_FULL beyond it. Opened over restored state it is told again which inputs have ended.
  * - An error notification is the failure of the subtask: only `fail` decisions, bugs and broken
  *   limits travel there. A record's own error goes to `ctx.errors` and is no signal.
  * - Unsubscribing is cancellation: it MUST release timers and abort what is in flight, at once.

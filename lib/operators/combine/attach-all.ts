@@ -19,30 +19,28 @@ export function combinedTraits(
   }
 }
 
-/** `f(a, b)` or `f([a, b], options)`. */
-export type StreamArguments<O> = readonly unknown[] | readonly [readonly unknown[], O?]
-
-/** Both forms of a call as one. */
+/** `f(a, b)` and `f([a, b], options)`, as one. */
 export function streamsAndOptions<O extends OperatorOptions>(
   operator: string,
   given: readonly unknown[],
 ): { streams: readonly AnyStream[]; options: O } {
   const [first, options = {}] = given
-  const streams = Array.isArray(first) ? first : given
-  for (const stream of streams) requireStream(operator, stream)
-  return {
-    streams: streams as readonly AnyStream[],
-    options: (Array.isArray(first) ? options : {}) as O,
-  }
+  const isArray = Array.isArray(first)
+  const streams: readonly unknown[] = isArray ? first : given
+  if (streams.length === 0) requireStream(operator, undefined)
+  const advice = isArray ? '' : ` Options go behind an array: ${operator}([streams], { … }).`
+  for (const stream of streams) requireStream(operator, stream, advice)
+  return { streams: streams as readonly AnyStream[], options: (isArray ? options : {}) as O }
 }
 
 /** Throws E_NO_STREAM for what is none: a forgotten `flow.from`, or an Observable. */
-export function requireStream(operator: string, given: unknown): void {
+export function requireStream(operator: string, given: unknown, advice = ''): void {
   if (typeof given === 'object' && given !== null && attach in given) return
   const at = callSite()()
+  const seen = given === undefined ? 'nothing' : given === null ? 'null' : `a ${typeof given}`
   throw new MillraceError(
     'E_NO_STREAM',
-    `${operator} (${at}) needs streams made by flow.from(…), but was given ${typeof given === 'object' ? 'another object' : `a ${typeof given}`}.`,
+    `${operator} (${at}) needs streams made by flow.from(…), but was given ${typeof given === 'object' && given !== null ? 'another object' : seen}.${advice}`,
     { details: { operator, at } },
   )
 }

@@ -53,7 +53,7 @@ class UntilNotified implements Combiner {
   constructor(combining: Combining, bufferMax: number) {
     const { context } = combining
     this.#combining = combining
-    this.#held = new HeldRecords(context, 'held', new HoldLimit(context.operator, bufferMax))
+    this.#held = new HeldRecords(context, 'held', new HoldLimit(context, bufferMax))
   }
 
   onRecord(input: number, record: unknown, key: unknown, group: number): void {

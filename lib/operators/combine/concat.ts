@@ -86,7 +86,7 @@ class InOrder implements Combiner {
 
   constructor(combining: Combining, inputs: number, bufferMax: number) {
     const { context } = combining
-    const limit = new HoldLimit(context.operator, bufferMax)
+    const limit = new HoldLimit(context, bufferMax)
     this.#combining = combining
     this.#held = Array.from(
       { length: inputs },

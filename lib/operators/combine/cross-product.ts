@@ -35,7 +35,7 @@ export class CrossProduct implements SignalHandlers<unknown> {
     this.#out = out
     this.#pump = createPump(context.gate, out)
     this.#results = new Results(context.keyed)
-    this.#limit = new HoldLimit(context.operator, bufferMax)
+    this.#limit = new HoldLimit(context, bufferMax)
     this.#left = context.state.operatorList<Side>('left')
     this.#right = context.state.broadcast<number, Side>('right')
     this.#rights = [...this.#right.entries()].map(([, side]) => side)

@@ -3,6 +3,7 @@
  * another input. An operator never stops reading an input, so what it holds has a limit: over all keys
  * and inputs of a subtask, together.
  */
+import { inspect } from 'node:util'
 import { MillraceError } from '../../base/errors.js'
 import { keyGroupOf } from '../../base/key.js'
 import type { ListState } from '../../state/state.js'
@@ -28,16 +29,17 @@ export function bufferMaxOf(operator: string, options: BufferOptions): number {
   return bufferMax
 }
 
-/** Counts what all queues of an operator hold. */
+/** Counts what all queues of an operator hold; shown as the gauge `held`. */
 export class HoldLimit {
   /** 0 … max. */
   #count = 0
   readonly #max: number
   readonly #operator: string
 
-  constructor(operator: string, max: number) {
+  constructor({ operator, metrics }: OperatorContext, max: number) {
     this.#operator = operator
     this.#max = max
+    metrics.gauge('held', () => this.#count)
   }
 
   claim(key: unknown): void {
@@ -55,7 +57,8 @@ export class HoldLimit {
   }
 
   #full(key: unknown): MillraceError {
-    const where = key === undefined ? '' : `, with one of key ${JSON.stringify(key)}`
+    const shown = inspect(key)
+    const where = key === undefined ? '' : `, of key ${shown}`
     return new MillraceError(
       'E_BUFFER_FULL',
       `'${this.#operator}' holds ${this.#max} records that wait for another of its inputs, and another has come${where}. ` +
@@ -65,7 +68,7 @@ export class HoldLimit {
         details: {
           operator: this.#operator,
           limit: this.#max,
-          ...(key === undefined ? {} : { key: String(key) }),
+          ...(key === undefined ? {} : { key: shown }),
         },
       },
     )

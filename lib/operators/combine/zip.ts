@@ -77,7 +77,7 @@ class Zipper implements Combiner {
 
   constructor(combining: Combining, inputs: number, bufferMax: number) {
     const { context } = combining
-    const limit = new HoldLimit(context.operator, bufferMax)
+    const limit = new HoldLimit(context, bufferMax)
     this.#combining = combining
     this.#held = Array.from(
       { length: inputs },

@@ -255,8 +255,8 @@ t.test('what is held has a limit, of all keys and inputs together', async (t) =>
     again.batch([6], ['c'], input)
     t.match(again.error, {
       code: 'E_BUFFER_FULL',
-      details: { operator, limit: 5, key: 'c' },
-      message: /holds 5 records that wait .* one of key "c"\. .* raise bufferMax/,
+      details: { operator, limit: 5, key: "'c'" },
+      message: /holds 5 records that wait .* another has come, of key 'c'\. .* raise bufferMax/,
     })
   }
   const harness = new OperatorHarness([limited[0]![1]])
@@ -340,6 +340,11 @@ t.test('what is no stream is refused where it stands', async (t) => {
   ]) {
     t.throws(make, { code: 'E_NO_STREAM', message: /combine\.test\.ts:\d+:\d+\) needs streams/ })
   }
+  t.throws(() => zip(combineStream(), { name: 'z' } as never), {
+    message:
+      /but was given another object\. Options go behind an array: zip\(\[streams\], \{ … \}\)\.$/,
+  })
+  t.throws(() => zip([] as never), { message: /but was given nothing\.$/ })
   t.throws(() => zip([{}] as never, { bufferMax: 1 }), { code: 'E_NO_STREAM' })
   t.throws(() => buffer(combineStream(), { bufferMax: 0 }), { code: 'E_BAD_ARGUMENT' })
   t.throws(() => buffer(combineStream(), { max: 5 } as never), { code: 'E_UNKNOWN_OPTION' })
