@@ -5,6 +5,7 @@
 import { DEAD_LETTERS, type Graph, type GraphEdge, type GraphNode, MAIN } from './graph.js'
 import { type KeyScope, keyScopes, seesWhole } from './key-scope.js'
 import { type Problem, placed, problemAt } from './problem.js'
+import { timeScopes, untimedInputs } from './time-scope.js'
 
 /** Key groups are numbered in 16 bits; the same limit as Flink's. */
 export const MAX_PARALLELISM_LIMIT = 32_768
@@ -17,6 +18,7 @@ export function checkGraph(graph: Graph): Problem[] {
     ...graph.edges.flatMap((edge) => sideProblems(graph, edge)),
     ...parallelismProblems(graph, graph.options.maxParallelism),
     ...graph.nodes.flatMap((node) => keyProblems(graph, node, scopes.get(node.id)!)),
+    ...timeProblems(graph),
     ...graph.nodes.flatMap((node) => endProblems(graph, node)),
     ...guaranteeProblems(graph),
   ]
@@ -113,6 +115,18 @@ function notCoKeyed(graph: Graph, node: GraphNode, unkeyed: readonly number[]): 
   })
   const text = `needs a key on all of its inputs or on none, but ${named.join(', and ')}: put keyBy(…) before it there, or end the key of the others with rebalance().`
   return problemAt('E_NOT_CO_KEYED', node, text)
+}
+
+/** What works on event time needs streams that have it. */
+function timeProblems(graph: Graph): Problem[] {
+  const scopes = timeScopes(graph.nodes, graph.edges)
+  return graph.nodes.flatMap((node) => {
+    if (node.traits.time !== 'required' || scopes.get(node.id)!.timedIn) return []
+    const inputs = untimedInputs(node, graph.edges, scopes).map((input) => input + 1)
+    const where = inputs.length === 0 ? '' : ` on input ${inputs.join(' and ')}`
+    const text = `works on event time: put timestamps(…) earlier in the pipe${where}.`
+    return [problemAt('E_NEEDS_TIME', node, text)]
+  })
 }
 
 /** What speaks at the end of its stream needs a stream that ends. */

@@ -24,6 +24,7 @@ export function aggregateDefinition(
     traits: {
       ...recordWiseTraits,
       keyAfter: 'ended',
+      timeAfter: 'ended',
       stateful: true,
       speaksAtEnd: true,
       // What cannot be merged is folded record by record, in an order that may matter.

@@ -3,7 +3,7 @@ import type { Aggregation } from './aggregation.js'
 import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
-import type { Op, PerKey, Stream, Time } from './stream.js'
+import type { Op, PerKey, ResultTime, Stream, Time } from './stream.js'
 
 /**
  * The parts of an aggregate. `V`: what `add` sees of a record; `A`: the accumulator, a value that is
@@ -37,15 +37,15 @@ export interface AggregateSpec<T, V, A, R> {
 export function aggregate<T, A, E extends Time, Key, R = A>(
   spec: AggregateSpec<T, T, A, R> & { readonly select?: undefined },
   options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, R>, E>>
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, R>, ResultTime<E, Key>>>
 export function aggregate<T, V, A, E extends Time, Key, R = A>(
   spec: AggregateSpec<T, V, A, R> & { readonly select: (record: T) => V },
   options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, R>, E>>
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, R>, ResultTime<E, Key>>>
 export function aggregate<T, V, A, E extends Time, Key, R = A>(
   spec: AggregateSpec<T, V, A, R>,
   options: OperatorOptions = {},
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, R>, E>> {
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, R>, ResultTime<E, Key>>> {
   const { create, add, merge, result, select } = spec
   for (const [name, part] of Object.entries({ create, add, merge, result, select })) {
     const optional = name === 'merge' || name === 'result' || name === 'select'

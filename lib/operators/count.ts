@@ -2,7 +2,7 @@ import { aggregateDefinition } from './aggregate-definition.js'
 import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
-import type { Op, PerKey, Stream, Time } from './stream.js'
+import type { Op, PerKey, ResultTime, Stream, Time } from './stream.js'
 
 /**
  * Counts records — those for which `predicate` is true, if given — and speaks when its stream ends:
@@ -14,15 +14,15 @@ import type { Op, PerKey, Stream, Time } from './stream.js'
  */
 export function count<T, E extends Time, Key>(
   options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, E>>
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, ResultTime<E, Key>>>
 export function count<T, E extends Time, Key>(
   predicate: (value: T) => boolean,
   options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, E>>
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, ResultTime<E, Key>>>
 export function count<T, E extends Time, Key>(
   first?: ((value: T) => boolean) | OperatorOptions,
   second: OperatorOptions = {},
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, E>> {
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, ResultTime<E, Key>>> {
   const predicate = (typeof first === 'object' ? undefined : first) as
     | ((value: unknown) => boolean)
     | undefined

@@ -2,7 +2,7 @@ import { aggregateDefinition } from './aggregate-definition.js'
 import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
-import type { Op, PerKey, Stream, Time } from './stream.js'
+import type { Op, PerKey, ResultTime, Stream, Time } from './stream.js'
 
 /**
  * The greatest record by `comparer` (as for `Array.sort`; default: by `>`), when its stream ends:
@@ -15,7 +15,7 @@ import type { Op, PerKey, Stream, Time } from './stream.js'
 export function max<T, E extends Time, Key>(
   comparer?: (a: T, b: T) => number,
   options: OperatorOptions = {},
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, T>, E>> {
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, T>, ResultTime<E, Key>>> {
   if (comparer !== undefined) requireSyncFunction('max', 'comparer', comparer)
   const compare = comparer as ((a: unknown, b: unknown) => number) | undefined
   const greatest =

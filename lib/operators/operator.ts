@@ -53,6 +53,10 @@ export interface OperatorTraits {
   readonly key: 'required' | 'optional' | 'forbidden'
   /** What happens to the key: kept, set anew (`keyBy`), or its scope ends here. */
   readonly keyAfter: 'kept' | 'set' | 'ended'
+  /** Works on event time: `timestamps` must stand before it. */
+  readonly time?: 'required'
+  /** What happens to event time: kept (the default), given by this operator, or lost. */
+  readonly timeAfter?: 'kept' | 'set' | 'ended'
   readonly stateful: boolean
   /** Speaks only when its stream ends: needs a bounded input. */
   readonly speaksAtEnd: boolean

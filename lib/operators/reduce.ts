@@ -3,7 +3,7 @@ import { requireSyncFunction } from './arguments.js'
 import { deepFreeze } from './freeze.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
-import type { Op, PerKey, Stream, Time } from './stream.js'
+import type { Op, PerKey, ResultTime, Stream, Time } from './stream.js'
 
 /**
  * Folds all records into one result, beginning with `seed`, and speaks when its stream ends:
@@ -19,17 +19,17 @@ export function reduce<T, A, E extends Time, Key>(
   accumulate: (accumulated: A, value: T) => A,
   seed: A,
   options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, A>, E>>
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, A>, ResultTime<E, Key>>>
 export function reduce<T, E extends Time, Key>(
   accumulate: (accumulated: T, value: T) => T,
   seed?: undefined,
   options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, T>, E>>
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, T>, ResultTime<E, Key>>>
 export function reduce<T, A, E extends Time, Key>(
   accumulate: (accumulated: A, value: T) => A,
   seed?: A,
   options: OperatorOptions = {},
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, A>, E>> {
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, A>, ResultTime<E, Key>>> {
   requireSyncFunction('reduce', 'accumulate', accumulate)
   deepFreeze(seed)
   const add = accumulate as (accumulated: unknown, value: unknown) => unknown

@@ -73,7 +73,13 @@ function rxDefinition(operators: readonly RxOperator[], options: RxOptions): Ope
   requireCount('rx', 'capacity', capacity, 1)
   return {
     kind: 'rx',
-    traits: { ...recordWiseTraits, key: 'forbidden', keyAfter: 'ended', replays: false },
+    traits: {
+      ...recordWiseTraits,
+      key: 'forbidden',
+      keyAfter: 'ended',
+      timeAfter: 'ended',
+      replays: false,
+    },
     options: commonOptions('rx', options, ['capacity']),
     settings: { capacity, operators: operators.length },
     functions: operators as readonly UnaryFunction<never, unknown>[],

@@ -207,6 +207,21 @@ export type PerKey<Key, R> = [Key] extends [NoKey]
       : WindowResult<Inner, R>
     : readonly [key: Key, value: R]
 
+/**
+ * Event time of what an aggregate emits: a window's results have theirs; results at the end of the stream
+ * belong to no instant.
+ */
+export type ResultTime<E extends Time, Key> = [Key] extends [NoKey]
+  ? 'untimed'
+  : [Key] extends [Windowed<unknown>]
+    ? E
+    : 'untimed'
+
+/** In the compiler's message where event time is used on a stream without `timestamps`. */
+export interface NeedsTime {
+  readonly 'needs timestamps(...) earlier in the pipe': never
+}
+
 /** In the compiler's message where keyed state is used on a stream without a key. */
 export interface NeedsKey {
   readonly 'needs keyBy(...) earlier in the pipe': never

@@ -3,7 +3,7 @@ import { aggregateDefinition } from './aggregate-definition.js'
 import { requireSyncFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
-import type { Op, PerKey, Stream, Time } from './stream.js'
+import type { Op, PerKey, ResultTime, Stream, Time } from './stream.js'
 
 /**
  * Adds numbers — `selector(record)`, or the records themselves — and speaks when its stream ends:
@@ -16,15 +16,15 @@ import type { Op, PerKey, Stream, Time } from './stream.js'
 export function sum<E extends Time, Key>(
   selector?: undefined,
   options?: OperatorOptions,
-): Op<Stream<number, E, Key>, Stream<PerKey<Key, number>, E>>
+): Op<Stream<number, E, Key>, Stream<PerKey<Key, number>, ResultTime<E, Key>>>
 export function sum<T, E extends Time, Key>(
   selector: (value: T) => number,
   options?: OperatorOptions,
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, E>>
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, ResultTime<E, Key>>>
 export function sum<T, E extends Time, Key>(
   selector?: (value: T) => number,
   options: OperatorOptions = {},
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, E>> {
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, number>, ResultTime<E, Key>>> {
   if (selector !== undefined) requireSyncFunction('sum', 'selector', selector)
   const aggregation = {
     begin: numberOf,
