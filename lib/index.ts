@@ -111,6 +111,7 @@ export { skip } from './operators/skip.js'
 export type {
   AnyStream,
   NeedsKey,
+  NeedsTime,
   NoKey,
   Op,
   PerKey,
@@ -121,3 +122,9 @@ export type {
 export { sum } from './operators/sum.js'
 export { take } from './operators/take.js'
 export { tap } from './operators/tap.js'
+export {
+  type AlignmentOptions,
+  ingestionTime,
+  type TimestampOptions,
+  timestamps,
+} from './operators/time/timestamps.js'

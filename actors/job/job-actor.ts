@@ -275,10 +275,27 @@ class JobActor implements Behaviour<JobMessage> {
   }
 
   #assign(subtask: SubtaskId, attempt: number, assigner: SplitAssigner): void {
-    const { splits, last } = assigner.next(subtask.index)
+    const { splits, last, isLastOfAll } = assigner.next(subtask.index)
     const slot = this.#slotOf(subtask)
     const assigned = this.#slots[slot]!.slot.commands.assign(subtask, attempt, splits, last)
     this.#command('assign', slot, assigned, null)
+    if (isLastOfAll) this.#tellOthersLast(subtask, attempt)
+  }
+
+  /** Those that have not asked know at once, too: event time need not wait for what they might get. */
+  #tellOthersLast({ chain, index }: SubtaskId, attempt: number): void {
+    const { parallelism } = this.#parts.plan.chains[chain]!
+    for (let other = 0; other < parallelism; other++) {
+      if (other === index) continue
+      const slot = this.#slotOf({ chain, index: other })
+      const { commands } = this.#slots[slot]!.slot
+      this.#command(
+        'assign',
+        slot,
+        commands.assign({ chain, index: other }, attempt, [], true),
+        null,
+      )
+    }
   }
 
   // ---- failures -----------------------------------------------------------------------------

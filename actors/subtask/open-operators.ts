@@ -27,6 +27,8 @@ export interface OperatorOpening {
   readonly place: SubtaskPlace
   /** An operator needs no more input. */
   readonly enough: () => void
+  /** Holds a split of the chain's source back. */
+  readonly hold: OperatorContext['holdInput']
   readonly errorsOf: (step: ChainStep) => RecordErrors
   /** Null where nobody reads it. */
   readonly side: (name: string) => Outlet | null
@@ -106,7 +108,7 @@ const watchKeys = (sketch: HotKeySketch) =>
   })
 
 function contextOf(
-  { place, enough, errorsOf, side }: OperatorOpening,
+  { place, enough, hold, errorsOf, side }: OperatorOpening,
   step: ChainStep,
   keyed: boolean,
   gate: Gate,
@@ -129,6 +131,8 @@ function contextOf(
     errors: errorsOf(step),
     keyed,
     wake,
+    holdInput: hold,
+    align: place.align,
     complete: enough,
     count: place.operatorCounter(chain.steps.indexOf(step)),
     metrics,

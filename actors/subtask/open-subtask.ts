@@ -12,6 +12,7 @@ import { column } from '../../lib/metrics/counters.js'
 import { type ChainEnd, openChain } from '../../lib/operators/chain.js'
 import { type RecordErrors, type RecordFailure, SKIP } from '../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
+import { INPUT, type InputChange } from '../../lib/operators/signal.js'
 import { locate, locating } from './locate.js'
 import { openOperators } from './open-operators.js'
 import { openOutlet } from './open-outlet.js'
@@ -32,6 +33,7 @@ class Assembly {
   readonly #signals: SubtaskSignals
   #input!: SubtaskInput
   #end!: SubtaskEnd
+  #hold: (input: number, held: boolean) => void = () => {}
 
   constructor(place: SubtaskPlace, signals: SubtaskSignals) {
     this.#place = place
@@ -52,6 +54,7 @@ class Assembly {
       {
         place: this.#place,
         enough: this.#signals.enough,
+        hold: (input, held) => this.#hold(input, held),
         errorsOf: (step) => this.#recordErrors(step),
         side: (name) => this.#end.side(name),
       },
@@ -79,6 +82,8 @@ class Assembly {
     const { index, clock, requestSplits, chain } = this.#place
     const errors = this.#recordErrors(step)
     const operator = nameOf(this.#place, step)
+    const idleMs = this.#splitIdleMs()
+    const changes: InputChange[] = []
     const reading = new SplitReading(
       {
         ...runtime.source,
@@ -96,11 +101,29 @@ class Assembly {
         // Reading it again would give the same bytes: there is nothing to retry.
         badRecord: (error, raw) => void errors.decide(error, raw, undefined, RETRIED_OUT),
       },
-      { onWantSplits: requestSplits },
+      {
+        onWantSplits: requestSplits,
+        ...(idleMs === undefined
+          ? {}
+          : { onInput: (input, state) => void changes.push({ tag: INPUT, input, state }) }),
+      },
+      idleMs,
     )
     const { remains } = this.#place
     if (remains !== null) reading.resume(remains)
-    return new SourceInput(reading)
+    this.#hold = (input, held) => reading.hold(input, held)
+    return new SourceInput(reading, changes)
+  }
+
+  /** The operator that tells the splits apart, if this chain has one. */
+  #splitIdleMs(): number | undefined {
+    for (const step of this.#place.chain.steps) {
+      const runtime = runtimeOf(this.#place, step)
+      if (runtime.role === 'operator' && runtime.operator.splitIdleMs !== undefined) {
+        return runtime.operator.splitIdleMs
+      }
+    }
+    return undefined
   }
 
   #openInlet(): SubtaskInput {

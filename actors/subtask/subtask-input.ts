@@ -5,7 +5,15 @@
 import type { InputChannel } from '../../lib/channel/channel.js'
 import type { Inlet } from '../../lib/channel/inlet.js'
 import type { SplitReading, SplitRemains } from '../../lib/connectors/split-reading.js'
-import { BATCH_RECORDS_MAX, batch, END, end, type Signal } from '../../lib/operators/signal.js'
+import {
+  BATCH_RECORDS_MAX,
+  type Batch,
+  batch,
+  END,
+  end,
+  type InputChange,
+  type Signal,
+} from '../../lib/operators/signal.js'
 
 export interface SubtaskInput {
   /** The next signal, or null when none is ready. The end is the last. */
@@ -35,23 +43,37 @@ export interface RecordOrigin {
 
 export class SourceInput implements SubtaskInput {
   readonly reading: SplitReading
+  /** What the reading has said of its splits, for the chain to hear. */
+  readonly #changes: InputChange[]
+  /** Read already; it comes behind the changes. */
+  #next: Batch | null = null
   #ended = false
 
-  constructor(reading: SplitReading) {
+  constructor(reading: SplitReading, changes: InputChange[]) {
     this.reading = reading
+    this.#changes = changes
   }
 
   take(): Signal | null {
     if (this.#ended) return null
+    const change = this.#changes.shift()
+    if (change !== undefined) return change
+    if (this.#next !== null) {
+      const next = this.#next
+      this.#next = null
+      return next
+    }
     const records = this.reading.read(BATCH_RECORDS_MAX)
-    if (records.length > 0) return batch(records)
+    if (records.length > 0) this.#next = batch(records, null, null, null, this.reading.input)
+    if (this.#next !== null || this.#changes.length > 0) return this.take()
     if (!this.reading.exhausted) return null
     this.#ended = true
     return end
   }
 
   get readable(): boolean {
-    return !this.#ended && (this.reading.ready || this.reading.exhausted)
+    const { ready, exhausted } = this.reading
+    return !this.#ended && (ready || exhausted || this.#next !== null || this.#changes.length > 0)
   }
 
   get origin(): RecordOrigin {
@@ -59,6 +81,7 @@ export class SourceInput implements SubtaskInput {
   }
 
   cancel(): void {
+    this.#changes.length = 0
     this.reading.stop()
   }
 
@@ -67,6 +90,7 @@ export class SourceInput implements SubtaskInput {
   }
 
   leave(): SplitRemains {
+    this.reading.dropped += this.#next?.records.length ?? 0
     const remains = this.reading.remains()
     this.reading.close()
     return remains

@@ -30,6 +30,7 @@ export interface SubtaskPlace {
   readonly inputs: (edge: PlanEdge) => readonly InputChannel[]
   readonly outputs: (edge: PlanEdge) => readonly OutputChannel[]
   readonly requestSplits: () => void
+  readonly align: OperatorContext['align']
   readonly publish: (records: readonly unknown[]) => Promise<void>
   readonly watch: TurnWatch
   /** It takes the place of one that failed, while its neighbours go on. */

@@ -33,6 +33,7 @@ import { openSubtask } from '../subtask/open-subtask.js'
 import type { SubtaskMessage } from '../subtask/protocol.js'
 import { Region, type RegionMessage } from '../subtask/region.js'
 import type { Subtask, TurnWatch } from '../subtask/subtask.js'
+import { alignmentMember } from './alignment.js'
 import { slotName, wireChannels } from './channel-wiring.js'
 import { createMemoryGuard, type MemoryGuard } from './memory-guard.js'
 import { createMetricReports, type MetricReports } from './metric-reports.js'
@@ -159,6 +160,14 @@ class SlotRuntime implements SlotCommands {
                   hotKeys: (step) => (settings.hotKeys ? metrics.hotKeys(step) : null),
                   inputs: (edge) => wiring.inputs(edge.id, index),
                   outputs: (edge) => wiring.outputs(edge.id, index),
+                  align: (group) =>
+                    alignmentMember(
+                      plan,
+                      this.#composed!.graph,
+                      setup.counters,
+                      { chain, index },
+                      group,
+                    ),
                   requestSplits: () =>
                     this.#host.emit({
                       kind: 'SplitsRequested',

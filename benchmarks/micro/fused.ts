@@ -95,6 +95,10 @@ function contextOf(operator: string, keyed = false): OperatorContext {
     errors: createRecordErrors({ operator, policy: 'fail', deadLetter: () => {} }),
     keyed,
     wake: () => {},
+    holdInput: () => {},
+    align: () => {
+      throw new Error('nothing is aligned here')
+    },
     complete: () => {},
     count: () => {},
     metrics: createNamedMetrics(operator),

@@ -12,6 +12,8 @@ export interface Assignment {
   readonly splits: readonly Split[]
   /** True: no more will follow for this subtask. */
   readonly last: boolean
+  /** True, once: with these the last split of all has been handed out, whoever may ask next. */
+  readonly isLastOfAll: boolean
 }
 
 export interface SplitAssigner {
@@ -31,6 +33,7 @@ export function createSplitAssigner(
       next: (subtask) => ({
         splits: splits.filter((_, index) => index % options.parallelism === subtask),
         last: true,
+        isLastOfAll: false,
       }),
     }
   }
@@ -41,7 +44,8 @@ export function createSplitAssigner(
       const share = Math.ceil(left / (options.parallelism * REQUESTS_EACH))
       const assigned = splits.slice(handedOut, handedOut + share)
       handedOut += share
-      return { splits: assigned, last: handedOut === splits.length }
+      const last = handedOut === splits.length
+      return { splits: assigned, last, isLastOfAll: last && left > 0 }
     },
   }
 }

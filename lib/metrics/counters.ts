@@ -37,6 +37,9 @@ export const COUNTER_NAMES = [
   /** 1 while input is waiting, else 0. */
   'hasInput',
   'attempt',
+  /** The cell of its alignment group: see lib/time/alignment.ts. */
+  'alignState',
+  'alignMs',
 ] as const
 
 export type CounterName = (typeof COUNTER_NAMES)[number]

@@ -44,6 +44,7 @@ import type { OperatorFunction } from 'rxjs'
 import type { Clock } from '../base/clock.js'
 import type { Json, JsonObject } from '../base/json.js'
 import type { StateStore } from '../state/state.js'
+import type { AlignmentMember } from '../time/alignment.js'
 import type { RecordErrorPolicy, RecordErrors } from './record-error.js'
 import type { Batch, Signal } from './signal.js'
 
@@ -118,6 +119,11 @@ export interface OperatorDefinition<A = unknown, B = unknown> {
   readonly settings: JsonObject
   /** The user's functions, for the fingerprint (their source text). */
   readonly functions: readonly ((...args: never[]) => unknown)[]
+  /**
+   * Present on the operator that tells the splits of its chain's source apart: it hears of them as
+   * inputs. Time in ms after which a split that has nothing to read is idle; 0: never.
+   */
+  readonly splitIdleMs?: number
   /** Present on operators that can be fused with their neighbours. */
   readonly step?: FusedStep
   /**
@@ -147,6 +153,10 @@ export interface OperatorContext {
    * callbacks never emit themselves, they wake. May be called from any callback, any number of times.
    */
   wake(work: Deferred): void
+  /** Where the chain begins with a source: reads a split no further for now, or goes on. */
+  holdInput(input: number, held: boolean): void
+  /** As a member of an alignment group of sources: see lib/time/alignment.ts. */
+  align(group: string): AlignmentMember
   /** Tells the subtask that this operator needs no more input (`take`): upstream may stop. */
   complete(): void
   /** The side output of that name; one that nobody reads drops what it is given, and counts it. */

@@ -29,6 +29,11 @@ import { type AnyStream, attach, type Op } from '../../lib/operators/stream.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 import type { StateStore } from '../../lib/state/state.js'
 import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
+import {
+  ALIGNMENT_CELL_LENGTH,
+  type AlignmentCell,
+  AlignmentMember,
+} from '../../lib/time/alignment.js'
 
 export const MAX_PARALLELISM = 16
 /** Turns without output after which nothing more is expected. */
@@ -48,6 +53,8 @@ export function definitionOf(op: Op<never, AnyStream>): OperatorDefinition {
 }
 
 export interface HarnessOptions {
+  /** Cells of other members, by alignment group. */
+  readonly alignment?: ReadonlyMap<string, readonly AlignmentCell[]>
   readonly keyed?: boolean
   readonly policy?: RecordErrorPolicy
   /** Asked after each batch that came out: does the gate stay open? Default: yes. */
@@ -78,6 +85,8 @@ export class OperatorHarness {
   completed = false
   /** How often the chain has said that it needs no more input. */
   stops = 0
+  /** Splits that an operator has asked not to read. */
+  readonly heldInputs = new Set<number>()
   readonly #places: Place[] = []
   readonly #inbox = new Subject<Signal>()
   readonly #subscription: Subscription
@@ -273,6 +282,15 @@ export class OperatorHarness {
       }),
       keyed: this.#options.keyed ?? false,
       wake: (work) => deferred.add(work),
+      align: (group) => {
+        const cell = new Float64Array(ALIGNMENT_CELL_LENGTH)
+        const cells = this.#options.alignment?.get(group) ?? []
+        return new AlignmentMember(cell, [cell, ...cells])
+      },
+      holdInput: (input, held) => {
+        if (held) this.heldInputs.add(input)
+        else this.heldInputs.delete(input)
+      },
       complete: () => this.stops++,
       count: (recordsIn, recordsOut) => {
         places[index]!.recordsIn += recordsIn

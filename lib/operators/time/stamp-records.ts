@@ -1,0 +1,183 @@
+/**
+ * The runtime of `timestamps`: a column of times beside the records, and the watermark of the inputs.
+ *
+ * In a chain that begins with a source the inputs are its splits: they are announced, and go idle as
+ * the source says. Elsewhere there is one input, which goes idle when nothing has come for `idleMs`
+ * while the chain was free to take it.
+ *
+ * Order: records, then the watermark they have brought about, then idleness. Watermarks from upstream
+ * end here. The generators are not part of a snapshot: after a restart the watermark begins anew, as
+ * the records that are read again make it.
+ */
+import type { OperatorFunction } from 'rxjs'
+import type { Cancel } from '../../base/clock.js'
+import { MillraceError } from '../../base/errors.js'
+import { InputWatermarks } from '../../time/input-watermarks.js'
+import type { WatermarkGenerator } from '../../time/watermark-generator.js'
+import type { OperatorContext } from '../operator.js'
+import { SKIP } from '../record-error.js'
+import { type Batch, batch, IDLE, INPUT, type Signal, WATERMARK } from '../signal.js'
+import { signalOperator } from '../signal-operator.js'
+import { alignInputs } from './align-inputs.js'
+
+export interface StampSettings {
+  readonly timeOf: (record: unknown) => unknown
+  readonly createGenerator: () => WatermarkGenerator
+  /** 0: never idle. */
+  readonly idleMs: number
+  readonly align: { readonly group: string; readonly driftMs: number } | null
+}
+
+/** Farthest time that a Date can have. */
+const TIME_MAX_MS = 8.64e15
+/** A look that comes this late says nothing: the subtask was held up, or its thread busy. */
+const LOOK_LATE_MS = 50
+
+export function stampRecords(
+  context: OperatorContext,
+  { timeOf, createGenerator, idleMs, align }: StampSettings,
+): OperatorFunction<Signal, Signal> {
+  const { errors, clock, operator } = context
+
+  function timeFor(record: unknown, key: unknown): number | typeof SKIP {
+    try {
+      return checked(timeOf(record), operator)
+    } catch (error) {
+      return errors.recover(error, record, key, () => checked(timeOf(record), operator))
+    }
+  }
+
+  return signalOperator((out) => {
+    const generators = new Map<number, WatermarkGenerator>()
+    const watermarks = new InputWatermarks()
+    const alignment = align === null ? null : alignInputs(context, align, watermarks)
+    let saidMs = Number.NEGATIVE_INFINITY
+    let saidActive = true
+    /** Inputs are announced: the source tells which of them are idle. */
+    let announced = false
+    let lastMs = clock.now()
+    let stopLooking: Cancel = () => {}
+    let lookDueMs = Number.NaN
+
+    function say(): void {
+      const { active, timeMs } = watermarks
+      if (active && !saidActive) out.emit({ tag: IDLE, active: true })
+      if (timeMs > saidMs) {
+        saidMs = timeMs
+        out.emit({ tag: WATERMARK, timeMs })
+      }
+      if (!active && saidActive) out.emit({ tag: IDLE, active: false })
+      saidActive = active
+      alignment?.update()
+    }
+
+    function generatorFor(input: number): WatermarkGenerator {
+      let generator = generators.get(input)
+      if (generator === undefined) {
+        generator = createGenerator()
+        generators.set(input, generator)
+      }
+      return generator
+    }
+
+    /** With the times of its records; without those that have none. */
+    function stamp(input: Batch): Batch | null {
+      const { records, keys } = input
+      const generator = generatorFor(input.input)
+      const times = new Float64Array(records.length)
+      let kept: unknown[] | null = null
+      let keptKeys: unknown[] | null = null
+      let n = 0
+      for (let i = 0; i < records.length; i++) {
+        const record = records[i]
+        const timeMs = timeFor(record, keys === null ? undefined : keys[i])
+        if (timeMs === SKIP) {
+          kept ??= records.slice(0, i)
+          if (keys !== null) keptKeys ??= keys.slice(0, i)
+          continue
+        }
+        times[n++] = timeMs
+        generator.onRecord(record, timeMs)
+        if (kept !== null) kept.push(record)
+        if (keptKeys !== null) keptKeys.push(keys![i])
+      }
+      context.count(records.length, n)
+      if (n === 0) return null
+      if (kept === null) return batch(records, keys, input.groups, times)
+      return batch(kept, keptKeys, null, times.subarray(0, n))
+    }
+
+    /** Without a source that says so: nothing has come for a while, though it could have. */
+    function lookForIdle(): void {
+      const nowMs = clock.now()
+      const isLate = nowMs > lookDueMs + LOOK_LATE_MS
+      lookDueMs = Number.NaN
+      if (announced || out.closed) return
+      if (isLate) lastMs = nowMs
+      const dueMs = lastMs + idleMs
+      if (dueMs > nowMs) return lookLater(dueMs)
+      watermarks.setIdle(0, true)
+      say()
+    }
+
+    function lookLater(dueMs: number): void {
+      if (idleMs === 0 || announced || !Number.isNaN(lookDueMs)) return
+      lookDueMs = dueMs
+      stopLooking = clock.after(Math.max(0, dueMs - clock.now()), () => context.wake(look))
+    }
+
+    // Deferred work runs when the chain is free: never while it is held up.
+    const look = out.deferred(() => {
+      lookForIdle()
+      return true
+    })
+
+    return {
+      batch(input) {
+        lastMs = announced ? lastMs : clock.now()
+        const stamped = stamp(input)
+        const wasActive = watermarks.active
+        watermarks.advance(input.input, generatorFor(input.input).watermarkMs)
+        // Records must not come from an idle input.
+        if (!wasActive && !saidActive) {
+          saidActive = true
+          out.emit({ tag: IDLE, active: true })
+        }
+        if (stamped !== null) out.emit(stamped)
+        say()
+        lookLater(lastMs + idleMs)
+      },
+      mark(signal) {
+        if (signal.tag === WATERMARK) return
+        if (signal.tag !== INPUT) return out.emit(signal)
+        announced = true
+        if (signal.state === 'ended') {
+          watermarks.close(signal.input)
+          generators.delete(signal.input)
+        } else if (signal.state === 'idle') watermarks.setIdle(signal.input, true)
+        else if (generators.has(signal.input)) watermarks.setIdle(signal.input, false)
+        else watermarks.open(signal.input)
+        say()
+      },
+      end(signal) {
+        alignment?.leave()
+        out.emit(signal)
+      },
+      close() {
+        stopLooking()
+        alignment?.leave()
+      },
+    }
+  })
+}
+
+function checked(timeMs: unknown, operator: string): number {
+  if (typeof timeMs === 'number' && timeMs >= -TIME_MAX_MS && timeMs <= TIME_MAX_MS) return timeMs
+  const seen = timeMs instanceof Date ? 'a Date; give its getTime()' : String(timeMs)
+  throw new MillraceError(
+    'E_BAD_TIME',
+    `operator "${operator}": the event time of a record must be a number of milliseconds since 1970, ` +
+      `from −8.64e15 to 8.64e15; seen: ${seen}`,
+    { details: { operator } },
+  )
+}

@@ -1,0 +1,229 @@
+/** Event time: what records get, what watermarks say, and when inputs hold them back. */
+import fc from 'fast-check'
+import t from 'tap'
+import { BATCH, WATERMARK } from '../../../lib/operators/signal.js'
+import type { TimestampOptions } from '../../../lib/operators/time/timestamps.js'
+import { ingestionTime, timestamps } from '../../../lib/operators/time/timestamps.js'
+import {
+  definitionOf,
+  type HarnessOptions,
+  OperatorHarness,
+} from '../../support/operator-harness.js'
+
+interface Event {
+  readonly at: number
+  readonly mark?: number
+}
+
+const at = (...times: number[]): Event[] => times.map((time) => ({ at: time }))
+
+function harness(options: TimestampOptions<Event> = {}, more: HarnessOptions = {}) {
+  const definition = definitionOf(timestamps(({ at }: Event) => at, options) as never)
+  return new OperatorHarness([definition], more)
+}
+
+t.test(
+  'each record has its time; the watermark is the latest time less the disorder allowed',
+  async (t) => {
+    const h = harness({ outOfOrderMs: 10 })
+    h.batch(at(100, 95, 120))
+    t.same(h.times, [100, 95, 120])
+    t.same(h.marks, ['w109'])
+    h.batch(at(110))
+    t.same(h.marks, ['w109'], 'nothing new')
+    h.batch(at(121))
+    t.same(h.marks, ['w109', 'w110'])
+    t.same(h.broken, [])
+  },
+)
+
+t.test('records in order: others of the same time may follow', async (t) => {
+  const h = harness({ monotonous: true })
+  h.batch(at(5, 6))
+  t.same(h.marks, ['w5'])
+})
+
+t.test('a punctuated stream carries its watermarks', async (t) => {
+  const h = harness({ punctuated: ({ mark }) => mark ?? null })
+  h.batch(at(5, 6))
+  t.same(h.marks, [])
+  h.batch([{ at: 7, mark: 6 }, { at: 8 }, { at: 9, mark: 3 }])
+  t.same(h.marks, ['w6'])
+})
+
+t.test('a generator of the user serves each input on its own', async (t) => {
+  let made = 0
+  const custom = () => {
+    made++
+    let seen = Number.NEGATIVE_INFINITY
+    return {
+      onRecord: ({ at }: Event) => {
+        seen = Math.max(seen, at)
+      },
+      get watermarkMs() {
+        return seen - 1000
+      },
+    }
+  }
+  const h = harness({ custom })
+  h.input(0, 'active')
+  h.input(1, 'active')
+  h.batch(at(5000), null, 0)
+  t.same(h.marks, [], 'input 1 holds it back')
+  h.batch(at(3000), null, 1)
+  t.same(h.marks, ['w2000'])
+  t.equal(made, 2)
+})
+
+t.test('the watermark is that of the input that has come least far', async () => {
+  const step = fc.record({
+    input: fc.nat(2),
+    times: fc.array(fc.integer({ min: -50, max: 50 }), { minLength: 1, maxLength: 3 }),
+  })
+  const property = (steps: { input: number; times: number[] }[]) => {
+    const h = harness({ outOfOrderMs: 3 })
+    for (const input of [0, 1, 2]) h.input(input, 'active')
+    const maxima = [-Infinity, -Infinity, -Infinity]
+    let said = -Infinity
+    for (const { input, times } of steps) {
+      h.batch(at(...times), null, input)
+      maxima[input] = Math.max(maxima[input]!, ...times)
+      said = Math.max(said, Math.min(...maxima) - 4)
+      const marks = h.output.flatMap((signal) => (signal.tag === WATERMARK ? signal.timeMs : []))
+      if ((marks.at(-1) ?? -Infinity) !== said) return false
+      if (marks.some((mark, i) => i > 0 && mark <= marks[i - 1]!)) return false
+    }
+    return h.broken.length === 0
+  }
+  fc.assert(fc.property(fc.array(step, { maxLength: 20 }), property), { numRuns: 300 })
+})
+
+t.test('an ended input holds nothing back, and an opening one does', async (t) => {
+  const h = harness()
+  h.input(0, 'active')
+  h.input(1, 'active')
+  h.batch(at(10), null, 0)
+  h.batch(at(5), null, 1)
+  h.input(1)
+  t.same(h.marks, ['w4', 'w9'])
+  h.input(2, 'active')
+  h.batch(at(20), null, 0)
+  t.same(h.marks, ['w4', 'w9'], 'input 2 may bring anything from 10 on')
+  h.batch(at(15), null, 2)
+  t.same(h.marks, ['w4', 'w9', 'w14'])
+})
+
+t.test('an idle input holds nothing back; when all are idle, downstream hears it', async (t) => {
+  const h = harness()
+  h.input(0, 'active')
+  h.input(1, 'active')
+  h.batch(at(10), null, 0)
+  h.input(1, 'idle')
+  t.same(h.marks, ['w9'])
+  h.input(0, 'idle')
+  t.same(h.marks, ['w9', 'idle'])
+  h.batch(at(12), null, 1)
+  t.same(h.marks, ['w9', 'idle', 'active', 'w11'])
+  const kinds = h.output.map(({ tag }) => tag)
+  t.ok(kinds.lastIndexOf(BATCH) > kinds.indexOf(3), 'active before the records')
+})
+
+t.test('behind an exchange the one input goes idle when nothing has come', async (t) => {
+  const h = harness({ idleMs: 1000 })
+  h.batch(at(10))
+  h.clock.advance(999)
+  h.drain()
+  t.same(h.marks, ['w9'])
+  h.clock.advance(1)
+  h.drain()
+  t.same(h.marks, ['w9', 'idle'])
+  h.batch(at(20))
+  t.same(h.marks, ['w9', 'idle', 'active', 'w19'])
+})
+
+t.test('time in which the chain was held up does not count as idle', async (t) => {
+  const h = harness({ idleMs: 1000 })
+  h.batch(at(10))
+  h.clock.advance(5000)
+  // The look was due at 1000; its turn comes only now.
+  h.drain()
+  t.same(h.marks, ['w9'])
+  h.clock.advance(1000)
+  h.drain()
+  t.same(h.marks, ['w9', 'idle'])
+})
+
+t.test('with idleMs 0 an input is never idle', async (t) => {
+  const h = harness({ idleMs: 0 })
+  h.batch(at(10))
+  h.clock.advance(1e9)
+  h.drain()
+  t.same(h.marks, ['w9'])
+})
+
+t.test('a time that is none is a record error', async (t) => {
+  for (const bad of [Number.NaN, undefined, '7', new Date(7), 1e300]) {
+    const failed = harness()
+    failed.batch([{ at: bad }])
+    t.match((failed.error as Error).message, /event time of a record/)
+    const skipped = harness({}, { policy: 'skip' })
+    skipped.batch([{ at: 1 }, { at: bad }, { at: 3 }], ['a', 'b', 'c'])
+    t.same(skipped.times, [1, 3])
+    t.same(skipped.keys, ['a', 'c'])
+    t.same(skipped.marks, ['w2'])
+    t.same(skipped.counts(), [3, 2])
+  }
+})
+
+t.test('ingestion time is the clock of the machine', async (t) => {
+  const h = new OperatorHarness([definitionOf(ingestionTime() as never)])
+  const now = h.clock.wallTime()
+  h.batch(['a', 'b'])
+  h.clock.advance(50)
+  h.batch(['c'])
+  t.same(h.times, [now, now, now + 50])
+})
+
+t.test(
+  'a split that leads its group by too much is held, until the others have come',
+  async (t) => {
+    const other = new Float64Array([1, 1000])
+    const alignment = new Map([['orders', [other]]])
+    const h = harness({ align: { group: 'orders', maxDrift: 100 } }, { alignment })
+    h.input(0, 'active')
+    h.input(1, 'active')
+    h.batch(at(1050), null, 0)
+    h.batch(at(1101), null, 1)
+    t.same([...h.heldInputs], [])
+    h.batch(at(1202), null, 1)
+    t.same([...h.heldInputs], [1], 'its watermark is 1201, the lowest 1000')
+    other[1] = 5000
+    h.clock.advance(20)
+    t.same([...h.heldInputs], [1], 'its own input 0 is at 1049 now')
+    h.batch(at(1150), null, 0)
+    t.same([...h.heldInputs], [])
+  },
+)
+
+t.test('a member that is idle or gone holds nobody', async (t) => {
+  const other = new Float64Array([1, 1000])
+  const h = harness(
+    { align: { group: 'g', maxDrift: 0 } },
+    { alignment: new Map([['g', [other]]]) },
+  )
+  h.input(0, 'active')
+  h.batch(at(2000), null, 0)
+  t.same([...h.heldInputs], [0])
+  other[0] = 2
+  h.clock.advance(20)
+  t.same([...h.heldInputs], [])
+})
+
+t.test('more than one way to make watermarks is refused', async (t) => {
+  t.throws(() => timestamps((x: Event) => x.at, { monotonous: true, outOfOrderMs: 5 }), {
+    code: 'E_BAD_ARGUMENT',
+    message: /outOfOrderMs and monotonous exclude each other/,
+  })
+  t.throws(() => timestamps((x: Event) => x.at, { outOfOrderMs: -5 }), { code: 'E_BAD_DURATION' })
+  t.throws(() => timestamps((async () => 5) as never), { code: 'E_BAD_ARGUMENT' })
+})
