@@ -85,7 +85,7 @@ export function infers(): void {
     keyBy((bid) => bid.price),
     count(),
   )
-  is<Equal<typeof counted, Stream<readonly [key: number, value: number], 'event'>>>(true)
+  is<Equal<typeof counted, Stream<readonly [key: number, value: number]>>>(true)
 
   const plain = untimed.pipe(
     process({

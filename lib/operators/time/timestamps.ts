@@ -33,6 +33,7 @@ export interface TimestampOptions<T> extends OperatorOptions {
   readonly align?: AlignmentOptions
 }
 
+/** Sources that keep together in event time. */
 export interface AlignmentOptions {
   /** Name of the group; sources of one pipeline that name the same one belong together. */
   readonly group: string
