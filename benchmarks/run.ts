@@ -1,11 +1,12 @@
-/** `npm run bench -- cost|micro|latency [--quick] [--reps N] [--job NAME,…]` */
+/** `npm run bench -- cost|latency|micro|windows [--quick] [--reps N] [--job NAME,…]` */
 import { parseArgs } from 'node:util'
 
-const USAGE = `usage: npm run bench -- cost|latency|micro [--quick] [--reps N] [--job NAME,...]
+const USAGE = `usage: npm run bench -- cost|latency|micro|windows [--quick] [--reps N] [--job NAME,...]
 
   cost     the same jobs as a loop, as plain RxJS and as Millrace; ratios
   latency  one exchange between two slots under open-loop load; percentiles
   micro    codec, channel, mailbox, fused loop, line reading
+  windows  keys and timers: heap per key, timers per second
   --quick  small sizes, one repetition: for trying it out, not for quoting
 `
 
@@ -36,6 +37,11 @@ async function main(): Promise<number> {
     case 'micro': {
       const { microBench } = await import('./micro/main.js')
       await microBench({ quick, reps })
+      return 0
+    }
+    case 'windows': {
+      const { windowsBench } = await import('./windows/main.js')
+      await windowsBench({ quick, reps })
       return 0
     }
     default:

@@ -1,0 +1,34 @@
+/** `npm run bench -- windows [--quick] [--reps N]`: state and timers, and what stands on them. */
+import { machine, median, round } from '../cost/report.js'
+import type { Result } from '../micro/main.js'
+import { keysBench } from './keys.js'
+import { timersBench } from './timers.js'
+
+type Bench = (options: { readonly quick: boolean }) => Iterable<Result> | Promise<Iterable<Result>>
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  keys: keysBench,
+  timers: timersBench,
+}
+
+export async function windowsBench(options: { quick: boolean; reps: number }): Promise<void> {
+  console.error(`windows: ${JSON.stringify(machine())}`)
+  const runs = new Map<string, { readonly unit: string; readonly values: number[] }>()
+  for (let rep = 0; rep < options.reps; rep++) {
+    for (const [part, bench] of Object.entries(BENCHES)) {
+      for (const { name, value, unit } of await bench({ quick: options.quick })) {
+        const key = `${part}: ${name}`
+        const run = runs.get(key) ?? { unit, values: [] }
+        run.values.push(value)
+        runs.set(key, run)
+      }
+    }
+  }
+  const width = Math.max(...[...runs.keys()].map((name) => name.length))
+  for (const [name, { unit, values }] of runs) {
+    const value = round(median(values), 3)
+    const all = values.map((each) => round(each, 3))
+    console.log(JSON.stringify({ bench: 'windows', name, value, unit, runs: all }))
+    console.error(`${name.padEnd(width)}  ${String(value).padStart(10)} ${unit}`)
+  }
+}
