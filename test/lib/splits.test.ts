@@ -2,9 +2,10 @@
 import t, { type Test } from 'tap'
 import { systemClock } from '../../lib/base/clock.js'
 import { collection } from '../../lib/connectors/index.js'
-import type { SourceContext, Split } from '../../lib/connectors/source.js'
+import type { Source, SourceContext, Split } from '../../lib/connectors/source.js'
 import { createSplitAssigner } from '../../lib/connectors/split-assigner.js'
 import { SplitReading } from '../../lib/connectors/split-reading.js'
+import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 
 const splitsOf = (count: number): Split[] =>
   Array.from({ length: count }, (_, i) => ({ id: `s${i}`, data: { from: i, to: i + 1 } }))
@@ -116,4 +117,141 @@ t.test('a reader that cannot be closed is a failure of its operator', async (t) 
   reading.read(1)
   await new Promise((resolve) => setImmediate(resolve))
   t.same(failures, ['the disk is gone'])
+})
+
+/** A reader that gives what it is told to, when it is asked. */
+function scripted(t: Test, { bounded, concurrent }: { bounded: boolean; concurrent: boolean }) {
+  const clock = createVirtualClock()
+  const feeds = new Map<string, { ready: unknown[]; ended: boolean; wake: () => void }>()
+  const said: string[] = []
+  const source: Source<unknown> = {
+    ...collection([]),
+    bounded,
+    concurrentSplits: concurrent,
+    open(split, _position, context) {
+      const feed = { ready: [] as unknown[], ended: false, wake: context.wake }
+      feeds.set(split.id, feed)
+      return {
+        read(out) {
+          out.push(...feed.ready.splice(0))
+          if (feed.ended) return 'end'
+          return out.length > 0 ? 'more' : 'waiting'
+        },
+        position: () => null,
+        close() {},
+      }
+    },
+  }
+  const reading = new SplitReading(
+    source,
+    { ...contextOf(t), clock },
+    { onWantSplits() {}, onInput: (input, state) => void said.push(`${input} ${state}`) },
+    1000,
+  )
+  const give = (id: string, ...records: unknown[]) => {
+    feeds.get(id)!.ready.push(...records)
+    feeds.get(id)!.wake()
+  }
+  const end = (id: string) => {
+    feeds.get(id)!.ended = true
+    feeds.get(id)!.wake()
+  }
+  return { reading, clock, said, give, end }
+}
+
+t.test(
+  'a split of an endless source is idle once it has had nothing for long enough',
+  async (t) => {
+    const { reading, clock, said, give } = scripted(t, { bounded: false, concurrent: true })
+    reading.add(splitsOf(2), true)
+    reading.read(10)
+    t.same(said.splice(0), ['0 active', '1 active'])
+    clock.advance(600)
+    give('s0', 'a')
+    t.same(reading.read(10), ['a'])
+    t.equal(reading.input, 0)
+    reading.read(10)
+    clock.advance(400)
+    t.ok(reading.ready, 'it is worth a look')
+    reading.read(10)
+    t.same(said.splice(0), ['1 idle'])
+    clock.advance(600)
+    reading.read(10)
+    t.same(said.splice(0), ['0 idle'])
+    give('s1', 'b')
+    t.same(reading.read(10), ['b'])
+    t.same(said, ['1 active'])
+  },
+)
+
+t.test('a split that is not asked, because the subtask is held up, is not idle', async (t) => {
+  const { reading, clock, said } = scripted(t, { bounded: false, concurrent: true })
+  reading.add(splitsOf(1), true)
+  reading.read(10)
+  clock.advance(5000)
+  said.length = 0
+  reading.read(10)
+  t.same(said, [], 'the look came late: it proves nothing')
+  clock.advance(1000)
+  reading.read(10)
+  t.same(said, ['0 idle'])
+})
+
+t.test('a split of a bounded source is never idle', async (t) => {
+  const { reading, clock, said } = scripted(t, { bounded: true, concurrent: true })
+  reading.add(splitsOf(1), true)
+  reading.read(10)
+  clock.advance(1000)
+  reading.read(10)
+  t.same(said, ['0 active'])
+})
+
+t.test('read one after another, splits to come are an input until the last is open', async (t) => {
+  const { reading, said, end } = scripted(t, { bounded: true, concurrent: false })
+  reading.add(splitsOf(2), false)
+  reading.read(10)
+  t.same(said.splice(0), ['-1 active', '0 active'])
+  end('s0')
+  reading.read(10)
+  t.same(said.splice(0), ['0 ended', '1 active'])
+  reading.add([], true)
+  reading.read(10)
+  t.same(said, ['-1 ended'])
+})
+
+t.test('the end of a split is told behind the records that came with it', async (t) => {
+  const { reading, said, give, end } = scripted(t, { bounded: true, concurrent: false })
+  reading.add(splitsOf(2), true)
+  reading.read(10)
+  said.length = 0
+  give('s0', 'last')
+  end('s0')
+  t.same(reading.read(10), ['last'])
+  t.same(said, [])
+  reading.read(10)
+  t.same(said, ['0 ended', '1 active', '-1 ended'])
+})
+
+t.test('a split that is held is not read, and not idle', async (t) => {
+  const { reading, clock, said, give } = scripted(t, { bounded: false, concurrent: true })
+  reading.add(splitsOf(2), true)
+  reading.read(10)
+  reading.hold(0, true)
+  give('s0', 'a')
+  give('s1', 'b')
+  t.same([...reading.read(10), ...reading.read(10)], ['b'])
+  clock.advance(1000)
+  said.length = 0
+  reading.read(10)
+  t.same(said, ['1 idle'])
+  reading.hold(0, false)
+  t.ok(reading.ready)
+  t.same(reading.read(10), ['a'])
+})
+
+t.test('who has not asked hears, too, that the last split was handed out', async (t) => {
+  const assigner = createSplitAssigner(splitsOf(2), { parallelism: 3, concurrent: false })
+  t.equal(assigner.next(0).isLastOfAll, false)
+  t.equal(assigner.next(1).isLastOfAll, true)
+  t.equal(assigner.next(2).isLastOfAll, false, 'said once')
 })

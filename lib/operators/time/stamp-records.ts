@@ -116,6 +116,8 @@ export function stampRecords(
       if (isLate) lastMs = nowMs
       const dueMs = lastMs + idleMs
       if (dueMs > nowMs) return lookLater(dueMs)
+      // It may never have spoken.
+      watermarks.advance(0, Number.NEGATIVE_INFINITY)
       watermarks.setIdle(0, true)
       say()
     }
@@ -132,6 +134,7 @@ export function stampRecords(
       return true
     })
 
+    lookLater(lastMs + idleMs)
     return {
       batch(input) {
         lastMs = announced ? lastMs : clock.now()
