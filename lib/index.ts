@@ -11,10 +11,11 @@
  *   wire/         every frame, the protocol as text; columns; CBOR      base
  *   credit/       the ledger and the window: arithmetic of credits      base
  *   metrics/      counters that are read live from outside              base
+ *   window/       assigners, slices, triggers, evictors, sessions       base, time
  *   state/        keyed state: the contract and the heap backend        base
  *   supervision/  strategies, backoff, intensity as data, and pure      base
  *   job/          a job's life as one pure protocol                     base, supervision
- *   operators/    operator.ts is the contract; one operator per file    base, state
+ *   operators/    operator.ts is the contract; one operator per file    base, time, window, state
  *   formats/      lines, csv, ndjson                                    base
  *   connectors/   source and sink contracts and the built-ins           base, formats, operators
  *   graph/        logical graph → chains → subtasks; explain            base, operators, connectors
@@ -37,6 +38,7 @@ export { isPipeline, type Pipeline, pipeline } from './flow/pipeline.js'
 export { type Merged, merge, mergeWith } from './flow/union.js'
 export type { Graph, GraphNode, Guarantee } from './graph/graph.js'
 export { type AggregateSpec, aggregate } from './operators/aggregate.js'
+export { avg } from './operators/avg.js'
 export { buffer } from './operators/combine/buffer.js'
 export { combineLatest, combineLatestWith } from './operators/combine/combine-latest.js'
 export { concat, concatWith } from './operators/combine/concat.js'
@@ -118,6 +120,9 @@ export type {
   SinkOptions,
   Stream,
   Time,
+  WindowAllResult,
+  Windowed,
+  WindowResult,
 } from './operators/stream.js'
 export { sum } from './operators/sum.js'
 export { take } from './operators/take.js'
@@ -128,3 +133,44 @@ export {
   type TimestampOptions,
   timestamps,
 } from './operators/time/timestamps.js'
+export { type WindowOptions, window, windowAll } from './operators/window/window.js'
+export type { WindowFunctionState } from './operators/window/window-function.js'
+export {
+  type WindowRecords,
+  type WindowValue,
+  windowProcess,
+} from './operators/window/window-process.js'
+export {
+  type AlignedWindowOptions,
+  type Assigner,
+  countWindow,
+  cumulating,
+  globalWindow,
+  session,
+  sliding,
+  slidingCount,
+  type TimedWindowOptions,
+  tumbling,
+  type WindowTime,
+} from './window/assigner.js'
+export {
+  countEvictor,
+  type Evictor,
+  type EvictorOptions,
+  type TimedRecord,
+  timeEvictor,
+} from './window/evictor.js'
+export type { WindowSpan } from './window/span.js'
+export {
+  continuousEventTimeTrigger,
+  continuousProcessingTimeTrigger,
+  countTrigger,
+  deltaTrigger,
+  eventTimeTrigger,
+  neverTrigger,
+  processingTimeTrigger,
+  purging,
+  type Trigger,
+  type TriggerDecision,
+  type TriggerWindow,
+} from './window/trigger.js'

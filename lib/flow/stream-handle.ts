@@ -34,7 +34,7 @@ export class StreamHandle {
   pipe(...operators: Op<AnyStream, AnyStream>[]): AnyStream {
     return operators.reduce<AnyStream>((stream, operator, i) => {
       const next = apply(operator, stream)
-      if (next instanceof StreamHandle) return next
+      if (isStream(next)) return next
       throw noOperator(i + 1, operator, callSite())
     }, this)
   }
@@ -130,6 +130,10 @@ export class StreamHandle {
     )
   }
 }
+
+/** A handle, or what stands for one between two operators (`window`). */
+const isStream = (value: unknown): value is AnyStream =>
+  typeof value === 'object' && value !== null && attach in value
 
 /** Null where the function is an operator of RxJS, which does not know our streams. */
 function apply(operator: Op<AnyStream, AnyStream>, stream: AnyStream): AnyStream | null {

@@ -54,11 +54,12 @@ function isKeyedBehind(node: GraphNode, keyedIn: boolean): boolean {
 /**
  * True where an operator needs to see all records: of its key, so that it stands behind the
  * exchange; or, when there is no key, of the whole stream, so that it runs in one subtask.
- * What may not be keyed keeps what it keeps per subtask.
+ * What may not be keyed keeps what it keeps per subtask, unless it depends on the order of the whole stream.
  */
 export const seesAll = ({ traits }: GraphNode): boolean =>
-  traits.key !== 'forbidden' &&
-  (traits.key === 'required' || traits.orderSensitive || traits.speaksAtEnd || traits.stateful)
+  traits.orderSensitive ||
+  (traits.key !== 'forbidden' &&
+    (traits.key === 'required' || traits.speaksAtEnd || traits.stateful))
 
 /**
  * As `seesAll`, where there is no key. What every subtask is told by a broadcast input it knows

@@ -34,6 +34,7 @@ export function aggregateDefinition(
     options: commonOptions(kind, options),
     settings: {},
     functions: aggregation.functions,
+    aggregation,
     open: (context) => aggregateBehind(context, aggregation),
   }
   if (merge !== null) {

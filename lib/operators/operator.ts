@@ -45,6 +45,7 @@ import type { Clock } from '../base/clock.js'
 import type { Json, JsonObject } from '../base/json.js'
 import type { StateStore } from '../state/state.js'
 import type { AlignmentMember } from '../time/alignment.js'
+import type { Aggregation } from './aggregation.js'
 import type { RecordErrorPolicy, RecordErrors } from './record-error.js'
 import type { Batch, Signal } from './signal.js'
 
@@ -58,11 +59,6 @@ export interface OperatorTraits {
   readonly time?: 'required'
   /** What happens to event time: kept (the default), given by this operator, or lost. */
   readonly timeAfter?: 'kept' | 'set' | 'ended'
-  /**
-   * Which of several inputs must have event time where it is kept or required: every main one (the
-   * default), only the first, or all, broadcast ones too. Inputs without it hold no watermark back.
-   */
-  readonly timeOf?: 'main' | 'first' | 'all'
   readonly stateful: boolean
   /** Speaks only when its stream ends: needs a bounded input. */
   readonly speaksAtEnd: boolean
@@ -131,6 +127,8 @@ export interface OperatorDefinition<A = unknown, B = unknown> {
   readonly splitIdleMs?: number
   /** Present on operators that can be fused with their neighbours. */
   readonly step?: FusedStep
+  /** Present on aggregates: what `window(...)` makes a result per window of. */
+  readonly aggregation?: Aggregation
   /**
    * Opens it for one subtask. With `traits.before`, this is the half behind the exchange, and it takes
    * only what the half before sends: where nothing is exchanged both stand in one chain.

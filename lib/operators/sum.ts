@@ -38,11 +38,16 @@ export function sum<T, E extends Time, Key>(
   return operate(aggregateDefinition('sum', aggregation, options))
 }
 
-function numberOf(value: unknown): number {
-  if (typeof value === 'number') return value
-  throw new MillraceError(
-    'E_NOT_A_NUMBER',
-    `sum adds numbers, it was given ${value == null ? value : `a ${typeof value}`}; ` +
-      'pass a selector that returns a number: sum((record) => …)',
-  )
+/** Refuses what is no number in the name of `operator`. */
+export function numberFor(operator: string): (value: unknown) => number {
+  return (value) => {
+    if (typeof value === 'number') return value
+    throw new MillraceError(
+      'E_NOT_A_NUMBER',
+      `${operator} adds numbers, it was given ${value == null ? value : `a ${typeof value}`}; ` +
+        `pass a selector that returns a number: ${operator}((record) => …)`,
+    )
+  }
 }
+
+const numberOf = numberFor('sum')

@@ -31,7 +31,7 @@ export function skipUntil<T, E extends Time, Key, N extends AnyStream>(
   const site = callSite()
   const definition = {
     kind: 'skipUntil',
-    traits: { ...combinedTraits(2, 'first'), timeOf: 'first' as const },
+    traits: combinedTraits(2, 'first'),
     options: commonOptions('skipUntil', options),
     settings: {},
     functions: [],

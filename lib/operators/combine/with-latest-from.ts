@@ -32,7 +32,7 @@ export function withLatestFrom(...given: readonly unknown[]): Op<AnyStream, AnyS
   const site = callSite()
   const definition = {
     kind: 'withLatestFrom',
-    traits: { ...combinedTraits(inputs, 'first'), timeOf: 'first' as const },
+    traits: combinedTraits(inputs, 'first'),
     options: commonOptions('withLatestFrom', options),
     settings: {},
     functions: [],

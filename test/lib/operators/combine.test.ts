@@ -175,7 +175,7 @@ holds('opened over the state of another it goes on where that was', (row, steps,
   same(sorted([...first.values, ...second.values]), sorted(whole.values), 'values')
 })
 
-holds('of its results none is as early as a watermark that it has passed on', (row, steps) => {
+holds('of its results none is earlier than the watermark that it has passed on', (row, steps) => {
   if (row.timed === false) return
   const harness = open(row)
   steps.forEach((step, i) => {
@@ -191,7 +191,7 @@ holds('of its results none is as early as a watermark that it has passed on', (r
     }
     if (signal.tag !== BATCH) continue
     require(signal.times !== null, 'results have times')
-    for (const time of signal.times!) require(time > passed, `${time} behind ${passed}`)
+    for (const time of signal.times!) require(time >= passed, `${time} behind ${passed}`)
   }
   same(harness.broken, [], 'broken')
 })
@@ -239,19 +239,6 @@ t.test('while concat holds records, the watermark waits with them', async (t) =>
   t.same(harness.times, [10])
   t.same(harness.marks, ['w5', 'w20'])
 })
-
-t.test(
-  'where streams with and without event time meet, a batch has times for all or none',
-  async (t) => {
-    const harness = open(rows.find((row) => row.operator === 'concat')!)
-    harness.batch([2], null, 1, [10])
-    harness.batch([3], null, 2)
-    harness.input(1)
-    harness.input(0)
-    t.same(harness.values, [2, 3])
-    t.same(harness.broken, [])
-  },
-)
 
 t.test('what is held has a limit, of all keys and inputs together', async (t) => {
   const limited: [string, OperatorDefinition, number][] = [

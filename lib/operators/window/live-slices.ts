@@ -1,0 +1,103 @@
+/**
+ * The slices that some window still needs, with the keys that have records in each: derived from the
+ * state of the keys, so that a window's end finds its keys without a timer per key.
+ */
+import type { Slicing } from '../../window/slicing.js'
+import { checkSpan } from '../../window/span.js'
+
+export interface Slice {
+  readonly start: number
+  readonly end: number
+  /** Ends of the first and the last window with it; the last −∞ where it lies in none. */
+  readonly firstEnd: number
+  readonly lastEnd: number
+  /** Nothing needs it once time has come so far. */
+  readonly expiresMs: number
+  /** False until a key has a record in it. */
+  live: boolean
+  /** Keys with records in it, and their groups. A key that was dropped may still be listed. */
+  readonly keys: unknown[]
+  readonly groups: number[]
+}
+
+export class LiveSlices {
+  readonly #slicing: Slicing
+  readonly #latenessMs: number
+  readonly #byStart = new Map<number, Slice>()
+  /** Live ones, by start. */
+  readonly #sorted: Slice[] = []
+
+  constructor(slicing: Slicing, latenessMs: number) {
+    this.#slicing = slicing
+    this.#latenessMs = latenessMs
+  }
+
+  /** The slice of a time; a new one is remembered once a key is added. Throws E_WINDOW_RANGE. */
+  at(timeMs: number): Slice {
+    const { start, end } = this.#slicing.sliceAt(timeMs)
+    return this.#byStart.get(start) ?? this.#create(start, end, timeMs)
+  }
+
+  /** True where the slice has just become live. */
+  addKey(slice: Slice, group: number, key: unknown): boolean {
+    slice.keys.push(key)
+    slice.groups.push(group)
+    if (slice.live) return false
+    slice.live = true
+    this.#byStart.set(slice.start, slice)
+    this.#sorted.splice(this.#lowerBound(slice.start), 0, slice)
+    return true
+  }
+
+  /** Live slices that start from `fromMs` to before `toMs`, in order. */
+  between(fromMs: number, toMs: number): readonly Slice[] {
+    return this.#sorted.slice(this.#lowerBound(fromMs), this.#lowerBound(toMs))
+  }
+
+  /** The first live slice with a window that ends behind `afterMs`. */
+  firstNeeded(afterMs: number): Slice | undefined {
+    let [low, high] = [0, this.#sorted.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#sorted[middle]!.lastEnd > afterMs) high = middle
+      else low = middle + 1
+    }
+    return this.#sorted[low]
+  }
+
+  /** Removes and returns the slices that nothing needs any more. */
+  takeExpired(timeMs: number): readonly Slice[] {
+    let count = 0
+    while (count < this.#sorted.length && this.#sorted[count]!.expiresMs <= timeMs) count++
+    if (count === 0) return NONE
+    const expired = this.#sorted.splice(0, count)
+    for (const slice of expired) {
+      slice.live = false
+      this.#byStart.delete(slice.start)
+    }
+    return expired
+  }
+
+  #create(start: number, end: number, timeMs: number): Slice {
+    const lastEnd = this.#slicing.lastEnd(start)
+    const first = this.#slicing.firstWindow(start, -Infinity)
+    const firstEnd = first === null ? -Infinity : first.end
+    checkSpan(first === null ? start : first.start, Math.max(lastEnd, end), timeMs)
+    const expiresMs = lastEnd - 1 + this.#latenessMs
+    return { start, end, firstEnd, lastEnd, expiresMs, live: false, keys: [], groups: [] }
+  }
+
+  #lowerBound(start: number): number {
+    let [low, high] = [0, this.#sorted.length]
+    // Nearly always the newest: time goes on.
+    if (high > 0 && this.#sorted[high - 1]!.start < start) return high
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#sorted[middle]!.start < start) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+const NONE: readonly Slice[] = []

@@ -1,0 +1,160 @@
+/** Opens a windowed operator in a subtask: its state, its kind of windows, and the shell around them. */
+import type { OperatorFunction } from 'rxjs'
+import { keyGroupOf } from '../../base/key.js'
+import type { WindowPlan } from '../../window/assigner.js'
+import {
+  eventTimeTrigger,
+  neverTrigger,
+  processingTimeTrigger,
+  type Trigger,
+} from '../../window/trigger.js'
+import type { Aggregation } from '../aggregation.js'
+import type { OperatorContext } from '../operator.js'
+import type { Signal } from '../signal.js'
+import { CountedWindows } from './counted-windows.js'
+import { lateRecords } from './late-records.js'
+import type { PaneRecords } from './pane.js'
+import { accumulating, foldAll, keeping, type PaneFold } from './pane-fold.js'
+import { PanedWindows, type PaneSource } from './paned-windows.js'
+import { SlicedWindows, type SliceFold } from './sliced-windows.js'
+import { windowFunction } from './window-function.js'
+import { windowOperator } from './window-operator.js'
+import { WindowOutput } from './window-output.js'
+import { isSliced, type WindowContent, type WindowSettings } from './window-settings.js'
+import type { Windows } from './windows.js'
+
+/** `before`: what the half before the exchange has made of the records. */
+export function openWindows(
+  context: OperatorContext,
+  window: WindowSettings,
+  content: WindowContent,
+  before: 'aggregate' | 'project' | null,
+): OperatorFunction<Signal, Signal> {
+  const { assigner, late } = window
+  return windowOperator(context, () => ({
+    windows: openKind(context, window, content.aggregation, before),
+    output: new WindowOutput(context, {
+      result: content.aggregation?.result ?? null,
+      apply: content.apply === null ? null : windowFunction(context, content),
+      timed: assigner.time === 'event',
+    }),
+    late: lateRecords(context, late),
+    time: assigner.time,
+  }))
+}
+
+function openKind(
+  context: OperatorContext,
+  window: WindowSettings,
+  given: Aggregation | null,
+  before: 'aggregate' | 'project' | null,
+): Windows {
+  const aggregation = before === 'project' ? { ...given!, select: null } : given
+  if (window.assigner.plan.by === 'count') return openCounted(context, window, aggregation)
+  if (isSliced(window, given)) return openSliced(context, window, aggregation, before)
+  return openPaned(context, window, aggregation)
+}
+
+type SlicePlan = Extract<WindowPlan, { by: 'slices' }>
+type CountPlan = Extract<WindowPlan, { by: 'count' }>
+
+function openSliced(
+  context: OperatorContext,
+  { assigner, latenessMs }: WindowSettings,
+  aggregation: Aggregation | null,
+  before: 'aggregate' | 'project' | null,
+): Windows {
+  const { slicing } = assigner.plan as SlicePlan
+  return new SlicedWindows({
+    slicing,
+    fold: aggregation === null ? lists : sliceFold(aggregation, before === 'aggregate'),
+    latenessMs,
+    byClock: assigner.time === 'processing',
+    state: context.state.value('slices', { mutable: true }),
+    groupOf: (key) => (context.keyed ? keyGroupOf(key, context.maxParallelism) : 0),
+  })
+}
+
+/** `partial`: the input are accumulators. */
+function sliceFold({ begin, add, merge, select }: Aggregation, partial: boolean): SliceFold {
+  if (partial) return { begin: (input) => input, add: merge!, merge, sumAll: null }
+  if (select === null) return { begin, add, merge, sumAll: null }
+  return {
+    begin: (record) => begin(select(record)),
+    add: (accumulator, record) => add(accumulator, select(record)),
+    merge,
+    sumAll: null,
+  }
+}
+
+/** Slices that keep their records. The lists never leave their state: what is shown is a copy. */
+const lists: SliceFold = {
+  begin: (record) => [record],
+  add(list, record) {
+    ;(list as unknown[]).push(record)
+    return list
+  },
+  merge: null,
+  sumAll: (values, from, to) => values.slice(from, to).flat(1),
+}
+
+function openPaned(
+  context: OperatorContext,
+  { assigner, trigger, evictor, latenessMs }: WindowSettings,
+  aggregation: Aggregation | null,
+): Windows {
+  const { clock } = context
+  return new PanedWindows({
+    source: assigner.plan as PaneSource,
+    fold: paneFold(aggregation, evictor as never, assigner.plan.by === 'gap'),
+    trigger: (trigger ?? DEFAULT_TRIGGERS[assigner.time]()) as Trigger,
+    latenessMs,
+    endsBy: ({ event: 'event', processing: 'clock', none: 'nothing' } as const)[assigner.time],
+    state: context.state,
+    errors: context.errors,
+    nowMs: () => clock.wallTime(),
+  })
+}
+
+const DEFAULT_TRIGGERS = {
+  event: eventTimeTrigger,
+  processing: processingTimeTrigger,
+  none: neverTrigger,
+}
+
+/** Accumulates where it can: not where records may be taken out again, or windows that cannot merge. */
+function paneFold(
+  aggregation: Aggregation | null,
+  evictor: Parameters<typeof keeping>[1],
+  merges: boolean,
+): PaneFold {
+  if (aggregation === null) return keeping((records) => records, evictor)
+  const accumulates = evictor === null && (!merges || aggregation.merge !== null)
+  return accumulates ? accumulating(aggregation) : keeping(foldAll(aggregation), evictor)
+}
+
+function openCounted(
+  context: OperatorContext,
+  { assigner }: WindowSettings,
+  aggregation: Aggregation | null,
+): Windows {
+  const { size, slide } = assigner.plan as CountPlan
+  const overlap = size !== slide
+  const records = aggregation === null ? (all: unknown[]) => all : foldAll(aggregation)
+  return new CountedWindows({
+    size,
+    slide,
+    fold: aggregation === null || overlap ? keeping(records, null) : accumulating(aggregation),
+    trim: overlap ? (content) => trim(content as PaneRecords, size) : null,
+    state: context.state.value('counted', { mutable: true }),
+  })
+}
+
+function trim(content: PaneRecords, size: number): PaneRecords {
+  const { records, times } = content
+  if (records.length > size) {
+    records.shift()
+    times.shift()
+  }
+  return content
+}

@@ -1,0 +1,78 @@
+/** Panes: what one key has of one window, where windows do not share slices. */
+import type { WindowSpan } from '../../window/span.js'
+
+export interface Pane {
+  start: number
+  end: number
+  /** False before the first record, and after a purge. */
+  filled: boolean
+  /** The accumulator, or the records themselves. */
+  value: unknown
+  /** True where a record has come that no result has shown. */
+  unshown: boolean
+  /** What the trigger remembers, and the times at which it wants to be called. */
+  trigger: unknown
+  eventTimes: number[]
+  clockTimes: number[]
+}
+
+/** One key's windows, those that end first at the front. */
+export interface KeyPanes {
+  readonly panes: Pane[]
+  /** Time of the one timer that the key has per kind of time; +∞: none. It may be earlier than needed. */
+  eventTimerMs: number
+  clockTimerMs: number
+}
+
+/** Records of a window that keeps them, in the order of their arrival, and their times. */
+export interface PaneRecords {
+  readonly records: unknown[]
+  readonly times: number[]
+}
+
+export const createKeyPanes = (): KeyPanes => ({
+  panes: [],
+  eventTimerMs: Infinity,
+  clockTimerMs: Infinity,
+})
+
+export function createPane({ start, end }: WindowSpan): Pane {
+  return {
+    start,
+    end,
+    filled: false,
+    value: undefined,
+    unshown: false,
+    trigger: undefined,
+    eventTimes: [],
+    clockTimes: [],
+  }
+}
+
+export function findPane(panes: readonly Pane[], { start, end }: WindowSpan): Pane | undefined {
+  for (let i = panes.length - 1; i >= 0; i--) {
+    const pane = panes[i]!
+    if (pane.end === end && pane.start === start) return pane
+  }
+  return undefined
+}
+
+/** Puts a pane in its place. */
+export function insertPane(panes: Pane[], pane: Pane): void {
+  let at = panes.length
+  while (at > 0 && panes[at - 1]!.end > pane.end) at--
+  panes.splice(at, 0, pane)
+}
+
+/** Adds a time to a list of few. */
+export function want(times: number[], timeMs: number): void {
+  if (Number.isFinite(timeMs) && !times.includes(timeMs)) times.push(timeMs)
+}
+
+/** Takes a time off a list; false where it was not on it. */
+export function unwant(times: number[], timeMs: number): boolean {
+  const at = times.indexOf(timeMs)
+  if (at < 0) return false
+  times.splice(at, 1)
+  return true
+}

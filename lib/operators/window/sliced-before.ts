@@ -1,0 +1,226 @@
+/**
+ * The half of a windowed aggregate before the exchange: folds records where they are, per key and slice,
+ * and sends accumulators whose time is the start of their slice.
+ *
+ * It holds at most ENTRIES_MAX accumulators between flushes, and nothing beyond a barrier, the end, or a
+ * watermark by which a window speaks that has a slice it holds. A record of which a window has spoken
+ * here already is sent with its batch, and one of which all have spoken by itself: the half behind, whose watermark may be older, decides whether it is late, and
+ * counts it. Folding pays only where keys repeat: when most records of a sample had a key and slice of
+ * their own, records pass as accumulators of one for a while.
+ */
+import type { OperatorFunction } from 'rxjs'
+import { assert } from '../../base/assert.js'
+import { type CanonicalKey, canonicalKey, flatKey } from '../../base/key.js'
+import type { Slicing } from '../../window/slicing.js'
+import { checkSpan } from '../../window/span.js'
+import type { Aggregation } from '../aggregation.js'
+import { keysOf } from '../cells.js'
+import type { OperatorContext } from '../operator.js'
+import { SKIP } from '../record-error.js'
+import { BARRIER, BATCH_RECORDS_MAX, type Batch, batch, type Signal, WATERMARK } from '../signal.js'
+import { createPump, type Outlet, type Pump, signalOperator } from '../signal-operator.js'
+
+/** Accumulators held before a flush. */
+const ENTRIES_MAX = 65_536
+/** Records after which it is judged whether folding pays. */
+const SAMPLE_RECORDS = 16_384
+/** More accumulators than this share of the records: it does not. */
+const DISTINCT_SHARE_MAX = 0.5
+/** Records passed through before the next try. */
+const PASS_RECORDS = 1_048_576
+
+export function slicedBefore(
+  context: OperatorContext,
+  aggregation: Aggregation,
+  slicing: Slicing,
+): OperatorFunction<Signal, Signal> {
+  return signalOperator((out) => new Before(context, out, aggregation, slicing))
+}
+
+/** What is held of one slice: the place of each key's accumulator. */
+interface HeldSlice {
+  readonly start: number
+  readonly end: number
+  /** The watermark at which it must have been sent. */
+  readonly dueMs: number
+  /** True where it is sent record by record. */
+  readonly passes: boolean
+  /** True where some of its windows have spoken here: what is behind may still be waiting for it. */
+  readonly urgent: boolean
+  /** True where it lies between windows: only late records are sent, to be counted. */
+  readonly outside: boolean
+  readonly places: Map<CanonicalKey, number>
+}
+
+class Before {
+  readonly #context: OperatorContext
+  readonly #out: Outlet<unknown>
+  readonly #pump: Pump<unknown>
+  readonly #aggregation: Aggregation
+  readonly #slicing: Slicing
+  #watermarkMs = -Infinity
+  readonly #slices = new Map<number, HeldSlice>()
+  #slice: HeldSlice | null = null
+  #dueMs = Infinity
+  #accumulators: unknown[] = []
+  #keys: unknown[] = []
+  #times: number[] = []
+  #urgent = false
+  #folded = 0
+  #passing = 0
+
+  constructor(
+    context: OperatorContext,
+    out: Outlet<unknown>,
+    aggregation: Aggregation,
+    slicing: Slicing,
+  ) {
+    this.#context = context
+    this.#out = out
+    this.#pump = createPump<unknown>(context.gate, out)
+    this.#aggregation = aggregation
+    this.#slicing = slicing
+  }
+
+  batch(input: Batch): void {
+    const { records, times } = input
+    assert(times !== null, 'batches behind timestamps carry times')
+    const keys = keysOf(this.#context, input)
+    const heldBefore = this.#accumulators.length
+    for (let i = 0; i < records.length; i++) {
+      const key = keys === null ? undefined : keys[i]
+      try {
+        this.#add(records[i], times[i]!, key)
+      } catch (error) {
+        this.#recover(error, records[i], times[i]!, key)
+      }
+    }
+    this.#context.count(records.length, 0)
+    this.#judge(records.length, this.#accumulators.length - heldBefore)
+    const held = this.#accumulators.length
+    const goesOn = held >= ENTRIES_MAX || this.#urgent || this.#passing > 0
+    if (goesOn && held > 0) this.#flush(() => {})
+  }
+
+  mark(signal: Exclude<Signal, Batch>): void {
+    if (signal.tag === WATERMARK) this.#watermarkMs = Math.max(this.#watermarkMs, signal.timeMs)
+    const due = signal.tag === BARRIER || this.#watermarkMs >= this.#dueMs
+    if (due) this.#flush(() => this.#out.emit(signal))
+    else this.#out.emit(signal)
+    // Slices were judged by the watermark at which they were made.
+    if (signal.tag === WATERMARK && this.#accumulators.length === 0) this.#forget()
+  }
+
+  end(signal: Signal): void {
+    this.#flush(() => this.#out.emit(signal))
+  }
+
+  #add(record: unknown, timeMs: number, key: unknown): void {
+    let slice = this.#slice
+    if (slice === null || !(timeMs >= slice.start && timeMs < slice.end)) {
+      slice = this.#sliceAt(timeMs)
+    }
+    if (slice.outside && timeMs > this.#watermarkMs) return
+    if (slice.urgent) this.#urgent = true
+    const { begin, add, select } = this.#aggregation
+    const value = select === null ? record : select(record)
+    if (slice.passes || this.#passing > 0) {
+      this.#hold(begin(value), key, timeMs)
+      return
+    }
+    const canonical = canonicalKey(key)
+    const place = slice.places.get(canonical)
+    if (place !== undefined) {
+      this.#accumulators[place] = add(this.#accumulators[place], value)
+      return
+    }
+    const accumulator = begin(value)
+    // Held until the flush: without a copy of the key, so would be the batch's strings.
+    const own = flatKey(key)
+    slice.places.set(
+      typeof own === 'string' ? canonicalKey(own) : canonical,
+      this.#accumulators.length,
+    )
+    this.#hold(accumulator, own, slice.start)
+    if (slice.dueMs < this.#dueMs) this.#dueMs = slice.dueMs
+  }
+
+  #hold(accumulator: unknown, key: unknown, timeMs: number): void {
+    this.#accumulators.push(accumulator)
+    this.#keys.push(key)
+    this.#times.push(timeMs)
+  }
+
+  #recover(error: unknown, record: unknown, timeMs: number, key: unknown): void {
+    const again = () => {
+      this.#add(record, timeMs, key)
+      return SKIP
+    }
+    this.#context.errors.recover(error, record, key, again)
+  }
+
+  #sliceAt(timeMs: number): HeldSlice {
+    const { start, end } = this.#slicing.sliceAt(timeMs)
+    let slice = this.#slices.get(start)
+    if (slice === undefined) {
+      slice = this.#createSlice(start, end, timeMs)
+      this.#slices.set(start, slice)
+    }
+    this.#slice = slice
+    return slice
+  }
+
+  #createSlice(start: number, end: number, timeMs: number): HeldSlice {
+    const first = this.#slicing.firstWindow(start, -Infinity)
+    const lastEnd = this.#slicing.lastEnd(start)
+    checkSpan(first === null ? start : first.start, Math.max(lastEnd, end), timeMs)
+    const next = this.#slicing.firstWindow(start, this.#watermarkMs + 1)
+    const passes = next === null
+    const dueMs = next === null ? -Infinity : next.end - 1
+    const outside = first === null
+    const urgent = outside || first.end - 1 <= this.#watermarkMs
+    return { start, end, dueMs, passes, urgent, outside, places: new Map() }
+  }
+
+  /** Passing records through, or trying again. */
+  #judge(records: number, added: number): void {
+    if (this.#passing > 0) {
+      this.#passing = Math.max(0, this.#passing - records)
+      return
+    }
+    this.#folded += records
+    const held = this.#accumulators.length
+    const wasteful = this.#folded >= SAMPLE_RECORDS && held > this.#folded * DISTINCT_SHARE_MAX
+    if (wasteful && added > 0) this.#passing = PASS_RECORDS
+  }
+
+  #forget(): void {
+    this.#slices.clear()
+    this.#slice = null
+  }
+
+  /** Sends what is held, as far as the gate allows, then calls `done`. */
+  #flush(done: () => void): void {
+    const accumulators = this.#accumulators
+    const keys = this.#keys
+    const times = Float64Array.from(this.#times)
+    this.#accumulators = []
+    this.#keys = []
+    this.#times = []
+    this.#forget()
+    this.#dueMs = Infinity
+    this.#urgent = false
+    this.#folded = 0
+    const { keyed } = this.#context
+    let at = 0
+    const next = (): Batch | null => {
+      if (at >= accumulators.length) return null
+      const from = at
+      at = Math.min(at + BATCH_RECORDS_MAX, accumulators.length)
+      this.#context.count(0, at - from)
+      const part = keyed ? keys.slice(from, at) : null
+      return batch(accumulators.slice(from, at), part, null, times.slice(from, at))
+    }
+    this.#pump.start(next, done)
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * Windows as sums of slices, for the default trigger: a record changes one slice of its key; a result
+ * is the sum of a window's slices. What a key has lies in the state `slices`; which keys a window has is
+ * derived: each slice lists its keys, and keys of the window under way are kept from window to window.
+ *
+ * Windows speak in the order of their ends, each once when time has come to its end; within the allowed
+ * lateness once more for every record that comes late. A slice is dropped when no window needs it.
+ */
+import type { ValueState } from '../../state/state.js'
+import type { Slicing } from '../../window/slicing.js'
+import type { WindowSpan } from '../../window/span.js'
+import { TwoStacks } from '../../window/two-stacks.js'
+import { createKeySlices, dropThrough, firstAt, insertSlice, type KeySlices } from './key-slices.js'
+import { LiveSlices, type Slice } from './live-slices.js'
+import type { WindowOutput } from './window-output.js'
+import { HELD, LATE, OUTSIDE, SPEAKS, type Windows } from './windows.js'
+
+/** How the records of a slice become its accumulator, and slices a window's. */
+export interface SliceFold {
+  readonly begin: (input: unknown) => unknown
+  readonly add: (accumulator: unknown, input: unknown) => unknown
+  /** Sums adjacent slices. Null: each window is one slice. */
+  readonly merge: ((earlier: unknown, later: unknown) => unknown) | null
+  /** Makes the sum in one go, instead of by `merge`: for accumulators that grow with their records. */
+  readonly sumAll: ((values: readonly unknown[], from: number, to: number) => unknown) | null
+}
+
+export interface SlicedOptions {
+  readonly slicing: Slicing
+  readonly fold: SliceFold
+  readonly latenessMs: number
+  /** True where time is the clock's. */
+  readonly byClock: boolean
+  readonly state: ValueState<KeySlices>
+  readonly groupOf: (key: unknown) => number
+}
+
+/** A key of the windows under way. */
+interface ActiveKey {
+  readonly id: number
+  readonly group: number
+  readonly key: unknown
+  readonly sums: TwoStacks | null
+}
+
+export class SlicedWindows implements Windows {
+  /** The watermark, or the last instant of the clock that is over. */
+  timeMs = -Infinity
+  readonly fatal = null
+  readonly #byClock: boolean
+  readonly #slicing: Slicing
+  readonly #fold: SliceFold
+  readonly #latenessMs: number
+  readonly #state: ValueState<KeySlices>
+  readonly #slices: LiveSlices
+  /** Slice of the record before. */
+  #slice: Slice | null = null
+  /** The next window that speaks; null while no slice has one to come. */
+  #due: WindowSpan | null = null
+  /** The window under way, and the key whose turn it is. */
+  #speaking: WindowSpan | null = null
+  #at = 0
+  /** Keys with records in the window that spoke last; slices before `#activeTo` have added theirs. */
+  #active: ActiveKey[] = []
+  #kept = 0
+  #activeTo = -Infinity
+  /** The window that speaks again for a late record, and that record's slice and key. */
+  #again: WindowSpan | null = null
+  #againSlice: Slice | null = null
+  #againGroup = 0
+  #againKey: unknown = undefined
+  /** Source of ids and revisions. */
+  #last = 0
+
+  constructor(options: SlicedOptions) {
+    this.#slicing = options.slicing
+    this.#fold = options.fold
+    this.#latenessMs = options.latenessMs
+    this.#byClock = options.byClock
+    this.#state = options.state
+    this.#slices = new LiveSlices(options.slicing, options.latenessMs)
+    this.#restore(options.groupOf)
+  }
+
+  advance(watermarkMs: number): void {
+    if (!this.#byClock && watermarkMs > this.timeMs) this.timeMs = watermarkMs
+  }
+
+  tick(nowMs: number): void {
+    if (this.#byClock && nowMs - 1 > this.timeMs) this.timeMs = nowMs - 1
+  }
+
+  end(): void {
+    this.timeMs = Infinity
+  }
+
+  get wakeMs(): number {
+    return this.#byClock && this.#due !== null ? this.#due.end : Infinity
+  }
+
+  add(input: unknown, timeMs: number, group: number, key: unknown): number {
+    let slice = this.#slice
+    if (slice === null || !(timeMs >= slice.start && timeMs < slice.end)) {
+      slice = this.#slices.at(timeMs)
+      this.#slice = slice
+    }
+    if (slice.expiresMs <= this.timeMs) return this.#refused(slice, timeMs)
+    const found = this.#state.get(group, key)
+    const last = found === undefined ? -1 : found.starts.length - 1
+    // Most records are in the newest slice of their key.
+    if (found !== undefined && last >= 0 && found.starts[last] === slice.start) {
+      found.values[last] = this.#fold.add(found.values[last], input)
+      this.#changed(found, slice)
+      this.#state.set(group, key, found)
+    } else this.#addOther(found, slice, input, group, key)
+    const isShown = this.#latenessMs > 0 && slice.firstEnd - 1 <= this.timeMs
+    return isShown && this.#beginAgain(slice, group, key) ? SPEAKS : HELD
+  }
+
+  speak(output: WindowOutput): boolean {
+    output.resume()
+    while (!output.full) {
+      if (this.#again !== null) this.#speakAgain(output)
+      else if (this.#speaking === null) {
+        if (this.#due === null || this.#due.end - 1 > this.timeMs) return true
+        this.#begin(this.#due)
+      } else if (this.#at < this.#active.length) this.#speakNext(this.#speaking, output)
+      else this.#finish(this.#speaking)
+    }
+    return false
+  }
+
+  expire(): void {
+    for (const { start, keys, groups } of this.#slices.takeExpired(this.timeMs)) {
+      for (let i = 0; i < keys.length; i++) {
+        const found = this.#state.get(groups[i]!, keys[i])
+        if (found === undefined) continue
+        dropThrough(found, start)
+        if (found.starts.length === 0) this.#state.delete(groups[i]!, keys[i])
+        else this.#state.set(groups[i]!, keys[i], found)
+      }
+    }
+  }
+
+  #refused(slice: Slice, timeMs: number): number {
+    if (slice.lastEnd !== -Infinity) return LATE
+    return timeMs + this.#latenessMs <= this.timeMs ? LATE : OUTSIDE
+  }
+
+  /** A record in a slice that is not the newest of its key, or not there yet. */
+  #addOther(
+    found: KeySlices | undefined,
+    slice: Slice,
+    input: unknown,
+    group: number,
+    key: unknown,
+  ): void {
+    const of = found ?? createKeySlices(++this.#last)
+    const at = firstAt(of, slice.start)
+    if (of.starts[at] === slice.start) of.values[at] = this.#fold.add(of.values[at], input)
+    else {
+      insertSlice(of, at, slice.start, this.#fold.begin(input))
+      this.#addKey(of, slice, group, key)
+    }
+    this.#changed(of, slice)
+    this.#state.set(group, key, of)
+  }
+
+  #changed(of: KeySlices, slice: Slice): void {
+    // Windows that time has come to are over for this key, though they may have had nothing to show.
+    if (slice.firstEnd - 1 <= this.timeMs) of.shownTo = Math.max(of.shownTo, this.timeMs + 1)
+    if (slice.start < of.shownTo) of.revision = ++this.#last
+  }
+
+  #addKey(of: KeySlices, slice: Slice, group: number, key: unknown): void {
+    if (this.#slices.addKey(slice, group, key)) {
+      const window = this.#slicing.firstWindow(slice.start, this.timeMs + 1)
+      const isNext = this.#due === null || (window !== null && window.end < this.#due.end)
+      if (isNext) this.#due = window
+    }
+    const missed = slice.start < this.#activeTo && slice.lastEnd - 1 > this.timeMs
+    if (missed && of.active === 0) this.#activate(of, group, key)
+  }
+
+  #activate(of: KeySlices, group: number, key: unknown): void {
+    const { merge, sumAll } = this.#fold
+    const sums =
+      merge === null || sumAll !== null || this.#slicing.disjoint ? null : new TwoStacks(merge)
+    of.active = ++this.#last
+    this.#active.push({ id: of.active, group, key, sums })
+  }
+
+  #begin(window: WindowSpan): void {
+    this.#speaking = window
+    this.#at = 0
+    this.#kept = 0
+    if (window.end <= this.#activeTo) return
+    for (const { keys, groups } of this.#slices.between(this.#activeTo, window.end)) {
+      for (let i = 0; i < keys.length; i++) {
+        const of = this.#state.get(groups[i]!, keys[i])
+        if (of === undefined || of.active !== 0) continue
+        this.#activate(of, groups[i]!, keys[i])
+        this.#state.set(groups[i]!, keys[i], of)
+      }
+    }
+    this.#activeTo = window.end
+  }
+
+  #speakNext(window: WindowSpan, output: WindowOutput): void {
+    const place = this.#active[this.#at++]!
+    const { group, key } = place
+    const of = this.#state.get(group, key)
+    if (of === undefined || of.active !== place.id) return
+    const from = firstAt(of, window.start)
+    const to = firstAt(of, window.end)
+    const speaks = from < to && of.shownTo < window.end
+    const stays = from < to && !this.#slicing.disjoint
+    if (stays) this.#active[this.#kept++] = place
+    else of.active = 0
+    if (speaks) of.shownTo = window.end
+    this.#state.set(group, key, of)
+    if (speaks)
+      output.give(group, key, window.start, window.end, () => this.#sum(of, from, to, place.sums))
+  }
+
+  #finish(window: WindowSpan): void {
+    this.#active.length = this.#kept
+    this.#speaking = null
+    const next = this.#slices.firstNeeded(window.end)
+    this.#due = next === undefined ? null : this.#slicing.firstWindow(next.start, window.end)
+  }
+
+  #sum(of: KeySlices, from: number, to: number, sums: TwoStacks | null): unknown {
+    const { merge, sumAll } = this.#fold
+    if (sumAll !== null) return sumAll(of.values, from, to)
+    if (sums !== null) return sums.sum(of.revision, of.starts, of.values, from, to)
+    let sum = of.values[from]
+    for (let i = from + 1; i < to; i++) sum = merge!(sum, of.values[i])
+    return sum
+  }
+
+  /** The windows with `slice` that have spoken and may speak again; false where there is none. */
+  #beginAgain(slice: Slice, group: number, key: unknown): boolean {
+    const window = this.#slicing.firstWindow(slice.start, this.timeMs + 1 - this.#latenessMs)
+    if (!this.#speaksAgain(window, slice)) return false
+    this.#again = window
+    this.#againSlice = slice
+    this.#againGroup = group
+    this.#againKey = key
+    return true
+  }
+
+  #speaksAgain(window: WindowSpan | null, slice: Slice): boolean {
+    return window !== null && window.end <= slice.lastEnd && window.end - 1 <= this.timeMs
+  }
+
+  #speakAgain(output: WindowOutput): void {
+    const { start, end } = this.#again!
+    const next = this.#slicing.nextWindow(this.#again!)
+    this.#again = this.#speaksAgain(next, this.#againSlice!) ? next : null
+    const of = this.#state.get(this.#againGroup, this.#againKey)!
+    const [from, to] = [firstAt(of, start), firstAt(of, end)]
+    output.give(this.#againGroup, this.#againKey, start, end, () => this.#sum(of, from, to, null))
+  }
+
+  /** Finds the slices of the keys that are in state already. */
+  #restore(groupOf: (key: unknown) => number): void {
+    for (const [key, of] of this.#state.entries()) {
+      const group = groupOf(key)
+      of.active = 0
+      of.revision = ++this.#last
+      for (const start of of.starts) this.#addKey(of, this.#slices.at(start), group, key)
+      this.#state.set(group, key, of)
+    }
+  }
+}
