@@ -14,10 +14,26 @@ export interface Undoable {
   rollback(): void
 }
 
+/** Which of the user's functions is called, and what is its business. */
+export interface CallKind {
+  readonly name: string
+  /** False where there are keys, but it is called for none: it has no keyed state and no timers. */
+  readonly hasKey: boolean
+  /** False where only another function may change broadcast state. */
+  readonly broadcasts: boolean
+}
+
+/** What has to hold before a state is read or changed. Each throws where it does not. */
+export interface Guard {
+  read(): void
+  write(): void
+}
+
 export class CallScope {
   readonly #operator: string
   readonly #changed: Undoable[] = []
-  #active = false
+  /** Null between calls. */
+  #kind: CallKind | null = null
   key: unknown = undefined
   group = 0
   /** Event time of what is emitted; NaN where there is none. */
@@ -28,9 +44,9 @@ export class CallScope {
   }
 
   /** Begins a call, in place of one that has failed. */
-  begin(key: unknown, group: number, timeMs: number): void {
-    if (this.#active) this.rollback()
-    this.#active = true
+  begin(kind: CallKind, key: unknown, group: number, timeMs: number): void {
+    if (this.#kind !== null) this.rollback()
+    this.#kind = kind
     this.key = key
     this.group = group
     this.timeMs = timeMs
@@ -42,25 +58,69 @@ export class CallScope {
   }
 
   commit(): void {
-    this.#active = false
+    this.#kind = null
     const changed = this.#changed
     for (let i = 0; i < changed.length; i++) changed[i]!.commit()
     changed.length = 0
   }
 
   rollback(): void {
-    this.#active = false
+    this.#kind = null
     for (const part of this.#changed) part.rollback()
     this.#changed.length = 0
   }
 
   /** To be called before anything that belongs to a call. */
   assertActive(what: string): void {
-    if (this.#active) return
+    if (this.#kind !== null) return
     throw new MillraceError(
       'E_OUTSIDE_CALL',
       `operator "${this.#operator}": ${what} was used after the function it was given to had returned: ` +
         'by then it belongs to another record. Do what takes time in mergeMap(async (record) => …) before.',
+      { details: { operator: this.#operator } },
+    )
+  }
+
+  /** As `assertActive`, for what belongs to a key. */
+  assertKeyed(what: string): void {
+    this.assertActive(what)
+    if (this.#kind!.hasKey) return
+    throw new MillraceError(
+      'E_NEEDS_KEY',
+      `operator "${this.#operator}": ${what} is kept per key, and ${this.#kind!.name} is called for none: ` +
+        'keep what concerns all keys in broadcastState, and look at it when a record comes',
+      { details: { operator: this.#operator } },
+    )
+  }
+
+  /** Of states that are kept per key. */
+  get keyedGuard(): Guard {
+    const check = () => this.assertKeyed('state')
+    return { read: check, write: check }
+  }
+
+  /** Of states of the subtask. */
+  get subtaskGuard(): Guard {
+    const check = () => this.assertActive('state')
+    return { read: check, write: check }
+  }
+
+  /** Of states that are the same in every subtask. */
+  get broadcastGuard(): Guard {
+    return {
+      read: () => this.assertActive('state'),
+      write: () => {
+        this.assertActive('state')
+        if (!this.#kind!.broadcasts) throw this.#diverging()
+      },
+    }
+  }
+
+  #diverging(): MillraceError {
+    return new MillraceError(
+      'E_BROADCAST_READ_ONLY',
+      `operator "${this.#operator}": ${this.#kind!.name} sees a part of the stream, so if it changed broadcast ` +
+        'state the subtasks would come to differ: only onBroadcast changes it',
       { details: { operator: this.#operator } },
     )
   }

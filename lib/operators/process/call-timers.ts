@@ -51,7 +51,7 @@ export class CallTimers implements TimerRegistry, Undoable {
   }
 
   #change(kind: Change['kind'], timeMs: number, name: string): void {
-    this.#scope.assertActive('timers')
+    this.#scope.assertKeyed('a timer')
     const unusable = this.#unusable()
     if (unusable !== null) throw this.#refusal('E_NEEDS_TIME', unusable)
     if (!Number.isFinite(timeMs)) {

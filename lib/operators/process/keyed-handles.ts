@@ -18,13 +18,13 @@ export class KeyedValue<V> implements ValueHandle<V>, Undoable {
   }
 
   get(): V | undefined {
-    this.#scope.assertActive('state')
+    this.#scope.assertKeyed('state')
     if (this.#change !== 'none') return this.#value
     return this.#stored.get(this.#scope.group, this.#scope.key)
   }
 
   has(): boolean {
-    this.#scope.assertActive('state')
+    this.#scope.assertKeyed('state')
     if (this.#change !== 'none') return this.#change === 'set'
     return this.#stored.has(this.#scope.group, this.#scope.key)
   }
@@ -50,7 +50,7 @@ export class KeyedValue<V> implements ValueHandle<V>, Undoable {
   }
 
   #become(change: 'set' | 'cleared', value: V | undefined): void {
-    this.#scope.assertActive('state')
+    this.#scope.assertKeyed('state')
     if (this.#change === 'none') this.#scope.changed(this)
     this.#change = change
     this.#value = value

@@ -1,5 +1,5 @@
 /** A list with the changes of the present call laid over what is stored. */
-import type { CallScope, Undoable } from './call-scope.js'
+import type { CallScope, Guard, Undoable } from './call-scope.js'
 import type { ListHandle } from './state-handles.js'
 
 /** A stored list: that of the present key, or of the subtask. */
@@ -11,6 +11,7 @@ export interface StoredList<V> {
 
 export class LaidOverList<V> implements ListHandle<V>, Undoable {
   readonly #scope: CallScope
+  readonly #guard: Guard
   readonly #stored: StoredList<V>
   #changed = false
   /** In the place of what is stored; null while that still holds. */
@@ -18,8 +19,9 @@ export class LaidOverList<V> implements ListHandle<V>, Undoable {
   /** Behind what is stored. */
   #appended: V[] = []
 
-  constructor(scope: CallScope, stored: StoredList<V>) {
+  constructor(scope: CallScope, guard: Guard, stored: StoredList<V>) {
     this.#scope = scope
+    this.#guard = guard
     this.#stored = stored
   }
 
@@ -30,13 +32,13 @@ export class LaidOverList<V> implements ListHandle<V>, Undoable {
   }
 
   get(): V[] {
-    this.#scope.assertActive('state')
+    this.#guard.read()
     if (this.#replaced !== null) return [...this.#replaced]
     return [...this.#stored.get(), ...this.#appended]
   }
 
   get length(): number {
-    this.#scope.assertActive('state')
+    this.#guard.read()
     if (this.#replaced !== null) return this.#replaced.length
     return this.#stored.get().length + this.#appended.length
   }
@@ -64,7 +66,7 @@ export class LaidOverList<V> implements ListHandle<V>, Undoable {
   }
 
   #change(): void {
-    this.#scope.assertActive('state')
+    this.#guard.write()
     if (this.#changed) return
     this.#changed = true
     this.#scope.changed(this)

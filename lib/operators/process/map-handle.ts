@@ -1,6 +1,6 @@
 /** A map with the changes of the present call laid over what is stored. */
 import { KeyTable } from '../../state/key-table.js'
-import type { CallScope, Undoable } from './call-scope.js'
+import type { CallScope, Guard, Undoable } from './call-scope.js'
 import type { MapHandle } from './state-handles.js'
 
 /** A stored map: that of the present key, or of the subtask. */
@@ -19,19 +19,21 @@ const DELETED: unique symbol = Symbol('deleted')
 
 export class LaidOverMap<K, V> implements MapHandle<K, V>, Undoable {
   readonly #scope: CallScope
+  readonly #guard: Guard
   readonly #stored: StoredMap<K, V>
   #changed = false
   /** Nothing that is stored counts any more. */
   #cleared = false
   readonly #changes = new KeyTable<V | typeof DELETED>()
 
-  constructor(scope: CallScope, stored: StoredMap<K, V>) {
+  constructor(scope: CallScope, guard: Guard, stored: StoredMap<K, V>) {
     this.#scope = scope
+    this.#guard = guard
     this.#stored = stored
   }
 
   get(mapKey: K): V | undefined {
-    this.#scope.assertActive('state')
+    this.#guard.read()
     if (this.#changed && this.#changes.has(mapKey)) {
       const change = this.#changes.get(mapKey)
       return change === DELETED ? undefined : change
@@ -40,7 +42,7 @@ export class LaidOverMap<K, V> implements MapHandle<K, V>, Undoable {
   }
 
   has(mapKey: K): boolean {
-    this.#scope.assertActive('state')
+    this.#guard.read()
     if (this.#changed && this.#changes.has(mapKey)) return this.#changes.get(mapKey) !== DELETED
     return !this.#cleared && this.#stored.has(mapKey)
   }
@@ -56,7 +58,7 @@ export class LaidOverMap<K, V> implements MapHandle<K, V>, Undoable {
   }
 
   *entries(): IterableIterator<readonly [mapKey: K, value: V]> {
-    this.#scope.assertActive('state')
+    this.#guard.read()
     if (!this.#cleared) {
       for (const [mapKey, value] of this.#stored.entries()) {
         if (this.#cleared) break
@@ -72,7 +74,7 @@ export class LaidOverMap<K, V> implements MapHandle<K, V>, Undoable {
   }
 
   get size(): number {
-    this.#scope.assertActive('state')
+    this.#guard.read()
     let size = this.#cleared ? 0 : this.#stored.size
     for (const [mapKey, value] of this.#changes.entries()) {
       const was = !this.#cleared && this.#stored.has(mapKey as K)
@@ -103,7 +105,7 @@ export class LaidOverMap<K, V> implements MapHandle<K, V>, Undoable {
   }
 
   #change(): void {
-    this.#scope.assertActive('state')
+    this.#guard.write()
     if (this.#changed) return
     this.#changed = true
     this.#scope.changed(this)

@@ -53,7 +53,7 @@ function openState(
     }
     case 'list': {
       const stored = store.list<unknown>(name, options)
-      const handle = new LaidOverList(scope, {
+      const handle = new LaidOverList(scope, scope.keyedGuard, {
         get: () => stored.get(scope.group, scope.key),
         append: (value) => stored.append(scope.group, scope.key, value),
         replace: (values) => stored.replace(scope.group, scope.key, values),
@@ -62,7 +62,7 @@ function openState(
     }
     case 'map': {
       const stored = store.map<unknown, unknown>(name, options)
-      const handle = new LaidOverMap(scope, {
+      const handle = new LaidOverMap(scope, scope.keyedGuard, {
         get: (mapKey) => stored.get(scope.group, scope.key, mapKey),
         has: (mapKey) => stored.has(scope.group, scope.key, mapKey),
         set: (mapKey, value) => stored.set(scope.group, scope.key, mapKey, value),
@@ -76,9 +76,15 @@ function openState(
       return { handle, keys: () => stored.keys() }
     }
     case 'operatorList':
-      return { handle: new LaidOverList(scope, store.operatorList(name)), keys: noKeys }
+      return {
+        handle: new LaidOverList(scope, scope.subtaskGuard, store.operatorList(name)),
+        keys: noKeys,
+      }
     case 'broadcast':
-      return { handle: new LaidOverMap(scope, store.broadcast(name)), keys: noKeys }
+      return {
+        handle: new LaidOverMap(scope, scope.broadcastGuard, store.broadcast(name)),
+        keys: noKeys,
+      }
   }
 }
 

@@ -1,7 +1,7 @@
 /** What a process function is given beside its record. */
 import type { OperatorMetricsHandle } from '../operator.js'
 import type { SideTag } from '../side-tag.js'
-import type { NoKey, Time } from '../stream.js'
+import type { NeedsTime, NoKey, Time } from '../stream.js'
 import type { HandlesOf, StateSpecs } from './state-spec.js'
 
 declare const record: unique symbol
@@ -29,11 +29,6 @@ export interface TimerRegistry {
   register(timeMs: number, name?: string): void
   /** Does nothing where there is none. */
   delete(timeMs: number, name?: string): void
-}
-
-/** In the compiler's message where event-time timers are used on a stream without event time. */
-export interface NeedsEventTime {
-  readonly 'needs timestamps(...) earlier in the pipe': never
 }
 
 /** A timer that has come due. */
@@ -83,7 +78,7 @@ export interface ProcessContext<R, S extends StateSpecs, E extends Time, Key, Op
   side<X>(tag: SideTag<X>, value: NoInfer<X>): void
   readonly state: HandlesOf<S>
   readonly timers: {
-    readonly event: [E] extends ['event'] ? TimerRegistry : NeedsEventTime
+    readonly event: [E] extends ['event'] ? TimerRegistry : NeedsTime
     readonly processing: TimerRegistry
   }
   /** What `open` has returned. */

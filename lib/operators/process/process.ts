@@ -99,7 +99,7 @@ export function process<
   if (open !== undefined) requireFunction('process', 'open', open)
   if (close !== undefined) requireFunction('process', 'close', close)
   const parts: ProcessParts = {
-    inputs: [{ call: onRecord, name: 'onRecord', hasKey: true }],
+    inputs: [{ call: onRecord, name: 'onRecord', hasKey: true, broadcasts: true }],
     onTimer: onTimer ?? null,
     onEnd: onEnd ?? null,
     open: open ?? null,

@@ -1,0 +1,36 @@
+/** Event time as one operator sees it: the watermark, and the latest time of what has come. */
+import type { Batch } from '../signal.js'
+
+export class SeenTime {
+  /** Never goes back. -∞ before the first, +∞ at the end. */
+  watermarkMs = Number.NEGATIVE_INFINITY
+  /** False where the stream has no event time; as the last batch said, or a watermark before the first. */
+  isTimed = false
+  #hasSeenRecords = false
+  #latestMs = Number.NEGATIVE_INFINITY
+
+  batch({ times }: Batch): void {
+    this.#hasSeenRecords = true
+    this.isTimed = times !== null
+  }
+
+  record(timeMs: number): void {
+    if (timeMs > this.#latestMs) this.#latestMs = timeMs
+  }
+
+  watermark(timeMs: number): void {
+    if (!this.#hasSeenRecords) this.isTimed = true
+    this.watermarkMs = Math.max(this.watermarkMs, timeMs)
+    this.record(timeMs)
+  }
+
+  end(): void {
+    this.watermarkMs = Number.POSITIVE_INFINITY
+  }
+
+  /** Event time of what belongs to no record: never late, and finite; NaN without event time. */
+  quietMs(wallTimeMs: number): number {
+    if (!this.isTimed) return Number.NaN
+    return Number.isFinite(this.#latestMs) ? this.#latestMs : wallTimeMs
+  }
+}
