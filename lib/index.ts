@@ -73,6 +73,14 @@ export {
   recordsOf,
   type TimerRegistry,
 } from './operators/process/process-context.js'
+export { type ProcessWithSpec, processWith } from './operators/process/process-with.js'
+export {
+  type BroadcastReader,
+  type BroadcastWriter,
+  type ProcessWithBroadcastSpec,
+  processWithBroadcast,
+  type ReadonlyBroadcast,
+} from './operators/process/process-with-broadcast.js'
 export type {
   AggregatingHandle,
   BroadcastHandle,

@@ -6,13 +6,17 @@ import {
   count,
   keyBy,
   map,
+  mapState,
   type Op,
   pipeline,
   process,
+  processWith,
+  processWithBroadcast,
   recordsOf,
   type Stream,
   sideOutput,
   sideTag,
+  timestamps,
   valueState,
 } from '../../lib/index.js'
 
@@ -184,6 +188,120 @@ t.test(
     ])
   },
 )
+
+interface Sale {
+  readonly user: string
+  readonly price: number
+  readonly atMs: number
+}
+
+const sales: readonly Sale[] = Array.from({ length: 300 }, (_, i) => ({
+  user: `u${i % 7}`,
+  price: i,
+  atMs: 1_000 + i * 10,
+}))
+
+function grouped<T>(list: readonly T[], by: (element: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const element of list) groups.set(by(element), [...(groups.get(by(element)) ?? []), element])
+  return groups
+}
+
+t.test('event-time timers fire by the watermark of timestamps, in every subtask', async (t) => {
+  for (const parallelism of [1, 3]) {
+    const out = collect<readonly [string, number]>()
+    const outcome = await runTest(
+      pipeline('event time', (flow) =>
+        flow
+          .from(fromArray(sales))
+          .pipe(
+            timestamps((sale) => sale.atMs, { outOfOrderMs: 0 }),
+            keyBy((sale) => sale.user),
+            process({
+              emits: recordsOf<readonly [string, number]>(),
+              state: { sums: mapState<number, number>() },
+              onRecord({ price }, { state: { sums }, timers, timeMs }) {
+                const endMs = (Math.floor(timeMs / 1_000) + 1) * 1_000
+                sums.set(endMs, (sums.get(endMs) ?? 0) + price)
+                timers.event.register(endMs - 1)
+              },
+              onTimer({ key, timeMs }, { state: { sums }, emit }) {
+                emit([key, sums.get(timeMs + 1) ?? 0])
+                sums.delete(timeMs + 1)
+              },
+            }),
+          )
+          .to(out),
+      ),
+      { parallelism },
+    )
+    t.equal(outcome.error, null)
+    const expected = grouped(sales, ({ user, atMs }) => `${user} ${Math.floor(atMs / 1_000)}`)
+    t.same(
+      [...out.records].sort(),
+      [...expected.values()]
+        .map((group) => [group[0]!.user, group.reduce((sum, { price }) => sum + price, 0)])
+        .sort(),
+    )
+  }
+})
+
+t.test('two streams with the same key meet in one state, whatever the parallelism', async (t) => {
+  for (const parallelism of [1, 3]) {
+    const out = collect<string>()
+    const outcome = await runTest(
+      pipeline('two', (flow) => {
+        const names = flow
+          .from(fromArray(Array.from({ length: 7 }, (_, i) => [`u${i}`, `name ${i}`] as const)))
+          .pipe(keyBy(([user]) => user))
+        flow
+          .from(fromArray(sales))
+          .pipe(
+            keyBy((sale) => sale.user),
+            processWith(names, {
+              emits: recordsOf<string>(),
+              state: { name: valueState<string>(), n: valueState<number>() },
+              onLeft: (_, { state }) => state.n.set((state.n.get() ?? 0) + 1),
+              onRight: ([, name], { state }) => state.name.set(name),
+              onEnd: ({ state, emit }) => emit(`${state.name.get()} ${state.n.get()}`),
+            }),
+          )
+          .to(out)
+      }),
+      { parallelism },
+    )
+    t.equal(outcome.error, null)
+    t.same(
+      [...out.records].sort(),
+      [0, 1, 2, 3, 4, 5, 6].map((i) => `name ${i} ${i < 6 ? 43 : 42}`),
+    )
+  }
+})
+
+t.test('every subtask is told what is broadcast', async (t) => {
+  const out = collect<number>()
+  const outcome = await runTest(
+    pipeline('told', (flow) => {
+      const limits = flow.from(fromArray([10, 20, 30]))
+      flow
+        .from(fromArray(sales))
+        .pipe(
+          keyBy((sale) => sale.user),
+          processWithBroadcast(limits, {
+            emits: recordsOf<number>(),
+            state: { limits: broadcastState<number, true>(), n: valueState<number>() },
+            onBroadcast: (limit, { state }) => state.limits.set(limit, true),
+            onRecord: (_, { state }) => state.n.set((state.n.get() ?? 0) + 1),
+            onEnd: ({ state, emit }) => emit(state.limits.size),
+          }),
+        )
+        .to(out)
+    }),
+    { parallelism: 3 },
+  )
+  t.equal(outcome.error, null)
+  t.same(out.records, [3, 3, 3, 3, 3, 3, 3])
+})
 
 t.test('keyed state without a key is refused when the pipeline is built', async (t) => {
   t.throws(

@@ -8,6 +8,8 @@ import {
   type NoKey,
   operatorListState,
   process,
+  processWith,
+  processWithBroadcast,
   recordsOf,
   reducingState,
   type Stream,
@@ -113,4 +115,69 @@ export function infers(): void {
   // Without `emits` anything may be emitted.
   const anything = untimed.pipe(process({ onRecord: (bid: Bid, { emit }) => emit(bid.price) }))
   is<Equal<typeof anything, Stream<unknown>>>(true)
+}
+
+declare const rules: Stream<{ readonly id: string; readonly limit: number }>
+
+export function infersSeveralInputs(): void {
+  const both = timed.pipe(
+    keyBy((bid) => bid.auction),
+    processWith(timed.pipe(keyBy((bid) => bid.price)), {
+      emits: recordsOf<boolean>(),
+      state: { left: valueState<Bid>() },
+      onLeft(bid, { state, timers, timeMs, key }) {
+        is<Equal<typeof bid, Bid>>(true)
+        is<Equal<typeof key, number>>(true)
+        timers.event.register(timeMs)
+        state.left.set(bid)
+      },
+      onRight: (bid, { emit, state }) => emit(state.left.get()?.price === bid.price),
+    }),
+  )
+  is<Equal<typeof both, Stream<boolean, 'event'>>>(true)
+
+  const mixed = timed.pipe(
+    processWith(rules, {
+      emits: recordsOf<number>(),
+      onLeft(bid, { timeMs, emit }) {
+        is<Equal<typeof timeMs, null>>(true)
+        emit(bid.price)
+      },
+      onRight: (rule, { emit }) => emit(rule.limit),
+    }),
+  )
+  is<Equal<typeof mixed, Stream<number>>>(true)
+
+  const ruled = timed.pipe(
+    keyBy((bid) => bid.auction),
+    processWithBroadcast(rules, {
+      emits: recordsOf<Bid>(),
+      state: { rules: broadcastState<string, number>(), seen: valueState<number>() },
+      onRecord(bid, { state, emit, timers, timeMs, key }) {
+        is<Equal<typeof bid, Bid>>(true)
+        is<Equal<typeof key, number>>(true)
+        const limit = state.rules.get('x')
+        is<Equal<typeof limit, number | undefined>>(true)
+        state.seen.set(bid.price)
+        timers.event.register(timeMs)
+        if (bid.price > (limit ?? 0)) emit(bid)
+        // @ts-expect-error only onBroadcast changes it
+        state.rules.set('x', 1)
+      },
+      onBroadcast(rule, context) {
+        context.state.rules.set(rule.id, rule.limit)
+        // @ts-expect-error it is called for no key
+        context.state.seen
+        // @ts-expect-error it is called for no key
+        context.timers
+      },
+    }),
+  )
+  is<Equal<typeof ruled, Stream<Bid, 'event'>>>(true)
+
+  timed.pipe(
+    keyBy((bid) => bid.auction),
+    // @ts-expect-error 'needs keyBy(...) on all of its inputs, or on none'
+    processWith(rules, { onLeft: (bid: Bid) => void bid, onRight: () => {} }),
+  )
 }

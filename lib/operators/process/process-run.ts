@@ -97,7 +97,6 @@ class ProcessRun {
   }
 
   batch(input: Batch): void {
-    this.#time.batch(input)
     this.#start(this.#recordsOf(input), nothing)
   }
 
@@ -200,17 +199,24 @@ class ProcessRun {
     const source = inputs.length === 1 ? inputs[0]! : inputs[input]!
     const ownKeys = keyed && source.hasKey ? keys : null
     let next = 0
+    // Whether results have event time depends on the main inputs.
+    if (source.hasKey) this.#time.batch(times)
+    const untimedMs = this.#quietMs()
     count(records.length, 0)
     return () => {
       if (next === records.length) return false
       const i = next++
       const key = ownKeys === null ? undefined : ownKeys[i]
       const group = groupAt(ownKeys, groups, i, maxParallelism)
-      const timeMs = times === null ? Number.NaN : times[i]!
+      const timeMs = times === null ? untimedMs : times[i]!
       this.#time.record(timeMs)
       this.#calls.record(source, records[i], key, group, timeMs)
       return true
     }
+  }
+
+  #quietMs(): number {
+    return this.#time.quietMs(this.#context.clock.wallTime())
   }
 
   readonly #dueEventTimers: Step = () => {

@@ -1,38 +1,16 @@
-import type { JsonObject } from '../../base/json.js'
-import { refuseUnknownOptions } from '../../base/unknown-option.js'
-import { commonOptions, requireFunction, requireSyncFunction } from '../arguments.js'
+import { requireSyncFunction } from '../arguments.js'
 import { operate } from '../operate.js'
-import type { OperatorOptions, OperatorTraits } from '../operator.js'
-import { recordWiseTraits } from '../record-wise.js'
-import type { NeedsKey, NoKey, Op, Stream, Time } from '../stream.js'
-import type { FiredTimer, OpenContext, ProcessContext, RecordsOf } from './process-context.js'
-import { openProcess, type ProcessParts } from './process-run.js'
-import type { NeedsAKey, StateSpecs } from './state-spec.js'
+import type { OperatorOptions } from '../operator.js'
+import type { Op, Stream, Time } from '../stream.js'
+import type { ProcessContext } from './process-context.js'
+import { type CommonSpec, type KeyFor, processDefinition } from './process-definition.js'
+import type { StateSpecs } from './state-spec.js'
 
 /** What `process` is made of. Its functions but `open` and `close` do their work at once. */
-export interface ProcessSpec<T, R, S extends StateSpecs, E extends Time, Key, Opened> {
-  /** `recordsOf<R>()`: what it emits. Default: anything. */
-  readonly emits?: RecordsOf<R>
-  /** What it keeps, by name. Default: nothing. */
-  readonly state?: S
-  /** Called once per subtask before the first record, which waits for its promise. */
-  readonly open?: (context: OpenContext) => Opened | Promise<Opened>
+export interface ProcessSpec<T, R, S extends StateSpecs, E extends Time, Key, Opened>
+  extends CommonSpec<R, S, E, Key, Opened> {
   readonly onRecord: (record: T, context: ProcessContext<R, S, E, Key, Opened>) => void
-  readonly onTimer?: (timer: FiredTimer<Key>, context: ProcessContext<R, S, E, Key, Opened>) => void
-  /** Called when the input has ended: for every key that has state, or once where there are no keys. */
-  readonly onEnd?: (context: ProcessContext<R, S, E, Key, Opened>) => void
-  /** Called once with what `open` has given, whatever ends the subtask; the end waits for its promise. */
-  readonly close?: (opened: Opened) => void | Promise<void>
 }
-
-/** What a stream needs for these states: a key, where one of them is kept per key. */
-export type KeyFor<S extends StateSpecs, Key> = [Key] extends [NoKey]
-  ? NeedsAKey<S> extends true
-    ? NeedsKey
-    : unknown
-  : unknown
-
-const FUNCTIONS = ['open', 'onRecord', 'onTimer', 'onEnd', 'close'] as const
 
 /**
  * The operator to write others with: `onRecord` is called for every record and `onTimer` for every timer that
@@ -91,61 +69,7 @@ export function process<
   spec: ProcessSpec<T, R, S, E, Key, Opened>,
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key> & KeyFor<S, Key>, Stream<R, E>> {
-  refuseUnknownOptions('process', spec, ['emits', 'state', ...FUNCTIONS])
-  const { state = {}, onRecord, onTimer, onEnd, open, close } = spec
-  requireSyncFunction('process', 'onRecord', onRecord)
-  if (onTimer !== undefined) requireSyncFunction('process', 'onTimer', onTimer)
-  if (onEnd !== undefined) requireSyncFunction('process', 'onEnd', onEnd)
-  if (open !== undefined) requireFunction('process', 'open', open)
-  if (close !== undefined) requireFunction('process', 'close', close)
-  const parts: ProcessParts = {
-    inputs: [{ call: onRecord, name: 'onRecord', hasKey: true, broadcasts: true }],
-    onTimer: onTimer ?? null,
-    onEnd: onEnd ?? null,
-    open: open ?? null,
-    close: close ?? null,
-    states: state,
-  }
-  return operate({
-    kind: 'process',
-    traits: processTraits(parts),
-    options: commonOptions('process', options),
-    settings: settingsOf(state),
-    functions: functionsOf(parts),
-    open: (context) => openProcess(context, parts),
-  })
-}
-
-/** Without a key each subtask works for itself, so no state brings the stream into one place. */
-export function processTraits({ states, onTimer }: ProcessParts): OperatorTraits {
-  const specs = Object.values(states)
-  return {
-    ...recordWiseTraits,
-    key: specs.some(({ keyed }) => keyed) ? 'required' : 'optional',
-    keyAfter: 'ended',
-    stateful: specs.length > 0 || onTimer !== null,
-    wholeStream: false,
-    sides: 'any',
-  }
-}
-
-/** The states, as `explain` shows them and snapshots are compared by. */
-export function settingsOf(states: StateSpecs): JsonObject {
-  const described = Object.entries(states).map(([name, { kind, ttl }]) => {
-    return [name, ttl === null ? kind : `${kind}, ttl ${ttl.ms} ms (${ttl.update})`] as const
-  })
-  return described.length === 0 ? {} : { state: Object.fromEntries(described) }
-}
-
-type AnyFunction = (...args: never[]) => unknown
-
-/** For the fingerprint. */
-export function functionsOf(parts: ProcessParts): AnyFunction[] {
-  const { inputs, onTimer, onEnd, open, close, states } = parts
-  const own = [...inputs.map(({ call }) => call), onTimer, onEnd, open, close]
-  const ofStates = Object.values(states).flatMap(({ add, aggregation }) => [
-    add,
-    ...Object.values((aggregation ?? {}) as Record<string, unknown>),
-  ])
-  return [...own, ...ofStates].filter((each): each is AnyFunction => typeof each === 'function')
+  requireSyncFunction('process', 'onRecord', spec.onRecord)
+  const inputs = [{ call: spec.onRecord, name: 'onRecord', hasKey: true, broadcasts: true }]
+  return operate(processDefinition('process', spec, inputs, options))
 }

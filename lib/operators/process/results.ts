@@ -52,8 +52,9 @@ export class Results implements Undoable {
       this.#times = []
       this.#from = 0
     }
-    const timed = !Number.isNaN(times[0])
-    return batch(records, null, null, timed ? Float64Array.from(times) : null)
+    // Results of a call without event time among them: the stream has none.
+    const untimed = times.some(Number.isNaN)
+    return batch(records, null, null, untimed ? null : Float64Array.from(times))
   }
 
   commit(): void {

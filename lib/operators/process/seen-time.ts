@@ -1,6 +1,4 @@
 /** Event time as one operator sees it: the watermark, and the latest time of what has come. */
-import type { Batch } from '../signal.js'
-
 export class SeenTime {
   /** Never goes back. -∞ before the first, +∞ at the end. */
   watermarkMs = Number.NEGATIVE_INFINITY
@@ -9,7 +7,7 @@ export class SeenTime {
   #hasSeenRecords = false
   #latestMs = Number.NEGATIVE_INFINITY
 
-  batch({ times }: Batch): void {
+  batch(times: Float64Array | null): void {
     this.#hasSeenRecords = true
     this.isTimed = times !== null
   }

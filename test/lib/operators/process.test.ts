@@ -1,7 +1,9 @@
 import t from 'tap'
 import type { OperatorOptions } from '../../../lib/operators/operator.js'
 import { type ProcessSpec, process } from '../../../lib/operators/process/process.js'
-import { recordsOf } from '../../../lib/operators/process/process-context.js'
+import { recordsOf, type TimerRegistry } from '../../../lib/operators/process/process-context.js'
+import { type ProcessWithSpec, processWith } from '../../../lib/operators/process/process-with.js'
+import { processWithBroadcast } from '../../../lib/operators/process/process-with-broadcast.js'
 import {
   aggregatingState,
   broadcastState,
@@ -15,7 +17,11 @@ import {
 import type { RecordErrorPolicy } from '../../../lib/operators/record-error.js'
 import { sideTag } from '../../../lib/operators/side-tag.js'
 import { BATCH } from '../../../lib/operators/signal.js'
+import { attach } from '../../../lib/operators/stream.js'
 import { type HarnessOptions, type OperatorHarness, open } from '../../support/operator-harness.js'
+
+/** A stream that is only attached to. */
+const otherStream = { [attach]: () => otherStream }
 
 type Word = readonly [key: string, n: number]
 
@@ -797,6 +803,118 @@ t.test('records in and out are counted', async (t) => {
   ])
   h.end()
   t.same(h.counts(), [2, 2])
+})
+
+type Both = Record<'left' | 'right', ReturnType<typeof valueState<number>>>
+
+/** Two inputs of `[key, n]`. */
+function twoInputs(options: HarnessOptions = {}) {
+  const spec: ProcessWithSpec<Word, Word, string, Both, 'event', string, undefined> = {
+    state: { left: valueState<number>(), right: valueState<number>() },
+    onLeft([key, n], { state, emit, timers, timeMs }) {
+      if (n < 0) throw new Error('negative')
+      state.left.set(n)
+      emit(`${key} ${n} ${state.right.get()}`)
+      if (timeMs !== null) timers.event.register(n)
+    },
+    onRight([key, n], { state, emit }) {
+      state.right.set(n)
+      emit(`${key} ${state.left.get()} ${n}`)
+    },
+    onTimer: ({ key, timeMs }, { emit }) => emit(`timer ${key} ${timeMs}`),
+  }
+  return open(processWith(otherStream as never, spec as never) as never, {
+    keyed: true,
+    ...options,
+  })
+}
+
+t.test('two inputs share the state and the timers of a key', async (t) => {
+  const h = twoInputs()
+  h.batch([['a', 1]], ['a'], 0, [5])
+  h.batch([['a', 7]], ['a'], 1, [3])
+  h.input(0, 'idle')
+  h.batch([['b', 8]], ['b'], 1, [4])
+  h.input(0)
+  h.watermark(1)
+  h.end()
+  t.same(h.values, ['a 1 undefined', 'a 1 7', 'b undefined 8', 'timer a 1'])
+  t.same(h.marks, ['w1', 'end'], 'what is said of single inputs ends here')
+  t.same(h.broken, [])
+})
+
+t.test('of two inputs a failing record leaves no trace either', async (t) => {
+  const h = twoInputs({ policy: 'skip' })
+  h.batch(
+    [
+      ['a', 1],
+      ['a', -1],
+    ] as Word[],
+    ['a', 'a'],
+    0,
+  )
+  h.batch([['a', 7]], ['a'], 1)
+  t.same(h.values, ['a 1 undefined', 'a 1 7'])
+})
+
+t.test('what is broadcast is told for no key, and changed by nobody else', async (t) => {
+  const attempts: Record<string, (context: never) => void> = {
+    write: ({ state }: { state: { rules: { set(k: string, v: number): void } } }) =>
+      state.rules.set('x', 1),
+  }
+  const make = (onRecord: unknown, onBroadcast: unknown) =>
+    open(
+      processWithBroadcast(
+        otherStream as never,
+        {
+          emits: recordsOf<unknown>(),
+          state: { rules: broadcastState<string, number>(), seen: valueState<number>() },
+          onRecord,
+          onBroadcast,
+        } as never,
+      ) as never,
+      { keyed: true },
+    )
+  type Any = {
+    state: Record<string, { get(k?: string): unknown; set(...given: unknown[]): void }>
+    emit(value: unknown): void
+    timers: { processing: TimerRegistry }
+  }
+  const h = make(
+    ([key, n]: Word, { state, emit }: Any) => {
+      emit([key, n, state.rules!.get('x'), state.seen!.get()])
+      state.seen!.set(n)
+    },
+    (n: number, { state, emit }: Any) => {
+      state.rules!.set('x', n)
+      emit(`rule ${n}`)
+    },
+  )
+  h.batch([['a', 1]], ['a'], 0, [10])
+  h.batch([5], null, 1)
+  h.batch([['a', 2]], ['a'], 0, [12])
+  t.same(h.values, [['a', 1, undefined, undefined], 'rule 5', ['a', 2, 5, 1]])
+  const times = h.output.flatMap((signal) => (signal.tag === BATCH ? [...signal.times!] : []))
+  t.same(times, [10, 10, 12], 'what a record without time gives has the latest')
+
+  const writing = make(
+    attempts.write && ((_: Word, context: never) => attempts.write!(context)),
+    () => {},
+  )
+  writing.batch([['a', 1]], ['a'], 0)
+  t.match(writing.error, { code: 'E_BROADCAST_READ_ONLY' })
+  for (const use of [
+    ({ state }: Any) => state.seen!.get(),
+    ({ state }: Any) => state.seen!.set(1),
+    ({ timers }: Any) => timers.processing.register(5),
+  ]) {
+    const keyless = make(
+      () => {},
+      (_: number, context: Any) => void use(context),
+    )
+    keyless.batch([5], null, 1)
+    t.match(keyless.error, { code: 'E_NEEDS_KEY' })
+  }
 })
 
 t.test('never, empty, upstream error', async (t) => {
