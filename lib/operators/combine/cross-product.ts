@@ -5,7 +5,7 @@
 import type { BroadcastState, OperatorListState } from '../../state/state.js'
 import { groupAt, keysOf } from '../cells.js'
 import type { OperatorContext } from '../operator.js'
-import { type Batch, INPUT, type Signal } from '../signal.js'
+import { type Batch, INPUT, type Signal, WATERMARK } from '../signal.js'
 import { createPump, type Outlet, type Pump, type SignalHandlers } from '../signal-operator.js'
 import { HoldLimit } from './held.js'
 import { NO_TIME, Results } from './results.js'
@@ -29,6 +29,7 @@ export class CrossProduct implements SignalHandlers<unknown> {
   /** What lies in `#right`, for fast passes. */
   readonly #rights: Side[]
   #rightEnded = false
+  #saidTimeMs = Number.NEGATIVE_INFINITY
 
   constructor(context: OperatorContext, out: Outlet<unknown>, bufferMax: number) {
     this.#context = context
@@ -65,8 +66,12 @@ export class CrossProduct implements SignalHandlers<unknown> {
   }
 
   mark(signal: Exclude<Signal, Batch>): void {
-    if (signal.tag !== INPUT) this.#out.emit(signal)
-    else if (signal.input === 1 && signal.state === 'ended') this.#onRightEnded()
+    if (signal.tag === INPUT) {
+      if (signal.input === 1 && signal.state === 'ended') this.#onRightEnded()
+    } else if (signal.tag !== WATERMARK || signal.timeMs > this.#saidTimeMs) {
+      if (signal.tag === WATERMARK) this.#saidTimeMs = signal.timeMs
+      this.#out.emit(signal)
+    }
   }
 
   /** Nothing comes that the left side would have to wait for. */

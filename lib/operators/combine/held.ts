@@ -61,7 +61,7 @@ export class HoldLimit {
     const where = key === undefined ? '' : `, of key ${shown}`
     return new MillraceError(
       'E_BUFFER_FULL',
-      `'${this.#operator}' holds ${this.#max} records that wait for another of its inputs, and another has come${where}. ` +
+      `'${this.#operator}' holds ${this.#max} records that wait for another of its inputs, and one more has come${where}. ` +
         'No operator stops reading an input, so what waits has a limit: raise bufferMax, filter before, or ' +
         'bring the inputs nearer to each other in time.',
       {

@@ -131,6 +131,19 @@ for (const row of rows) {
     t.same(harness.output, [])
   })
 
+  t.test(`${row.operator}: a watermark that goes back is not passed on`, async (t) => {
+    const harness = open(row)
+    harness.watermark(10)
+    take(harness, { input: 0, records: [1] })
+    harness.watermark(10)
+    harness.watermark(20)
+    t.equal(harness.marks[0], 'w10')
+    t.equal(harness.marks.at(-1), 'w20')
+    t.equal(harness.error, undefined)
+    harness.watermark(5)
+    t.same(harness.marks, ['w10', 'w20'])
+  })
+
   t.test(`${row.operator}: it keeps counts of what comes and goes`, async (t) => {
     const harness = open(row)
     for (const input of [...Array(row.inputs).keys()].reverse()) {
@@ -256,7 +269,7 @@ t.test('what is held has a limit, of all keys and inputs together', async (t) =>
     t.match(again.error, {
       code: 'E_BUFFER_FULL',
       details: { operator, limit: 5, key: "'c'" },
-      message: /holds 5 records that wait .* another has come, of key 'c'\. .* raise bufferMax/,
+      message: /holds 5 records that wait .* one more has come, of key 'c'\. .* raise bufferMax/,
     })
   }
   const harness = new OperatorHarness([limited[0]![1]])
