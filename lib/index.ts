@@ -12,7 +12,7 @@
  *   credit/       the ledger and the window: arithmetic of credits      base
  *   metrics/      counters that are read live from outside              base
  *   window/       assigners, slices, triggers, evictors, sessions       base, time
- *   state/        keyed state: the contract and the heap backend        base
+ *   state/        state by name: the contract and the heap backend      base, time
  *   supervision/  strategies, backoff, intensity as data, and pure      base
  *   job/          a job's life as one pure protocol                     base, supervision
  *   operators/    operator.ts is the contract; one operator per file    base, time, window, state

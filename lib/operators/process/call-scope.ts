@@ -31,7 +31,9 @@ export interface Guard {
 
 export class CallScope {
   readonly #operator: string
+  /** Parts that have changed in this call: the first `#changes` of them; never shortened, which is slow. */
   readonly #changed: Undoable[] = []
+  #changes = 0
   /** Null between calls. */
   #kind: CallKind | null = null
   key: unknown = undefined
@@ -54,20 +56,19 @@ export class CallScope {
 
   /** To be called by a part at its first change in a call. */
   changed(part: Undoable): void {
-    this.#changed.push(part)
+    this.#changed[this.#changes++] = part
   }
 
   commit(): void {
     this.#kind = null
-    const changed = this.#changed
-    for (let i = 0; i < changed.length; i++) changed[i]!.commit()
-    changed.length = 0
+    for (let i = 0; i < this.#changes; i++) this.#changed[i]!.commit()
+    this.#changes = 0
   }
 
   rollback(): void {
     this.#kind = null
-    for (const part of this.#changed) part.rollback()
-    this.#changed.length = 0
+    for (let i = 0; i < this.#changes; i++) this.#changed[i]!.rollback()
+    this.#changes = 0
   }
 
   /** To be called before anything that belongs to a call. */

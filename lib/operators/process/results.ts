@@ -12,6 +12,8 @@ export class Results implements Undoable {
   readonly #output: string
   #records: unknown[] = []
   #times: number[] = []
+  /** True where a result without event time waits: then the stream has none. */
+  #isUntimed = false
   /** Those before it have gone. */
   #from = 0
   /** Where the present call has begun; -1: it has given nothing. */
@@ -30,7 +32,9 @@ export class Results implements Undoable {
       this.#scope.changed(this)
     } else if (this.#records.length - this.#begun >= RESULTS_PER_CALL_MAX) throw this.#tooMany()
     this.#records.push(value)
-    this.#times.push(this.#scope.timeMs)
+    const { timeMs } = this.#scope
+    if (Number.isNaN(timeMs)) this.#isUntimed = true
+    this.#times.push(timeMs)
   }
 
   get size(): number {
@@ -44,17 +48,17 @@ export class Results implements Undoable {
   /** The next batch. Caller must know that there is one; not within a call. */
   take(): Batch {
     const to = Math.min(this.#records.length, this.#from + BATCH_RECORDS_MAX)
-    const records = this.#records.slice(this.#from, to)
-    const times = this.#times.slice(this.#from, to)
+    const isAll = this.#from === 0 && to === this.#records.length
+    const records = isAll ? this.#records : this.#records.slice(this.#from, to)
+    const times = this.#isUntimed ? null : new Float64Array(this.#times.slice(this.#from, to))
     this.#from = to
     if (to === this.#records.length) {
       this.#records = []
       this.#times = []
       this.#from = 0
+      this.#isUntimed = false
     }
-    // Results of a call without event time among them: the stream has none.
-    const untimed = times.some(Number.isNaN)
-    return batch(records, null, null, untimed ? null : Float64Array.from(times))
+    return batch(records, null, null, times)
   }
 
   commit(): void {

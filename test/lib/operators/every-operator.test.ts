@@ -17,6 +17,8 @@ import { max } from '../../../lib/operators/max.js'
 import { mergeMap } from '../../../lib/operators/merge-map.js'
 import { min } from '../../../lib/operators/min.js'
 import type { OperatorOptions } from '../../../lib/operators/operator.js'
+import { process } from '../../../lib/operators/process/process.js'
+import { operatorListState, valueState } from '../../../lib/operators/process/state-spec.js'
 import { firstPerKey } from '../../../lib/operators/rank/first-per-key.js'
 import { lastPerKey } from '../../../lib/operators/rank/last-per-key.js'
 import { topN } from '../../../lib/operators/rank/top-n.js'
@@ -333,6 +335,55 @@ const rows: readonly Row[] = [
     rx: (source) => source.pipe(rx7.take(2), rx7.toArray()),
     keyed: 'no',
     throws: false,
+  },
+  {
+    name: 'process with state',
+    op: (f, o) =>
+      process(
+        {
+          state: { sum: valueState<number>() },
+          onRecord(x: number, { key, state, emit }) {
+            const sum = (state.sum.get() ?? 0) + x
+            state.sum.set(sum + 1_000)
+            state.sum.set(sum + f(x) - x)
+            emit(key === undefined ? sum : [key, sum])
+          },
+        },
+        o,
+      ),
+    rx: rx7.scan((sum, x) => sum + x, 0),
+    keyed: 'pairs',
+  },
+  {
+    name: 'process that expands',
+    op: (f, o) =>
+      process(
+        {
+          onRecord(x: number, { emit }) {
+            for (const y of copies(x)) emit(y)
+            f(x)
+          },
+        },
+        o,
+      ),
+    rx: rx7.mergeMap(copies),
+    keyed: 'no',
+  },
+  {
+    name: 'process that speaks at the end',
+    op: (f, o) =>
+      process(
+        {
+          state: { seen: operatorListState<number>() },
+          onRecord: (x: number, { state }) => state.seen.append(f(x)),
+          onEnd({ state, emit }) {
+            for (const x of state.seen.get()) emit(x)
+          },
+        },
+        o,
+      ),
+    rx: rx7.tap(() => {}),
+    keyed: 'no',
   },
 ]
 
