@@ -16,6 +16,8 @@
  *   supervision/  strategies, backoff, intensity as data, and pure      base
  *   job/          a job's life as one pure protocol                     base, supervision
  *   operators/    operator.ts is the contract; one operator per file    base, time, window, state
+ *   spill/        what does not fit into memory, in temporary files     base, wire
+ *   operators/    operator.ts is the contract; one operator per file    base, state, spill
  *   formats/      lines, csv, ndjson                                    base
  *   connectors/   source and sink contracts and the built-ins           base, formats, operators
  *   graph/        logical graph → chains → subtasks; explain            base, operators, connectors
@@ -33,12 +35,25 @@ export type { Direction, SortKey } from './base/sort-order.js'
 export type { Composed, NodeRuntime, PartitionFunction } from './flow/composed.js'
 export type { Flow, FromOptions } from './flow/flow.js'
 export type { PipelineOptions } from './flow/options.js'
-export { broadcast, global, partitionBy, rebalance, rescale, shuffle } from './flow/partition.js'
+export {
+  broadcast,
+  global,
+  partitionBy,
+  partitionByRange,
+  rebalance,
+  rescale,
+  shuffle,
+} from './flow/partition.js'
 export { isPipeline, type Pipeline, pipeline } from './flow/pipeline.js'
 export { type Merged, merge, mergeWith } from './flow/union.js'
 export type { Graph, GraphNode, Guarantee } from './graph/graph.js'
 export { type AggregateSpec, aggregate } from './operators/aggregate.js'
+
 export { avg } from './operators/avg.js'
+
+export type { SpillOptions } from './operators/batch/memory.js'
+export { type SortOptions, sort } from './operators/batch/sort.js'
+
 export { buffer } from './operators/combine/buffer.js'
 export { combineLatest, combineLatestWith } from './operators/combine/combine-latest.js'
 export { concat, concatWith } from './operators/combine/concat.js'
@@ -104,7 +119,7 @@ export {
 } from './operators/process/state-spec.js'
 export { type FirstPerKeyOptions, firstPerKey } from './operators/rank/first-per-key.js'
 export { type LastPerKeyOptions, lastPerKey } from './operators/rank/last-per-key.js'
-export { type TopNOptions, topN } from './operators/rank/top-n.js'
+export { type ChangingTopNOptions, type TopNOptions, topN } from './operators/rank/top-n.js'
 export type {
   DeadLetter,
   RecordErrorDecision,

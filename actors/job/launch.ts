@@ -6,6 +6,7 @@ import type { Random } from '../../lib/base/random.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { operatorRows, subtasksOf } from '../../lib/graph/subtasks.js'
 import { createCounterTable, createOperatorTable } from '../../lib/metrics/counters.js'
+import { removeJobSpill } from '../../lib/spill/file-spill.js'
 import { type SupervisionOptions, supervise } from '../../lib/supervision/strategy.js'
 import type { ActorRef } from '../kernel/ref.js'
 import { createActorSystem } from '../kernel/system.js'
@@ -141,6 +142,7 @@ export function launch(
     if (asked !== null) actor.control({ kind: asked })
     const failure = await system.ended(actor)
     if (failure !== null) board.ended('Failed', failure.error)
+    removeJobSpill(id)
     await system.stop()
   }
   clock.soon(() => {

@@ -128,6 +128,7 @@ function contextOf(
       wallTime: () => clock.wallTime(),
       ...(place.freeze ? { freeze: deepFreeze } : {}),
     }),
+    spill: place.spill(chain.steps.indexOf(step)),
     errors: errorsOf(step),
     keyed,
     wake,

@@ -9,6 +9,7 @@ import type { ChainStep, Plan, PlanEdge, Chain as PlannedChain } from '../../lib
 import type { HotKeySketch } from '../../lib/metrics/hot-keys.js'
 import type { NamedMetrics } from '../../lib/metrics/named-metrics.js'
 import type { OperatorContext, OperatorDefinition } from '../../lib/operators/operator.js'
+import type { SpillStore } from '../../lib/spill/spill.js'
 import type { TurnWatch } from './subtask.js'
 
 export interface SubtaskPlace {
@@ -20,6 +21,8 @@ export interface SubtaskPlace {
   readonly clock: Clock
   readonly random: Random
   readonly freeze: boolean
+  /** Files for the operator at `step` of the chain, removed when it closes them. */
+  readonly spill: (step: number) => SpillStore
   readonly counters: Float64Array
   /** Counts for the operator at `step` of the chain. */
   readonly operatorCounter: (step: number) => OperatorContext['count']

@@ -21,8 +21,9 @@ import type { Split } from '../../lib/connectors/source.js'
 import type { Composed } from '../../lib/flow/composed.js'
 import type { Pipeline } from '../../lib/flow/pipeline.js'
 import { assertSameFingerprint } from '../../lib/graph/same-graph.js'
-import { operatorRowOf, rowOf, slotOf, subtasksOf } from '../../lib/graph/subtasks.js'
+import { operatorRowOf, rowOf, slotOf, subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
 import { column, counterRow, operatorCounter } from '../../lib/metrics/counters.js'
+import { createFileSpill } from '../../lib/spill/file-spill.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import { supervise } from '../../lib/supervision/strategy.js'
 import { createMessagePortLink } from '../../lib/transport/message-port.js'
@@ -149,6 +150,11 @@ class SlotRuntime implements SlotCommands {
                   clock: this.#clock,
                   random: this.#random,
                   freeze: settings.freeze,
+                  spill: (step) =>
+                    createFileSpill({
+                      job: setup.job,
+                      subtask: `${subtaskName({ chain, index })}-${step}-${revision ?? attempt}`,
+                    }),
                   counters: this.#countersOf({ chain, index }, attempt, revision),
                   operatorCounter: (step) =>
                     operatorCounter(

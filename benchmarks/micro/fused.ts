@@ -15,6 +15,7 @@ import { fuse } from '../../lib/operators/fused-loop.js'
 import type { FusedStep, OperatorContext } from '../../lib/operators/operator.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
 import { BATCH, type Batch, batch, type Signal } from '../../lib/operators/signal.js'
+import { createFileSpill } from '../../lib/spill/file-spill.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 
 export interface Measurement {
@@ -94,6 +95,7 @@ function contextOf(operator: string, keyed = false): OperatorContext {
     state: createHeapState(128),
     errors: createRecordErrors({ operator, policy: 'fail', deadLetter: () => {} }),
     keyed,
+    spill: createFileSpill({ job: 'micro', subtask: operator }),
     wake: () => {},
     holdInput: () => {},
     align: () => {

@@ -232,7 +232,7 @@ function ownPartitioner(node: GraphNode): Partitioner {
     case 'global':
       return { kind: node.kind }
     default:
-      assert(node.kind === 'partitionBy', 'a partition node is one of the known kinds')
+      assert(node.kind.startsWith('partitionBy'), 'a partition node is one of the known kinds')
       return { kind: 'custom', by: node.id }
   }
 }

@@ -43,10 +43,11 @@ export function requireOneOf(
   operator: string,
   what: string,
   value: unknown,
-  words: readonly string[],
+  words: readonly (string | undefined)[],
 ): void {
   if (words.includes(value as string)) return
-  throw bad(operator, `${what} must be ${words.map((word) => `'${word}'`).join(' or ')}`, value)
+  const said = words.map((word) => (word === undefined ? 'left out' : `'${word}'`))
+  throw bad(operator, `${what} must be ${said.join(' or ')}`, value)
 }
 
 /** Throws E_BAD_ARGUMENT unless `value` is a positive number of milliseconds. */

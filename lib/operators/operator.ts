@@ -43,6 +43,7 @@
 import type { OperatorFunction } from 'rxjs'
 import type { Clock } from '../base/clock.js'
 import type { Json, JsonObject } from '../base/json.js'
+import type { SpillStore } from '../spill/spill.js'
 import type { StateStore } from '../state/state.js'
 import type { AlignmentMember } from '../time/alignment.js'
 import type { Aggregation } from './aggregation.js'
@@ -148,6 +149,8 @@ export interface OperatorContext {
   readonly gate: Gate
   readonly clock: Clock
   readonly state: StateStore
+  /** For what does not fit into memory, and is no state. Who has used it MUST close it. */
+  readonly spill: SpillStore
   readonly errors: RecordErrors
   /** True where the input may be kept apart by key: the operator stands behind `keyBy`. */
   readonly keyed: boolean

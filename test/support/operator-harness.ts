@@ -26,14 +26,18 @@ import {
   WATERMARK,
 } from '../../lib/operators/signal.js'
 import { type AnyStream, attach, type Op } from '../../lib/operators/stream.js'
+import type { SpillStore } from '../../lib/spill/spill.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 import type { StateStore } from '../../lib/state/state.js'
 import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
+
 import {
   ALIGNMENT_CELL_LENGTH,
   type AlignmentCell,
   AlignmentMember,
 } from '../../lib/time/alignment.js'
+
+import { createMemorySpill } from './memory-spill.js'
 
 export const MAX_PARALLELISM = 16
 /** Turns without output after which nothing more is expected. */
@@ -61,6 +65,8 @@ export interface HarnessOptions {
   readonly stayOpen?: () => boolean
   /** Opens over state that is there already: that of an earlier harness, by place. */
   readonly state?: readonly StateStore[]
+  /** Default: in memory. */
+  readonly spill?: SpillStore
   /** Which halves of an aggregate to open. Default both. */
   readonly half?: 'whole' | 'before' | 'behind'
 }
@@ -275,6 +281,7 @@ export class OperatorHarness {
       },
       clock: this.clock,
       state,
+      spill: this.#options.spill ?? createMemorySpill(),
       errors: createRecordErrors({
         operator,
         policy: definition.options.onRecordError ?? this.#options.policy ?? 'fail',

@@ -4,7 +4,7 @@ import type { Aggregation } from '../aggregation.js'
 import { commonOptions, requireSyncFunction } from '../arguments.js'
 import { operate } from '../operate.js'
 import type { OperatorOptions } from '../operator.js'
-import type { NeedsKey, NoKey, Op, PerKey, Stream, Time } from '../stream.js'
+import type { NeedsKey, NoKey, Op, PerKey, ResultTime, Stream, Time } from '../stream.js'
 
 /** Options of `lastPerKey`. */
 export interface LastPerKeyOptions<T> extends OperatorOptions {
@@ -22,7 +22,10 @@ export interface LastPerKeyOptions<T> extends OperatorOptions {
  */
 export function lastPerKey<T, E extends Time, Key>(
   options: LastPerKeyOptions<T> = {},
-): Op<Stream<T, E, Key> & ([Key] extends [NoKey] ? NeedsKey : unknown), Stream<PerKey<Key, T>, E>> {
+): Op<
+  Stream<T, E, Key> & ([Key] extends [NoKey] ? NeedsKey : unknown),
+  Stream<PerKey<Key, T>, ResultTime<E, Key>>
+> {
   const { by } = options
   if (by !== undefined) requireSyncFunction('lastPerKey', 'by', by)
   const common = commonOptions('lastPerKey', options, ['by'])

@@ -5,25 +5,26 @@ import { commonOptions, requireCount, requireOneOf, requireSyncFunction } from '
 import { operate } from '../operate.js'
 import type { OperatorDefinition, OperatorOptions } from '../operator.js'
 import { recordWiseTraits } from '../record-wise.js'
-import type { Op, PerKey, Stream, Time } from '../stream.js'
+import type { AnyStream, Op, PerKey, ResultTime, Stream, Time } from '../stream.js'
 import { changingRanking } from './changing-ranking.js'
 import { latestRanking } from './latest-ranking.js'
 import { mergedRankings, NO_RANKING, type Ranking, ranked } from './ranking.js'
 
-/** Options of `topN`. */
+/** Options of `topN` where it speaks when its stream or window ends. */
 export interface TopNOptions<T> extends OperatorOptions {
   /** What the records are ordered by. */
   readonly by: (record: T) => SortKey
   /** `desc` (default): the greatest first; `asc`: the smallest first. */
   readonly order?: Direction
+  readonly emit?: 'final'
+}
+
+/** Options of `topN` where it speaks at every record that changes the ranking. */
+export interface ChangingTopNOptions<T> extends Omit<TopNOptions<T>, 'emit'> {
+  readonly emit: 'changes'
   /**
-   * `final` (default): speaks when its stream or window ends. `changes`: at every record that changes the
-   * ranking, with the whole new ranking.
-   */
-  readonly emit?: 'final' | 'changes'
-  /**
-   * With `emit: 'changes'`: records with the same id are versions of one thing, and only the latest
-   * version counts. Compared as keys are.
+   * Records with the same id are versions of one thing, and only the latest version counts. Compared as
+   * keys are.
    */
   readonly id?: (record: T) => unknown
 }
@@ -58,8 +59,17 @@ const N_MAX = 10_000
 export function topN<T, E extends Time, Key>(
   n: number,
   options: TopNOptions<T>,
-): Op<Stream<T, E, Key>, Stream<PerKey<Key, readonly T[]>, E>> {
-  const { by, order = 'desc', emit = 'final', id } = options
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, readonly T[]>, ResultTime<E, Key>>>
+export function topN<T, E extends Time, Key>(
+  n: number,
+  options: ChangingTopNOptions<T>,
+): Op<Stream<T, E, Key>, Stream<PerKey<Key, readonly T[]>, E>>
+export function topN(
+  n: number,
+  options: TopNOptions<never> | ChangingTopNOptions<never>,
+): Op<AnyStream, AnyStream> {
+  const { by, order = 'desc', emit = 'final' } = options
+  const id = (options as ChangingTopNOptions<never>).id
   requireCount('topN', 'n', n, 1, N_MAX)
   requireSyncFunction('topN', 'by', by)
   requireOneOf('topN', 'order', order, ['asc', 'desc'])

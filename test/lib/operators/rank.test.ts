@@ -5,12 +5,12 @@ import { collect, runTest } from '../../../actors/testing/index.js'
 import { type SortKey, sortKeyComparer } from '../../../lib/base/sort-order.js'
 import { fromArray, generate } from '../../../lib/connectors/index.js'
 import {
+  type ChangingTopNOptions,
   distinct,
   firstPerKey,
   keyBy,
   lastPerKey,
   pipeline,
-  type TopNOptions,
   topN,
 } from '../../../lib/index.js'
 import { mergedRankings, NO_RANKING, ranked } from '../../../lib/operators/rank/ranking.js'
@@ -141,8 +141,8 @@ for (const byId of [false, true]) {
   t.test(
     `topN speaks when its ranking changes${byId ? ', of the latest of each id' : ''}`,
     async () => {
-      const options: TopNOptions<Quote> = { by: ({ price }) => price, emit: 'changes' }
-      const withId: TopNOptions<Quote> = { ...options, id: ({ id }) => id }
+      const options: ChangingTopNOptions<Quote> = { by: ({ price }) => price, emit: 'changes' }
+      const withId: ChangingTopNOptions<Quote> = { ...options, id: ({ id }) => id }
       fc.assert(
         fc.property(quotes, cuts, sizes, directions, (input, cut, n, order) => {
           const op = topN<Quote, 'untimed', never>(n, { ...(byId ? withId : options), order })
@@ -238,11 +238,11 @@ t.test('topN gives its final ranking once, the same at any parallelism', async (
 })
 
 t.test('topN of an endless stream is refused, unless it speaks at changes', async (t) => {
-  const make = (options: Partial<TopNOptions<number>>) =>
+  const make = (options: { emit?: 'changes' }) =>
     pipeline('endless', (flow) => {
       flow
         .from(generate(Number.POSITIVE_INFINITY, (i) => i))
-        .pipe(topN(1, { by: (n) => n, ...options }))
+        .pipe(topN(1, { by: (n: number) => n, ...options } as never))
         .to(collect())
     }).compose()
   t.throws(() => make({}), { code: 'E_NEVER_SPEAKS' })
@@ -254,7 +254,10 @@ t.test('topN says what is wrong with its options', async (t) => {
   t.throws(() => topN(0, { by }), { code: 'E_BAD_ARGUMENT', message: /from 1 to 10000/ })
   t.throws(() => topN(1, { by: 'price' as never }), { code: 'E_BAD_ARGUMENT', message: /by/ })
   t.throws(() => topN(1, { by, order: 'down' as never }), { message: /'asc' or 'desc'/ })
-  t.throws(() => topN(1, { by, id: by }), { code: 'E_BAD_ARGUMENT', message: /emit.*'changes'/ })
+  t.throws(() => topN(1, { by, id: by } as never), {
+    code: 'E_BAD_ARGUMENT',
+    message: /emit.*'changes'/,
+  })
   t.throws(() => topN(1, { by, top: 1 } as never), { code: 'E_UNKNOWN_OPTION' })
 })
 
