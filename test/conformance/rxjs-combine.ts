@@ -147,6 +147,31 @@ export const combineRows: readonly CombineRow[] = [
   ),
 ]
 
+/** What the table of all operators says of one. */
+export interface Verdict {
+  readonly operator: string
+  readonly verdict: 'equal' | 'differs'
+  readonly why: string
+}
+
+/** Of all operators that put streams together or part them; each is checked in the test beside. */
+export const combineVerdicts: readonly Verdict[] = [
+  ...combineRows.map(({ operator, verdict, why }) => ({ operator, verdict, why })),
+  { operator: 'merge', verdict: 'equal', why: '' },
+  { operator: 'mergeWith', verdict: 'equal', why: '' },
+  { operator: 'partition', verdict: 'equal', why: '' },
+  {
+    operator: 'share',
+    verdict: 'differs',
+    why: 'it does nothing: any stream may be used by several branches, and its source is read once',
+  },
+  {
+    operator: 'groupBy',
+    verdict: 'differs',
+    why: 'it is keyBy: instead of a stream of streams, what follows means "per key"',
+  },
+]
+
 /** What an operator with several inputs sees: records of one of them, or its end. */
 export type Step =
   | { readonly input: number; readonly records: readonly number[] }

@@ -29,14 +29,14 @@ export class Results {
     if (!Number.isNaN(time)) this.#times.push(time)
   }
 
-  /** Hands over what there is; null when there is nothing. */
+  /** Hands over what there is, with times where all have one; null when there is nothing. */
   take(): Batch | null {
     if (this.#records.length === 0) return null
     const taken = batch(
       this.#records,
       this.#keyed ? this.#keys : null,
       this.#keyed ? Uint16Array.from(this.#groups) : null,
-      this.#times.length > 0 ? Float64Array.from(this.#times) : null,
+      this.#times.length === this.#records.length ? Float64Array.from(this.#times) : null,
     )
     this.#records = []
     this.#keys = []

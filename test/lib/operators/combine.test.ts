@@ -253,6 +253,19 @@ t.test('while concat holds records, the watermark waits with them', async (t) =>
   t.same(harness.marks, ['w5', 'w20'])
 })
 
+t.test(
+  'where streams with and without event time meet, a batch has times for all or none',
+  async (t) => {
+    const harness = open(rows.find((row) => row.operator === 'concat')!)
+    harness.batch([2], null, 1, [10])
+    harness.batch([3], null, 2)
+    harness.input(1)
+    harness.input(0)
+    t.same(harness.values, [2, 3])
+    t.same(harness.broken, [])
+  },
+)
+
 t.test('what is held has a limit, of all keys and inputs together', async (t) => {
   const limited: [string, OperatorDefinition, number][] = [
     ['zip', combinedDefinition(2, (a, b) => zip([a, b!], { bufferMax: 5 })), 0],
