@@ -143,6 +143,7 @@ class Assembly {
       keyed: chain.keyed,
       inputs: head.traits.inputs?.length ?? 1,
       inputOf: new Map(edges.map(({ id, input }) => [id, input])),
+      holdsTime: new Map(edges.map(({ id, holdsTime }) => [id, holdsTime])),
     })
     inlet.onReadable = this.#signals.ready
     inlet.onFailure = this.#signals.failed

@@ -41,6 +41,8 @@ export interface InletOptions {
   readonly inputs?: number
   /** By edge id: the input that the edge leads to. Default 0. */
   readonly inputOf?: ReadonlyMap<number, number>
+  /** By edge id: false where it holds no watermark back, having no event time. Default true. */
+  readonly holdsTime?: ReadonlyMap<number, boolean>
 }
 
 export interface Inlet {
@@ -91,16 +93,18 @@ class ChainInlet implements Inlet {
   #cancelled = false
   #failed = false
 
-  constructor(
-    channels: readonly InputChannel[],
-    { keyed = true, selectors = new Map(), inputs = 1, inputOf = new Map() }: InletOptions,
-  ) {
+  constructor(channels: readonly InputChannel[], options: InletOptions) {
     assert(channels.length > 0, 'an inlet has at least one channel')
+    const { keyed = true, selectors = new Map(), inputs = 1 } = options
+    const { inputOf = new Map<number, number>(), holdsTime = new Map<number, boolean>() } = options
     this.#channels = [...channels]
     this.#names = channels.map(({ id }) => channelName(id))
     this.#keyed = keyed
     this.#selectors = selectors
-    this.#merge = new WatermarkMerge(channels.length)
+    this.#merge = new WatermarkMerge(
+      channels.length,
+      channels.map(({ id }) => holdsTime.get(id.edge) ?? true),
+    )
     this.#ports = new Ports(
       channels.map(({ id }) => inputOf.get(id.edge) ?? 0),
       inputs,

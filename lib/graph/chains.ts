@@ -51,8 +51,10 @@ function distinctEdges(
   chainOf: ReadonlyMap<number, number>,
 ): readonly PlanEdge[] {
   const edges: PlanEdge[] = []
-  for (const { from, output, to, input, partitioner } of links) {
-    const edge = { from: chainOf.get(from)!, output, to: chainOf.get(to)!, input, partitioner }
+  for (const link of links) {
+    const { output, input, holdsTime, partitioner } = link
+    const [from, to] = [chainOf.get(link.from)!, chainOf.get(link.to)!]
+    const edge = { from, output, to, input, holdsTime, partitioner }
     const shared = output === DEAD_LETTERS && edges.some((other) => isSame(other, edge))
     if (!shared) edges.push({ id: edges.length, ...edge })
   }

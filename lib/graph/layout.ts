@@ -20,6 +20,7 @@ import { hasSeveralInputs, isMainInput, seesAll, seesWhole } from './key-scope.j
 import { inOrder } from './order.js'
 import type { Partitioner } from './plan.js'
 import { placed } from './problem.js'
+import { isTimedOutput, type TimeScope, timeScopes } from './time-scope.js'
 import {
   type Feed,
   type Key,
@@ -49,12 +50,14 @@ class Drawing implements Layout {
   readonly warnings: string[] = []
   readonly #graph: Graph
   readonly #default: number
+  readonly #times: ReadonlyMap<number, TimeScope>
   /** Where each node's main output comes out, by node id. */
   readonly #taps = new Map<number, readonly Tap[]>()
 
   constructor(graph: Graph, parallelism: number) {
     this.#graph = graph
     this.#default = parallelism
+    this.#times = timeScopes(graph.nodes, graph.edges)
   }
 
   place(node: GraphNode): void {
@@ -123,9 +126,21 @@ class Drawing implements Layout {
   }
 
   /** An input that comes whole to every subtask, whatever partitioner stands before it. */
-  #broadcast({ unit: from, output, input }: Feed, unit: Unit): void {
-    const partitioner = { kind: 'broadcast' } as const
-    this.links.push({ from, output, to: unit.id, input, partitioner, dropsKey: false })
+  #broadcast(feed: Feed, unit: Unit): void {
+    this.#link(feed, unit, { kind: 'broadcast' }, false)
+  }
+
+  #link(feed: Feed, to: Unit, partitioner: Partitioner, dropsKey: boolean): void {
+    const { unit: from, output, input } = feed
+    const isTimed = this.#times.get(to.node.id)!.timedIn
+    const holdsTime = !isTimed || this.#givesTime(this.units[from]!, output)
+    this.links.push({ from, output, to: to.id, input, holdsTime, partitioner, dropsKey })
+  }
+
+  /** What one half sends to the other has the time of what came in. */
+  #givesTime({ node, half }: Unit, output: string): boolean {
+    if (half === 'before' && output === MAIN) return this.#times.get(node.id)!.timedIn
+    return isTimedOutput({ from: node.id, output }, this.#times)
   }
 
   /** Parallelism of what stays with its input: that of all inputs where they agree. */
@@ -142,9 +157,7 @@ class Drawing implements Layout {
     let exchanged = true
     for (const tap of taps) {
       const partitioner = partitionerOf(tap, this.units[tap.unit]!, unit, need)
-      const { unit: from, output, input, keyed } = tap
-      const dropsKey = keyed && !unit.keyed
-      this.links.push({ from, output, to: unit.id, input, partitioner, dropsKey })
+      this.#link(tap, unit, partitioner, tap.keyed && !unit.keyed)
       const kept = tap.key?.exchanged === true && partitioner.kind === 'forward'
       exchanged &&= kept || partitioner.kind === 'hash' || unit.parallelism === 1
     }

@@ -48,6 +48,8 @@ export interface PlanEdge {
   readonly to: number
   /** Number of the input of the consumer's first operator, where that has several; else 0. */
   readonly input: number
+  /** False where it has no event time beside inputs that have: it holds no watermark back. */
+  readonly holdsTime: boolean
   readonly partitioner: Partitioner
 }
 

@@ -1,6 +1,6 @@
 /**
  * Where a stream has event time: behind `timestamps`, up to what loses it, and where all streams that
- * are put together have it. Side outputs have the time of the operator's input.
+ * are put together have it. Side outputs have the time of the operator's input, dead letters have none.
  */
 import { DEAD_LETTERS, type GraphEdge, type GraphNode, MAIN } from './graph.js'
 import { hasSeveralInputs, isMainInput } from './key-scope.js'
@@ -18,18 +18,28 @@ export function timeScopes(
 ): ReadonlyMap<number, TimeScope> {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const scopes = new Map<number, TimeScope>()
-  const isTimed = ({ from, output }: GraphEdge): boolean => {
-    if (output === DEAD_LETTERS) return false
-    const scope = scopes.get(from)!
-    return output === MAIN ? scope.timedOut : scope.timedIn
-  }
   for (const id of inOrder([...byId.keys()], edges)) {
     const node = byId.get(id)!
-    const inputs = edges.filter((edge) => edge.to === id && isMainInput(node, edge.input))
-    const timedIn = inputs.length > 0 && inputs.every(isTimed)
+    const inputs = edges.filter((edge) => edge.to === id && givesTime(node, edge.input))
+    const timedIn = inputs.length > 0 && inputs.every((edge) => isTimedOutput(edge, scopes))
     scopes.set(id, { timedIn, timedOut: isTimedBehind(node, timedIn) })
   }
   return scopes
+}
+
+/** Has what comes out there event time? */
+export function isTimedOutput(
+  { from, output }: Pick<GraphEdge, 'from' | 'output'>,
+  scopes: ReadonlyMap<number, TimeScope>,
+): boolean {
+  if (output === DEAD_LETTERS) return false
+  const scope = scopes.get(from)!
+  return output === MAIN ? scope.timedOut : scope.timedIn
+}
+
+function givesTime(node: GraphNode, input: number): boolean {
+  const { timeOf = 'main' } = node.traits
+  return timeOf === 'all' || (timeOf === 'first' ? input === 0 : isMainInput(node, input))
 }
 
 function isTimedBehind(node: GraphNode, timedIn: boolean): boolean {
@@ -38,7 +48,7 @@ function isTimedBehind(node: GraphNode, timedIn: boolean): boolean {
   return timeAfter === 'set'
 }
 
-/** The main inputs without event time, of an operator that needs it; they count from 0. */
+/** The inputs without event time, of an operator that needs it; they count from 0. */
 export function untimedInputs(
   node: GraphNode,
   edges: readonly GraphEdge[],
@@ -46,10 +56,7 @@ export function untimedInputs(
 ): readonly number[] {
   if (!hasSeveralInputs(node)) return []
   const untimed = edges.filter(
-    ({ from, to, input, output }) =>
-      to === node.id &&
-      isMainInput(node, input) &&
-      !(output === MAIN ? scopes.get(from)!.timedOut : scopes.get(from)!.timedIn),
+    (edge) => edge.to === node.id && givesTime(node, edge.input) && !isTimedOutput(edge, scopes),
   )
   return [...new Set(untimed.map(({ input }) => input))]
 }

@@ -23,6 +23,8 @@ export interface UnitLink {
   readonly to: number
   /** Number of the consumer's input; 0 where it has but one. */
   readonly input: number
+  /** False where it has no event time beside inputs that have: it holds no watermark back. */
+  readonly holdsTime: boolean
   readonly partitioner: Partitioner
   /** True where the key's scope ends on the link: only an inlet can take the keys off the batches. */
   readonly dropsKey: boolean

@@ -60,6 +60,11 @@ export interface OperatorTraits {
   readonly time?: 'required'
   /** What happens to event time: kept (the default), given by this operator, or lost. */
   readonly timeAfter?: 'kept' | 'set' | 'ended'
+  /**
+   * Which of several inputs must have event time where it is kept or required: every main one (the
+   * default), only the first, or all, broadcast ones too. Inputs without it hold no watermark back.
+   */
+  readonly timeOf?: 'main' | 'first' | 'all'
   readonly stateful: boolean
   /** Speaks only when its stream ends: needs a bounded input. */
   readonly speaksAtEnd: boolean

@@ -5,23 +5,29 @@
  * back: an input that wakes with an older watermark counts again once it has caught up. When the
  * last active input goes idle, the merged watermark advances to the highest seen on any input, for
  * none can hold it back any more (as Flink's StatusWatermarkValve does).
+ *
+ * An input without event time counts for nothing but the end: rules or a notifier beside a stream with
+ * event time do not stop the clock.
  */
 import { assert } from '../base/assert.js'
 
 export class WatermarkMerge {
   /** The merged watermark in ms; −∞ before every input that counts has spoken. */
   timeMs = -Infinity
-  /** False while all inputs that have not ended are idle. */
+  /** False while all inputs that count and have not ended are idle. */
   active = true
   readonly #times: number[]
   readonly #idle: boolean[]
   readonly #ended: boolean[]
   /** False from waking up until the input has caught up with the merged watermark. */
   readonly #aligned: boolean[]
+  readonly #timed: readonly boolean[]
   #live: number
 
-  constructor(inputs: number) {
+  /** `timed`: which of the inputs have event time. Default: all. */
+  constructor(inputs: number, timed: readonly boolean[] = []) {
     assert(inputs >= 1, 'a merge has at least one input')
+    this.#timed = Array.from({ length: inputs }, (_, input) => timed[input] ?? true)
     this.#times = new Array(inputs).fill(-Infinity)
     this.#idle = new Array(inputs).fill(false)
     this.#ended = new Array(inputs).fill(false)
@@ -36,7 +42,7 @@ export class WatermarkMerge {
 
   /** Input `index` has reached `timeMs`. True when the merged watermark has advanced. */
   advance(index: number, timeMs: number): boolean {
-    if (!(timeMs > this.#times[index]!)) return false
+    if (!this.#timed[index] || !(timeMs > this.#times[index]!)) return false
     this.#times[index] = timeMs
     if (this.#idle[index]) return false
     if (!this.#aligned[index] && timeMs >= this.timeMs) this.#aligned[index] = true
@@ -45,7 +51,8 @@ export class WatermarkMerge {
 
   /** Input `index` goes idle or wakes. True when `timeMs` or `active` has changed. */
   setActive(index: number, active: boolean): boolean {
-    if (this.#ended[index] || this.#idle[index] === !active) return false
+    if (!this.#timed[index] || this.#ended[index]) return false
+    if (this.#idle[index] === !active) return false
     this.#idle[index] = !active
     if (active) this.#aligned[index] = this.#times[index]! >= this.timeMs
     return this.#settle(index)
@@ -72,7 +79,7 @@ export class WatermarkMerge {
   /** After a change of who counts; `changed` is the input that changed. */
   #settle(changed: number): boolean {
     const wasActive = this.active
-    this.active = this.#idle.some((idle, input) => !idle && !this.#ended[input])
+    this.active = this.#idle.some((idle, input) => !idle && this.#counts(input))
     const lastWasLowest = this.#times[changed]! <= this.timeMs
     const released = wasActive && !this.active && lastWasLowest
     const advanced = released ? this.#toMaximum() : this.#toMinimum()
@@ -82,7 +89,7 @@ export class WatermarkMerge {
   #toMinimum(): boolean {
     let minimum = Infinity
     for (let input = 0; input < this.#times.length; input++) {
-      if (this.#idle[input] || this.#ended[input] || !this.#aligned[input]) continue
+      if (this.#idle[input] || !this.#counts(input) || !this.#aligned[input]) continue
       if (this.#times[input]! < minimum) minimum = this.#times[input]!
     }
     return minimum !== Infinity && this.#raise(minimum)
@@ -91,9 +98,13 @@ export class WatermarkMerge {
   #toMaximum(): boolean {
     let maximum = -Infinity
     for (let input = 0; input < this.#times.length; input++) {
-      if (!this.#ended[input] && this.#times[input]! > maximum) maximum = this.#times[input]!
+      if (this.#counts(input) && this.#times[input]! > maximum) maximum = this.#times[input]!
     }
     return this.#raise(maximum)
+  }
+
+  #counts(input: number): boolean {
+    return this.#timed[input]! && !this.#ended[input]
   }
 
   #raise(timeMs: number): boolean {

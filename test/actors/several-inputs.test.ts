@@ -9,6 +9,7 @@ import {
   concat,
   count,
   cross,
+  distinct,
   type Flow,
   keyBy,
   map,
@@ -18,15 +19,27 @@ import {
   race,
   take,
   takeUntil,
+  timestamps,
   withLatestFrom,
   zip,
   zipWith,
 } from '../../lib/index.js'
-import { BATCH, INPUT } from '../../lib/operators/signal.js'
+import { BATCH, INPUT, type Signal, WATERMARK } from '../../lib/operators/signal.js'
 import { combineRows, type Step, seenByRx } from '../conformance/rxjs-combine.js'
 
 /** The same pipeline, whose operator of this kind writes down what it sees. */
 function logged(given: Pipeline, kind: string, log: Step[]): Pipeline {
+  return watched(given, kind, (signal) => {
+    if (signal.tag === BATCH) {
+      log.push({ input: signal.input, records: signal.records as number[] })
+    } else if (signal.tag === INPUT && signal.state === 'ended') {
+      log.push({ input: signal.input, ended: true })
+    }
+  })
+}
+
+/** The same pipeline; `see` is called with what its operator of this kind is given. */
+function watched(given: Pipeline, kind: string, see: (signal: Signal) => void): Pipeline {
   return {
     ...given,
     compose() {
@@ -40,17 +53,7 @@ function logged(given: Pipeline, kind: string, log: Step[]): Pipeline {
         role: 'operator',
         operator: {
           ...operator,
-          open: (context) => (source) =>
-            source.pipe(
-              tap((signal) => {
-                if (signal.tag === BATCH) {
-                  log.push({ input: signal.input, records: signal.records as number[] })
-                } else if (signal.tag === INPUT && signal.state === 'ended') {
-                  log.push({ input: signal.input, ended: true })
-                }
-              }),
-              operator.open(context),
-            ),
+          open: (context) => (source) => source.pipe(tap(see), operator.open(context)),
         },
       })
       return { ...composed, runtime }
@@ -158,3 +161,22 @@ t.test('cross runs in parallel: each subtask sees all of the other', async (t) =
   t.equal(new Set(pairs.map(String)).size, 150)
   t.equal(pairs.length, 150)
 })
+
+t.test(
+  'rules without event time do not stop the time of what they are combined with',
+  async (t) => {
+    const times: number[] = []
+    const out = collect<unknown>()
+    const job = pipeline('job', (flow) => {
+      const events = flow.from(numbers(1, 3)).pipe(timestamps((n) => n * 1000))
+      const rules = flow.from(generate(Number.POSITIVE_INFINITY, (i) => i, { perSecond: 1 }))
+      events.pipe(withLatestFrom(rules), distinct()).to(out)
+    })
+    const seen = watched(job, 'distinct', (signal) => {
+      if (signal.tag === WATERMARK) times.push(signal.timeMs)
+    })
+    const { error } = await runTest(seen)
+    t.equal(error, null)
+    t.ok(times.length > 0, `watermarks ${times}`)
+  },
+)

@@ -40,6 +40,7 @@ export function cross<T, E extends Time, Key, O extends AnyStream>(
       ...recordWiseTraits,
       stateful: true,
       inputs: ['main', 'broadcast'] as const,
+      timeOf: 'all' as const,
     },
     options: commonOptions('cross', options, ['bufferMax']),
     settings: { bufferMax },

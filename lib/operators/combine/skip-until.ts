@@ -31,7 +31,7 @@ export function skipUntil<T, E extends Time, Key, N extends AnyStream>(
   const site = callSite()
   const definition = {
     kind: 'skipUntil',
-    traits: combinedTraits(2, 'first'),
+    traits: { ...combinedTraits(2, 'first'), timeOf: 'first' as const },
     options: commonOptions('skipUntil', options),
     settings: {},
     functions: [],

@@ -32,7 +32,7 @@ export function takeUntil<T, E extends Time, Key, N extends AnyStream>(
   const site = callSite()
   const definition = {
     kind: 'takeUntil',
-    traits: { ...combinedTraits(2, 'first'), endsStream: true },
+    traits: { ...combinedTraits(2, 'first'), endsStream: true, timeOf: 'first' as const },
     options: commonOptions('takeUntil', options),
     settings: {},
     functions: [],

@@ -32,7 +32,7 @@ export function withLatestFrom(...given: readonly unknown[]): Op<AnyStream, AnyS
   const site = callSite()
   const definition = {
     kind: 'withLatestFrom',
-    traits: combinedTraits(inputs, 'first'),
+    traits: { ...combinedTraits(inputs, 'first'), timeOf: 'first' as const },
     options: commonOptions('withLatestFrom', options),
     settings: {},
     functions: [],

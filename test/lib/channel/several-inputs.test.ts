@@ -5,14 +5,18 @@ import { createCreditLedger } from '../../../lib/credit/ledger.js'
 import { BATCH, batch, END, end, IDLE, INPUT, WATERMARK } from '../../../lib/operators/signal.js'
 
 /** One channel by edge; the inlet of an operator with as many inputs as `inputOf` names. */
-function inletOf(inputOf: readonly number[], inputs: number) {
+function inletOf(inputOf: readonly number[], inputs: number, timed: readonly boolean[] = []) {
   const ledger = createCreditLedger({ channels: inputOf.length, exclusive: 2, floating: 0 })
   const open = (edge: number): LocalChannel =>
     createLocalChannel({ id: { edge, from: 0, to: 0 }, credits: ledger.renew(edge) })
   const channels = inputOf.map((_, edge) => open(edge))
   const inlet = createInlet(
     channels.map(({ input }) => input),
-    { inputs, inputOf: new Map(inputOf.map((input, edge) => [edge, input])) },
+    {
+      inputs,
+      inputOf: new Map(inputOf.map((input, edge) => [edge, input])),
+      holdsTime: new Map(timed.map((holds, edge) => [edge, holds])),
+    },
   )
   return { inlet, open, senders: channels.map(({ output }) => output) }
 }
@@ -109,3 +113,26 @@ t.test('an input whose sender is replaced speaks again', async (t) => {
   senders[0]!.signal(end)
   t.same(taken(inlet), ['0 ended', '1 ended', 'end'])
 })
+
+t.test(
+  'an input without event time holds no watermark back, and does not keep from idling',
+  async (t) => {
+    const { inlet, senders } = inletOf([0, 1], 2, [true, false])
+    const [events, rules] = senders
+    events!.signal({ tag: WATERMARK, timeMs: 5 })
+    t.same(taken(inlet), ['w5'])
+    rules!.signal({ tag: WATERMARK, timeMs: 1 })
+    rules!.push('rule', undefined, -1)
+    rules!.flush()
+    t.same(taken(inlet), ['1: rule'])
+    events!.signal({ tag: IDLE, active: false })
+    t.same(taken(inlet), ['0 idle', 'idle'])
+    events!.signal({ tag: IDLE, active: true })
+    events!.signal({ tag: WATERMARK, timeMs: 7 })
+    t.same(taken(inlet), ['0 active', 'active', 'w7'])
+    events!.signal(end)
+    t.same(taken(inlet), ['0 ended', 'idle'], 'nothing holds time back any more')
+    rules!.signal(end)
+    t.same(taken(inlet), ['1 ended', 'end'])
+  },
+)

@@ -409,7 +409,15 @@ t.test('channels: every receiver is fed and every sender heard, for all partitio
       { ...chain, parallelism: senders },
       { ...chain, id: 1, parallelism: receivers },
     ]
-    const edge = { id: 0, from: 0, output: 'main', to: 1, input: 0, partitioner: { kind } }
+    const edge = {
+      id: 0,
+      from: 0,
+      output: 'main',
+      to: 1,
+      input: 0,
+      holdsTime: true,
+      partitioner: { kind },
+    }
     return channelsOf({ chains }, edge).map(({ from, to }) => `${from}>${to}`)
   }
   t.strictSame(pairs('rescale', 2, 4), ['0>0', '0>1', '1>2', '1>3'])

@@ -13,6 +13,7 @@ import {
   pipeline,
   rebalance,
   reduce,
+  timestamps,
 } from '../../../lib/index.js'
 import { lines, sink, source, together } from '../../support/fake-parts.js'
 
@@ -184,3 +185,17 @@ t.test(
     graphOf(ends('any', 1))
   },
 )
+
+t.test('what has no event time beside inputs that have holds no watermark back', async (t) => {
+  const holding = (plan: Plan) => plan.edges.map(({ holdsTime }) => holdsTime)
+  const build = (timeOf: 'main' | 'first' | 'all', inputs: readonly ('main' | 'broadcast')[]) =>
+    planOf(1, (flow) => {
+      const bids = flow.from(lines('bids')).pipe(timestamps((line) => line.length))
+      const rules = flow.from(lines('rules'))
+      bids.pipe(together(inputs, [rules], { timeOf })).to(sink())
+    })
+  t.same(holding(build('main', ['main', 'broadcast'])), [true, false])
+  t.same(holding(build('first', ['main', 'main'])), [true, false])
+  t.same(holding(build('main', ['main', 'main'])), [true, true], 'the result has no event time')
+  t.same(holding(build('all', ['main', 'broadcast'])), [true, true])
+})
