@@ -107,6 +107,11 @@ export class HeldRecords {
     if (!Number.isNaN(time)) this.#times.append(group, key, time)
   }
 
+  /** Records held of the key. */
+  length(key: unknown, group: number): number {
+    return this.#records.length(group, key)
+  }
+
   /** The oldest record of the key; there must be one. */
   first(key: unknown, group: number): unknown {
     return this.#records.first(group, key)
