@@ -17,7 +17,7 @@ export interface Connected<L, R, A, B> {
 /**
  * One stream of two of different types: what `left` makes of each record of the stream, and `right` of
  * each of `other`, in the order of their arrival. Both have keys or neither has, and keep them, and
- * event time where both have it. No state: for state that both share use `process`.
+ * event time where both have it. No state: for state that both share there is `processWith`.
  *
  *     connect(words, { left: (given) => ({ given }), right: (word) => ({ word }) })
  *
