@@ -160,8 +160,12 @@ export class MortalMapState<K, V> implements MapState<K, V> {
   *#visit(): Iterator<void> {
     const { expiry } = this
     for (const [group, key] of this.#maps.groupedKeys()) {
-      for (const [mapKey, { untilMs }] of this.#maps.entries(group, key)) {
-        if (untilMs <= expiry.nowMs) this.#maps.delete(group, key, mapKey)
+      for (const [mapKey, mortal] of this.#maps.entries(group, key)) {
+        // The map may have been deleted between two visits, and another begun.
+        const isExpired = mortal.untilMs <= expiry.nowMs
+        if (isExpired && this.#maps.get(group, key, mapKey) === mortal) {
+          this.#maps.delete(group, key, mapKey)
+        }
         yield
       }
     }

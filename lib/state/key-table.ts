@@ -110,6 +110,8 @@ export class GroupedTable<V> {
   }
 
   clear(): void {
+    // In place too: who reads entries meanwhile must not go on in what is gone.
+    for (const group of this.#groups) group?.clear()
     this.#groups.fill(null)
   }
 

@@ -453,6 +453,27 @@ function timeToLiveLaws(t: Test, create: CreateStore): void {
     t.same([value.size, list.size, map.size], [0, 0, 0])
   })
 
+  t.test('a sweep under way spares what was deleted and set again', async (t) => {
+    const { world, store, value, list, map } = at(WRITE)
+    const fill = () => {
+      for (let key = 0; key < 50; key++) {
+        value.set(groupOf(key), key, 1)
+        list.append(groupOf(key), key, 1)
+        map.set(0, 'all', `${key}`, 1)
+      }
+    }
+    fill()
+    world.nowMs += 100
+    store.sweep(20)
+    value.clear()
+    list.clear()
+    map.deleteAll(0, 'all')
+    fill()
+    store.sweep()
+    store.sweep()
+    t.same([value.size, list.size, map.count(0, 'all')], [50, 50, 50])
+  })
+
   t.test('what was swept may be set while a sweep is under way', async (t) => {
     const { world, store, value } = at(WRITE)
     for (let key = 0; key < 50; key++) value.set(groupOf(key), key, 1)

@@ -11,6 +11,7 @@
  * processing time in a task of their own, between two signals or when the alarm has rung.
  */
 import type { OperatorFunction } from 'rxjs'
+import { MillraceError } from '../../base/errors.js'
 import { keyGroupOf } from '../../base/key.js'
 import { KeyTable } from '../../state/key-table.js'
 import type { Timers } from '../../time/timers.js'
@@ -49,6 +50,12 @@ export function openProcess(
 
 /** Makes one call; false when none is left. */
 type Step = () => boolean
+
+/** Entries of each state with a TTL that are looked at for every mark: an input may bring marks only. */
+const SWEPT_PER_MARK = 256
+/** At the end, so many timers may fire for each that waits: those beyond are of a timer without end. */
+const FIRED_AT_END_MAX = 16
+const FIRED_AT_END_SPARE = 10_000
 
 class ProcessRun {
   readonly #context: OperatorContext
@@ -107,7 +114,7 @@ class ProcessRun {
     } else if (signal.tag !== INPUT || this.#parts.inputs.length === 1) {
       this.#out.emit(signal)
     }
-    this.#context.state.sweep()
+    this.#context.state.sweep(SWEPT_PER_MARK)
   }
 
   /** The end is a watermark above all; then every key has its last word, and what is open is closed. */
@@ -118,7 +125,7 @@ class ProcessRun {
     const ends = () => this.#next(this.#endsOfKeys(), close)
     this.#start(this.#dueProcessingTimers(), () => {
       this.#time.end()
-      return this.#next(this.#dueEventTimers, ends)
+      return this.#next(this.#lastEventTimers(), ends)
     })
   }
 
@@ -149,6 +156,7 @@ class ProcessRun {
   #advance(): boolean {
     if (!this.#lifecycle.mayRun) return false
     const calls = this.#calls
+    let mayFire = true
     while (!this.#out.closed) {
       const step = this.#step
       if (step === null ? calls.hasResults : calls.isFull) {
@@ -159,7 +167,13 @@ class ProcessRun {
         this.#work(step)
       } else if (this.#done !== nothing) {
         if (!this.#finish()) return false
-      } else if (!this.#startDueProcessing()) return true
+      } else if (mayFire && this.#startDueProcessing()) {
+        // Once a turn: a timer that is always due must not keep all else from its turn.
+        mayFire = false
+      } else {
+        if (!this.#isOver) this.#alarm.set(this.#processingTimers.nextMs)
+        return true
+      }
     }
     return true
   }
@@ -226,9 +240,21 @@ class ProcessRun {
     return true
   }
 
+  /** A timer that registers its successor would fire for ever at a watermark of +∞. */
+  #lastEventTimers(): Step {
+    let left = this.#eventTimers.size * FIRED_AT_END_MAX + FIRED_AT_END_SPARE
+    return () => {
+      if (left-- === 0) throw endlessTimers(this.#context.operator)
+      return this.#dueEventTimers()
+    }
+  }
+
+  /** No more than there are now: those that are registered meanwhile wait for their turn. */
   #dueProcessingTimers(): Step {
     const nowMs = this.#context.clock.wallTime()
+    let left = this.#processingTimers.size
     return () => {
+      if (left-- === 0) return false
       const timer = this.#processingTimers.takeDue(nowMs)
       if (timer === null) return false
       this.#calls.timer('processing', timer)
@@ -236,15 +262,13 @@ class ProcessRun {
     }
   }
 
-  /** Between two tasks: false where none is due; then the alarm is set. */
+  /** Between two tasks: false where none is due. */
   #startDueProcessing(): boolean {
-    if (this.#isOver) return false
     const { nextMs } = this.#processingTimers
-    if (nextMs <= this.#context.clock.wallTime()) {
-      return this.#next(this.#dueProcessingTimers(), nothing)
-    }
-    this.#alarm.set(nextMs)
-    return false
+    if (nextMs === Number.POSITIVE_INFINITY || this.#isOver) return false
+    return (
+      nextMs <= this.#context.clock.wallTime() && this.#next(this.#dueProcessingTimers(), nothing)
+    )
   }
 
   /** For every key that has state, or once where there are no keys. */
@@ -262,6 +286,14 @@ class ProcessRun {
 }
 
 const nothing = (): boolean => true
+
+const endlessTimers = (operator: string): MillraceError =>
+  new MillraceError(
+    'E_ENDLESS_TIMERS',
+    `operator "${operator}": its input has ended, but its event-time timers register ever more of their kind, so ` +
+      'it would never end: register none when watermarkMs is Infinity',
+    { details: { operator } },
+  )
 
 /** Keys of several states, each once; what was given is remembered only where there are several. */
 function* distinctKeys(keysOf: readonly (() => Iterator<unknown>)[]): Iterator<unknown> {

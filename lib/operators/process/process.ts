@@ -33,8 +33,9 @@ export interface ProcessSpec<T, R, S extends StateSpecs, E extends Time, Key, Op
  * failures of the subtask. What is emitted has the event time of the record or timer. A call may give
  * up to 65,536 records per output.
  *
- * At the end all event-time timers fire, then `onEnd` is called; timers of processing time that are not due
- * by then do not fire. State: as declared, and the timers. Guarantee: as its state; it must not change
+ * At the end all event-time timers fire (a timer that registers its successor should not do so when
+ * `watermarkMs` is Infinity), then `onEnd` is called; timers of processing time that are not due by then
+ * do not fire. State: as declared, and the timers. Guarantee: as its state; it must not change
  * anything outside, except through what `open` has opened, and then at least once.
  *
  * @example

@@ -423,6 +423,36 @@ t.test(
   },
 )
 
+t.test(
+  'a timer that registers itself again keeps neither others nor the end from coming',
+  async (t) => {
+    let fired = 0
+    const h = keyed({
+      onRecord: (_, { timers, timeMs, now }) => {
+        timers.event.register(timeMs)
+        timers.processing.register(now())
+      },
+      onTimer({ timeMs, kind }, { timers, now }) {
+        if (kind === 'processing') {
+          fired++
+          timers.processing.register(now())
+        } else timers.event.register(timeMs + 1_000)
+      },
+    })
+    push(h, [['a', 1]], [0])
+    t.equal(fired, 1)
+    h.clock.advance(0)
+    h.turn()
+    t.equal(fired, 2, 'once a turn')
+    h.watermark(5_500)
+    h.end()
+    t.match(h.error, {
+      code: 'E_ENDLESS_TIMERS',
+      message: /register none when watermarkMs is Infinity/,
+    })
+  },
+)
+
 t.test('a stream without event time has no event-time timers, and no times', async (t) => {
   const h = keyed({
     emits: recordsOf<unknown>(),

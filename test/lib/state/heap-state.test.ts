@@ -54,3 +54,25 @@ t.test(
     t.notOk(Object.isFrozen(own.get(0, 'a')))
   },
 )
+
+t.test('a count per key takes less than 400 bytes of heap', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as () => void
+  const keys = 200_000
+  const keyOf: readonly ((i: number) => unknown)[] = [
+    (i) => i,
+    (i) => `customer-${String(i).padStart(20, '0')}`,
+    (i) => [i % 100, `page${i}`],
+  ]
+  for (const [which, make] of keyOf.entries()) {
+    const state = createHeapState(128).value<number>('count')
+    gc()
+    const before = process.memoryUsage()
+    for (let i = 0; i < keys; i++) state.set(i % 128, make(i), i)
+    gc()
+    const after = process.memoryUsage()
+    const bytes = (after.heapUsed + after.external - before.heapUsed - before.external) / keys
+    t.ok(bytes < 400, `${Math.round(bytes)} bytes for keys of kind ${which}`)
+    t.equal(state.size, keys)
+  }
+})
