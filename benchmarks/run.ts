@@ -6,7 +6,7 @@ const USAGE = `usage: npm run bench -- cost|latency|micro|windows [--quick] [--r
   cost     the same jobs as a loop, as plain RxJS and as Millrace; ratios
   latency  one exchange between two slots under open-loop load; percentiles
   micro    codec, channel, mailbox, fused loop, line reading
-  windows  keys and timers: heap per key, timers per second
+  windows  heap per key, timers per second, sliding beside tumbling windows
   --quick  small sizes, one repetition: for trying it out, not for quoting
 `
 

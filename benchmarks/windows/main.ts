@@ -1,14 +1,16 @@
-/** `npm run bench -- windows [--quick] [--reps N]`: state and timers, and what stands on them. */
+/** `npm run bench -- windows [--quick] [--reps N]`: state, timers, and windows. */
 import { machine, median, round } from '../cost/report.js'
 import type { Result } from '../micro/main.js'
 import { keysBench } from './keys.js'
+import { slicesBench } from './slices.js'
 import { timersBench } from './timers.js'
 
-type Bench = (options: { readonly quick: boolean }) => Iterable<Result> | Promise<Iterable<Result>>
+type Bench = (options: { readonly quick: boolean }) => Iterable<Result> | AsyncIterable<Result>
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   keys: keysBench,
   timers: timersBench,
+  windows: slicesBench,
 }
 
 export async function windowsBench(options: { quick: boolean; reps: number }): Promise<void> {
@@ -16,7 +18,7 @@ export async function windowsBench(options: { quick: boolean; reps: number }): P
   const runs = new Map<string, { readonly unit: string; readonly values: number[] }>()
   for (let rep = 0; rep < options.reps; rep++) {
     for (const [part, bench] of Object.entries(BENCHES)) {
-      for (const { name, value, unit } of await bench({ quick: options.quick })) {
+      for await (const { name, value, unit } of bench({ quick: options.quick })) {
         const key = `${part}: ${name}`
         const run = runs.get(key) ?? { unit, values: [] }
         run.values.push(value)
