@@ -7,6 +7,7 @@ import * as rx7 from 'rxjs/operators'
 import t, { type Test } from 'tap'
 import { seededRandom } from '../../../lib/base/random.js'
 import { aggregate } from '../../../lib/operators/aggregate.js'
+import { avg } from '../../../lib/operators/avg.js'
 import { concatMap } from '../../../lib/operators/concat-map.js'
 import { count } from '../../../lib/operators/count.js'
 import { distinct } from '../../../lib/operators/distinct.js'
@@ -28,10 +29,13 @@ import { rx } from '../../../lib/operators/rx.js'
 import { scan } from '../../../lib/operators/scan.js'
 import { BATCH } from '../../../lib/operators/signal.js'
 import { skip } from '../../../lib/operators/skip.js'
-import type { AnyStream, Op } from '../../../lib/operators/stream.js'
+import type { AnyStream, NoKey, Op, Time } from '../../../lib/operators/stream.js'
 import { sum } from '../../../lib/operators/sum.js'
 import { take } from '../../../lib/operators/take.js'
 import { tap } from '../../../lib/operators/tap.js'
+import { windowAll } from '../../../lib/operators/window/window.js'
+import { windowProcess } from '../../../lib/operators/window/window-process.js'
+import { countWindow, tumbling } from '../../../lib/window/assigner.js'
 import {
   definitionOf,
   feed,
@@ -66,6 +70,12 @@ const firstThree = (given: readonly number[], values: readonly number[] = given)
 function* lazily(x: number) {
   yield* copies(x)
 }
+
+/** A window and what is made of it are one operator. */
+const behind =
+  (window: unknown, content: unknown): Op<AnyStream, AnyStream> =>
+  (stream) =>
+    (content as Op<AnyStream, AnyStream>)((window as Op<AnyStream, AnyStream>)(stream))
 
 const rows: readonly Row[] = [
   {
@@ -201,6 +211,60 @@ const rows: readonly Row[] = [
     op: (f, o) => sum((x: number) => f(x) * 3, o),
     rx: rx7.reduce((a, x) => a + x * 3, 0),
     keyed: 'pairs',
+  },
+  {
+    name: 'avg by selector',
+    op: (f, o) => avg((x: number) => f(x) * 2, o),
+    rx: (source) =>
+      source.pipe(
+        rx7.toArray(),
+        rx7.filter((all) => all.length > 0),
+        rx7.map((all) => all.reduce((a, x) => a + x * 2, 0) / all.length),
+      ),
+    keyed: 'pairs',
+  },
+  {
+    name: 'windowAll by count',
+    op: (f, o) =>
+      behind(
+        windowAll(countWindow(3)),
+        reduce((all: readonly number[], x: number) => [...all, f(x)], [], o),
+      ),
+    rx: (source) =>
+      source.pipe(
+        rx7.bufferCount(3),
+        rx7.map((value, i) => ({ start: i * 3, end: i * 3 + value.length, value })),
+      ),
+    keyed: 'no',
+  },
+  {
+    name: 'windowAll by the clock',
+    op: (f, o) =>
+      behind(
+        windowAll(tumbling('1h', { time: 'processing' })),
+        windowProcess(
+          reduce((all: readonly number[], x: number) => [...all, f(x)], []),
+          ({ value }) => [value],
+          o,
+        ),
+      ),
+    rx: (source) =>
+      source.pipe(
+        rx7.toArray(),
+        rx7.filter((all) => all.length > 0),
+      ),
+    keyed: 'no',
+  },
+  {
+    name: 'windowProcess',
+    op: (_, o) =>
+      behind(
+        windowAll(countWindow(2)),
+        windowProcess<number, Time, NoKey, number>(({ records }) => records.flatMap(copies), o),
+      ),
+    rx: rx7.mergeMap(copies),
+    keyed: 'no',
+    throws: false,
   },
   { name: 'min', op: (_, o) => min(undefined, o), rx: rx7.min(), keyed: 'pairs', throws: false },
   { name: 'max', op: (_, o) => max(undefined, o), rx: rx7.max(), keyed: 'pairs', throws: false },
