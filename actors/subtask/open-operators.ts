@@ -19,6 +19,7 @@ import type {
 import type { RecordErrors } from '../../lib/operators/record-error.js'
 import { BATCH, type Signal } from '../../lib/operators/signal.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
+import type { StateStore } from '../../lib/state/state.js'
 import { locate } from './locate.js'
 import { openSide } from './open-side.js'
 import { nameOf, operatorOf, type SubtaskPlace } from './subtask-place.js'
@@ -32,6 +33,8 @@ export interface OperatorOpening {
   readonly errorsOf: (step: ChainStep) => RecordErrors
   /** Null where nobody reads it. */
   readonly side: (name: string) => Outlet | null
+  /** The state of an operator that was opened. */
+  readonly keeps: (state: StateStore) => void
 }
 
 export function openOperators(
@@ -108,7 +111,7 @@ const watchKeys = (sketch: HotKeySketch) =>
   })
 
 function contextOf(
-  { place, enough, hold, errorsOf, side }: OperatorOpening,
+  { place, enough, hold, errorsOf, side, keeps }: OperatorOpening,
   step: ChainStep,
   keyed: boolean,
   gate: Gate,
@@ -117,6 +120,11 @@ function contextOf(
   const { plan, chain, index, clock } = place
   const isLast = step === chain.steps.at(-1)
   const metrics = place.metrics(chain.steps.indexOf(step))
+  const state = createHeapState(plan.maxParallelism, {
+    wallTime: () => clock.wallTime(),
+    ...(place.freeze ? { freeze: deepFreeze } : {}),
+  })
+  keeps(state)
   return {
     operator: nameOf(place, step),
     subtask: index,
@@ -124,10 +132,7 @@ function contextOf(
     maxParallelism: plan.maxParallelism,
     gate,
     clock,
-    state: createHeapState(plan.maxParallelism, {
-      wallTime: () => clock.wallTime(),
-      ...(place.freeze ? { freeze: deepFreeze } : {}),
-    }),
+    state,
     spill: place.spill(chain.steps.indexOf(step)),
     errors: errorsOf(step),
     keyed,

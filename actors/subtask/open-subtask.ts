@@ -13,6 +13,7 @@ import { type ChainEnd, openChain } from '../../lib/operators/chain.js'
 import { type RecordErrors, type RecordFailure, SKIP } from '../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
 import { INPUT, type InputChange } from '../../lib/operators/signal.js'
+import type { StateStore } from '../../lib/state/state.js'
 import { locate, locating } from './locate.js'
 import { openOperators } from './open-operators.js'
 import { openOutlet } from './open-outlet.js'
@@ -50,6 +51,7 @@ class Assembly {
       ? this.#openSink(steps.pop()!)
       : new OutletEnd(openOutlet(this.#place, MAIN, this.#signals), this.#sides())
     this.#input = isSource ? this.#openSource(steps.shift()!) : this.#openInlet()
+    const states: StateStore[] = []
     const links = openOperators(
       {
         place: this.#place,
@@ -57,6 +59,7 @@ class Assembly {
         hold: (input, held) => this.#hold(input, held),
         errorsOf: (step) => this.#recordErrors(step),
         side: (name) => this.#end.side(name),
+        keeps: (state) => states.push(state),
       },
       steps,
     )
@@ -68,6 +71,7 @@ class Assembly {
       input: this.#input,
       chain: openChain(links, counted, owner),
       end: this.#end,
+      states,
       counters,
       clock,
       watch,

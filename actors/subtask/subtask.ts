@@ -15,6 +15,7 @@ import type { SplitRemains } from '../../lib/connectors/split-reading.js'
 import { column } from '../../lib/metrics/counters.js'
 import type { Chain } from '../../lib/operators/chain.js'
 import { BATCH, end, type Signal } from '../../lib/operators/signal.js'
+import type { StateStore } from '../../lib/state/state.js'
 import type { ActorContext, Behaviour, TurnBudget } from '../kernel/behaviour.js'
 import type { SubtaskMessage } from './protocol.js'
 import type { SubtaskEnd } from './subtask-end.js'
@@ -25,6 +26,8 @@ export interface SubtaskParts {
   readonly input: SubtaskInput
   readonly chain: Chain
   readonly end: SubtaskEnd
+  /** What its operators keep. */
+  readonly states: readonly StateStore[]
   readonly counters: Float64Array
   readonly clock: Clock
   readonly watch: TurnWatch
@@ -192,6 +195,13 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     this.#countHoldUp(nowMs)
     if (isHeldUp) this.#heldUpSinceMs = nowMs
     return isHeldUp
+  }
+
+  /** Removes expired state of the next `entries` entries; true while there is some that may expire. */
+  sweep(entries: number): boolean {
+    let remain = false
+    for (const state of this.#parts.states) remain = state.sweep(entries) || remain
+    return remain
   }
 
   #turn(budget: TurnBudget): Rest {

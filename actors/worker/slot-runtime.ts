@@ -61,6 +61,10 @@ export function createSlotRuntime(host: SlotHost, world: SlotWorld = {}): SlotCo
   return new SlotRuntime(host, world)
 }
 
+/** Half a millisecond of work a second, at most, for what nobody asks for. */
+const SWEEP_INTERVAL_MS = 1_000
+const SWEEP_ENTRIES = 10_000
+
 class SlotRuntime implements SlotCommands {
   readonly #host: SlotHost
   readonly #world: SlotWorld
@@ -78,6 +82,7 @@ class SlotRuntime implements SlotCommands {
   #cancelFlush: (() => void) | null = null
   #reportedAtMs = 0
   #cancelReport: (() => void) | null = null
+  #cancelSweep: (() => void) | null = null
   #closed = false
   /** Runs while a subtask is held up, and only then: an idle slot sleeps. */
   #cancelAccount: (() => void) | null = null
@@ -264,6 +269,7 @@ class SlotRuntime implements SlotCommands {
     this.#cancelAccount?.()
     this.#cancelFlush?.()
     this.#cancelReport?.()
+    this.#cancelSweep?.()
     await this.#system.stop()
     this.#router.close()
   }
@@ -351,6 +357,7 @@ class SlotRuntime implements SlotCommands {
     }
     if (this.#cancelAccount === null) this.#account()
     if (this.#reports.isDue) this.#reportLater()
+    this.#sweepLater()
     this.#router.arm()
   }
 
@@ -365,6 +372,24 @@ class SlotRuntime implements SlotCommands {
         this.#report()
       })
     }
+  }
+
+  /** While no records come, none take expired state away as they pass: it is done now and then. */
+  #sweepLater(): void {
+    if (this.#cancelSweep !== null || !this.#sweep(0) || this.#closed) return
+    // In a test under virtual time nothing but the test makes time pass.
+    if ((this.#setup?.settings.accountIntervalMs ?? 0) === 0) return
+    this.#cancelSweep = this.#clock.after(SWEEP_INTERVAL_MS, () => {
+      this.#cancelSweep = null
+      this.#sweep(SWEEP_ENTRIES)
+      this.#sweepLater()
+    })
+  }
+
+  #sweep(entries: number): boolean {
+    let remain = false
+    for (const subtask of this.#living) remain = subtask.sweep(entries) || remain
+    return remain
   }
 
   #report(): void {

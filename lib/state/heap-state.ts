@@ -62,6 +62,11 @@ interface Declared {
   readonly state: unknown
 }
 
+interface Mortals {
+  readonly expiry: Expiry
+  readonly state: { readonly size: number }
+}
+
 const DEFAULT_SWEEP = 1_000
 const unchanged = <V>(value: V): V => value
 
@@ -69,7 +74,8 @@ class HeapStateStore implements StateStore {
   readonly #world: HeapWorld
   readonly #freeze: <V>(value: V) => V
   readonly #declared = new Map<string, Declared>()
-  readonly #expiries: Expiry[] = []
+  /** States with a TTL. */
+  readonly #mortal: Mortals[] = []
 
   constructor(maxParallelism: number, options: HeapStateOptions) {
     this.#world = { maxParallelism, wallTime: options.wallTime ?? systemClock.wallTime }
@@ -83,7 +89,7 @@ class HeapStateStore implements StateStore {
   list<V>(name: string, options?: StateOptions): ListState<V> {
     return this.#declare(name, 'list', options, () => {
       const state = new HeapListState<V>(this.#world, options?.ttl ?? null, this.#freezeOf(options))
-      if (state.expiry !== null) this.#expiries.push(state.expiry)
+      if (state.expiry !== null) this.#mortal.push({ expiry: state.expiry, state })
       return state
     })
   }
@@ -93,7 +99,7 @@ class HeapStateStore implements StateStore {
       const freeze = this.#freezeOf<V>(options)
       if (options?.ttl === undefined) return new HeapMapState<K, V>(this.#groups, freeze)
       const state = new MortalMapState<K, V>(this.#world, options.ttl, freeze)
-      this.#expiries.push(state.expiry)
+      this.#mortal.push({ expiry: state.expiry, state })
       return state
     })
   }
@@ -135,8 +141,13 @@ class HeapStateStore implements StateStore {
     return this.#declare(name, 'timers', {}, createTimers)
   }
 
-  sweep(entries = DEFAULT_SWEEP): void {
-    for (const expiry of this.#expiries) expiry.sweep(entries)
+  sweep(entries = DEFAULT_SWEEP): boolean {
+    let remain = false
+    for (const { expiry, state } of this.#mortal) {
+      expiry.sweep(entries)
+      remain ||= state.size > 0
+    }
+    return remain
   }
 
   get #groups(): number {
@@ -151,7 +162,7 @@ class HeapStateStore implements StateStore {
     const freeze = this.#freezeOf<V>(options)
     if (options?.ttl === undefined) return new HeapValueState(this.#groups, freeze)
     const state = new MortalValueState(this.#world, options.ttl, freeze)
-    this.#expiries.push(state.expiry)
+    this.#mortal.push({ expiry: state.expiry, state })
     return state
   }
 

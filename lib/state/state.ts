@@ -28,7 +28,7 @@
  * Processing time (`Clock.wallTime`, so it outlives a restart), per key; in lists and maps per element
  * and entry. What has expired is never returned. It is removed when it is met, and by a sweep that
  * visits a few entries per access, so the memory of keys that never come again is given back while
- * others come. An operator that sees no input at all may call `sweep`.
+ * others come. While no input comes at all, the subtask calls `sweep` now and then.
  */
 import type { Timers } from '../time/timers.js'
 
@@ -181,6 +181,9 @@ export interface StateStore {
   broadcast<K, V>(name: string): BroadcastState<K, V>
   /** Event and processing time timers are two names. */
   timers(name: string): Timers
-  /** Removes what has expired of the next `entries` entries (default 1,000). For quiet times. */
-  sweep(entries?: number): void
+  /**
+   * Removes what has expired of the next `entries` entries (default 1,000) of each state with a TTL. For
+   * quiet times. True while entries with a TTL remain.
+   */
+  sweep(entries?: number): boolean
 }

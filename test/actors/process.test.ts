@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { collect, runTest, startTest } from '../../actors/testing/index.js'
 import { fromArray } from '../../lib/connectors/index.js'
@@ -66,6 +68,46 @@ t.test('processing-time timers fire by the virtual clock', async (t) => {
   run.job.drain()
   const outcome = await run.finish()
   t.equal(outcome.error, null)
+})
+
+t.test('expired state is given back while no input comes', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as () => void
+  const kept: WeakRef<object>[] = []
+  const run = startTest(
+    pipeline('silent', (flow) =>
+      flow
+        .from(
+          (async function* () {
+            yield* visits
+            await new Promise(() => {})
+          })(),
+        )
+        .pipe(
+          keyBy((visit) => visit.user),
+          process({
+            state: { last: valueState<object>({ ttl: '10s' }) },
+            onRecord(_, { state }) {
+              const value = { some: 'value' }
+              state.last.set(value)
+              kept.push(new WeakRef(value))
+            },
+          }),
+        )
+        .to(collect()),
+    ),
+    { settings: { accountIntervalMs: 250 } },
+  )
+  const alive = () => {
+    gc()
+    return kept.filter((ref) => ref.deref() !== undefined).length
+  }
+  await run.advance(9_000)
+  t.equal(alive(), 3)
+  await run.advance(2_000)
+  t.equal(alive(), 0)
+  run.job.drain()
+  await run.finish()
 })
 
 t.test('open and close run once per subtask, and the job ends when all are closed', async (t) => {

@@ -443,13 +443,13 @@ function timeToLiveLaws(t: Test, create: CreateStore): void {
       list.append(groupOf(key), key, 1)
       map.set(groupOf(key), key, 'x', 1)
     }
-    store.sweep()
+    t.equal(store.sweep(), true)
     t.same([value.size, list.size, map.size], [100, 100, 100])
     world.nowMs += 100
     store.sweep(10)
     t.equal(value.size, 90)
     store.sweep()
-    store.sweep()
+    t.equal(store.sweep(), false)
     t.same([value.size, list.size, map.size], [0, 0, 0])
   })
 
