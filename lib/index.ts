@@ -53,7 +53,7 @@ export { avg } from './operators/avg.js'
 
 export type { SpillOptions } from './operators/batch/memory.js'
 export { type SortOptions, sort } from './operators/batch/sort.js'
-
+export { type BufferCountOptions, bufferCount } from './operators/buffer-count.js'
 export { buffer } from './operators/combine/buffer.js'
 export { combineLatest, combineLatestWith } from './operators/combine/combine-latest.js'
 export { concat, concatWith } from './operators/combine/concat.js'
@@ -72,13 +72,20 @@ export { zip, zipWith } from './operators/combine/zip.js'
 export { concatMap } from './operators/concat-map.js'
 export { count } from './operators/count.js'
 export { type DistinctOptions, distinct } from './operators/distinct.js'
+export {
+  type DistinctUntilChangedOptions,
+  distinctUntilChanged,
+  distinctUntilKeyChanged,
+} from './operators/distinct-until-changed.js'
 export { filter } from './operators/filter.js'
+export { elementAt, find, first, last, type PickOptions, single } from './operators/first.js'
 export { keyBy } from './operators/key-by.js'
 export { map } from './operators/map.js'
 export { max } from './operators/max.js'
 export { type AsyncOptions, type AsyncRetry, mergeMap } from './operators/merge-map.js'
 export { min } from './operators/min.js'
 export type { OperatorDefinition, OperatorOptions, OperatorTraits } from './operators/operator.js'
+export { pairwise } from './operators/pairwise.js'
 export { type ProcessSpec, process } from './operators/process/process.js'
 export {
   type FiredTimer,
@@ -133,6 +140,7 @@ export { scan } from './operators/scan.js'
 export { sideOutput } from './operators/side-output.js'
 export { type SideTag, sideTag } from './operators/side-tag.js'
 export { skip } from './operators/skip.js'
+export { endWith, startWith } from './operators/start-with.js'
 export type {
   AnyStream,
   NeedsKey,
@@ -149,7 +157,18 @@ export type {
 } from './operators/stream.js'
 export { sum } from './operators/sum.js'
 export { take } from './operators/take.js'
+export { skipLast, takeLast } from './operators/take-last.js'
+export { skipWhile, type TakeWhileOptions, takeWhile } from './operators/take-while.js'
 export { tap } from './operators/tap.js'
+export { debounceTime } from './operators/time/debounce-time.js'
+export { delay } from './operators/time/delay.js'
+export { type BufferTimeOptions, bufferTime, sampleTime } from './operators/time/sample-time.js'
+export {
+  auditTime,
+  type ThrottleTimeOptions,
+  throttleTime,
+} from './operators/time/throttle-time.js'
+export { type TimeoutOptions, timeout } from './operators/time/timeout.js'
 export {
   type AlignmentOptions,
   ingestionTime,

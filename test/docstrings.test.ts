@@ -17,7 +17,8 @@ const ENTRIES = {
 
 /** What examples take as given. */
 const GIVEN = `
-import { debounceTime, distinctUntilChanged, type Observable } from 'rxjs'
+import { type Observable } from 'rxjs'
+import * as rx7 from 'rxjs'
 interface Bid { auction: number; channel: string; price: number }
 interface Visit { user: string }
 interface Order { id: number; warehouse: number }

@@ -18,7 +18,7 @@ export interface DistinctUntilChangedOptions<T, K> extends OperatorOptions {
  * As RxJS `distinctUntilChanged`: `===`, or what `isSame` says. State: one record, or what `by` gives
  * of it, per key.
  *
- *     distinctUntilChanged<Bid>((a, b) => a.price === b.price)
+ *     distinctUntilChanged((a: Bid, b: Bid) => a.price === b.price)
  */
 export function distinctUntilChanged<T, E extends Time, Key, K = T>(
   isSame: (previous: K, current: K) => boolean = isIdentical,

@@ -26,7 +26,7 @@ const CAPACITY_DEFAULT = 65_536
  * it runs on the machine's clock: it cannot replay, so `exactly-once` refuses it. An error ends it, so
  * `onRecordError` cannot skip: it is a failure.
  *
- *     rx(debounceTime<string>(100), distinctUntilChanged(), { capacity: 1000 })
+ *     rx(rx7.debounceTime<string>(100), rx7.distinctUntilChanged(), { capacity: 1000 })
  */
 export function rx<T, A, E extends Time>(
   op1: OperatorFunction<T, A>,

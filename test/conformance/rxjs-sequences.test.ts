@@ -1,0 +1,352 @@
+/**
+ * Sequences against RxJS 7 on the same input, under a virtual clock: values, when each came, and when
+ * the stream was complete. Behind keys, each key against RxJS on the key's part of the input.
+ */
+import fc from 'fast-check'
+import * as rx7 from 'rxjs'
+import t from 'tap'
+import { bufferCount } from '../../lib/operators/buffer-count.js'
+import { distinctUntilChanged } from '../../lib/operators/distinct-until-changed.js'
+import { elementAt, find, first, last, single } from '../../lib/operators/first.js'
+import { pairwise } from '../../lib/operators/pairwise.js'
+import { BATCH, END } from '../../lib/operators/signal.js'
+import { endWith, startWith } from '../../lib/operators/start-with.js'
+import { skipLast, takeLast } from '../../lib/operators/take-last.js'
+import { skipWhile, takeWhile } from '../../lib/operators/take-while.js'
+import { debounceTime } from '../../lib/operators/time/debounce-time.js'
+import { delay } from '../../lib/operators/time/delay.js'
+import { bufferTime, sampleTime } from '../../lib/operators/time/sample-time.js'
+import { auditTime, throttleTime } from '../../lib/operators/time/throttle-time.js'
+import { timeout } from '../../lib/operators/time/timeout.js'
+import { definitionOf, OperatorHarness } from '../support/operator-harness.js'
+
+interface Event {
+  /** A multiple of 64: timers are 64 n + 3 long, so none falls on it for as long as a run takes. */
+  readonly atMs: number
+  readonly value: number
+}
+
+interface Heard {
+  readonly atMs: number
+  readonly value?: unknown
+  readonly end?: 'complete' | 'error'
+}
+
+interface Row {
+  readonly operator: string
+  readonly ours: () => unknown
+  readonly rx: () => rx7.OperatorFunction<number, unknown>
+  /** Also compared per key. */
+  readonly keyed: boolean
+  /** Behind keys, what RxJS gives for a key and is left out here. */
+  readonly leftOut?: (value: unknown) => boolean
+}
+
+const even = (n: number) => n % 2 === 0
+const row = (
+  operator: string,
+  ours: Row['ours'],
+  rx: Row['rx'],
+  keyed = true,
+  leftOut?: Row['leftOut'],
+): Row => ({ operator, ours, rx, keyed, ...(leftOut && { leftOut }) })
+
+const rows: readonly Row[] = [
+  row('pairwise', () => pairwise(), rx7.pairwise),
+  row(
+    'distinctUntilChanged',
+    () => distinctUntilChanged(),
+    () => rx7.distinctUntilChanged(),
+  ),
+  row(
+    'distinctUntilChanged by',
+    () => distinctUntilChanged((a: boolean, b: boolean) => a === b, { by: even }),
+    () => rx7.distinctUntilChanged((a, b) => a === b, even),
+  ),
+  row(
+    'startWith',
+    () => startWith(-1, -2),
+    () => rx7.startWith(-1, -2),
+  ),
+  row(
+    'endWith',
+    () => endWith(-1, -2),
+    () => rx7.endWith(-1, -2),
+  ),
+  row(
+    'takeLast',
+    () => takeLast(3),
+    () => rx7.takeLast(3),
+  ),
+  row(
+    'skipLast',
+    () => skipLast(2),
+    () => rx7.skipLast(2),
+  ),
+  row(
+    'takeWhile',
+    () => takeWhile((n: number) => n < 9),
+    () => rx7.takeWhile((n) => n < 9),
+  ),
+  row(
+    'takeWhile inclusive',
+    () => takeWhile((n: number) => n < 9, { inclusive: true }),
+    () => rx7.takeWhile((n) => n < 9, true),
+  ),
+  row(
+    'skipWhile',
+    () => skipWhile(even),
+    () => rx7.skipWhile(even),
+  ),
+  row(
+    'first',
+    () => first(even, { orElse: -1 }),
+    () => rx7.first(even, -1),
+    false,
+  ),
+  row(
+    'first without a default',
+    () => first(even),
+    () => rx7.first(even),
+    false,
+  ),
+  row(
+    'last',
+    () => last(even, { orElse: -1 }),
+    () => rx7.last(even, -1),
+    false,
+  ),
+  row(
+    'last without a default',
+    () => last(even),
+    () => rx7.last(even),
+    false,
+  ),
+  row(
+    'single',
+    () => single((n: number) => n === 5),
+    () => rx7.single((n) => n === 5),
+    false,
+  ),
+  row(
+    'find',
+    () => find(even),
+    () => rx7.find(even),
+  ),
+  row(
+    'elementAt',
+    () => elementAt(2, { orElse: -1 }),
+    () => rx7.elementAt(2, -1),
+    false,
+  ),
+  row(
+    'elementAt without a default',
+    () => elementAt(2),
+    () => rx7.elementAt(2),
+    false,
+  ),
+  row(
+    'bufferCount',
+    () => bufferCount(3),
+    () => rx7.bufferCount(3),
+  ),
+  row(
+    'bufferCount overlapping',
+    () => bufferCount(3, { startEvery: 2 }),
+    () => rx7.bufferCount(3, 2),
+  ),
+  row(
+    'bufferCount with gaps',
+    () => bufferCount(2, { startEvery: 3 }),
+    () => rx7.bufferCount(2, 3),
+  ),
+  row(
+    'debounceTime',
+    () => debounceTime(67),
+    () => rx7.debounceTime(67),
+  ),
+  row(
+    'delay',
+    () => delay(131),
+    () => rx7.delay(131),
+  ),
+  row(
+    'throttleTime',
+    () => throttleTime(131),
+    () => rx7.throttleTime(131),
+  ),
+  row(
+    'throttleTime trailing',
+    () => throttleTime(131, { leading: false, trailing: true }),
+    () => rx7.throttleTime(131, undefined, { leading: false, trailing: true }),
+  ),
+  row(
+    'throttleTime at both ends',
+    () => throttleTime(131, { trailing: true }),
+    () => rx7.throttleTime(131, undefined, { leading: true, trailing: true }),
+  ),
+  row(
+    'auditTime',
+    () => auditTime(131),
+    () => rx7.auditTime(131),
+  ),
+  row(
+    'sampleTime',
+    () => sampleTime(131),
+    () => rx7.sampleTime(131),
+  ),
+  row(
+    'bufferTime',
+    () => bufferTime(131),
+    () => rx7.bufferTime(131),
+    false,
+  ),
+  row(
+    'bufferTime with a size',
+    () => bufferTime(131, { maxBufferSize: 3 }),
+    () => rx7.bufferTime(131, null, 3),
+    false,
+  ),
+  row(
+    'timeout',
+    () => timeout(195),
+    () => rx7.timeout(195),
+    false,
+  ),
+  row(
+    'timeout until the first',
+    () => timeout({ first: 195 }),
+    () => rx7.timeout({ first: 195 }),
+    false,
+  ),
+]
+
+const events: fc.Arbitrary<readonly Event[]> = fc
+  .array(fc.record({ gap: fc.nat(3), value: fc.nat(12) }), { maxLength: 15 })
+  .map((steps) => {
+    let atMs = 0
+    return steps.map(({ gap, value }) => {
+      atMs += gap * 64
+      return { atMs, value }
+    })
+  })
+
+const endOf = (input: readonly Event[]) => (input.at(-1)?.atMs ?? 0) + 4
+const AFTER_MS = 400
+
+/** What RxJS gives; `sinceMs`: it is subscribed to then. */
+function theirs(row: Row, input: readonly Event[], endMs: number, sinceMs = 0): Heard[] {
+  const scheduler = new rx7.VirtualTimeScheduler()
+  const heard: Heard[] = []
+  // Operators that take no scheduler as an argument here ask for the default one.
+  const original = rx7.asyncScheduler.schedule
+  const now = rx7.asyncScheduler.now
+  rx7.asyncScheduler.schedule = scheduler.schedule.bind(scheduler) as typeof original
+  rx7.asyncScheduler.now = () => scheduler.now()
+  try {
+    const source = new rx7.Subject<number>()
+    const subscribe = () =>
+      source.pipe(row.rx()).subscribe({
+        next: (value) => heard.push({ atMs: scheduler.now(), value }),
+        error: () => heard.push({ atMs: scheduler.now(), end: 'error' }),
+        complete: () => heard.push({ atMs: scheduler.now(), end: 'complete' }),
+      })
+    scheduler.schedule(() => subscribe(), sinceMs)
+    for (const { atMs, value } of input) scheduler.schedule(() => source.next(value), atMs)
+    scheduler.schedule(() => source.complete(), endMs)
+    scheduler.maxFrames = endMs + AFTER_MS
+    scheduler.flush()
+  } finally {
+    rx7.asyncScheduler.schedule = original
+    rx7.asyncScheduler.now = now
+  }
+  return heard
+}
+
+/** What the operator gives, with the key of each value. */
+function ours(row: Row, input: readonly Event[], endMs: number, keyed: boolean, together: boolean) {
+  const harness = new OperatorHarness([definitionOf(row.ours() as never)], { keyed })
+  const heard: (Heard & { key?: unknown })[] = []
+  let seen = 0
+  const zeroMs = harness.clock.now()
+  const listen = () => {
+    harness.drain()
+    const atMs = harness.clock.now() - zeroMs
+    for (const signal of harness.output.slice(seen)) {
+      if (signal.tag === BATCH) {
+        for (const [i, value] of signal.records.entries()) {
+          heard.push({ atMs, value, key: signal.keys?.[i] })
+        }
+      } else if (signal.tag === END) heard.push({ atMs, end: 'complete' })
+    }
+    seen = harness.output.length
+    if (harness.error !== undefined && heard.at(-1)?.end === undefined) {
+      heard.push({ atMs, end: 'error' })
+    }
+  }
+  const over = () => heard.at(-1)?.end !== undefined
+  const advanceTo = (atMs: number) => {
+    while (harness.clock.now() - zeroMs < atMs && !over()) {
+      const leftMs = atMs - (harness.clock.now() - zeroMs)
+      harness.clock.advance(harness.clock.timers === 0 ? leftMs : 1)
+      listen()
+    }
+  }
+  listen()
+  for (let i = 0; i < input.length && !over(); i++) {
+    const { atMs } = input[i]!
+    advanceTo(atMs)
+    if (over()) break
+    // Records of one instant may come in one batch.
+    let to = i + 1
+    while (together && to < input.length && input[to]!.atMs === atMs) to++
+    const values = input.slice(i, to).map(({ value }) => value)
+    harness.batch(values, keyed ? values.map(keyOf) : null)
+    listen()
+    i = to - 1
+  }
+  advanceTo(endMs)
+  if (!over()) {
+    harness.end()
+    listen()
+  }
+  advanceTo(endMs + AFTER_MS)
+  harness.unsubscribe()
+  if (harness.broken.length > 0) throw new Error(harness.broken.join(', '))
+  return heard
+}
+
+const keyOf = (value: number) => `k${value % 3}`
+const text = (heard: readonly Heard[]) =>
+  JSON.stringify(heard.map(({ atMs, value, end }) => [atMs, end ?? value ?? null]))
+
+const seed = Number(process.env.MILLRACE_SEED ?? Date.now() % 2 ** 31)
+t.comment(`seed ${seed}`)
+
+for (const row of rows) {
+  t.test(`${row.operator} is that of RxJS`, async () => {
+    const property = (input: readonly Event[], together: boolean) => {
+      const endMs = endOf(input)
+      const expected = text(theirs(row, input, endMs))
+      const seen = text(ours(row, input, endMs, false, together))
+      if (expected !== seen) throw new Error(`RxJS ${expected}\n ours ${seen}`)
+    }
+    fc.assert(fc.property(events, fc.boolean(), property), { numRuns: 150, seed })
+  })
+  if (!row.keyed) continue
+  t.test(`${row.operator} behind keyBy is that of RxJS for each key`, async () => {
+    const property = (input: readonly Event[], together: boolean) => {
+      const endMs = endOf(input)
+      const all = ours(row, input, endMs, true, together)
+      for (const key of new Set(input.map(({ value }) => keyOf(value)))) {
+        const part = input.filter(({ value }) => keyOf(value) === key)
+        const expected = theirs(row, part, endMs, part[0]!.atMs).filter(({ end }) => !end)
+        const seen = all.filter((heard) => heard.key === key)
+        if (text(expected) !== text(seen)) {
+          throw new Error(`key ${key}: RxJS ${text(expected)}\n ours ${text(seen)}`)
+        }
+      }
+    }
+    fc.assert(fc.property(events, fc.boolean(), property), { numRuns: 100, seed })
+  })
+}
