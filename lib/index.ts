@@ -51,8 +51,11 @@ export { type AggregateSpec, aggregate } from './operators/aggregate.js'
 
 export { avg } from './operators/avg.js'
 
+export { type HashJoinOptions, hashJoin } from './operators/batch/hash-join.js'
+export type { Joined, JoinKind, KeyedJoin } from './operators/batch/join-kind.js'
 export type { SpillOptions } from './operators/batch/memory.js'
 export { type SortOptions, sort } from './operators/batch/sort.js'
+export { type SortMergeJoinOptions, sortMergeJoin } from './operators/batch/sort-merge-join.js'
 export { type BufferCountOptions, bufferCount } from './operators/buffer-count.js'
 export { buffer } from './operators/combine/buffer.js'
 export { combineLatest, combineLatestWith } from './operators/combine/combine-latest.js'

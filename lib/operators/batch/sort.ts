@@ -18,6 +18,7 @@ import type { Op, Stream, Time } from '../stream.js'
 import { ExternalSort } from './external-sort.js'
 import { MEMORY_MB_DEFAULT, memoryBytesOf, type SpillOptions } from './memory.js'
 import type { RowCursor } from './rows.js'
+import { stepwise } from './stepwise.js'
 
 /** Options of `sort`: `by` or `compare`. */
 export interface SortOptions<T> extends SpillOptions {
@@ -131,16 +132,6 @@ function openSort(
 
     let ending: Signal | null = null
 
-    /** What is to be done before the next signal, some ms at a time. */
-    const work = out.deferred(() => {
-      const before = sorting.spilledBytes
-      sorting.step()
-      spilledBytes.add(sorting.spilledBytes - before)
-      if (!sorting.busy && ending !== null) finish(ending)
-      if (sorting.busy) context.wake(work)
-      return !sorting.busy
-    })
-
     /** Once what is left can be merged at once. */
     function finish(signal: Signal): void {
       if (!sorting.settle()) return
@@ -150,6 +141,20 @@ function openSort(
         () => out.emit(signal),
       )
     }
+
+    const check = stepwise(context, out, {
+      get busy() {
+        return sorting.busy
+      },
+      step() {
+        const before = sorting.spilledBytes
+        sorting.step()
+        spilledBytes.add(sorting.spilledBytes - before)
+      },
+      rested() {
+        if (ending !== null) finish(ending)
+      },
+    })
 
     return {
       batch(input) {
@@ -167,12 +172,12 @@ function openSort(
           sorting.add(records[i], found, key)
         }
         context.count(records.length, 0)
-        if (sorting.busy) context.wake(work)
+        check()
       },
       end(signal) {
         ending = signal
         finish(signal)
-        if (sorting.busy) context.wake(work)
+        check()
       },
       close: () => spill.close(),
     }

@@ -14,6 +14,10 @@ import {
   topN,
 } from '../../../lib/index.js'
 import { mergedRankings, NO_RANKING, ranked } from '../../../lib/operators/rank/ranking.js'
+import type { WindowResult } from '../../../lib/operators/stream.js'
+import { timestamps } from '../../../lib/operators/time/timestamps.js'
+import { window } from '../../../lib/operators/window/window.js'
+import { tumbling } from '../../../lib/window/assigner.js'
 import { feed, open } from '../../support/operator-harness.js'
 
 const numbers = fc.array(fc.integer({ min: -5, max: 5 }), { maxLength: 60 })
@@ -351,4 +355,42 @@ t.test('the memory of forgotten values is given back', async (t) => {
   }
   const { size } = harness.state().value('seen', { ttl: { ms: 1000, update: 'readWrite' } })
   t.ok(size <= 4000, `${size} of 50000 values`)
+})
+
+t.test('topN and lastPerKey speak once per window', async (t) => {
+  const records = Array.from({ length: 3000 }, (_, i) => ({ at: i * 10, n: (i * 7919) % 3001 }))
+  for (const parallelism of [1, 2]) {
+    const tops = collect<WindowResult<number, readonly (typeof records)[0][]>>()
+    const lasts = collect<WindowResult<number, (typeof records)[0]>>()
+    const { error } = await runTest(
+      pipeline('windows', (flow) => {
+        const windows = flow.from(fromArray(records)).pipe(
+          timestamps(({ at }) => at, { outOfOrderMs: 0 }),
+          keyBy(({ n }) => n % 2),
+          window(tumbling('10s')),
+        )
+        windows.pipe(topN(2, { by: ({ n }) => n })).to(tops)
+        windows.pipe(lastPerKey({ by: ({ at }) => at })).to(lasts)
+      }),
+      { parallelism },
+    )
+    t.equal(error, null)
+    for (const key of [0, 1]) {
+      for (const start of [0, 10_000, 20_000]) {
+        const own = records.filter(
+          ({ at, n }) => at >= start && at < start + 10_000 && n % 2 === key,
+        )
+        const ofWindow = (result: { key: number; start: number }) =>
+          result.key === key && result.start === start
+        t.same(
+          tops.records.filter(ofWindow).map(({ value }) => value),
+          [own.toSorted((a, b) => b.n - a.n).slice(0, 2)],
+        )
+        t.same(
+          lasts.records.filter(ofWindow).map(({ value }) => value),
+          [own.at(-1)],
+        )
+      }
+    }
+  }
 })
