@@ -3,10 +3,17 @@
  * worker does. It writes the stack of a stuck subtask to standard error at once, and hands the same
  * report to `onStalled` when the thread is free again. It cannot kill: only a worker thread can be
  * ended from outside.
+ *
+ * It is not ended in the middle of a look: the answers of the main thread would meet an inspector that
+ * is being taken down (see debuggee.ts), and a paused main thread would have nobody to let it go.
  */
 import inspector from 'node:inspector'
 import { Worker } from 'node:worker_threads'
+import { LOOK_MS_MAX } from './debuggee.js'
 import type { SubtaskStalled, WatchedSubtask } from './stall-watch.js'
+
+/** The watcher is asked to end, and ends by itself; after this time it is ended. */
+const STOP_MS = LOOK_MS_MAX + 500
 
 export interface MainThreadWatchOptions {
   readonly subtasks: readonly WatchedSubtask[]
@@ -40,10 +47,14 @@ export function watchMainThread(options: MainThreadWatchOptions): MainThreadWatc
     worker.once('online', resolve)
     worker.once('exit', () => resolve())
   })
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   return {
     ready,
     async stop() {
-      await worker.terminate()
+      worker.postMessage('stop')
+      const timer = setTimeout(() => worker.terminate(), STOP_MS)
+      await ended
+      clearTimeout(timer)
     },
   }
 }

@@ -15,7 +15,7 @@ import { heapLimitsFor, isTurnOverBudget, overBudget } from './memory-guard.js'
 import type { Slot, SlotCommands, SlotEvent, SlotSetup } from './protocol.js'
 import type { DeathNotice, SlotListener, SlotThreadData } from './slot-thread.js'
 import { subtasksOfSlot, type WatchedSubtask, watchForStalls } from './stall-watch.js'
-import { workerHeapBytes, workerStack } from './thread-inspector.js'
+import { ThreadInspector } from './thread-inspector.js'
 
 /** A thread that has sent its death notice ends in a moment; after this time it is ended. */
 const NOTICE_TO_EXIT_MS = 500
@@ -48,7 +48,7 @@ class ThreadSlot implements Slot {
   onEvent: (event: SlotEvent) => void = () => {}
   onResults: (records: readonly unknown[]) => Promise<void> = async () => {}
 
-  readonly #worker: Worker
+  readonly #thread: ThreadInspector
   readonly #link: ControlLink<SlotCommands>
   readonly #clock: Clock
   readonly #stallMs: number
@@ -75,7 +75,9 @@ class ThreadSlot implements Slot {
     })
     const callDeadlineMs = options.callDeadlineMs ?? this.#stallMs + DEADLINE_MARGIN_MS
     const { port1, port2 } = new MessageChannel()
-    this.#worker = startWorker(options, callDeadlineMs, port2, this.#vitalsMemory)
+    this.#thread = new ThreadInspector(() =>
+      startWorker(options, callDeadlineMs, port2, this.#vitalsMemory),
+    )
     this.#link = createControlLink<SlotCommands>({
       port: port1,
       peer: `slot ${this.index}`,
@@ -84,9 +86,10 @@ class ThreadSlot implements Slot {
       clock: this.#clock,
     })
     this.commands = this.#commandsOver(this.#link)
-    this.#worker.on('message', (notice: DeathNotice) => this.#onNotice(notice))
-    this.#worker.on('error', (error) => this.#blame({ how: howOf(error), cause: error }))
-    this.#worker.on('exit', (code) => this.#onExit(code))
+    const { worker } = this.#thread
+    worker.on('message', (notice: DeathNotice) => this.#onNotice(notice))
+    worker.on('error', (error) => this.#blame({ how: howOf(error), cause: error }))
+    worker.on('exit', (code) => this.#onExit(code))
     port1.on('messageerror', (error) => void this.#kill({ how: 'broken', cause: error }))
   }
 
@@ -145,7 +148,7 @@ class ThreadSlot implements Slot {
       this.onEvent(slowTermination(this.index))
       this.#end()
     })
-    void this.#worker.terminate()
+    void this.#thread.terminate()
   }
 
   #onNotice(notice: DeathNotice): void {
@@ -189,7 +192,7 @@ class ThreadSlot implements Slot {
       vitals: this.#vitals,
       stallMs: this.#stallMs,
       clock: this.#clock,
-      stack: () => workerStack(this.#worker.threadId),
+      stack: () => this.#thread.stack(),
       onStalled: (event) => this.onEvent(event),
       onKill: (error) => void this.#kill({ how: 'stalled', cause: error }),
       onLongTurn: (subtask) => void this.#weigh(subtask),
@@ -200,7 +203,7 @@ class ThreadSlot implements Slot {
   async #weigh({ operator, index }: WatchedSubtask): Promise<void> {
     if (this.#memoryBytesMax === 0 || this.#isWeighing) return
     this.#isWeighing = true
-    const heapBytes = await workerHeapBytes(this.#worker.threadId)
+    const heapBytes = await this.#thread.heapBytes()
     this.#isWeighing = false
     if (heapBytes === null || !isTurnOverBudget(heapBytes, this.#memoryBytesMax)) return
     const cause = overBudget(this.index, operator, index, heapBytes, this.#memoryBytesMax)
