@@ -74,16 +74,20 @@ export { withLatestFrom } from './operators/combine/with-latest-from.js'
 export { zip, zipWith } from './operators/combine/zip.js'
 export { concatMap } from './operators/concat-map.js'
 export { count } from './operators/count.js'
+export { defaultIfEmpty } from './operators/default-if-empty.js'
 export { type DistinctOptions, distinct } from './operators/distinct.js'
 export {
   type DistinctUntilChangedOptions,
   distinctUntilChanged,
   distinctUntilKeyChanged,
 } from './operators/distinct-until-changed.js'
+export { every, isEmpty } from './operators/every.js'
 export { filter } from './operators/filter.js'
 export { elementAt, find, first, last, type PickOptions, single } from './operators/first.js'
+export { ignoreElements } from './operators/ignore-elements.js'
 export { keyBy } from './operators/key-by.js'
 export { map } from './operators/map.js'
+export { dematerialize, materialize, type Notification } from './operators/materialize.js'
 export { max } from './operators/max.js'
 export { type AsyncOptions, type AsyncRetry, mergeMap } from './operators/merge-map.js'
 export { min } from './operators/min.js'
@@ -171,6 +175,12 @@ export {
   type ThrottleTimeOptions,
   throttleTime,
 } from './operators/time/throttle-time.js'
+export {
+  type TimeInterval,
+  type Timestamped,
+  timeInterval,
+  timestamp,
+} from './operators/time/time-interval.js'
 export { type TimeoutOptions, timeout } from './operators/time/timeout.js'
 export {
   type AlignmentOptions,
@@ -178,6 +188,7 @@ export {
   type TimestampOptions,
   timestamps,
 } from './operators/time/timestamps.js'
+export { toArray } from './operators/to-array.js'
 export { type WindowOptions, window, windowAll } from './operators/window/window.js'
 export type { WindowFunctionState } from './operators/window/window-function.js'
 export {

@@ -9,7 +9,7 @@ import type { Op, Stream, Time } from './stream.js'
  * Each record with the one before it, as `[previous, current]`; behind `keyBy`, of the same key. As
  * RxJS `pairwise`. A pair has the time of its second record. State: one record per key.
  *
- *     pairwise<number>()
+ *     pairwise()
  */
 export function pairwise<T, E extends Time, Key>(
   options: OperatorOptions = {},

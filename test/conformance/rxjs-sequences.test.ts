@@ -6,8 +6,12 @@ import fc from 'fast-check'
 import * as rx7 from 'rxjs'
 import t from 'tap'
 import { bufferCount } from '../../lib/operators/buffer-count.js'
+import { defaultIfEmpty } from '../../lib/operators/default-if-empty.js'
 import { distinctUntilChanged } from '../../lib/operators/distinct-until-changed.js'
+import { every, isEmpty } from '../../lib/operators/every.js'
 import { elementAt, find, first, last, single } from '../../lib/operators/first.js'
+import { ignoreElements } from '../../lib/operators/ignore-elements.js'
+import { materialize } from '../../lib/operators/materialize.js'
 import { pairwise } from '../../lib/operators/pairwise.js'
 import { BATCH, END } from '../../lib/operators/signal.js'
 import { endWith, startWith } from '../../lib/operators/start-with.js'
@@ -17,7 +21,9 @@ import { debounceTime } from '../../lib/operators/time/debounce-time.js'
 import { delay } from '../../lib/operators/time/delay.js'
 import { bufferTime, sampleTime } from '../../lib/operators/time/sample-time.js'
 import { auditTime, throttleTime } from '../../lib/operators/time/throttle-time.js'
+import { timeInterval, timestamp } from '../../lib/operators/time/time-interval.js'
 import { timeout } from '../../lib/operators/time/timeout.js'
+import { toArray } from '../../lib/operators/to-array.js'
 import { definitionOf, OperatorHarness } from '../support/operator-harness.js'
 
 interface Event {
@@ -38,18 +44,20 @@ interface Row {
   readonly rx: () => rx7.OperatorFunction<number, unknown>
   /** Also compared per key. */
   readonly keyed: boolean
-  /** Behind keys, what RxJS gives for a key and is left out here. */
-  readonly leftOut?: (value: unknown) => boolean
+  /** Behind keys it gives `[key, result]`. */
+  readonly pairs?: boolean
 }
 
+/** Wall time at which the virtual clock begins. */
+const WALL_MS = Date.UTC(2024, 0, 1)
 const even = (n: number) => n % 2 === 0
 const row = (
   operator: string,
   ours: Row['ours'],
   rx: Row['rx'],
   keyed = true,
-  leftOut?: Row['leftOut'],
-): Row => ({ operator, ours, rx, keyed, ...(leftOut && { leftOut }) })
+  pairs = false,
+): Row => ({ operator, ours, rx, keyed, pairs })
 
 const rows: readonly Row[] = [
   row('pairwise', () => pairwise(), rx7.pairwise),
@@ -219,6 +227,45 @@ const rows: readonly Row[] = [
     () => rx7.timeout({ first: 195 }),
     false,
   ),
+  row(
+    'every',
+    () => every((n: number) => n < 11),
+    () => rx7.every((n) => n < 11),
+    true,
+    true,
+  ),
+  row('isEmpty', () => isEmpty(), rx7.isEmpty, true, true),
+  row(
+    'defaultIfEmpty',
+    () => defaultIfEmpty(-1),
+    () => rx7.defaultIfEmpty(-1),
+  ),
+  row('ignoreElements', () => ignoreElements(), rx7.ignoreElements),
+  row('toArray', () => toArray(), rx7.toArray, true, true),
+  row(
+    'timeInterval',
+    () => timeInterval(),
+    () => rx7.timeInterval(),
+  ),
+  row(
+    'timestamp',
+    () => timestamp(),
+    () => (source) =>
+      source.pipe(
+        rx7.timestamp({ now: () => rx7.asyncScheduler.now() }),
+        rx7.map((stamped) => ({ ...stamped, timestamp: stamped.timestamp + WALL_MS })),
+      ),
+  ),
+  row(
+    'materialize',
+    () => materialize(),
+    () => (source) =>
+      source.pipe(
+        rx7.materialize(),
+        // RxJS adds fields of its own.
+        rx7.map(({ kind, value }) => (kind === 'N' ? { kind, value } : { kind })),
+      ),
+  ),
 ]
 
 const events: fc.Arbitrary<readonly Event[]> = fc
@@ -275,7 +322,10 @@ function ours(row: Row, input: readonly Event[], endMs: number, keyed: boolean, 
     for (const signal of harness.output.slice(seen)) {
       if (signal.tag === BATCH) {
         for (const [i, value] of signal.records.entries()) {
-          heard.push({ atMs, value, key: signal.keys?.[i] })
+          if (keyed && row.pairs) {
+            const [key, result] = value as [unknown, unknown]
+            heard.push({ atMs, value: result, key })
+          } else heard.push({ atMs, value, key: signal.keys?.[i] })
         }
       } else if (signal.tag === END) heard.push({ atMs, end: 'complete' })
     }

@@ -152,6 +152,14 @@ export class HeldRecords {
     })
   }
 
+  /** As `moveArraysTo`, as `[key, array]`. */
+  movePairsTo(results: Results): void {
+    this.#visit(results, (records, key) => {
+      results.push([key, [...records]], undefined, 0, NO_TIME)
+      return records.length
+    })
+  }
+
   /** Calls `take` for one key after the other; it says how many of its records are not held any more. */
   #visit(
     results: Results,
