@@ -65,7 +65,7 @@ export interface ProcessContext<R, S extends StateSpecs, E extends Time, Key, Op
   readonly key: KeyOf<Key>
   /**
    * Event time of what is emitted now, in ms since 1970: that of the record, or of the event-time timer;
-   * else the latest seen. Null where the stream has no event time.
+   * else the latest seen, or just above the watermark. Null where the stream has no event time.
    */
   readonly timeMs: [E] extends ['event'] ? number : null
   /** The watermark; -∞ before the first, +∞ once the input has ended. */

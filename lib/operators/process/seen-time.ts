@@ -19,7 +19,8 @@ export class SeenTime {
   watermark(timeMs: number): void {
     if (!this.#hasSeenRecords) this.isTimed = true
     this.watermarkMs = Math.max(this.watermarkMs, timeMs)
-    this.record(timeMs)
+    // What has the watermark's own time is late.
+    this.record(timeMs + 1)
   }
 
   end(): void {
