@@ -3,7 +3,7 @@
  * used up, the chunks are merged into a run on disk; when a level has too many runs, they are merged into
  * one of the next level; at the end, all that is left is merged. Stable.
  *
- * What takes long is done in steps: while `busy`, call `step` and add nothing.
+ * What takes long is done in steps: while `busy`, call `step`, and add no more than a batch.
  *
  * ## A worked number
  * 64 MiB of memory, rows of 100 B on disk (about 350 B in memory): a run holds 190,000 rows in 19 MB. 16
@@ -72,7 +72,8 @@ export class ExternalSort {
     this.#held++
     this.#chunk.push({ rank, record, key })
     if (this.#chunk.length >= CHUNK_ROWS) this.#endChunk()
-    if (this.#heldBytes >= this.#options.memoryBytesMax) this.#spill()
+    // While it is busy, what is left of a batch finds room beyond the limit.
+    if (this.#merge === null) this.#spillIfFull()
   }
 
   /** True while there is something to be done before the next row. */
@@ -130,7 +131,8 @@ export class ExternalSort {
     this.#chunk = []
   }
 
-  #spill(): void {
+  #spillIfFull(): void {
+    if (this.#heldBytes < this.#options.memoryBytesMax) return
     this.#endChunk()
     const from = mergeRows(this.#chunks.map(arrayCursor), this.#options.compare)
     this.#chunks = []
@@ -160,6 +162,7 @@ export class ExternalSort {
     this.#levels[level] = runs
     runs.push(run)
     if (runs.length >= this.#fanIn) this.#mergeLevel(level)
+    else this.#spillIfFull()
   }
 
   /** All runs of a level become one of the next. */

@@ -61,9 +61,10 @@ t.test('an external sort is the sort of all rows, whatever is spilled', async (t
     const rows = Array.from({ length: 20_000 }, (_, at) => ({ rank: (at * 7919) % 1009, at }))
     for (const row of rows) {
       sorting.add(row.at, row.rank, undefined)
-      while (sorting.busy) sorting.step()
+      // The rest of a batch comes though it is busy.
+      while (sorting.busy && row.at % 700 === 0) sorting.step()
     }
-    while (!sorting.settle()) sorting.step()
+    while (sorting.busy || !sorting.settle()) sorting.step()
     t.equal(spill.created > 0, memoryBytesMax < 10 ** 9, `${spill.created} runs`)
     t.ok(spill.living <= 16, `${spill.living} runs at the end`)
     const expected = rows.toSorted((a, b) => a.rank - b.rank).map(({ at }) => at)
