@@ -116,7 +116,7 @@ class JobActor implements Behaviour<JobMessage> {
       case 'CommandFailed':
         return this.#onCommandFailed(message)
       case 'EchoDue':
-        return this.#decide(message.failed, message.subtask)
+        return this.#onEchoDue(message.failed, message.subtask)
       case 'StopOverdue':
         return this.#killSilent()
       case 'SplitsListed':
@@ -304,6 +304,12 @@ class JobActor implements Behaviour<JobMessage> {
     const isEcho = ECHOES.has(failed.error.code)
     if (isEcho) this.#context.after(DEATH_NOTICE_MS, { kind: 'EchoDue', failed, subtask })
     else this.#decide(failed, subtask)
+  }
+
+  /** Where the attempt has ended meanwhile, its end was what the echo came from. */
+  #onEchoDue(failed: FailedRegion, subtask: SubtaskId | null): void {
+    const { phase } = this.#record.regions[failed.region]!
+    if (phase !== 'Waiting') this.#decide(failed, subtask)
   }
 
   /**

@@ -217,6 +217,26 @@ t.test('the voice of a slot that was replaced is not heard', async (t) => {
   t.equal(job.states.at(-1), 'Running')
 })
 
+t.test('the echo of a death is no second failure, however long the new slot takes', async (t) => {
+  const { clock, made, states, failures } = startJob({
+    setUp: (made) => (made < 2 ? Promise.resolve() : new Promise((up) => clock.after(5000, up))),
+  })
+  await clock.settle()
+  const error = errorToData(new MillraceError('E_CHANNEL_LOST', 'lost', { retryable: true }))
+  const subtask = { chain: 0, index: 1 }
+  made[1]!.onEvent({ kind: 'SubtaskFailed', subtask, attempt: 1, operator: 'source', error })
+  await clock.settle()
+  t.same(failures, [], 'the death is waited for')
+  made[0]!.die()
+  await clock.settle()
+  clock.advance(1500)
+  await clock.settle()
+  clock.advance(4500)
+  await clock.settle()
+  t.same(failures, ['restart'])
+  t.same(states, ['Running', 'Restarting', 'Running'])
+})
+
 t.test('cancelling kills every slot, and the job has ended', async (t) => {
   const job = startJob()
   await job.clock.settle()
