@@ -26,12 +26,19 @@ function lossesOf(summary: JobSummary): string[] {
   const counts = [
     [summary.skipped, 'skipped'],
     [summary.deadLetters, summary.deadLetters === 1 ? 'dead letter' : 'dead letters'],
+    [droppedLate(summary), 'dropped late'],
     [summary.lost, 'lost'],
     [summary.restarts, summary.restarts === 1 ? 'restart' : 'restarts'],
   ] as const
   const said = counts.filter(([count]) => count > 0).map(([n, what]) => `${showWhole(n)} ${what}`)
   return summary.restarts > 0 ? [...said, `results are ${summary.guarantee}`] : said
 }
+
+/** By windows, of all operators together; which ones, the summary's chains tell. */
+const droppedLate = ({ chains }: JobSummary): number =>
+  chains
+    .flatMap(({ operators }) => operators)
+    .reduce((sum, { counters }) => sum + (counters.droppedLate ?? 0), 0)
 
 /** Throws E_SUMMARY_FILE where the file could not be written: better before the job than after. */
 export async function checkSummaryFile(file: string): Promise<void> {

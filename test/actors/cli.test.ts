@@ -282,6 +282,11 @@ t.test('the summary says how it ended, what flowed, and what was lost', async (t
     'sales finished (partial) in 2.0 s: 10,000 records in (5.00 k/s), 20 out\n' +
       '  2 skipped, 1 dead letter, 1 restart, results are at-least-once',
   )
+  const late = { operator: 'window', recordsIn: 9, recordsOut: 1, counters: { droppedLate: 3 } }
+  const chains = [
+    chainMetrics('window', { operators: [{ ...late, gauges: {}, hotKeys: [], subtasks: [] }] }),
+  ]
+  t.match(summaryText({ ...SUMMARY, chains }, plain), /\n {2}3 dropped late$/)
 })
 
 /** Starts `millrace run` against a job in the test's hand, planned already. */
