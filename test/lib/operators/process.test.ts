@@ -423,6 +423,20 @@ t.test(
   },
 )
 
+t.test('what a timer of the clock gives is not late', async (t) => {
+  const h = keyed({
+    emits: recordsOf<string>(),
+    onRecord: (_, { timers, now }) => timers.processing.register(now() + 1),
+    onTimer: (_, { emit }) => emit('result'),
+  })
+  push(h, [['a', 1]], [7])
+  h.watermark(20)
+  h.clock.advance(1)
+  h.drain()
+  const times = h.output.flatMap((signal) => (signal.tag === BATCH ? [...signal.times!] : []))
+  t.same(times, [21])
+})
+
 t.test(
   'a timer that registers itself again keeps neither others nor the end from coming',
   async (t) => {
