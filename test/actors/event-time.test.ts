@@ -4,6 +4,7 @@ import t from 'tap'
 import { collect, runTest, startTest } from '../../actors/testing/index.js'
 import { collection, fromObservable, generate } from '../../lib/connectors/index.js'
 import {
+  concatMap,
   filter,
   keyBy,
   map,
@@ -14,11 +15,14 @@ import {
   type Stream,
   timestamps,
 } from '../../lib/index.js'
+import { BATCH_RECORDS_MAX } from '../../lib/operators/signal.js'
 
 interface Reading {
   readonly sensor: string
   readonly at: number
 }
+
+const endless = { capacity: 100, overflow: 'fail', bounded: false } as const
 
 /** Says when event time has passed `at + 10` of each reading. */
 const passed = (stream: Stream<Reading, 'event'>) =>
@@ -65,13 +69,12 @@ t.test('one of two inputs silent: results appear once it is idle', async (t) => 
   const loud = new Subject<Reading>()
   const silent = new Subject<Reading>()
   const seen = collect<string>()
-  const options = { capacity: 100, overflow: 'fail', bounded: false } as const
   const run = startTest(
     pipeline('silent', (flow) => {
       const times = timestamps(({ at }: Reading) => at, { idleMs: 1000 })
       const both = merge(
-        flow.from(fromObservable(loud, options), { name: 'loud' }).pipe(times),
-        flow.from(fromObservable(silent, options), { name: 'silent' }).pipe(times),
+        flow.from(fromObservable(loud, endless), { name: 'loud' }).pipe(times),
+        flow.from(fromObservable(silent, endless), { name: 'silent' }).pipe(times),
       )
       passed(both).to(seen)
     }),
@@ -94,6 +97,54 @@ t.test('one of two inputs silent: results appear once it is idle', async (t) => 
   const { error } = await run.finish()
   t.equal(error, null)
   t.same(seen.records.slice(3).toSorted(), ['a@410', 'b@310'])
+})
+
+t.test('an input that is held up does not count as idle', async (t) => {
+  const held = new Subject<Reading>()
+  const free = new Subject<Reading>()
+  const seen = collect<string>()
+  let letGo = () => {}
+  const gate = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  const run = startTest(
+    pipeline('held', (flow) => {
+      const times = timestamps(({ at }: Reading) => at, { idleMs: 1000 })
+      const both = merge(
+        flow.from(fromObservable(held, endless), { name: 'held' }).pipe(
+          times,
+          concatMap(async (reading: Reading) => {
+            await gate
+            return reading
+          }),
+        ),
+        flow.from(fromObservable(free, endless), { name: 'free' }).pipe(times),
+      )
+      passed(both).to(seen)
+    }),
+    { parallelism: 1 },
+  )
+  await run.advance(10)
+  for (const at of [100, 200, 300]) held.next({ sensor: 'a', at })
+  free.next({ sensor: 'b', at: 1000 })
+  free.next({ sensor: 'b', at: 2000 })
+  await run.advance(10)
+  for (let i = 0; i < 5; i++) {
+    await run.advance(990)
+    free.next({ sensor: 'b', at: 2001 + i })
+  }
+  t.same(seen.records, [])
+  letGo()
+  await run.advance(0)
+  await run.advance(10)
+  t.same(seen.records, ['a@110', 'a@210'], 'nobody had asked it for five times idleMs')
+  await run.advance(900)
+  free.next({ sensor: 'b', at: 2010 })
+  await run.advance(110)
+  t.same(seen.records.slice(2), ['a@310', 'b@1010'], 'from then on its clock runs')
+  held.complete()
+  free.complete()
+  t.equal((await run.finish()).error, null)
 })
 
 t.test('splits read one after another keep time back until the last has begun', async (t) => {
@@ -155,7 +206,70 @@ t.test('sources of an alignment group keep together', async (t) => {
   t.equal(fast.records.length, 50_000)
   t.equal(slow.records.length, 500)
   t.comment(`the fast one led by ${leadMs} ms`)
-  t.ok(leadMs <= 1_000 + 2 * 1_024, 'by the drift allowed and a batch or two')
+  t.ok(leadMs <= LEAD_MAX, 'by the drift allowed and one batch')
+})
+
+/** A source that could run away, aligned with one that the test feeds. */
+async function alignedWithSlow() {
+  const slow = new Subject<Reading>()
+  const fast = collect<number>()
+  const run = startTest(
+    pipeline('aligned', (flow) => {
+      const times = timestamps(({ at }: Reading) => at, {
+        idleMs: 1000,
+        align: { group: 'both', maxDrift: '1s' },
+      })
+      const readings = generate(COUNT, (i) => ({ sensor: 'fast', at: i }), { splits: 1 })
+      flow
+        .from(readings, { name: 'fast' })
+        .pipe(
+          times,
+          map(({ at }) => at),
+        )
+        .to(fast)
+      flow.from(fromObservable(slow, endless), { name: 'slow' }).pipe(times).to(collect<Reading>())
+    }),
+    { parallelism: 1 },
+  )
+  slow.next({ sensor: 'slow', at: 0 })
+  await run.advance(10)
+  slow.next({ sensor: 'slow', at: 0 })
+  await run.advance(10)
+  return { run, slow, fast }
+}
+
+const COUNT = 20_000
+const LEAD_MAX = 1_000 + BATCH_RECORDS_MAX
+
+t.test('a source that leads its group pauses until the slow one comes on or ends', async (t) => {
+  const { run, slow, fast } = await alignedWithSlow()
+  const paused = fast.records.length
+  t.comment(`paused after ${paused} records`)
+  t.ok(paused > 0 && paused <= LEAD_MAX, 'the drift allowed and one batch')
+  await run.advance(500)
+  t.equal(fast.records.length, paused)
+  slow.next({ sensor: 'slow', at: 5_000 })
+  await run.advance(20)
+  await run.advance(20)
+  const next = fast.records.length
+  t.comment(`then after ${next}`)
+  t.ok(next > 5_000 && next <= 5_000 + LEAD_MAX)
+  slow.complete()
+  await run.advance(20)
+  await run.advance(20)
+  t.equal(fast.records.length, COUNT)
+  t.equal((await run.finish()).error, null)
+})
+
+t.test('a slow source of the group that goes idle holds nobody back', async (t) => {
+  const { run, slow, fast } = await alignedWithSlow()
+  await run.advance(900)
+  t.ok(fast.records.length <= LEAD_MAX)
+  await run.advance(100)
+  await run.advance(20)
+  t.equal(fast.records.length, COUNT)
+  slow.complete()
+  t.equal((await run.finish()).error, null)
 })
 
 t.test('an event-time timer without timestamps is refused where it is used', async (t) => {

@@ -9,6 +9,8 @@ const LOOK_MS = 20
 export interface InputAlignment {
   /** After watermarks have changed. */
   update(): void
+  /** The input has ended: nothing is left to hold. */
+  forget(input: number): void
   /** Holds nobody back any more. */
   leave(): void
 }
@@ -49,6 +51,7 @@ export function alignInputs(
 
   return {
     update,
+    forget: release,
     leave() {
       stopLooking?.()
       stopLooking = null

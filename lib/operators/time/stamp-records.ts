@@ -157,6 +157,7 @@ export function stampRecords(
         if (signal.state === 'ended') {
           watermarks.close(signal.input)
           generators.delete(signal.input)
+          alignment?.forget(signal.input)
         } else if (signal.state === 'idle') watermarks.setIdle(signal.input, true)
         else if (generators.has(signal.input)) watermarks.setIdle(signal.input, false)
         else watermarks.open(signal.input)

@@ -219,6 +219,24 @@ t.test('a member that is idle or gone holds nobody', async (t) => {
   t.same([...h.heldInputs], [])
 })
 
+t.test('an input that ends while it is held is forgotten, and nobody looks for it', async (t) => {
+  const other = new Float64Array([1, 1000])
+  const h = harness(
+    { align: { group: 'g', maxDrift: 0 } },
+    { alignment: new Map([['g', [other]]]) },
+  )
+  const idleLook = h.clock.timers
+  h.input(0, 'active')
+  h.input(1, 'active')
+  h.batch(at(1000), null, 0)
+  h.batch(at(2000), null, 1)
+  t.same([...h.heldInputs], [1])
+  h.input(1)
+  t.same([...h.heldInputs], [])
+  h.clock.advance(20)
+  t.equal(h.clock.timers, idleLook, 'only what was there before')
+})
+
 t.test('more than one way to make watermarks is refused', async (t) => {
   t.throws(() => timestamps((x: Event) => x.at, { monotonous: true, outOfOrderMs: 5 }), {
     code: 'E_BAD_ARGUMENT',
