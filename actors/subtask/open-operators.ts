@@ -19,9 +19,9 @@ import type {
 import type { RecordErrors } from '../../lib/operators/record-error.js'
 import { BATCH, type Signal } from '../../lib/operators/signal.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
-import type { StateStore } from '../../lib/state/state.js'
 import { locate } from './locate.js'
 import { openSide } from './open-side.js'
+import type { OperatorState } from './subtask.js'
 import { nameOf, operatorOf, type SubtaskPlace } from './subtask-place.js'
 
 export interface OperatorOpening {
@@ -34,7 +34,7 @@ export interface OperatorOpening {
   /** Null where nobody reads it. */
   readonly side: (name: string) => Outlet | null
   /** The state of an operator that was opened. */
-  readonly keeps: (state: StateStore) => void
+  readonly keeps: (state: OperatorState) => void
 }
 
 export function openOperators(
@@ -124,7 +124,7 @@ function contextOf(
     wallTime: () => clock.wallTime(),
     ...(place.freeze ? { freeze: deepFreeze } : {}),
   })
-  keeps(state)
+  keeps({ operator: nameOf(place, step), subtask: index, store: state })
   return {
     operator: nameOf(place, step),
     subtask: index,

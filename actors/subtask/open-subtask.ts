@@ -13,11 +13,10 @@ import { type ChainEnd, openChain } from '../../lib/operators/chain.js'
 import { type RecordErrors, type RecordFailure, SKIP } from '../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
 import { INPUT, type InputChange } from '../../lib/operators/signal.js'
-import type { StateStore } from '../../lib/state/state.js'
 import { locate, locating } from './locate.js'
 import { openOperators } from './open-operators.js'
 import { openOutlet } from './open-outlet.js'
-import type { SubtaskParts, SubtaskSignals } from './subtask.js'
+import type { OperatorState, SubtaskParts, SubtaskSignals } from './subtask.js'
 import { OutletEnd, SinkEnd, type SubtaskEnd } from './subtask-end.js'
 import { InletInput, SourceInput, type SubtaskInput } from './subtask-input.js'
 import { nameOf, runtimeOf, type SubtaskPlace } from './subtask-place.js'
@@ -51,7 +50,7 @@ class Assembly {
       ? this.#openSink(steps.pop()!)
       : new OutletEnd(openOutlet(this.#place, MAIN, this.#signals), this.#sides())
     this.#input = isSource ? this.#openSource(steps.shift()!) : this.#openInlet()
-    const states: StateStore[] = []
+    const states: OperatorState[] = []
     const links = openOperators(
       {
         place: this.#place,

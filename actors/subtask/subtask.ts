@@ -27,10 +27,18 @@ export interface SubtaskParts {
   readonly chain: Chain
   readonly end: SubtaskEnd
   /** What its operators keep. */
-  readonly states: readonly StateStore[]
+  readonly states: readonly OperatorState[]
   readonly counters: Float64Array
   readonly clock: Clock
   readonly watch: TurnWatch
+}
+
+/** The state of one operator in one subtask. */
+export interface OperatorState {
+  readonly operator: string
+  /** Index of the subtask. */
+  readonly subtask: number
+  readonly store: StateStore
 }
 
 /** Stands by while user code runs. */
@@ -200,8 +208,13 @@ export class Subtask implements Behaviour<SubtaskMessage> {
   /** Removes expired state of the next `entries` entries; true while there is some that may expire. */
   sweep(entries: number): boolean {
     let remain = false
-    for (const state of this.#parts.states) remain = state.sweep(entries) || remain
+    for (const { store } of this.#parts.states) remain = store.sweep(entries) || remain
     return remain
+  }
+
+  /** What its operators keep. */
+  get states(): readonly OperatorState[] {
+    return this.#parts.states
   }
 
   #turn(budget: TurnBudget): Rest {

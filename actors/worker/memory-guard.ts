@@ -15,6 +15,7 @@ import vm from 'node:vm'
 import type { ResourceLimits } from 'node:worker_threads'
 import { MillraceError } from '../../lib/base/errors.js'
 import { createMemoryBudget } from '../../lib/metrics/memory-budget.js'
+import type { StateKeeper } from './state-keeper.js'
 
 /** Longest time between two readings while turns run. */
 const CHECK_MS = 2
@@ -28,6 +29,8 @@ export interface MemoryGuardOptions {
   readonly slot: number
   /** 0: no guard. */
   readonly budgetBytes: number
+  /** Who keeps the most state in the slot; asked once memory has run out. Default: nobody is known. */
+  readonly mostState?: () => StateKeeper | null
   readonly now?: () => number
   readonly read?: ReadMemory
   /** Runs a full collection. */
@@ -70,7 +73,8 @@ export function createMemoryGuard(options: MemoryGuardOptions): MemoryGuard {
       nextMs = nowMs + CHECK_MS
       used = read()
       if (budget.judge(used, nowMs) === 'fine' || !remainsOver(nowMs)) return
-      throw overBudget(options.slot, operator, subtask, used, options.budgetBytes)
+      const keeper = options.mostState?.() ?? null
+      throw overBudget(options.slot, { operator, subtask }, keeper, used, options.budgetBytes)
     },
   }
 }
@@ -111,20 +115,39 @@ function collectFully(): void {
   exposedCollect()
 }
 
-/** The failure, by name; `usedBytes` of live memory, or of all where a turn was still running. */
+/**
+ * The failure, by name; `usedBytes` of live memory, or of all where a turn was still running. What uses
+ * it cannot be measured by operator. It is put down to who keeps the most state, if anybody does, else
+ * to the turn in which it was seen, and the message says which.
+ */
 export function overBudget(
   slot: number,
-  operator: string,
-  subtask: number,
+  seenIn: Pick<StateKeeper, 'operator' | 'subtask'>,
+  keeper: StateKeeper | null,
   usedBytes: number,
   budgetBytes: number,
 ): MillraceError {
   const mib = (bytes: number) => `${(bytes / MIB).toFixed(1)} MiB`
+  const { operator, subtask } = keeper ?? seenIn
+  const who = `operator "${operator}" (subtask ${subtask})`
+  const where =
+    keeper === null
+      ? `seen in a turn of ${who}`
+      : `and most state is kept by ${who}: ${keeper.entries} entries`
   return new MillraceError(
     'E_MEMORY_BUDGET',
     `slot ${slot} holds ${mib(usedBytes)} of memory, over 80 % of its budget of ` +
-      `${mib(budgetBytes)}, seen in a turn of operator "${operator}" (subtask ${subtask}). ` +
+      `${mib(budgetBytes)}, ${where}. ` +
       'Keep less state there, raise memoryBytesMax, or spread the state over more slots.',
-    { details: { slot, operator, subtask, usedBytes, budgetBytes } },
+    {
+      details: {
+        slot,
+        operator,
+        subtask,
+        usedBytes,
+        budgetBytes,
+        ...(keeper && { entries: keeper.entries }),
+      },
+    },
   )
 }

@@ -40,6 +40,7 @@ import { createMemoryGuard, type MemoryGuard } from './memory-guard.js'
 import { createMetricReports, type MetricReports } from './metric-reports.js'
 import type { JobModule, SlotCommands, SlotEvent, SlotSetup, SubtaskId } from './protocol.js'
 import type { SlotHost } from './slot-host.js'
+import { whoKeepsMost } from './state-keeper.js'
 
 /** What surrounds a runtime in the calling thread; a worker thread needs none of it. */
 export interface SlotWorld {
@@ -116,7 +117,11 @@ class SlotRuntime implements SlotCommands {
     this.#setup = setup
     this.#composed = composed
     const { memoryBytesMax } = setup.settings
-    this.#guard = createMemoryGuard({ slot: setup.slot, budgetBytes: memoryBytesMax })
+    this.#guard = createMemoryGuard({
+      slot: setup.slot,
+      budgetBytes: memoryBytesMax,
+      mostState: () => whoKeepsMost([...this.#living].flatMap(({ states }) => states)),
+    })
   }
 
   async connect(peer: number, port: MessagePort, session: number): Promise<void> {

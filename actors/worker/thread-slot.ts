@@ -206,7 +206,8 @@ class ThreadSlot implements Slot {
     const heapBytes = await this.#thread.heapBytes()
     this.#isWeighing = false
     if (heapBytes === null || !isTurnOverBudget(heapBytes, this.#memoryBytesMax)) return
-    const cause = overBudget(this.index, operator, index, heapBytes, this.#memoryBytesMax)
+    const seenIn = { operator, subtask: index }
+    const cause = overBudget(this.index, seenIn, null, heapBytes, this.#memoryBytesMax)
     await this.#kill({ how: 'heap limit', cause })
   }
 

@@ -80,6 +80,13 @@ export class HeapListState<V> implements ListState<V> {
     return this.#table.size
   }
 
+  /** Of all keys; goes through the keys. */
+  get elements(): number {
+    let elements = 0
+    for (const [, , { length }] of this.#table.groupedEntries()) elements += length
+    return elements
+  }
+
   clear(): void {
     this.#table.clear()
   }

@@ -62,6 +62,13 @@ export class HeapMapState<K, V> implements MapState<K, V> {
     return this.#table.size
   }
 
+  /** Entries of all keys; goes through the keys. */
+  get elements(): number {
+    let elements = 0
+    for (const [, { size }] of this.#table.entries()) elements += size
+    return elements
+  }
+
   clear(): void {
     this.#table.clear()
   }
@@ -130,6 +137,10 @@ export class MortalMapState<K, V> implements MapState<K, V> {
 
   get size(): number {
     return this.#maps.size
+  }
+
+  get elements(): number {
+    return this.#maps.elements
   }
 
   clear(): void {

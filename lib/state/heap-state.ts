@@ -150,6 +150,12 @@ class HeapStateStore implements StateStore {
     return remain
   }
 
+  countEntries(): number {
+    let entries = 0
+    for (const { state } of this.#declared.values()) entries += entriesOf(state)
+    return entries
+  }
+
   get #groups(): number {
     return this.#world.maxParallelism
   }
@@ -180,6 +186,14 @@ class HeapStateStore implements StateStore {
     this.#declared.set(name, { kind, ttl, state })
     return state
   }
+}
+
+/** Every kind of state has one of these; where there are several, the first counts most. */
+type Countable = { readonly elements?: number; readonly size?: number; readonly length?: number }
+
+function entriesOf(state: unknown): number {
+  const { elements, size, length } = state as Countable
+  return elements ?? size ?? length ?? Number((state as HeapSingleState<unknown>).has())
 }
 
 const isSameTtl = (a: Ttl | null, b: Ttl | null): boolean =>

@@ -186,4 +186,9 @@ export interface StateStore {
    * quiet times. True while entries with a TTL remain.
    */
   sweep(entries?: number): boolean
+  /**
+   * Entries under all names: keys with a value, elements of lists, entries of maps, timers. Goes through
+   * the lists and maps, so it is for reports.
+   */
+  countEntries(): number
 }

@@ -27,6 +27,26 @@ export async function stateConformance(t: Test, create: CreateStore) {
     t.equal(state.size, 0)
   })
 
+  t.test('what is kept is counted: keys, elements, entries of maps, timers', async (t) => {
+    for (const ttl of [undefined, { ms: 1000, update: 'write' }] as const) {
+      const store = create(GROUPS)
+      const options = ttl === undefined ? {} : { ttl }
+      t.equal(store.countEntries(), 0)
+      store.value('value', options).set(0, 'a', 1)
+      store.list('list', options).replace(0, 'a', [1, 2, 3])
+      const map = store.map('map', options)
+      for (let i = 0; i < 4; i++) map.set(i, 'a', i % 2, 1)
+      t.equal(store.countEntries(), 1 + 3 + 4)
+      store.reducing<number>('reducing', (a, b) => a + b, options).add(0, 'a', 1)
+      store.single('single').set(undefined)
+      store.single('nothing')
+      store.operatorList('dealt').replace([1, 2])
+      store.broadcast('same').set('a', 1)
+      store.timers('timers').register(0, 'a', 5)
+      t.equal(store.countEntries(), 8 + 1 + 1 + 2 + 1 + 1)
+    }
+  })
+
   t.test('keys of different types are kept apart, equal composite keys are one', async (t) => {
     const state = create(GROUPS).value<string>('n')
     const keys = [1, '1', 1n, true, [1], ['1'], { a: [new Date(0)] }, null, undefined]
