@@ -163,6 +163,11 @@ export class OperatorHarness {
     return this.#places[i]!.metrics.read().gauges[name]
   }
 
+  /** The state of all places: for a harness that is opened over it. */
+  get states(): readonly StateStore[] {
+    return this.#state
+  }
+
   state(i = 0): StateStore {
     return this.#state[i]!
   }
@@ -340,6 +345,7 @@ export function feed(
   sizes: readonly number[] = [BATCH_RECORDS_MAX],
   keyOf: ((record: never) => unknown) | null = null,
   timeOf: ((record: never) => number) | null = null,
+  ends = true,
 ): OperatorHarness {
   for (let at = 0, i = 0; at < records.length; i++) {
     const part = records.slice(at, at + sizes[i % sizes.length]!)
@@ -351,6 +357,7 @@ export function feed(
     harness.drain()
     if (harness.error !== undefined) return harness
   }
+  if (!ends) return harness
   harness.end()
   harness.drain()
   return harness

@@ -2,7 +2,7 @@
  * The laws that every operator keeps, on a table of all of them, each beside its counterpart in RxJS.
  */
 import fc from 'fast-check'
-import { from, lastValueFrom, type OperatorFunction } from 'rxjs'
+import { from, lastValueFrom } from 'rxjs'
 import * as rx7 from 'rxjs/operators'
 import t, { type Test } from 'tap'
 import { seededRandom } from '../../../lib/base/random.js'
@@ -17,7 +17,6 @@ import { map } from '../../../lib/operators/map.js'
 import { max } from '../../../lib/operators/max.js'
 import { mergeMap } from '../../../lib/operators/merge-map.js'
 import { min } from '../../../lib/operators/min.js'
-import type { OperatorOptions } from '../../../lib/operators/operator.js'
 import { process } from '../../../lib/operators/process/process.js'
 import { operatorListState, valueState } from '../../../lib/operators/process/state-spec.js'
 import { firstPerKey } from '../../../lib/operators/rank/first-per-key.js'
@@ -42,21 +41,8 @@ import {
   type HarnessOptions,
   OperatorHarness,
 } from '../../support/operator-harness.js'
-
-type OfNumber = (value: number) => number
-
-interface Row {
-  readonly name: string
-  /** `f` stands for the user's function: identity, until a test makes it throw. */
-  readonly op: (f: OfNumber, options: OperatorOptions) => unknown
-  readonly rx: OperatorFunction<number, unknown>
-  /** How results look behind keyBy: records that keep their key, or `[key, value]`. */
-  readonly keyed: 'kept' | 'pairs' | 'no'
-  readonly order?: 'any'
-  readonly async?: true
-  /** False where the operator has no user function that may throw on one record. */
-  readonly throws?: false
-}
+import type { OfNumber, Row } from './row.js'
+import { sequenceRows } from './sequence-rows.js'
 
 const half = (x: number) => Math.floor(x / 2)
 const copies = (x: number) => Array.from({ length: Math.abs(x) % 4 }, (_, i) => x * 10 + i)
@@ -392,6 +378,7 @@ const rows: readonly Row[] = [
       ),
     keyed: 'no',
     throws: false,
+    restores: false,
   },
   {
     name: 'rx of operators that complete',
@@ -399,6 +386,7 @@ const rows: readonly Row[] = [
     rx: (source) => source.pipe(rx7.take(2), rx7.toArray()),
     keyed: 'no',
     throws: false,
+    restores: false,
   },
   {
     name: 'process with state',
@@ -449,6 +437,7 @@ const rows: readonly Row[] = [
     rx: rx7.tap(() => {}),
     keyed: 'no',
   },
+  ...sequenceRows,
 ]
 
 const same: OfNumber = (x) => x
@@ -458,8 +447,12 @@ const numbers = fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 40 })
 
 const definitionFor = (row: Row, f = same) => definitionOf(row.op(f, {}) as Op<never, AnyStream>)
 
-const harnessFor = (row: Row, options: HarnessOptions = {}, f = same) =>
-  new OperatorHarness([definitionFor(row, f)], options)
+/** Opened, and past its first turn. */
+function harnessFor(row: Row, options: HarnessOptions = {}, f = same): OperatorHarness {
+  const harness = new OperatorHarness([definitionFor(row, f)], options)
+  harness.drain()
+  return harness
+}
 
 /** A gate that closes at random behind a batch. */
 function shaky(seed: number): () => boolean {
@@ -472,6 +465,7 @@ const reference = (row: Row, input: readonly number[]): Promise<unknown[]> =>
 
 const settle = async (row: Row, harness: OperatorHarness): Promise<void> => {
   if (row.async === true) await harness.settle()
+  else if (row.waitsMs !== undefined) await harness.settle(row.waitsMs)
   else harness.drain()
 }
 
@@ -481,8 +475,13 @@ async function run(
   input: readonly number[],
   sizes: readonly number[] = [4],
   keyed = false,
+  ends = true,
 ): Promise<OperatorHarness> {
-  if (row.async !== true) return feed(harness, input, sizes, keyed ? keyOf : null)
+  if (row.async !== true) {
+    feed(harness, input, sizes, keyed ? keyOf : null, null, ends)
+    if (ends) await settle(row, harness)
+    return harness
+  }
   for (let at = 0, i = 0; at < input.length; i++) {
     const part = input.slice(at, at + sizes[i % sizes.length]!)
     at += part.length
@@ -499,6 +498,10 @@ async function run(
 const inOrderOf = (row: Row, values: unknown[]): unknown[] =>
   row.order === 'any' ? values.map((value) => JSON.stringify(value)).sort() : values
 
+/** Keys come in any order among each other. */
+const sorted = (keyed: boolean, values: readonly unknown[]) =>
+  keyed ? values.map(text).sort() : values
+
 const text = (value: unknown) => JSON.stringify(value)
 
 /** Throws what the harness found broken, so that a property fails with it. */
@@ -511,7 +514,8 @@ for (const row of rows) {
   t.test(row.name, async (t) => {
     t.test('never: says nothing, holds nothing', async (t) => {
       const harness = harnessFor(row)
-      t.same(harness.output, [])
+      t.same(harness.values, row.begins ?? [])
+      t.same(harness.marks, [])
       t.notOk(harness.deferred)
       harness.unsubscribe()
     })
@@ -570,7 +574,7 @@ for (const row of rows) {
       const harness = harnessFor(row)
       harness.batch([1])
       harness.fail(new Error('upstream'))
-      t.match(harness.error, { message: 'upstream' })
+      if (!harness.marks.includes('end')) t.match(harness.error, { message: 'upstream' })
       const before = harness.output.length
       await settle(row, harness)
       t.equal(harness.output.length, before)
@@ -619,8 +623,56 @@ for (const row of rows) {
       t.same(harness.broken, [])
       const all = ['w1', 'w2', 'b1', 'idle', 'active', 'w3', 'end']
       // What ends its stream early passes nothing more.
-      t.same(harness.marks, harness.stops > 0 ? ['w1', 'end'] : all)
+      const passed = harness.marks.slice(0, -1)
+      t.same(harness.marks, [
+        ...(harness.stops > 0 ? all.slice(0, passed.length) : all.slice(0, -1)),
+        'end',
+      ])
     })
+
+    t.test('a watermark that goes back changes no result', async (t) => {
+      const harness = harnessFor(row)
+      for (const step of [
+        () => harness.watermark(5),
+        () => harness.batch([2, 4]),
+        () => harness.watermark(3),
+        () => harness.batch([7]),
+        () => harness.end(),
+      ]) {
+        await settle(row, harness)
+        step()
+      }
+      await settle(row, harness)
+      t.equal(harness.error, undefined)
+      t.same(harness.broken, [])
+      const expected = inOrderOf(row, await reference(row, [2, 4, 7]))
+      if (row.waitsMs === undefined) t.same(inOrderOf(row, harness.values), expected)
+    })
+
+    if (row.async !== true && row.restores !== false) {
+      t.test('restored at a barrier, it goes on as if nothing had happened', async () => {
+        const property = async (input: number[], at: number, keyed: boolean, cut: number[]) => {
+          const undisturbed = await run(row, harnessFor(row, { keyed }), input, cut, keyed)
+          const before = harnessFor(row, { keyed })
+          const [early, late] = [input.slice(0, at), input.slice(at)]
+          await run(row, before, early, cut, keyed, false)
+          if (before.marks.includes('end')) return
+          before.barrier(1)
+          before.drain()
+          before.unsubscribe()
+          const after = harnessFor(row, { keyed, state: before.states })
+          await run(row, after, late, cut, keyed)
+          assertSound(after)
+          const seen = [...before.values, ...after.values]
+          if (text(sorted(keyed, seen)) !== text(sorted(keyed, undisturbed.values))) {
+            throw new Error(`${text(seen)} instead of ${text(undisturbed.values)}`)
+          }
+        }
+        const keyed = row.keyed === 'no' ? fc.constant(false) : fc.boolean()
+        const options = { numRuns: 25, seed: 13 }
+        await fc.assert(fc.asyncProperty(numbers, fc.nat(40), keyed, cuts, property), options)
+      })
+    }
 
     t.test('zero credit at the end: what is due waits, the end behind it', async (t) => {
       const harness = harnessFor(row)
