@@ -163,6 +163,7 @@ export type {
   WindowResult,
 } from './operators/stream.js'
 export { sum } from './operators/sum.js'
+export { exhaustMap, type OverlapOptions, switchMap } from './operators/switch-map.js'
 export { take } from './operators/take.js'
 export { skipLast, takeLast } from './operators/take-last.js'
 export { skipWhile, type TakeWhileOptions, takeWhile } from './operators/take-while.js'

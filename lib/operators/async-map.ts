@@ -1,5 +1,5 @@
 /**
- * The runtime of `mergeMap` and `concatMap` beside the loop: records in flight.
+ * The runtime of `mergeMap`, `concatMap`, `switchMap` and `exhaustMap` beside the loop: records in flight.
  *
  * What is in flight stands in one queue, in order of arrival: records, and between them the
  * watermarks, barriers and idleness that came meanwhile. At most `concurrency` records are in
@@ -11,6 +11,7 @@
  * asks an iterator for its next element only then. While input waits for a free place it is deferred.
  */
 import type { OperatorFunction } from 'rxjs'
+import { canonicalKey } from '../base/key.js'
 import { Flight, type FlightPlan } from './flight.js'
 import type { OperatorContext } from './operator.js'
 import { AGAIN } from './record-error.js'
@@ -20,6 +21,12 @@ import { signalOperator } from './signal-operator.js'
 export interface AsyncMapSettings extends Omit<FlightPlan, 'operator' | 'clock' | 'settled'> {
   readonly concurrency: number
   readonly ordered: boolean
+  /**
+   * What becomes of a record that comes while another of its key is in flight: both fly (`all`), the
+   * earlier one is given up (`latest`), or the later one is dropped (`first`). What can be emitted at
+   * once has been, by then.
+   */
+  readonly overlap?: 'all' | 'latest' | 'first'
 }
 
 type Mark = Exclude<Signal, Batch>
@@ -35,7 +42,7 @@ export function asyncMap(
   settings: AsyncMapSettings,
 ): OperatorFunction<Signal, Signal> {
   const { gate, errors, clock, operator } = context
-  const { concurrency, ordered } = settings
+  const { concurrency, ordered, overlap = 'all' } = settings
 
   return signalOperator((out) => {
     const self = out.deferred(advance)
@@ -67,8 +74,20 @@ export function asyncMap(
     /** Starts records while there is room. */
     function takeOff(): void {
       let started = 0
-      while (input !== null && flights < concurrency) {
+      while (input !== null) {
         const key = input.keys === null ? undefined : input.keys[next]
+        const current = overlap === 'all' ? null : inFlight(key)
+        if (current !== null) {
+          if (current.isReady || current.status === 'failed') break
+          if (overlap === 'first') {
+            started++
+            if (++next === input.records.length) input = null
+            continue
+          }
+          current.close()
+          land()
+        }
+        if (flights >= concurrency) break
         const timeMs = input.times === null ? Number.NaN : input.times[next]!
         const flight = new Flight(plan, input.records[next], key, timeMs)
         keyed = input.keys !== null
@@ -80,6 +99,16 @@ export function asyncMap(
         flight.start()
       }
       if (started > 0) context.count(started, 0)
+    }
+
+    /** The record of this key that is in flight; without keys, of all. */
+    function inFlight(key: unknown): Flight | null {
+      const canonical = canonicalKey(key)
+      for (const entry of queue) {
+        if (!(entry instanceof Flight) || entry.status === 'done') continue
+        if (canonicalKey(entry.key) === canonical) return entry
+      }
+      return null
     }
 
     /** Lets every iterator in flight work on its next element, not only the first of the queue. */

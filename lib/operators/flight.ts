@@ -61,6 +61,11 @@ export class Flight {
     this.timeMs = timeMs
   }
 
+  /** True where something can be emitted at once; false where it waits, or has nothing. */
+  get isReady(): boolean {
+    return this.status === 'value' || (this.status === 'pullable' && !this.#isAsync)
+  }
+
   /** Calls the user's function. May leave the flight in any status, at once. */
   start(): void {
     this.status = 'busy'

@@ -71,10 +71,11 @@ export function expansion(
   kind: string,
   project: Project,
   options: AsyncOptions,
-  fixed: AsyncOptions = {},
+  fixed: AsyncOptions & Pick<AsyncMapSettings, 'overlap'> = {},
 ): OperatorDefinition {
   requireFunction(kind, 'project', project)
-  if (!isAsyncFunction(project) && project.length < 2 && !hasAsyncOptions(options)) {
+  const isPlain = !isAsyncFunction(project) && project.length < 2 && !hasAsyncOptions(options)
+  if (isPlain && fixed.overlap === undefined) {
     const call = project as FusedStep['call'] as (value: never) => Iterable<unknown>
     return recordWise(kind, { kind: 'expand', call }, options)
   }
@@ -86,7 +87,7 @@ export function expansion(
     options: commonOptions(kind, options, OWN_OPTIONS),
     settings: { concurrency, ordered, timeoutMs, retries },
     functions: [project],
-    open: (context) => asyncMap(context, settings),
+    open: (context) => asyncMap(context, { ...settings, overlap: fixed.overlap ?? 'all' }),
   }
 }
 
