@@ -8,6 +8,9 @@ import t from 'tap'
 import ts from 'typescript'
 import { ROOT } from './support/command.js'
 
+// Compiling every example takes its time on a busy machine.
+t.setTimeout(180_000)
+
 const ENTRIES = {
   millrace: 'lib/index.ts',
   'millrace/actors': 'actors/index.ts',

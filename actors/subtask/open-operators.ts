@@ -7,11 +7,14 @@ import { assert } from '../../lib/base/assert.js'
 import type { Outlet } from '../../lib/channel/outlet.js'
 import type { ChainStep } from '../../lib/graph/plan.js'
 import type { HotKeySketch } from '../../lib/metrics/hot-keys.js'
+import { Caught } from '../../lib/operators/caught.js'
 import type { ChainLink } from '../../lib/operators/chain.js'
 import { deepFreeze } from '../../lib/operators/freeze.js'
 import { fuse } from '../../lib/operators/fused-loop.js'
+import type { Guarding } from '../../lib/operators/guarded-errors.js'
 import type {
   Deferred,
+  FusedStep,
   Gate,
   OperatorContext,
   OperatorDefinition,
@@ -30,7 +33,7 @@ export interface OperatorOpening {
   readonly enough: () => void
   /** Holds a split of the chain's source back. */
   readonly hold: OperatorContext['holdInput']
-  readonly errorsOf: (step: ChainStep) => RecordErrors
+  readonly errorsOf: (step: ChainStep, guarding: Guarding | null) => RecordErrors
   /** Null where nobody reads it. */
   readonly side: (name: string) => Outlet | null
   /** The state of an operator that was opened. */
@@ -55,8 +58,8 @@ export function openOperators(
     const { step: fusable, traits } = operatorOf(place, step)
     if (fusable !== undefined) {
       run.push(step)
-      // What one function returns is frozen before the next one sees it.
-      if (place.freeze) endRun()
+      // What it catches is put into the output of the run that it ends.
+      if (operatorOf(place, step).guard?.kind === 'catch') endRun()
     } else {
       endRun()
       links.push(operatorLink(opening, step, keyed))
@@ -73,14 +76,38 @@ function fusedLink(
   steps: readonly ChainStep[],
   keyed: boolean,
 ): ChainLink {
-  return (gate, wake) =>
-    fuse(
-      steps.map((step) => {
-        const fused = operatorOf(opening.place, step).step
-        assert(fused !== undefined, 'only record-wise operators are fused')
-        return { step: fused, context: contextOf(opening, step, keyed, gate, wake) }
-      }),
-    )
+  return (gate, wake) => {
+    const caught = new Caught()
+    const parts = steps.map((step, at) => {
+      const { step: fused } = operatorOf(opening.place, step)
+      assert(fused !== undefined, 'only record-wise operators are fused')
+      const guarding = guardingOf(opening, steps, at, caught)
+      const context = contextOf(opening, step, keyed, gate, wake, guarding)
+      return { step: opening.place.freeze ? freezing(fused) : fused, context }
+    })
+    return fuse(parts, { caught })
+  }
+}
+
+/** What stands behind a step of a run to meet its errors; a guard looks back to `keyBy` at most. */
+function guardingOf(
+  { place, errorsOf }: OperatorOpening,
+  steps: readonly ChainStep[],
+  at: number,
+  caught: Caught,
+): Guarding | null {
+  const operators = steps.slice(at).map((step) => operatorOf(place, step))
+  if (operators[0]!.guard !== undefined || operators[0]!.traits.keyAfter === 'set') return null
+  const keyAt = operators.findIndex(({ traits }) => traits.keyAfter === 'set')
+  const reached = keyAt < 0 ? operators : operators.slice(0, keyAt)
+  const guards = reached.flatMap(({ guard }) => (guard === undefined ? [] : [guard]))
+  return guards.length === 0 ? null : { guards, caught, guardErrors: errorsOf(steps.at(-1)!, null) }
+}
+
+/** In development and tests: what one function returns is frozen before the next one sees it. */
+function freezing(step: FusedStep): FusedStep {
+  const call = step.call as (value: unknown) => unknown
+  return { ...step, call: (value: unknown) => call(deepFreeze(value)) } as FusedStep
 }
 
 function operatorLink(opening: OperatorOpening, step: ChainStep, keyed: boolean): ChainLink {
@@ -116,6 +143,7 @@ function contextOf(
   keyed: boolean,
   gate: Gate,
   wake: (work: Deferred) => void,
+  guarding: Guarding | null = null,
 ): OperatorContext {
   const { plan, chain, index, clock } = place
   const isLast = step === chain.steps.at(-1)
@@ -134,7 +162,7 @@ function contextOf(
     clock,
     state,
     spill: place.spill(chain.steps.indexOf(step)),
-    errors: errorsOf(step),
+    errors: errorsOf(step, guarding),
     keyed,
     wake,
     holdInput: hold,

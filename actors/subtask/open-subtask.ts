@@ -10,6 +10,7 @@ import { DEAD_LETTERS, MAIN } from '../../lib/graph/graph.js'
 import type { ChainStep } from '../../lib/graph/plan.js'
 import { column } from '../../lib/metrics/counters.js'
 import { type ChainEnd, openChain } from '../../lib/operators/chain.js'
+import { createGuardedErrors, type Guarding } from '../../lib/operators/guarded-errors.js'
 import { type RecordErrors, type RecordFailure, SKIP } from '../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
 import { INPUT, type InputChange } from '../../lib/operators/signal.js'
@@ -56,7 +57,7 @@ class Assembly {
         place: this.#place,
         enough: this.#signals.enough,
         hold: (input, held) => this.#hold(input, held),
-        errorsOf: (step) => this.#recordErrors(step),
+        errorsOf: (step, guarding) => this.#recordErrors(step, guarding),
         side: (name) => this.#end.side(name),
         keeps: (state) => states.push(state),
       },
@@ -153,26 +154,34 @@ class Assembly {
     return new InletInput(inlet)
   }
 
-  #recordErrors(step: ChainStep): RecordErrors {
+  #recordErrors(step: ChainStep, guarding: Guarding | null = null): RecordErrors {
     const { composed, counters } = this.#place
     const runtime = runtimeOf(this.#place, step)
     const own = runtime.role === 'operator' ? runtime.operator.options.onRecordError : undefined
     let sent = false
-    const errors = createRecordErrors({
+    const options = {
       operator: nameOf(this.#place, step),
       policy: own ?? composed.onRecordError,
-      deadLetter: (failure) => {
+      deadLetter: (failure: RecordFailure) => {
         sent = true
         this.#deadLetter(failure)
       },
-    })
-    /** A dead letter is counted as such, and not as skipped too. */
+    }
+    const onCaught = () => {
+      sent = true
+    }
+    const errors =
+      guarding === null
+        ? createRecordErrors(options)
+        : createGuardedErrors({ ...options, ...guarding, ownPolicy: own !== undefined, onCaught })
+    /** A dead letter is counted as such, and not as skipped too; nor is what was caught. */
     const counted = <R>(result: R | typeof SKIP): R | typeof SKIP => {
       if (result === SKIP && !sent) counters[column.skipped]!++
       sent = false
       return result
     }
     return {
+      ...errors,
       recover: (error, record, key, again) => counted(errors.recover(error, record, key, again)),
       decide: (error, record, key, attempt) => counted(errors.decide(error, record, key, attempt)),
       fail: (error, record, key) => errors.fail(error, record, key),

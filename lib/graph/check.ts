@@ -19,6 +19,7 @@ export function checkGraph(graph: Graph): Problem[] {
     ...parallelismProblems(graph, graph.options.maxParallelism),
     ...graph.nodes.flatMap((node) => keyProblems(graph, node, scopes.get(node.id)!)),
     ...timeProblems(graph),
+    ...graph.nodes.flatMap((node) => guardProblems(graph, node)),
     ...graph.nodes.flatMap((node) => endProblems(graph, node)),
     ...guaranteeProblems(graph),
   ]
@@ -115,6 +116,25 @@ function notCoKeyed(graph: Graph, node: GraphNode, unkeyed: readonly number[]): 
   })
   const text = `needs a key on all of its inputs or on none, but ${named.join(', and ')}: put keyBy(…) before it there, or end the key of the others with rebalance().`
   return problemAt('E_NOT_CO_KEYED', node, text)
+}
+
+/** What guards needs something to guard, in the same loop. */
+function guardProblems(graph: Graph, node: GraphNode): Problem[] {
+  if (node.traits.guards !== true || isGuarding(graph, node)) return []
+  const text =
+    'guards nothing: directly before it, in the same chain and read by nobody else, there must be a map, ' +
+    'filter, tap or mergeMap over arrays or other iterables; for other operators use their onRecordError.'
+  return [problemAt('E_NOTHING_GUARDED', node, text)]
+}
+
+function isGuarding(graph: Graph, node: GraphNode): boolean {
+  const [edge, ...others] = graph.edges.filter(({ to }) => to === node.id)
+  if (edge === undefined || others.length > 0 || edge.output !== MAIN || !node.chain) return false
+  const before = graph.nodes.find(({ id }) => id === edge.from)!
+  const readers = graph.edges.filter(({ from, output }) => from === before.id && output === MAIN)
+  if (readers.length > 1 || !before.fusable || before.traits.keyAfter === 'set') return false
+  if (node.parallelism !== null && node.parallelism !== before.parallelism) return false
+  return before.traits.guards !== true || isGuarding(graph, before)
 }
 
 /** What works on event time needs streams that have it. */

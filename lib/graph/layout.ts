@@ -5,7 +5,8 @@
  * - A source, and an operator outside the scope of a key, has its own parallelism or the default.
  * - `keyBy` and record-wise operators behind it stay with their input unless they have an own
  *   parallelism: the exchange comes as late as possible, before the first that needs keys together.
- * - What gives records their event time stays with its input, too: there it can tell splits apart.
+ * - What gives records their event time stays with its input, too: there it can tell splits apart. So
+ *   does what guards the operator before it.
  * - Without a key, what sees the whole stream runs at parallelism 1.
  * - What has a half before the exchange always runs as two halves, the first at the end of the sending
  *   side: the half behind takes nothing else. Where nothing is exchanged both stand in one chain; there
@@ -111,9 +112,9 @@ class Drawing implements Layout {
 
   #parallelism(node: GraphNode, inputs: readonly Tap[], need: Need): number {
     if (need === 'all') return 1
-    const { keyAfter, timeAfter } = node.traits
+    const { keyAfter, timeAfter, guards = false } = node.traits
     const setsOne = keyAfter === 'set' || timeAfter === 'set'
-    const recordWise = need === 'none' && (setsOne || isKeyed(inputs))
+    const recordWise = need === 'none' && (setsOne || guards || isKeyed(inputs))
     const stays = recordWise || inputs.every((tap) => tap.partitioner?.kind === 'global')
     return node.parallelism ?? (stays ? this.#upstream(inputs) : this.#default)
   }

@@ -28,6 +28,7 @@ export class Expansion {
   /** Elements handed to the loop, and the length of the output before the first of them. */
   #pulled = 0
   #mark = 0
+  #timeMs = Number.NaN
 
   constructor(operator: string, errors: RecordErrors, call: (value: never) => unknown) {
     this.#operator = operator
@@ -39,13 +40,14 @@ export class Expansion {
    * Opens what the user's function returned for `record`, where that is no array. `mark` is the
    * length of the output. False: the record is to be dropped.
    */
-  iterate(returned: unknown, record: unknown, key: unknown, mark: number): boolean {
+  iterate(returned: unknown, record: unknown, key: unknown, mark: number, timeMs: number): boolean {
     this.array = null
     this.sent = false
     this.#record = record
     this.#key = key
     this.#pulled = 0
     this.#mark = mark
+    this.#timeMs = timeMs
     try {
       this.#iterator = this.#iteratorOf(returned)
       return true
@@ -56,7 +58,8 @@ export class Expansion {
   }
 
   /** The next element, or DONE. Takes the record's results back out of the output to skip it. */
-  pull(out: unknown[], outKeys: unknown[] | null): unknown {
+  pull(out: unknown[], outKeys: unknown[] | null, timeMs: number): unknown {
+    this.#timeMs = timeMs
     while (this.#iterator !== null) {
       try {
         const result = this.#iterator.next()
@@ -95,6 +98,10 @@ export class Expansion {
   }
 
   #recover(error: unknown, again: () => Iterator<unknown>): boolean {
+    if (this.#errors.place !== undefined) {
+      this.#errors.place.at = this.#mark
+      this.#errors.place.timeMs = this.#timeMs
+    }
     const recovered = this.#errors.recover(error, this.#record, this.#key, again)
     this.#iterator = recovered === SKIP ? null : recovered
     return recovered !== SKIP

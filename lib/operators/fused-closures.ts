@@ -57,6 +57,10 @@ export function interpretRun(parts: readonly FusedPart[], beside: Beside): Run {
       try {
         return once()
       } catch (error) {
+        if (context.errors.place !== undefined) {
+          context.errors.place.at = out.length
+          context.errors.place.timeMs = cursor.heldTime
+        }
         return context.errors.recover(error, value, key, once)
       }
     }
@@ -73,7 +77,7 @@ export function interpretRun(parts: readonly FusedPart[], beside: Beside): Run {
       } else {
         const expansion = expansions[level - 1]!
         const { array } = expansion
-        if (array === null) value = expansion.pull(out, outKeys)
+        if (array === null) value = expansion.pull(out, outKeys, cursor.heldTime)
         else value = expansion.index < array.length ? array[expansion.index++] : DONE
         if (value === DONE) {
           expansion.array = null
@@ -106,7 +110,7 @@ export function interpretRun(parts: readonly FusedPart[], beside: Beside): Run {
             if (Array.isArray(result)) {
               expansion.array = result
               expansion.index = 0
-            } else if (!expansion.iterate(result, value, key, out.length)) {
+            } else if (!expansion.iterate(result, value, key, out.length, cursor.heldTime)) {
               dropped[s]!++
               continue next
             }

@@ -66,7 +66,13 @@ export function generateRun(parts: readonly FusedPart[], beside: Beside): Run {
   ) as Run
 }
 
-type Recovery = (error: unknown, record: unknown, key: unknown) => unknown
+type Recovery = (
+  error: unknown,
+  record: unknown,
+  key: unknown,
+  at: number,
+  timeMs: number,
+) => unknown
 
 /** Outside the loop, so that the loop has no closure that captures a record. */
 function recoveryOf({ step, context }: FusedPart): Recovery {
@@ -79,7 +85,14 @@ function recoveryOf({ step, context }: FusedPart): Recovery {
           return key
         }
       : call
-  return (error, record, key) => context.errors.recover(error, record, key, () => again(record))
+  const { errors } = context
+  return (error, record, key, at, timeMs) => {
+    if (errors.place !== undefined) {
+      errors.place.at = at
+      errors.place.timeMs = timeMs
+    }
+    return errors.recover(error, record, key, () => again(record))
+  }
 }
 
 /** The text of a run; exported for the test that reads it. */
@@ -177,7 +190,7 @@ class RunWriter {
       this.#add(
         `let ${this.#value}`,
         `if (a${s} !== null) { if (j${s} >= a${s}.length) break; ${this.#value} = a${s}[j${s}++] }`,
-        `else { ${this.#value} = x${s}.pull(out, outKeys); if (${this.#value} === DONE) break }`,
+        `else { ${this.#value} = x${s}.pull(out, outKeys, ${this.#shape.times === 'made' ? 'time' : 'NaN'}); if (${this.#value} === DONE) break }`,
         `passed${s}++`,
       )
     })
@@ -244,10 +257,17 @@ class RunWriter {
     return `${expands ? '' : copyKeys + copyTimes + copy}continue L${this.#loop}`
   }
 
+  /** Where the results of the record in hand would stand, and its time. */
+  #place(): string {
+    const { selects, times } = this.#shape
+    const at = selects ? '(out === null ? i : out.length)' : 'out.length'
+    return `${at}, ${times === 'none' ? 'NaN' : times === 'kept' ? 'times[i]' : 'time'}`
+  }
+
   #step(s: number): void {
     const { kind } = this.#parts[s]!.step
     const value = this.#value
-    const recover = `r${s}(e, ${value}, ${this.#key})`
+    const recover = `r${s}(e, ${value}, ${this.#key}, ${this.#place()})`
     const skipped = `{ dropped${s}++; ${this.#drop()} }`
     const guarded = (name: string, check = '') =>
       `try { ${name} = f${s}(${value})${check} } catch (e) { ${name} = ${recover}; if (${name} === SKIP) ${skipped} }`
@@ -273,7 +293,7 @@ class RunWriter {
           guarded(`a${s}`),
           `j${s} = 0`,
           `if (!isArray(a${s})) { const given = a${s}; a${s} = null; ` +
-            `if (!x${s}.iterate(given, ${value}, ${this.#key}, out.length)) ${skipped} }`,
+            `if (!x${s}.iterate(given, ${value}, ${this.#key}, ${this.#place()})) ${skipped} }`,
         )
         break
     }

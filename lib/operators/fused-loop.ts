@@ -11,6 +11,7 @@
  */
 import type { OperatorFunction } from 'rxjs'
 import { assert } from '../base/assert.js'
+import { Caught } from './caught.js'
 import { interpretRun } from './fused-closures.js'
 import { generateRun, mayGenerateCode } from './fused-code.js'
 import { Cursor, type FusedPart, type Run, shapeOf } from './fused-run.js'
@@ -22,6 +23,8 @@ export type { FusedPart } from './fused-run.js'
 export interface FuseOptions {
   /** False interprets the steps instead. Default: generate where the process may. */
   readonly generate?: boolean
+  /** What takes the place of records whose errors the last step catches. */
+  readonly caught?: Caught
 }
 
 /** Fuses steps, upstream first. Each keeps its own error policy and its own counters. */
@@ -31,6 +34,7 @@ export function fuse(
 ): OperatorFunction<Signal, Signal> {
   assert(parts.length > 0, 'a fused run has a step')
   const generate = options.generate ?? mayGenerateCode()
+  const caught = options.caught ?? new Caught()
   const compile = generate ? generateRun : interpretRun
   return signalOperator((out) => {
     // Compiled when the first batch shows what comes beside the records.
@@ -42,8 +46,8 @@ export function fuse(
       return run
     }
     return shapeOf(parts, { keyed: false, timed: false }).expands
-      ? expanding(parts, runFor, out)
-      : oneToOne(parts, runFor, out)
+      ? expanding(parts, runFor, out, caught)
+      : oneToOne(parts, runFor, out, caught)
   })
 }
 
@@ -51,20 +55,31 @@ function oneToOne(
   parts: readonly FusedPart[],
   runFor: (input: Batch) => Run,
   out: Outlet<unknown>,
+  caught: Caught,
 ): SignalHandlers<unknown> {
   const cursor = new Cursor(parts)
+  const pump = createPump(parts.at(-1)!.context.gate, out)
+
+  /** What came out, null where nothing did. */
+  function outputOf(input: Batch): Batch | null {
+    const { out: records, outKeys, outTimes } = cursor
+    if (records === null && outKeys === null) return input
+    const kept = records ?? input.records
+    if (kept.length === 0) return null
+    const times = outTimes ?? input.times
+    return outKeys !== null
+      ? batch(kept, outKeys, null, times, input.input)
+      : batch(kept, input.keys, input.groups, times, input.input)
+  }
+
   return {
     batch(input) {
       cursor.start(input)
       runFor(input)(cursor)
-      const { out: records, outKeys, outTimes } = cursor
+      const output = outputOf(input)
       cursor.release()
-      if (records === null && outKeys === null) return out.emit(input)
-      const kept = records ?? input.records
-      if (kept.length === 0) return
-      const times = outTimes ?? input.times
-      if (outKeys !== null) out.emit(batch(kept, outKeys, null, times, input.input))
-      else out.emit(batch(kept, input.keys, input.groups, times, input.input))
+      if (!caught.isEmpty) pump.start(caught.merge(output, input), () => {})
+      else if (output !== null) out.emit(output)
     },
   }
 }
@@ -73,32 +88,40 @@ function expanding(
   parts: readonly FusedPart[],
   runFor: (input: Batch) => Run,
   out: Outlet<unknown>,
+  caught: Caught,
 ): SignalHandlers<unknown> {
   const pump = createPump(parts.at(-1)!.context.gate, out)
   const cursor = new Cursor(parts)
   let run: Run | null = null
-  let source = 0
+  let source: Batch | null = null
+  /** Output that replacements were put into, as far as it has not been emitted. */
+  let merged: (() => Batch | null) | null = null
 
   function next(): Batch | null {
-    while (run !== null) {
+    for (;;) {
+      const more = merged?.() ?? null
+      if (more !== null) return more
+      merged = null
+      if (run === null) return null
       if (run(cursor)) run = null
       const { out: records, outKeys, outTimes } = cursor
-      if (records !== null && records.length > 0) {
-        return batch(records, outKeys, null, outTimes, source)
-      }
+      const some = records !== null && records.length > 0
+      const output = some ? batch(records, outKeys, null, outTimes, source!.input) : null
+      if (!caught.isEmpty) merged = caught.merge(output, source!)
+      else if (output !== null) return output
     }
-    return null
   }
 
   return {
     batch(input) {
       run = runFor(input)
-      source = input.input
+      source = input
       cursor.start(input)
       pump.start(next, () => cursor.release())
     },
     close() {
       run = null
+      merged = null
       cursor.release()
       for (const expansion of cursor.expansions.toReversed()) expansion.close()
     },

@@ -92,6 +92,8 @@ export interface OperatorTraits {
    * brought into one subtask. Default true.
    */
   readonly wholeStream?: boolean
+  /** True where it meets errors of the record-wise operators directly before it: see `guard`. */
+  readonly guards?: true
   /** True where it ends its stream by itself when there is no key (`take`): what follows is bounded. */
   readonly endsStream?: boolean
 }
@@ -102,8 +104,20 @@ export type FusedStep =
   | { readonly kind: 'filter'; readonly call: (value: never) => boolean }
   | { readonly kind: 'tap'; readonly call: (value: never) => void }
   | { readonly kind: 'keyBy'; readonly call: (value: never) => unknown }
+  /** Stands for what it does about errors of the steps before it (`retry`, `catchError`): records pass. */
+  | { readonly kind: 'guard'; readonly call: (value: never) => unknown }
   /** mergeMap over what is iterable: arrays by index, other iterables pulled lazily. */
   | { readonly kind: 'expand'; readonly call: (value: never) => Iterable<unknown> }
+
+/** How errors of the record-wise operators before it are met. */
+export type ErrorGuard =
+  /** Calls the failing function again, so many times. */
+  | { readonly kind: 'retry'; readonly count: number }
+  /** Gives what `replace` returns in place of the record's results. */
+  | {
+      readonly kind: 'catch'
+      readonly replace: (error: unknown, record: unknown) => Iterable<unknown>
+    }
 
 /** Options that every operator takes. */
 export interface OperatorOptions {
@@ -140,6 +154,8 @@ export interface OperatorDefinition<A = unknown, B = unknown> {
    * only what the half before sends: where nothing is exchanged both stand in one chain.
    */
   open(context: OperatorContext): OperatorFunction<Signal<A>, Signal<B>>
+  /** What it does about errors of the record-wise operators directly before it. */
+  readonly guard?: ErrorGuard
   /** Opens the half before the exchange; present exactly when `traits.before` is not null. */
   openBefore?(context: OperatorContext): OperatorFunction<Signal<A>, Signal>
 }

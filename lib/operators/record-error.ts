@@ -63,4 +63,9 @@ export interface RecordErrors {
   decide(error: unknown, record: unknown, key: unknown, attempt: number): typeof AGAIN | typeof SKIP
   /** As `recover`, for errors that may neither be skipped nor retried: throws. */
   fail(error: unknown, record: unknown, key: unknown): never
+  /**
+   * Filled in by the fused loop before it asks: where in its output the record's results would stand, and the
+   * record's event time. For errors that are caught, whose replacements stand there.
+   */
+  readonly place?: { at: number; timeMs: number }
 }
