@@ -190,6 +190,7 @@ export {
   type TimestampOptions,
   timestamps,
 } from './operators/time/timestamps.js'
+export { type WindowTimeOptions, windowTime } from './operators/time/window-time.js'
 export { toArray } from './operators/to-array.js'
 export { type WindowOptions, window, windowAll } from './operators/window/window.js'
 export type { WindowFunctionState } from './operators/window/window-function.js'
@@ -198,6 +199,7 @@ export {
   type WindowValue,
   windowProcess,
 } from './operators/window/window-process.js'
+export { windowCount } from './operators/window-count.js'
 export {
   type AlignedWindowOptions,
   type Assigner,

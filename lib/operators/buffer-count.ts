@@ -1,5 +1,6 @@
 import { commonOptions, requireCount } from './arguments.js'
 import { cellsOf } from './cells.js'
+import { NO_TIME } from './combine/results.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
 import {
@@ -48,19 +49,25 @@ interface Place {
   readonly group: number
 }
 
-/** Overlapping arrays share the records that are held. */
-class CountedArrays implements Sequence {
+/**
+ * Overlapping arrays share the records that are held. `eager`: an array begins before its first record,
+ * so that one at the end may be empty.
+ */
+export class CountedArrays implements Sequence {
   readonly #sequencing: Sequencing
   readonly #size: number
   readonly #every: number
   readonly #held
   readonly #places
 
-  constructor(sequencing: Sequencing, size: number, every: number) {
+  readonly #eager: boolean
+
+  constructor(sequencing: Sequencing, size: number, every: number, eager = false) {
     const { context } = sequencing
     this.#sequencing = sequencing
     this.#size = size
     this.#every = every
+    this.#eager = eager
     this.#held = context.state.list<unknown>('held')
     this.#places = cellsOf<Place>(context, 'place')
   }
@@ -78,7 +85,10 @@ class CountedArrays implements Sequence {
   }
 
   onEnd(): () => boolean {
-    const { results } = this.#sequencing
+    const { results, context } = this.#sequencing
+    if (this.#eager && !context.keyed && this.#places.size === 0) {
+      this.#places.set(0, undefined, { seen: 0, timeMs: NO_TIME, group: 0 })
+    }
     const entries = this.#places.entries()
     /** Arrays of the key in hand that have begun and are not full, oldest first. */
     let left: unknown[][] = []
@@ -93,16 +103,17 @@ class CountedArrays implements Sequence {
         const next = entries.next()
         if (next.done) return true
         at = next.value
-        left = this.#unfinished(at[0], at[1].group)
+        left = this.#unfinished(at[0], at[1])
       }
       return false
     }
   }
 
-  #unfinished(key: unknown, group: number): unknown[][] {
+  #unfinished(key: unknown, { group, seen }: Place): unknown[][] {
     const held = this.#held.get(group, key)
     const arrays: unknown[][] = []
     for (let from = 0; from < held.length; from += this.#every) arrays.push(held.slice(from))
+    if (this.#eager && seen % this.#every === 0) arrays.push([])
     return arrays
   }
 }

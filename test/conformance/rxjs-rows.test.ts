@@ -9,7 +9,7 @@ import { rxjsRows, rxjsTable } from './rxjs-rows.js'
 const ELSEWHERE = [
   // Shown with what they make of the graph, or by tests of their own.
   ...['catchError', 'connect', 'exhaustMap', 'groupBy', 'merge', 'mergeWith', 'partition', 'retry'],
-  ...['share', 'switchMap', 'windowCount', 'windowTime'],
+  ...['share', 'switchMap'],
   // Names that mean something else here.
   'window',
 ]

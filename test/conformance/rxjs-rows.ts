@@ -28,6 +28,11 @@ export const singleInputRows: readonly RxjsRow[] = [
   differs('materialize', "equal, except that there is no 'E': errors are no signals"),
   differs('dematerialize', "the opposite of materialize; a record of kind 'E' fails the job"),
   differs('mergeMap', 'of iterables equal; what comes later is in flight up to a bound (16)'),
+  differs('windowCount', 'equal, but a window is an array, given when it closes'),
+  differs(
+    'windowTime',
+    'equal without a key, but a window is an array, given when it closes; behind keyBy none is empty',
+  ),
   differs('timeout', 'equal, but the error is a failure of the job, E_TIMEOUT'),
 ]
 

@@ -39,7 +39,9 @@ import { bufferTime, sampleTime } from '../../lib/operators/time/sample-time.js'
 import { auditTime, throttleTime } from '../../lib/operators/time/throttle-time.js'
 import { timeInterval, timestamp } from '../../lib/operators/time/time-interval.js'
 import { timeout } from '../../lib/operators/time/timeout.js'
+import { windowTime } from '../../lib/operators/time/window-time.js'
 import { toArray } from '../../lib/operators/to-array.js'
+import { windowCount } from '../../lib/operators/window-count.js'
 import { definitionOf, OperatorHarness } from '../support/operator-harness.js'
 import { singleInputRows } from './rxjs-rows.js'
 
@@ -80,7 +82,36 @@ const row = (
   pairs = false,
 ): Row => ({ operator, ours, rx, keyed, pairs })
 
+const whole = rx7.mergeMap((window: rx7.Observable<number>) => window.pipe(rx7.toArray()))
+
 const rows: readonly Row[] = [
+  row(
+    'windowCount',
+    () => windowCount(3),
+    () => (source) => source.pipe(rx7.windowCount(3), whole),
+  ),
+  row(
+    'windowCount overlapping',
+    () => windowCount(3, { startEvery: 2 }),
+    () => (source) => source.pipe(rx7.windowCount(3, 2), whole),
+  ),
+  row(
+    'windowCount with gaps',
+    () => windowCount(2, { startEvery: 3 }),
+    () => (source) => source.pipe(rx7.windowCount(2, 3), whole),
+  ),
+  row(
+    'windowTime',
+    () => windowTime(131),
+    () => (source) => source.pipe(rx7.windowTime(131), whole),
+    false,
+  ),
+  row(
+    'windowTime with a size',
+    () => windowTime(131, { maxWindowSize: 3 }),
+    () => (source) => source.pipe(rx7.windowTime(131, null, 3), whole),
+    false,
+  ),
   row(
     'dematerialize',
     () => [map(asNotification), dematerialize()],

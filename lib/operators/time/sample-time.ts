@@ -108,7 +108,8 @@ interface Spans {
   readonly maxBufferSize: number
 }
 
-function spans(
+/** What `bufferTime` and `windowTime` do. */
+export function spans(
   { context, results, timers, nowMs }: Sequencing,
   { ms, bufferMax, maxBufferSize }: Spans,
 ): Sequence {

@@ -20,7 +20,9 @@ import { bufferTime, sampleTime } from '../../../lib/operators/time/sample-time.
 import { auditTime, throttleTime } from '../../../lib/operators/time/throttle-time.js'
 import { timeInterval } from '../../../lib/operators/time/time-interval.js'
 import { timeout } from '../../../lib/operators/time/timeout.js'
+import { windowTime } from '../../../lib/operators/time/window-time.js'
 import { toArray } from '../../../lib/operators/to-array.js'
+import { windowCount } from '../../../lib/operators/window-count.js'
 import type { Row } from './row.js'
 
 const lengthOf = (x: unknown) => (x as { length?: number }).length
@@ -98,6 +100,16 @@ export const sequenceRows: readonly Row[] = [
   plain('defaultIfEmpty', (_, o) => defaultIfEmpty(-1, o), rx7.defaultIfEmpty(-1)),
   plain('ignoreElements', (_, o) => ignoreElements(o), rx7.ignoreElements()),
   plain('toArray', (_, o) => toArray(o), rx7.toArray(), 'pairs'),
+  plain(
+    'windowCount',
+    (_, o) => windowCount(3, o),
+    (source) =>
+      source.pipe(
+        rx7.windowCount(3),
+        rx7.mergeMap((window) => window.pipe(rx7.toArray())),
+      ),
+  ),
+  plain('windowTime', (_, o) => windowTime(WAIT_MS, o), rx7.toArray(), 'no'),
   plain('debounceTime', (_, o) => debounceTime(WAIT_MS, o), lastOne),
   plain('delay', (_, o) => delay(WAIT_MS, o), rx7.tap(), 'kept', WAIT_MS),
   plain('throttleTime', (_, o) => throttleTime(WAIT_MS, o), rx7.take(1)),
