@@ -26,13 +26,10 @@ export class PaneTrigger implements TriggerWindow {
     return decision ?? 'continue'
   }
 
-  /** `merged` have become `pane`. */
-  merge(pane: Pane, merged: readonly Pane[]): void {
+  /** Panes with these states have become `pane`. */
+  merge(pane: Pane, states: readonly unknown[]): void {
     this.#pane = pane
-    this.#trigger.onMerge?.(
-      this,
-      merged.map(({ trigger }) => trigger),
-    )
+    this.#trigger.onMerge?.(this, states)
   }
 
   clear(pane: Pane): void {

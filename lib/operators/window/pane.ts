@@ -49,12 +49,25 @@ export function createPane({ start, end }: WindowSpan): Pane {
   }
 }
 
-export function findPane(panes: readonly Pane[], { start, end }: WindowSpan): Pane | undefined {
-  for (let i = panes.length - 1; i >= 0; i--) {
-    const pane = panes[i]!
-    if (pane.end === end && pane.start === start) return pane
+export const isOf = (pane: Pane, { start, end }: WindowSpan): boolean =>
+  pane.end === end && pane.start === start
+
+/** Index of the first pane that ends at or behind `end`. */
+export function positionOf(panes: readonly Pane[], end: number): number {
+  let [low, high] = [0, panes.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (panes[middle]!.end < end) low = middle + 1
+    else high = middle
   }
-  return undefined
+  return low
+}
+
+/** From `at` on, the place of `window`: where it is, or where it belongs. */
+export function seek(panes: readonly Pane[], at: number, { end }: WindowSpan): number {
+  let place = at
+  while (place < panes.length && panes[place]!.end < end) place++
+  return place
 }
 
 /** Puts a pane in its place. */

@@ -16,10 +16,12 @@ import type { RecordErrors } from '../record-error.js'
 import {
   createKeyPanes,
   createPane,
-  findPane,
   insertPane,
+  isOf,
   type KeyPanes,
   type Pane,
+  positionOf,
+  seek,
   unwant,
 } from './pane.js'
 import type { PaneFold } from './pane-fold.js'
@@ -73,6 +75,10 @@ export class PanedWindows implements Windows {
   #step = 0
   #slice: WindowSpan = { start: 0, end: 0 }
   #sliceWindows: readonly WindowSpan[] = []
+  /** Contents of the panes of one record; the first times that those need. */
+  readonly #contents: unknown[] = []
+  #needEventMs = Infinity
+  #needClockMs = Infinity
 
   constructor(options: PanedOptions) {
     this.#options = options
@@ -87,25 +93,42 @@ export class PanedWindows implements Windows {
   }
 
   add(input: unknown, timeMs: number, group: number, key: unknown): number {
-    const found = this.#state.get(group, key)
-    const of = found ?? createKeyPanes()
+    const of = this.#state.get(group, key) ?? createKeyPanes()
     if (this.#options.source.by === 'gap') return this.#addToSession(of, input, timeMs, group, key)
-    const windows = this.#windowsOf(timeMs).filter((window) => !this.#isLate(window.end))
-    if (windows.length === 0) return this.#refused(timeMs)
-    // All that may throw on a record comes before the first change.
-    const contents = windows.map((window) =>
-      this.#content(findPane(of.panes, window), input, timeMs),
-    )
-    windows.forEach((window, i) => {
-      let pane = findPane(of.panes, window)
-      if (pane === undefined) {
-        pane = createPane(window)
-        insertPane(of.panes, pane)
+    const windows = this.#windowsOf(timeMs)
+    let from = 0
+    while (from < windows.length && this.#isLate(windows[from]!.end)) from++
+    if (from === windows.length) return this.#refused(timeMs)
+    const at = positionOf(of.panes, windows[from]!.end)
+    this.#makeContents(of.panes, at, windows, from, input, timeMs)
+    for (let i = from, place = at; i < windows.length; i++, place++) {
+      place = seek(of.panes, place, windows[i]!)
+      let pane = of.panes[place]
+      if (pane === undefined || !isOf(pane, windows[i]!)) {
+        pane = createPane(windows[i]!)
+        of.panes.splice(place, 0, pane)
       }
-      this.#fill(pane, contents[i], input, timeMs, group, key)
-    })
-    this.#save(of, group, key)
-    return this.#step < this.#steps.length ? SPEAKS : HELD
+      this.#fill(pane, this.#contents[i], input, timeMs, group, key)
+    }
+    return this.#filled(of, group, key)
+  }
+
+  /** All that may throw on a record comes before the first change. */
+  #makeContents(
+    panes: readonly Pane[],
+    at: number,
+    windows: readonly WindowSpan[],
+    from: number,
+    input: unknown,
+    timeMs: number,
+  ): void {
+    const { fold } = this.#options
+    for (let i = from, place = at; i < windows.length; i++) {
+      place = seek(panes, place, windows[i]!)
+      const pane = panes[place]
+      const isThere = pane?.filled === true && isOf(pane, windows[i]!)
+      this.#contents[i] = isThere ? fold.add(pane.value, input, timeMs) : fold.first(input, timeMs)
+    }
   }
 
   advance(watermarkMs: number): void {
@@ -163,11 +186,6 @@ export class PanedWindows implements Windows {
     return endsBy === 'event' && timeMs + latenessMs <= this.#watermarkMs ? LATE : OUTSIDE
   }
 
-  #content(pane: Pane | undefined, input: unknown, timeMs: number): unknown {
-    const { fold } = this.#options
-    return pane?.filled ? fold.add(pane.value, input, timeMs) : fold.first(input, timeMs)
-  }
-
   /** Windows that touch the record's own become one with it, and late is only what remains late. */
   #addToSession(of: KeyPanes, input: unknown, timeMs: number, group: number, key: unknown): number {
     const { source, fold } = this.#options
@@ -186,20 +204,34 @@ export class PanedWindows implements Windows {
       first === undefined ? fold.first(input, timeMs) : fold.add(before, input, timeMs)
     const pane = this.#merge(of, merged, span, key)
     this.#fill(pane, content, input, timeMs, group, key)
-    this.#save(of, group, key)
-    return this.#step < this.#steps.length ? SPEAKS : HELD
+    return this.#filled(of, group, key)
   }
 
+  /** Of several panes the first goes on as the one that they become. */
   #merge(of: KeyPanes, merged: readonly Pane[], span: WindowSpan, key: unknown): Pane {
-    const [only] = merged
-    const covers = only !== undefined && only.start === span.start && only.end === span.end
-    if (covers && merged.length === 1) return only
-    const pane = createPane(span)
-    pane.unshown = merged.some(({ unshown }) => unshown)
-    for (const old of merged) of.panes.splice(of.panes.indexOf(old), 1)
-    insertPane(of.panes, pane)
-    if (merged.length > 0) this.#guard(key, () => this.#trigger.merge(pane, merged))
-    return pane
+    const [first, ...others] = merged
+    if (first === undefined) {
+      const pane = createPane(span)
+      insertPane(of.panes, pane)
+      return pane
+    }
+    if (others.length === 0 && isOf(first, span)) return first
+    const states = merged.map(({ trigger }) => trigger)
+    for (const other of others) {
+      first.unshown ||= other.unshown
+      of.panes.splice(of.panes.indexOf(other), 1)
+    }
+    first.start = span.start
+    first.end = span.end
+    first.trigger = undefined
+    first.eventTimes.length = 0
+    first.clockTimes.length = 0
+    try {
+      this.#trigger.merge(first, states)
+    } catch (error) {
+      this.#fail(error, key)
+    }
+    return first
   }
 
   #fill(
@@ -213,8 +245,25 @@ export class PanedWindows implements Windows {
     pane.filled = true
     pane.value = content
     pane.unshown = true
-    const decision = this.#guard(key, () => this.#trigger.onRecord(pane, input, timeMs))
-    this.#plan(decision, pane, group, key, false)
+    let decision: TriggerDecision = 'continue'
+    try {
+      decision = this.#trigger.onRecord(pane, input, timeMs)
+    } catch (error) {
+      this.#fail(error, key)
+    }
+    if (decision !== 'continue') this.#plan(decision, pane, group, key, false)
+    this.#needEventMs = Math.min(this.#needEventMs, this.#nextEventMs(pane))
+    this.#needClockMs = Math.min(this.#needClockMs, this.#nextClockMs(pane))
+  }
+
+  /** After the panes of a record were filled. */
+  #filled(of: KeyPanes, group: number, key: unknown): number {
+    const [eventMs, clockMs] = [this.#needEventMs, this.#needClockMs]
+    this.#needEventMs = Infinity
+    this.#needClockMs = Infinity
+    this.#arm(of, group, key, eventMs, clockMs)
+    this.#state.set(group, key, of)
+    return this.#step < this.#steps.length ? SPEAKS : HELD
   }
 
   #plan(decision: TriggerDecision, pane: Pane, group: number, key: unknown, drop: boolean): void {
@@ -231,7 +280,7 @@ export class PanedWindows implements Windows {
   #carryOut({ group, key, pane, fire, purge, drop }: Step, output: WindowOutput): void {
     if (fire && pane.filled) this.#show(pane, group, key, output)
     if (purge) empty(pane)
-    if (drop) this.#guard(key, () => this.#trigger.clear(pane))
+    if (drop) this.#clear(pane, key)
     const of = this.#state.get(group, key)
     if (of === undefined) return
     if (drop) of.panes.splice(of.panes.indexOf(pane), 1)
@@ -264,9 +313,7 @@ export class PanedWindows implements Windows {
 
   #onTime(pane: Pane, timeMs: number, isEvent: boolean, group: number, key: unknown): void {
     const times = isEvent ? pane.eventTimes : pane.clockTimes
-    const decision = unwant(times, timeMs)
-      ? this.#guard(key, () => this.#trigger.onTime(pane, timeMs, isEvent))
-      : 'continue'
+    const decision = unwant(times, timeMs) ? this.#call(pane, timeMs, isEvent, key) : 'continue'
     const dropMs = isEvent ? this.#eventDropMs(pane) : this.#clockDropMs(pane)
     this.#plan(decision, pane, group, key, dropMs <= timeMs)
   }
@@ -301,34 +348,62 @@ export class PanedWindows implements Windows {
 
   /** Stores what a key has, and sees to it that its timers come in time. */
   #save(of: KeyPanes, group: number, key: unknown): void {
-    let eventMs = Infinity
-    let clockMs = Infinity
+    let [eventMs, clockMs] = [Infinity, Infinity]
     for (const pane of of.panes) {
-      eventMs = Math.min(eventMs, this.#eventDropMs(pane), ...pane.eventTimes)
-      clockMs = Math.min(clockMs, this.#clockDropMs(pane), ...pane.clockTimes)
+      eventMs = Math.min(eventMs, this.#nextEventMs(pane))
+      clockMs = Math.min(clockMs, this.#nextClockMs(pane))
     }
-    const gone = of.panes.length === 0
-    if (gone || eventMs < of.eventTimerMs) {
+    if (of.panes.length === 0) {
+      // A timer that is earlier than any other of the key can only be its last.
+      this.#arm(of, group, key, -Infinity, -Infinity)
+      this.#state.delete(group, key)
+      return
+    }
+    this.#arm(of, group, key, eventMs, clockMs)
+    this.#state.set(group, key, of)
+  }
+
+  /** Moves the key's timers to the front where they would come too late; −∞: there are to be none. */
+  #arm(of: KeyPanes, group: number, key: unknown, eventMs: number, clockMs: number): void {
+    if (eventMs < of.eventTimerMs) {
       of.eventTimerMs = move(this.#event, group, key, of.eventTimerMs, eventMs)
     }
-    if (gone || clockMs < of.clockTimerMs) {
+    if (clockMs < of.clockTimerMs) {
       of.clockTimerMs = move(this.#clock, group, key, of.clockTimerMs, clockMs)
     }
-    if (gone) this.#state.delete(group, key)
-    else this.#state.set(group, key, of)
+  }
+
+  #nextEventMs(pane: Pane): number {
+    return earliest(pane.eventTimes, this.#eventDropMs(pane))
+  }
+
+  #nextClockMs(pane: Pane): number {
+    return earliest(pane.clockTimes, this.#clockDropMs(pane))
+  }
+
+  #call(pane: Pane, timeMs: number, isEvent: boolean, key: unknown): TriggerDecision {
+    try {
+      return this.#trigger.onTime(pane, timeMs, isEvent)
+    } catch (error) {
+      return this.#fail(error, key)
+    }
+  }
+
+  #clear(pane: Pane, key: unknown): void {
+    try {
+      this.#trigger.clear(pane)
+    } catch (error) {
+      this.#fail(error, key)
+    }
   }
 
   /** A trigger that throws has been half done: the record cannot be skipped. */
-  #guard<R>(key: unknown, call: () => R): R {
+  #fail(error: unknown, key: unknown): never {
     try {
-      return call()
-    } catch (error) {
-      try {
-        return this.#options.errors.fail(error, undefined, key)
-      } catch (failure) {
-        this.fatal = failure
-        throw failure
-      }
+      return this.#options.errors.fail(error, undefined, key)
+    } catch (failure) {
+      this.fatal = failure
+      throw failure
     }
   }
 }
@@ -341,9 +416,17 @@ function empty(pane: Pane): void {
   pane.unshown = false
 }
 
-/** The one timer of a key, from one time to another; +∞ is none. */
+/** The one timer of a key, from one time (+∞: none) to another (−∞: none). */
 function move(timers: Timers, group: number, key: unknown, fromMs: number, toMs: number): number {
   if (fromMs !== Infinity) timers.delete(group, key, fromMs)
-  if (toMs !== Infinity) timers.register(group, key, toMs)
+  if (toMs === -Infinity) return Infinity
+  timers.register(group, key, toMs)
   return toMs
+}
+
+/** Times are few. */
+function earliest(times: readonly number[], orMs: number): number {
+  let first = orMs
+  for (let i = 0; i < times.length; i++) if (times[i]! < first) first = times[i]!
+  return first
 }
