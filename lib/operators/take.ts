@@ -55,14 +55,11 @@ function takeOfAll(context: OperatorContext, count: number): OperatorFunction<Si
     }
 
     // Nothing to wait for: ends at its first turn, not while the chain is being put together.
-    if ((taken.get() ?? 0) >= count) {
-      context.wake(
-        out.deferred(() => {
-          finish()
-          return true
-        }),
-      )
-    }
+    const finishing = out.deferred(() => {
+      finish()
+      return true
+    })
+    if ((taken.get() ?? 0) >= count) context.wake(finishing)
     return {
       batch(input) {
         if (ended) return
@@ -72,7 +69,10 @@ function takeOfAll(context: OperatorContext, count: number): OperatorFunction<Si
         context.count(input.records.length, records.length)
         const times = input.times === null ? null : input.times.subarray(0, records.length)
         if (records.length > 0) out.emit(batch(records, null, null, times, input.input))
-        if (seen + records.length >= count) finish()
+        if (seen + records.length < count) return
+        // The end must not overtake records that are still being taken in downstream.
+        if (context.gate.open) finish()
+        else context.gate.defer(finishing)
       },
       mark(signal) {
         if (!ended) out.emit(signal)

@@ -202,6 +202,8 @@ export class OperatorHarness {
   turn(): void {
     for (const place of this.#places.toReversed()) {
       for (const work of [...place.deferred]) if (work.drain()) place.deferred.delete(work)
+      // Nothing goes on while something further down is deferred.
+      if (place.deferred.size > 0) return
     }
   }
 

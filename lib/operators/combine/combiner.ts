@@ -7,7 +7,7 @@
  */
 import type { OperatorFunction } from 'rxjs'
 import { groupAt, keysOf } from '../cells.js'
-import type { OperatorContext } from '../operator.js'
+import type { Deferred, OperatorContext } from '../operator.js'
 import { type Batch, end, INPUT, type InputChange, type Signal, WATERMARK } from '../signal.js'
 import {
   createPump,
@@ -59,6 +59,7 @@ class CombinerShell implements SignalHandlers<unknown> {
   readonly #results: Results
   readonly #combiner: Combiner
   readonly #ended: boolean[]
+  readonly #finishing: Deferred
   #finished = false
   #heardTimeMs = Number.NEGATIVE_INFINITY
   #saidTimeMs = Number.NEGATIVE_INFINITY
@@ -76,7 +77,8 @@ class CombinerShell implements SignalHandlers<unknown> {
     this.#ended = new Array<boolean>(inputs).fill(false)
     this.#combiner = create({ context, results: this.#results, ended: this.#ended })
     // Restored behind its last result: it ends at its first turn, not while the chain is put together.
-    if (this.#combiner.isDone()) context.wake(out.deferred(() => this.#finishEarly()))
+    this.#finishing = out.deferred(() => this.#finishEarly())
+    if (this.#combiner.isDone()) context.wake(this.#finishing)
   }
 
   batch(given: Batch): void {
@@ -93,7 +95,10 @@ class CombinerShell implements SignalHandlers<unknown> {
     const combined = this.#results.take()
     this.#context.count(records.length, combined === null ? 0 : combined.records.length)
     if (combined !== null) this.#out.emit(combined)
-    if (combiner.isDone()) this.#finishEarly()
+    if (!combiner.isDone()) return
+    // The end must not overtake records that are still being taken in downstream.
+    if (this.#context.gate.open) this.#finishEarly()
+    else this.#context.gate.defer(this.#finishing)
   }
 
   mark(signal: Exclude<Signal, Batch>): void {

@@ -16,7 +16,16 @@ import { InputWatermarks } from '../../time/input-watermarks.js'
 import type { WatermarkGenerator } from '../../time/watermark-generator.js'
 import type { OperatorContext } from '../operator.js'
 import { SKIP } from '../record-error.js'
-import { type Batch, batch, IDLE, INPUT, type Signal, WATERMARK } from '../signal.js'
+import {
+  type Batch,
+  batch,
+  IDLE,
+  type Idle,
+  INPUT,
+  type Signal,
+  WATERMARK,
+  type Watermark,
+} from '../signal.js'
 import { signalOperator } from '../signal-operator.js'
 import { alignInputs } from './align-inputs.js'
 
@@ -37,7 +46,7 @@ export function stampRecords(
   context: OperatorContext,
   { timeOf, createGenerator, idleMs, align }: StampSettings,
 ): OperatorFunction<Signal, Signal> {
-  const { errors, clock, operator } = context
+  const { errors, clock, operator, gate } = context
 
   function timeFor(record: unknown, key: unknown): number | typeof SKIP {
     try {
@@ -59,17 +68,31 @@ export function stampRecords(
     let stopLooking: Cancel = () => {}
     let lookDueMs = Number.NaN
 
-    function say(): void {
+    /** What is still to be said, first things first; null when there is nothing. */
+    function nextMark(): Watermark | Idle | null {
       const { active, timeMs } = watermarks
-      if (active && !saidActive) out.emit({ tag: IDLE, active: true })
-      if (timeMs > saidMs) {
-        saidMs = timeMs
-        out.emit({ tag: WATERMARK, timeMs })
-      }
-      if (!active && saidActive) out.emit({ tag: IDLE, active: false })
-      saidActive = active
-      alignment?.update()
+      if (active && !saidActive) return { tag: IDLE, active: true }
+      if (timeMs > saidMs) return { tag: WATERMARK, timeMs }
+      if (!active && saidActive) return { tag: IDLE, active: false }
+      return null
     }
+
+    /** Time must not overtake records: while they are still being taken in downstream, it waits. */
+    function say(): boolean {
+      for (let mark = nextMark(); mark !== null; mark = nextMark()) {
+        if (!gate.open) {
+          gate.defer(saying)
+          return false
+        }
+        if (mark.tag === IDLE) saidActive = mark.active
+        else saidMs = mark.timeMs
+        out.emit(mark)
+      }
+      alignment?.update()
+      return true
+    }
+
+    const saying = out.deferred(say)
 
     function generatorFor(input: number): WatermarkGenerator {
       let generator = generators.get(input)
