@@ -5,6 +5,7 @@
  * messages too, so nothing is awaited between reading and writing the job's record.
  */
 import type { ErrorData } from '../../lib/base/errors.js'
+import type { JobStepEvent } from '../../lib/job/job-step.js'
 import type { SlotEvent, SplitListing, SubtaskId } from '../worker/protocol.js'
 
 /** A region that failed, by which subtask (−1: none of its own), and why. */
@@ -25,18 +26,18 @@ export type JobMessage =
       readonly generation: number
       readonly event: SlotEvent
     }
-  | {
-      readonly kind: 'RegionOpened'
-      readonly region: number
-      readonly attempt: number
-      readonly slot: number
-    }
-  | {
-      readonly kind: 'RegionAborted'
-      readonly region: number
-      readonly attempt: number
-      readonly slot: number
-    }
+  /** Facts of the job's protocol, as they are. */
+  | Extract<
+      JobStepEvent,
+      {
+        kind:
+          | 'RegionOpened'
+          | 'RegionAborted'
+          | 'BackoffElapsed'
+          | 'ReplacementDue'
+          | 'SubtaskReplaced'
+      }
+    >
   /** A command was answered with an error. */
   | {
       readonly kind: 'CommandFailed'
@@ -62,19 +63,5 @@ export type JobMessage =
     }
   /** The job is ending, and slots have had their time to stop. */
   | { readonly kind: 'StopOverdue' }
-  | { readonly kind: 'BackoffElapsed'; readonly region: number; readonly attempt: number }
-  | {
-      readonly kind: 'ReplacementDue'
-      readonly region: number
-      readonly attempt: number
-      readonly revision: number
-    }
-  | {
-      readonly kind: 'SubtaskReplaced'
-      readonly region: number
-      readonly attempt: number
-      readonly revision: number
-      readonly slot: number
-    }
   | { readonly kind: 'Drain' }
   | { readonly kind: 'Cancel' }

@@ -3,7 +3,7 @@
  * order. A wire of one's own (`carry`) may hold them back, lose, double or exchange them.
  */
 import { MillraceError } from '../base/errors.js'
-import { FrameQueue } from './frame-queue.js'
+import { LinkEnd } from './link-end.js'
 import type { Link } from './transport.js'
 
 /** Brings a frame to the other end by calling `deliver`, now or later. */
@@ -27,58 +27,29 @@ export function createLoopback(options: LoopbackOptions = {}): readonly [Link, L
 
 const atOnce: Carry = (frame, deliver) => deliver(frame)
 
-class LoopbackEnd implements Link {
-  readonly peer: string
+class LoopbackEnd extends LinkEnd {
   other: LoopbackEnd | null = null
   readonly #carry: Carry
-  readonly #arrived = new FrameQueue()
-  #tellClosed: (reason: Error | null) => void = () => {}
-  #closed = false
 
   constructor(peer: string, carry: Carry) {
-    this.peer = peer
+    super(peer)
     this.#carry = carry
   }
 
   send(frame: ArrayBuffer): void {
     const { other } = this
-    if (this.#closed || other === null) return
+    if (this.closed || other === null) return
     this.#carry(frame, other.#arrive)
   }
 
-  poll(): ArrayBuffer | null {
-    return this.#arrived.poll()
-  }
-
-  arm(): void {
-    this.#arrived.arm()
-  }
-
-  onReadable(listener: () => void): void {
-    this.#arrived.onReadable = listener
-  }
-
-  onClose(listener: (reason: Error | null) => void): void {
-    this.#tellClosed = listener
-  }
-
-  close(): void {
+  protected hangUp(): void {
     const { other } = this
-    this.#arrived.clear()
-    this.#end(null)
-    if (other === null) return
-    other.#end(
+    other?.end(
       new MillraceError('E_LINK_CLOSED', `the link to ${other.peer} was closed by the other side`),
     )
   }
 
   readonly #arrive = (frame: ArrayBuffer): void => {
-    if (!this.#closed) this.#arrived.push(frame)
-  }
-
-  #end(reason: Error | null): void {
-    if (this.#closed) return
-    this.#closed = true
-    this.#tellClosed(reason)
+    if (!this.closed) this.arrived.push(frame)
   }
 }

@@ -13,7 +13,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { MillraceError } from '../base/errors.js'
-import { FrameQueue } from './frame-queue.js'
+import { LinkEnd } from './link-end.js'
 import type { Link } from './transport.js'
 
 /** Takes the port over; `peer` names the slot at its other end. The open link keeps its thread alive. */
@@ -21,21 +21,17 @@ export function createMessagePortLink(port: MessagePort, peer: string): Link {
   return new MessagePortLink(port, peer)
 }
 
-class MessagePortLink implements Link {
-  readonly peer: string
+class MessagePortLink extends LinkEnd {
   readonly #port: MessagePort
-  readonly #arrived = new FrameQueue()
-  #tellClosed: (reason: Error | null) => void = () => {}
-  #closed = false
 
   constructor(port: MessagePort, peer: string) {
-    this.peer = peer
+    super(peer)
     this.#port = port
     port.on('message', (frame: ArrayBuffer) => {
-      if (!this.#closed) this.#arrived.push(frame)
+      if (!this.closed) this.arrived.push(frame)
     })
     port.on('messageerror', (cause) => {
-      this.#end(
+      this.end(
         new MillraceError('E_LINK_DAMAGED', `a frame from ${peer} could not be received`, {
           cause,
         }),
@@ -43,45 +39,24 @@ class MessagePortLink implements Link {
       port.close()
     })
     port.on('close', () => {
-      this.#end(
+      this.end(
         new MillraceError('E_LINK_CLOSED', `the link to ${peer} was closed by the other side`),
       )
     })
   }
 
   send(frame: ArrayBuffer): void {
-    if (!this.#closed) this.#port.postMessage(frame, [frame])
+    if (!this.closed) this.#port.postMessage(frame, [frame])
   }
 
-  poll(): ArrayBuffer | null {
-    const frame = this.#arrived.poll()
-    if (frame !== null || this.#closed) return frame
+  override poll(): ArrayBuffer | null {
+    const frame = this.arrived.poll()
+    if (frame !== null || this.closed) return frame
     const received = receiveMessageOnPort(this.#port)
     return received === undefined ? null : (received.message as ArrayBuffer)
   }
 
-  arm(): void {
-    this.#arrived.arm()
-  }
-
-  onReadable(listener: () => void): void {
-    this.#arrived.onReadable = listener
-  }
-
-  onClose(listener: (reason: Error | null) => void): void {
-    this.#tellClosed = listener
-  }
-
-  close(): void {
-    if (this.#closed) return
-    this.#arrived.clear()
-    this.#end(null)
+  protected hangUp(): void {
     this.#port.close()
-  }
-
-  #end(reason: Error | null): void {
-    if (this.#closed) return
-    this.#closed = true
-    this.#tellClosed(reason)
   }
 }

@@ -6,7 +6,7 @@
  * holds more than `bufferedBytesMax` breaks rather than buffer on.
  */
 import { MillraceError } from '../base/errors.js'
-import { FrameQueue } from './frame-queue.js'
+import { LinkEnd } from './link-end.js'
 import type { Link } from './transport.js'
 
 export interface SocketLimits {
@@ -68,22 +68,18 @@ export interface Socket {
   terminate(): void
 }
 
-export class SocketLink implements Link {
-  readonly peer: string
+export class SocketLink extends LinkEnd {
   readonly #socket: Socket
   readonly #limits: SocketLimits
-  readonly #arrived = new FrameQueue()
-  #tellClosed: (reason: Error | null) => void = () => {}
-  #closed = false
 
   constructor(peer: string, socket: Socket, limits: SocketLimits) {
-    this.peer = peer
+    super(peer)
     this.#socket = socket
     this.#limits = limits
   }
 
   send(frame: ArrayBuffer): void {
-    if (this.#closed) return
+    if (this.closed) return
     const waiting = this.#socket.bufferedBytes + frame.byteLength
     if (frame.byteLength > this.#limits.frameBytesMax) {
       this.#break('a frame', frame.byteLength, this.#limits.frameBytesMax)
@@ -92,35 +88,12 @@ export class SocketLink implements Link {
     } else this.#socket.send(frame)
   }
 
-  poll(): ArrayBuffer | null {
-    return this.#arrived.poll()
-  }
-
-  arm(): void {
-    this.#arrived.arm()
-  }
-
-  onReadable(listener: () => void): void {
-    this.#arrived.onReadable = listener
-  }
-
-  onClose(listener: (reason: Error | null) => void): void {
-    this.#tellClosed = listener
-  }
-
-  close(): void {
-    if (this.#closed) return
-    this.#arrived.clear()
-    this.#end(null)
-    this.#socket.end()
-  }
-
   /** From the socket: a message. The frame is the link's own from now on. */
   arrive(frame: ArrayBuffer, isBinary: boolean): void {
-    if (this.#closed) return
-    if (isBinary) this.#arrived.push(frame)
+    if (this.closed) return
+    if (isBinary) this.arrived.push(frame)
     else {
-      this.#end(
+      this.end(
         new MillraceError('E_LINK_DAMAGED', `a text message came on the link to ${this.peer}`),
       )
       this.#socket.terminate()
@@ -129,7 +102,7 @@ export class SocketLink implements Link {
 
   /** From the socket: it has closed, with a WebSocket close code. */
   lost(code: number, cause?: unknown): void {
-    this.#end(
+    this.end(
       new MillraceError(
         'E_LINK_CLOSED',
         `the link to ${this.peer} was closed by the other side (code ${code})`,
@@ -139,7 +112,7 @@ export class SocketLink implements Link {
   }
 
   #break(what: string, bytes: number, limit: number): void {
-    this.#end(
+    this.end(
       new MillraceError(
         'E_LINK_LIMIT',
         `${what} on the link to ${this.peer} has ${bytes} bytes; at most ${limit} are allowed`,
@@ -149,9 +122,7 @@ export class SocketLink implements Link {
     this.#socket.terminate()
   }
 
-  #end(reason: Error | null): void {
-    if (this.#closed) return
-    this.#closed = true
-    this.#tellClosed(reason)
+  protected hangUp(): void {
+    this.#socket.end()
   }
 }
