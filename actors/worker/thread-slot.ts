@@ -9,6 +9,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
+import { counterRow, leaveTurn } from '../../lib/metrics/counters.js'
 import { createVitalsMemory, type Vitals, vitalsIn } from '../../lib/metrics/vitals.js'
 import { type ControlLink, createControlLink } from './link.js'
 import { heapLimitsFor, isTurnOverBudget, overBudget } from './memory-guard.js'
@@ -186,6 +187,8 @@ class ThreadSlot implements Slot {
 
   #watch(setup: SlotSetup): void {
     this.#subtasks = subtasksOfSlot(setup.plan, setup.slot, setup.slots)
+    // Counters outlive threads: a turn in which the thread before died is none of this one's.
+    for (const { row } of this.#subtasks) leaveTurn(counterRow(setup.counters, row))
     this.#stopWatch = watchForStalls({
       subtasks: this.#subtasks,
       counters: setup.counters,

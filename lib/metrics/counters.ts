@@ -62,6 +62,12 @@ export function counterRow(table: SharedArrayBuffer, row: number): Float64Array 
   return new Float64Array(table, row * WIDTH * Float64Array.BYTES_PER_ELEMENT, WIDTH)
 }
 
+/** For a row whose thread may have died in a turn, before the next thread writes it. */
+export function leaveTurn(row: Float64Array): void {
+  row[column.inTurn] = 0
+  row[column.hasInput] = 0
+}
+
 export function readCounters(row: Float64Array): CounterValues {
   const values: Partial<Record<CounterName, number>> = {}
   for (let i = 0; i < WIDTH; i++) values[COUNTER_NAMES[i]!] = row[i]!

@@ -32,6 +32,18 @@ t.test('a long turn, and idling with input, are no stalls', async (t) => {
   await Promise.all([busy.slot.commands.close(), idle.slot.commands.close()])
 })
 
+t.test('a turn that died with its thread is no stall of the next thread', async (t) => {
+  const counters = createCounterTable(2)
+  const row = counterRow(counters, 0)
+  row[column.inTurn] = 1
+  row[column.hasInput] = 1
+  const { slot, events } = await slotThat(t, '', { counters, stallMs: 600 })
+  const busy = await slotThat(t, 'busy for 300 ms', { index: 1 })
+  for (let i = 0; i < 4; i++) await busy.slot.commands.start(0, 1)
+  t.same(events, [])
+  await Promise.all([busy.slot.commands.close(), slot.commands.close()])
+})
+
 t.test('state that outgrows the budget fails the subtask; thread and process live', async (t) => {
   for (const behaviour of ['growing Map', 'growing Buffers']) {
     const { slot, next } = await slotThat(t, behaviour, { memoryMiB: 48 })

@@ -39,6 +39,8 @@ interface Wanted {
   readonly callDeadlineMs?: number
   readonly clock?: Clock
   readonly file?: string
+  /** Of a slot before this one. */
+  readonly counters?: SharedArrayBuffer
 }
 
 /** A slot set up with one subtask of `count`, ready to `start`; ends with the test. */
@@ -67,7 +69,7 @@ export async function slotThat(t: Test, behaviour: string, wanted: Wanted = {}):
       hotKeys: false,
       memoryBytesMax,
     },
-    counters: createCounterTable(2),
+    counters: wanted.counters ?? createCounterTable(2),
     operatorCounters: createOperatorTable(1),
   }
   const module: JobModule = { kind: 'bundle', file: wanted.file ?? '', args: { behaviour } }
