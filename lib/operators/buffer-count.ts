@@ -4,10 +4,10 @@ import { NO_TIME } from './combine/results.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
 import {
+  delayingTraits,
   openSequence,
   type Sequence,
   type Sequencing,
-  sequenceTraits,
 } from './sequence/sequence.js'
 import type { Op, Stream, Time } from './stream.js'
 
@@ -20,20 +20,21 @@ export interface BufferCountOptions extends OperatorOptions {
 /**
  * Arrays of `size` records, and of what is left at the end; behind `keyBy`, of the records of each key.
  * As RxJS `bufferCount`: with `startEvery` below `size` arrays overlap, above it records are left out.
- * An array has the time of its last record. State: fewer than `size` records per key.
+ * Event time ends here,
+ * for the watermark has gone on meanwhile: give it anew with `timestamps`. State: fewer than `size` records per key.
  *
  *     bufferCount(100)
  */
 export function bufferCount<T, E extends Time, Key>(
   size: number,
   options: BufferCountOptions = {},
-): Op<Stream<T, E, Key>, Stream<T[], E, Key>> {
+): Op<Stream<T, E, Key>, Stream<T[], 'untimed', Key>> {
   const { startEvery = size } = options
   requireCount('bufferCount', 'size', size, 1)
   requireCount('bufferCount', 'startEvery', startEvery, 1)
   return operate({
     kind: 'bufferCount',
-    traits: sequenceTraits,
+    traits: delayingTraits,
     options: commonOptions('bufferCount', options, ['startEvery']),
     settings: { size, startEvery },
     functions: [],
@@ -45,7 +46,6 @@ export function bufferCount<T, E extends Time, Key>(
 /** Where a key stands: records seen, and number of the first of those that are held. */
 interface Place {
   readonly seen: number
-  readonly timeMs: number
   readonly group: number
 }
 
@@ -72,22 +72,22 @@ export class CountedArrays implements Sequence {
     this.#places = cellsOf<Place>(context, 'place')
   }
 
-  onRecord(record: unknown, key: unknown, group: number, timeMs: number): void {
+  onRecord(record: unknown, key: unknown, group: number): void {
     const { results } = this.#sequencing
     const seen = this.#places.get(group, key)?.seen ?? 0
     const length = this.#held.length(group, key)
     // Records between two arrays are in none.
     if (length > 0 || seen % this.#every === 0) this.#held.append(group, key, record)
-    this.#places.set(group, key, { seen: seen + 1, timeMs, group })
+    this.#places.set(group, key, { seen: seen + 1, group })
     if (this.#held.length(group, key) < this.#size) return
-    results.push([...this.#held.get(group, key)], key, group, timeMs)
+    results.push([...this.#held.get(group, key)], key, group, NO_TIME)
     this.#held.dropFirst(group, key, Math.min(this.#every, this.#size))
   }
 
   onEnd(): () => boolean {
     const { results, context } = this.#sequencing
     if (this.#eager && !context.keyed && this.#places.size === 0) {
-      this.#places.set(0, undefined, { seen: 0, timeMs: NO_TIME, group: 0 })
+      this.#places.set(0, undefined, { seen: 0, group: 0 })
     }
     const entries = this.#places.entries()
     /** Arrays of the key in hand that have begun and are not full, oldest first. */
@@ -97,7 +97,7 @@ export class CountedArrays implements Sequence {
       while (results.room > 0) {
         const array = left.shift()
         if (array !== undefined && at !== null) {
-          results.push(array, at[0], at[1].group, at[1].timeMs)
+          results.push(array, at[0], at[1].group, NO_TIME)
           continue
         }
         const next = entries.next()

@@ -38,29 +38,33 @@ export function first<T, E extends Time, Key, D = never>(
 /**
  * The last record (for which `predicate` is true), when the stream ends; behind `keyBy`, of each key
  * that has one. As RxJS `last`: without a key and without a record a failure, E_EMPTY, unless `orElse`
- * is given. Keeps key and time. State: one record per key.
+ * is given. Keeps the key. Event time ends here,
+ * for the watermark has gone on meanwhile: give it anew with `timestamps`. State: one record
+ * per key.
  *
  *     last((bid: Bid) => bid.price > 100)
  */
 export function last<T, E extends Time, Key, D = never>(
   predicate: (record: T) => boolean = always,
   options: PickOptions<D> = {},
-): Op<Stream<T, E, Key>, Stream<T | D, E, Key>> {
-  return pick('last', predicate, options, { speaksAtEnd: true }, takeLatest)
+): Op<Stream<T, E, Key>, Stream<T | D, 'untimed', Key>> {
+  return pick('last', predicate, options, { speaksAtEnd: true, timeAfter: 'ended' }, takeLatest)
 }
 
 /**
  * The one record (for which `predicate` is true), when the stream ends; a second one is a failure,
  * E_NOT_SINGLE, and without a key none is one, E_EMPTY. As RxJS `single`. Behind `keyBy`, of each key
- * that has one. Keeps key and time. State: one record per key.
+ * that has one. Keeps the key. Event time ends here,
+ * for the watermark has gone on meanwhile: give it anew with `timestamps`. State: one record
+ * per key.
  *
  *     single((bid: Bid) => bid.auction === 7)
  */
 export function single<T, E extends Time, Key>(
   predicate: (record: T) => boolean = always,
   options: OperatorOptions = {},
-): Op<Stream<T, E, Key>, Stream<T, E, Key>> {
-  return pick('single', predicate, options, { speaksAtEnd: true }, takeOnly)
+): Op<Stream<T, E, Key>, Stream<T, 'untimed', Key>> {
+  return pick('single', predicate, options, { speaksAtEnd: true, timeAfter: 'ended' }, takeOnly)
 }
 
 /**
@@ -205,13 +209,13 @@ function takeFound({ context, results, holds }: Picking): Sequence {
 }
 
 /** A record with what it must not lose until the end. */
-type Kept = readonly [record: unknown, timeMs: number, group: number]
+type Kept = readonly [record: unknown, group: number]
 
 function takeLatest({ context, results, holds, none }: Picking): Sequence {
   const latest = cellsOf<Kept>(context, 'latest')
   return {
-    onRecord(record, key, group, timeMs) {
-      if (holds(record, key) === true) latest.set(group, key, [record, timeMs, group])
+    onRecord(record, key, group) {
+      if (holds(record, key) === true) latest.set(group, key, [record, group])
     },
     onEnd: () => releaseKept(context, results, latest.entries(), none),
   }
@@ -220,10 +224,10 @@ function takeLatest({ context, results, holds, none }: Picking): Sequence {
 function takeOnly({ context, results, holds, none }: Picking): Sequence {
   const only = cellsOf<Kept>(context, 'only')
   return {
-    onRecord(record, key, group, timeMs) {
+    onRecord(record, key, group) {
       if (holds(record, key) !== true) return
       if (only.has(group, key)) throw notSingle(context, key)
-      only.set(group, key, [record, timeMs, group])
+      only.set(group, key, [record, group])
     },
     onEnd: () => releaseKept(context, results, only.entries(), none),
   }
@@ -243,9 +247,9 @@ function releaseKept(
         if (given === 0 && !context.keyed) none()
         return true
       }
-      const [key, [record, timeMs, group]] = next.value
+      const [key, [record, group]] = next.value
       given += 1
-      results.push(record, key, group, timeMs)
+      results.push(record, key, group, NO_TIME)
     }
     return false
   }

@@ -28,7 +28,7 @@ export interface Batch<T = unknown> {
   readonly input: number
 }
 
-/** No record with a smaller timestamp follows. In ms since 1970; event time. */
+/** No record with a time ≤ `timeMs` follows; one that does is late. In ms since 1970; event time. */
 export interface Watermark {
   readonly tag: typeof WATERMARK
   readonly timeMs: number

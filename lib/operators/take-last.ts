@@ -1,24 +1,26 @@
 import { commonOptions, requireCount } from './arguments.js'
 import { HeldRecords, HoldLimit } from './combine/held.js'
+import { NO_TIME } from './combine/results.js'
 import { operate } from './operate.js'
 import type { OperatorOptions } from './operator.js'
-import { openSequence, sequenceTraits } from './sequence/sequence.js'
+import { delayingTraits, openSequence } from './sequence/sequence.js'
 import type { Op, Stream, Time } from './stream.js'
 
 /**
  * The last `count` records, when the stream ends; behind `keyBy`, of each key. As RxJS `takeLast`.
- * Keeps key and time. State: `count` records per key.
+ * Keeps the key. Event time ends here,
+ * for the watermark has gone on meanwhile: give it anew with `timestamps`. State: `count` records per key.
  *
  *     takeLast(10)
  */
 export function takeLast<T, E extends Time, Key>(
   count: number,
   options: OperatorOptions = {},
-): Op<Stream<T, E, Key>, Stream<T, E, Key>> {
+): Op<Stream<T, E, Key>, Stream<T, 'untimed', Key>> {
   requireCount('takeLast', 'count', count, 0)
   return operate({
     kind: 'takeLast',
-    traits: { ...sequenceTraits, speaksAtEnd: true },
+    traits: { ...delayingTraits, speaksAtEnd: true },
     options: commonOptions('takeLast', options),
     settings: { count },
     functions: [],
@@ -30,9 +32,9 @@ export function takeLast<T, E extends Time, Key>(
           new HoldLimit(context, Number.MAX_SAFE_INTEGER),
         )
         return {
-          onRecord(record, key, group, timeMs) {
+          onRecord(record, key, group) {
             if (count === 0) return
-            held.push(record, key, group, timeMs)
+            held.push(record, key, group, NO_TIME)
             if (held.length(key, group) > count) held.dropFirst(key, group)
           },
           isDone: () => count === 0 && !context.keyed,
@@ -47,18 +49,19 @@ export function takeLast<T, E extends Time, Key>(
 
 /**
  * Holds the last `count` records back: a record passes when `count` more have come; behind `keyBy`, of
- * its key. As RxJS `skipLast`. Keeps key and time. State: `count` records per key.
+ * its key. As RxJS `skipLast`. Keeps the key. Event time ends here,
+ * for the watermark has gone on meanwhile: give it anew with `timestamps`. State: `count` records per key.
  *
  *     skipLast(1)
  */
 export function skipLast<T, E extends Time, Key>(
   count: number,
   options: OperatorOptions = {},
-): Op<Stream<T, E, Key>, Stream<T, E, Key>> {
+): Op<Stream<T, E, Key>, Stream<T, 'untimed', Key>> {
   requireCount('skipLast', 'count', count, 0)
   return operate({
     kind: 'skipLast',
-    traits: sequenceTraits,
+    traits: delayingTraits,
     options: commonOptions('skipLast', options),
     settings: { count },
     functions: [],
@@ -70,10 +73,10 @@ export function skipLast<T, E extends Time, Key>(
           new HoldLimit(context, Number.MAX_SAFE_INTEGER),
         )
         return {
-          onRecord(record, key, group, timeMs) {
-            held.push(record, key, group, timeMs)
+          onRecord(record, key, group) {
+            held.push(record, key, group, NO_TIME)
             if (held.length(key, group) <= count) return
-            results.push(held.first(key, group), key, group, held.firstTime(key, group))
+            results.push(held.first(key, group), key, group, NO_TIME)
             held.dropFirst(key, group)
           },
         }

@@ -60,6 +60,12 @@ export const sequenceTraits: OperatorTraits = {
   orderSensitive: true,
 }
 
+/**
+ * Traits of a sequence that gives records later than they came: the watermark has gone on meanwhile, and
+ * they would be late.
+ */
+export const delayingTraits: OperatorTraits = { ...sequenceTraits, timeAfter: 'ended' }
+
 /** Traits of a sequence that speaks of its key: `[key, result]`, without a time. */
 export const resultTraits: OperatorTraits = {
   ...sequenceTraits,

@@ -6,17 +6,18 @@ import { NO_TIME } from '../combine/results.js'
 import { operate } from '../operate.js'
 import type { OperatorOptions } from '../operator.js'
 import {
+  delayingTraits,
   openSequence,
   type Sequence,
   type Sequencing,
-  sequenceTraits,
 } from '../sequence/sequence.js'
 import type { Op, Stream, Time } from '../stream.js'
 
 /**
  * Gives, every `period` of processing time, the latest record if a new one has come. As RxJS
  * `sampleTime`: periods count from the beginning of the stream, behind `keyBy` from the first record
- * of the key; what has come since the last of them is dropped at the end. Keeps key and event time.
+ * of the key; what has come since the last of them is dropped at the end. Keeps the key. Event time ends here,
+ * for the watermark has gone on meanwhile: give it anew with `timestamps`.
  * State: one record per key, and when its periods began, kept for ever.
  *
  *     sampleTime('1s')
@@ -24,11 +25,11 @@ import type { Op, Stream, Time } from '../stream.js'
 export function sampleTime<T, E extends Time, Key>(
   period: Duration,
   options: OperatorOptions = {},
-): Op<Stream<T, E, Key>, Stream<T, E, Key>> {
+): Op<Stream<T, E, Key>, Stream<T, 'untimed', Key>> {
   const ms = durationMs(period, 'sampleTime: period')
   return operate({
     kind: 'sampleTime',
-    traits: sequenceTraits,
+    traits: delayingTraits,
     options: commonOptions('sampleTime', options),
     settings: { ms },
     functions: [],
@@ -63,7 +64,7 @@ export function bufferTime<T, E extends Time, Key>(
   }
   return operate({
     kind: 'bufferTime',
-    traits: { ...sequenceTraits, timeAfter: 'ended' },
+    traits: delayingTraits,
     options: commonOptions('bufferTime', options, ['bufferMax', 'maxBufferSize']),
     settings: { ms, bufferMax, ...(Number.isFinite(maxBufferSize) ? { maxBufferSize } : {}) },
     functions: [],
@@ -75,7 +76,7 @@ export function bufferTime<T, E extends Time, Key>(
 interface Sample {
   /** Wall time at which the periods of the key began. */
   readonly sinceMs: number
-  readonly latest: { readonly record: unknown; readonly timeMs: number } | null
+  readonly latest: { readonly record: unknown } | null
 }
 
 function sampled({ context, results, timers, nowMs }: Sequencing, ms: number): Sequence {
@@ -86,17 +87,17 @@ function sampled({ context, results, timers, nowMs }: Sequencing, ms: number): S
       if (!context.keyed) samples.set(0, undefined, beginNow())
       return null
     },
-    onRecord(record, key, group, timeMs) {
+    onRecord(record, key, group) {
       const { sinceMs, latest } = samples.get(group, key) ?? beginNow()
       if (latest === null) {
         const periods = Math.floor((nowMs() - sinceMs) / ms) + 1
         timers.register(group, key, sinceMs + periods * ms)
       }
-      samples.set(group, key, { sinceMs, latest: { record, timeMs } })
+      samples.set(group, key, { sinceMs, latest: { record } })
     },
     onTimer({ key, group }) {
       const { sinceMs, latest } = samples.get(group, key)!
-      if (latest !== null) results.push(latest.record, key, group, latest.timeMs)
+      if (latest !== null) results.push(latest.record, key, group, NO_TIME)
       samples.set(group, key, { sinceMs, latest: null })
     },
   }
