@@ -13,6 +13,7 @@
 import v8 from 'node:v8'
 import vm from 'node:vm'
 import type { ResourceLimits } from 'node:worker_threads'
+import { assert } from '../../lib/base/assert.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { createMemoryBudget } from '../../lib/metrics/memory-budget.js'
 import type { StateKeeper } from './state-keeper.js'
@@ -105,14 +106,26 @@ function usedMemory(): number {
 
 let exposedCollect: (() => void) | null = null
 
-/** The collector's entry is exposed on demand, so that no flag is needed on the command line. */
 function collectFully(): void {
-  if (exposedCollect === null) {
+  exposedCollect ??= exposeCollect()
+  exposedCollect()
+}
+
+const EXPOSE_TRIES_MAX = 100
+
+/**
+ * The collector's entry is exposed on demand, so that no flag is needed on the command line. Flags are
+ * those of the process: another slot that does the same may take it back at any time.
+ */
+function exposeCollect(): () => void {
+  let collect: (() => void) | undefined
+  for (let tries = 0; collect === undefined && tries < EXPOSE_TRIES_MAX; tries++) {
     v8.setFlagsFromString('--expose-gc')
-    exposedCollect = vm.runInNewContext('gc') as () => void
+    collect = vm.runInNewContext('globalThis.gc') as (() => void) | undefined
     v8.setFlagsFromString('--no-expose-gc')
   }
-  exposedCollect()
+  assert(collect !== undefined, 'the collector can be exposed')
+  return collect
 }
 
 /**

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { watchMainThread } from '../../actors/worker/main-thread-watch.js'
 import type { SubtaskStalled } from '../../actors/worker/stall-watch.js'
@@ -72,6 +74,20 @@ t.test('garbage is not mistaken for state', async (t) => {
   await slot.commands.start(0, 1)
   t.same(events, [])
   await slot.commands.close()
+})
+
+t.test('slots that come to their budget at the same moment can all collect', async (t) => {
+  const threads = 4
+  const file = new URL('./worker/collects-at-once.js', import.meta.url)
+  for (let round = 0; round < 10; round++) {
+    const arrived = new Int32Array(new SharedArrayBuffer(4))
+    const reads = Array.from({ length: threads }, async () => {
+      const worker = new Worker(file, { workerData: { arrived, threads } })
+      const [read] = await once(worker, 'message')
+      return read
+    })
+    t.same(await Promise.all(reads), Array(threads).fill(2))
+  }
 })
 
 t.test('a blocked calling thread is reported with its stack by its watch', async (t) => {
