@@ -36,8 +36,8 @@ export interface Kept {
 }
 
 /** Throws E_BAD_ARGUMENT. */
-export function keptBy(operator: string, kind: JoinKind, option = 'kind'): Kept {
-  requireOneOf(operator, option, kind, ['inner', 'left', 'right', 'full'])
+export function keptBy(operator: string, kind: JoinKind): Kept {
+  requireOneOf(operator, 'kind', kind, ['inner', 'left', 'right', 'full'])
   return {
     left: kind === 'left' || kind === 'full',
     right: kind === 'right' || kind === 'full',

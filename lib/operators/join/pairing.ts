@@ -1,6 +1,6 @@
 /** What a join makes of two records: a pair, or what the user's function returns. */
 
-import { requireSyncFunction } from '../arguments.js'
+import { requireOneOf, requireSyncFunction } from '../arguments.js'
 import { type JoinKind, type Kept, keptBy } from '../batch/join-kind.js'
 import type { OperatorContext } from '../operator.js'
 import { SKIP } from '../record-error.js'
@@ -13,8 +13,14 @@ export type RightOf<R, Kind extends JoinKind> = Kind extends 'left' | 'full' ? R
 export type Select = (left: never, right: never) => unknown
 
 /** The checked kind and function of a join. Throws E_BAD_ARGUMENT. */
-export function pairingOf(operator: string, type: JoinKind, select: Select | undefined): Kept {
-  const kept = keptBy(operator, type, 'type')
+export function pairingOf(
+  operator: string,
+  type: JoinKind,
+  select: Select | undefined,
+  types: readonly JoinKind[] = ['inner', 'left', 'right', 'full'],
+): Kept {
+  requireOneOf(operator, 'type', type, types)
+  const kept = keptBy(operator, type)
   if (select !== undefined) requireSyncFunction(operator, 'select', select)
   return kept
 }

@@ -1,0 +1,55 @@
+/** The temporal join against a search through all versions, under random interleavings and restores. */
+import fc from 'fast-check'
+import t from 'tap'
+import { temporalJoin } from '../../../../lib/operators/join/temporal-join.js'
+import { combinedDefinition } from '../../../conformance/rxjs-combine.js'
+import { OperatorHarness } from '../../../support/operator-harness.js'
+
+const SEED = Number(process.env.SEED ?? 20_261_121)
+const small = (min: number, max: number) => fc.integer({ min, max })
+const steps = fc.array(
+  fc.record({ input: small(0, 1), key: small(0, 2), at: small(0, 60), what: small(0, 9) }),
+  { maxLength: 60 },
+)
+
+for (const type of ['inner', 'left'] as const) {
+  t.test(`${type}: each record meets the version of its time`, async (t) => {
+    const property = fc.property(steps, (steps) => {
+      const definition = combinedDefinition(
+        2,
+        (a, b) => temporalJoin(b!, { type })(a as never) as never,
+      )
+      let harness = new OperatorHarness([definition], { keyed: true })
+      let watermark = -1
+      let seen: unknown[] = []
+      const kept: { id: number; key: number; at: number }[][] = [[], []]
+      for (const [id, { input, key, at, what }] of steps.entries()) {
+        if (what === 0) {
+          watermark = Math.max(watermark, at)
+          harness.watermark(watermark)
+        } else if (what === 1) {
+          seen = [...seen, ...harness.values]
+          harness = new OperatorHarness([definition], { keyed: true, state: harness.states })
+          harness.watermark(watermark)
+        } else {
+          const row = { id, key, at }
+          if (at > watermark) kept[input]!.push(row)
+          harness.batch([row], [key], input, [at])
+        }
+      }
+      harness.end()
+      const results = [...seen, ...harness.values] as [{ id: number }, { id: number }?][]
+      const expected = kept[0]!.flatMap((left) => {
+        const own = kept[1]!.filter(({ key, at }) => key === left.key && at <= left.at)
+        const version = own.sort((a, b) => a.at - b.at).at(-1)
+        return version === undefined && type === 'inner' ? [] : [`${left.id} ${version?.id}`]
+      })
+      const got = results.map(([left, version]) => `${left.id} ${version?.id}`)
+      if (`${got.sort()}` !== `${expected.sort()}`) throw new Error(`${got} / ${expected}`)
+      const keys = new Set(kept[1]!.map(({ key }) => key))
+      if (harness.state().countEntries() !== keys.size) throw new Error('more than the latest kept')
+    })
+    fc.assert(property, { seed: SEED, numRuns: 300 })
+    t.pass(`seed ${SEED}`)
+  })
+}
