@@ -46,11 +46,17 @@ export {
 } from './flow/partition.js'
 export { isPipeline, type Pipeline, pipeline } from './flow/pipeline.js'
 export { type Merged, merge, mergeWith } from './flow/union.js'
+
+  type CoGroup,
+  type CoGroupOptions,
+  coGroup,
+  type WindowJoinOptions,
+  windowJoin,
+} from './flow/window-join.js'
+
 export type { Graph, GraphNode, Guarantee } from './graph/graph.js'
 export { type AggregateSpec, aggregate } from './operators/aggregate.js'
-
 export { avg } from './operators/avg.js'
-
 export { type HashJoinOptions, hashJoin } from './operators/batch/hash-join.js'
 export type { Joined, JoinKind, KeyedJoin } from './operators/batch/join-kind.js'
 export type { SpillOptions } from './operators/batch/memory.js'
@@ -77,16 +83,19 @@ export { concatMap } from './operators/concat-map.js'
 export { count } from './operators/count.js'
 export { defaultIfEmpty } from './operators/default-if-empty.js'
 export { type DistinctOptions, distinct } from './operators/distinct.js'
-export {
+
   type DistinctUntilChangedOptions,
   distinctUntilChanged,
   distinctUntilKeyChanged,
 } from './operators/distinct-until-changed.js'
+
 export { every, isEmpty } from './operators/every.js'
 export { filter } from './operators/filter.js'
 export { elementAt, find, first, last, type PickOptions, single } from './operators/first.js'
 export { ignoreElements } from './operators/ignore-elements.js'
+export { type BroadcastJoinOptions, broadcastJoin } from './operators/join/broadcast-join.js'
 export { type IntervalJoinOptions, intervalJoin } from './operators/join/interval-join.js'
+export { type JoinOptions, join } from './operators/join/join.js'
 export { type TemporalJoinOptions, temporalJoin } from './operators/join/temporal-join.js'
 export { keyBy } from './operators/key-by.js'
 export { map } from './operators/map.js'
@@ -97,7 +106,7 @@ export { min } from './operators/min.js'
 export type { OperatorDefinition, OperatorOptions, OperatorTraits } from './operators/operator.js'
 export { pairwise } from './operators/pairwise.js'
 export { type ProcessSpec, process } from './operators/process/process.js'
-export {
+
   type FiredTimer,
   type OpenContext,
   type ProcessContext,
@@ -105,14 +114,16 @@ export {
   recordsOf,
   type TimerRegistry,
 } from './operators/process/process-context.js'
+
 export { type ProcessWithSpec, processWith } from './operators/process/process-with.js'
-export {
+
   type BroadcastReader,
   type BroadcastWriter,
   type ProcessWithBroadcastSpec,
   processWithBroadcast,
   type ReadonlyBroadcast,
 } from './operators/process/process-with-broadcast.js'
+
 export type {
   AggregatingHandle,
   BroadcastHandle,
@@ -122,7 +133,7 @@ export type {
   ReducingHandle,
   ValueHandle,
 } from './operators/process/state-handles.js'
-export {
+
   aggregatingState,
   broadcastState,
   type KeyedStateOptions,
@@ -134,16 +145,18 @@ export {
   type StateSpecs,
   valueState,
 } from './operators/process/state-spec.js'
+
 export { type FirstPerKeyOptions, firstPerKey } from './operators/rank/first-per-key.js'
 export { type LastPerKeyOptions, lastPerKey } from './operators/rank/last-per-key.js'
 export { type ChangingTopNOptions, type TopNOptions, topN } from './operators/rank/top-n.js'
-export type {
+
   DeadLetter,
   RecordErrorDecision,
   RecordErrorPolicy,
   RecordFailure,
   RetryPolicy,
 } from './operators/record-error.js'
+
 export { reduce } from './operators/reduce.js'
 export { type RxOptions, rx } from './operators/rx.js'
 export { scan } from './operators/scan.js'
@@ -151,7 +164,7 @@ export { sideOutput } from './operators/side-output.js'
 export { type SideTag, sideTag } from './operators/side-tag.js'
 export { skip } from './operators/skip.js'
 export { endWith, startWith } from './operators/start-with.js'
-export type {
+
   AnyStream,
   NeedsKey,
   NeedsTime,
@@ -165,6 +178,7 @@ export type {
   Windowed,
   WindowResult,
 } from './operators/stream.js'
+
 export { sum } from './operators/sum.js'
 export { exhaustMap, type OverlapOptions, switchMap } from './operators/switch-map.js'
 export { take } from './operators/take.js'
@@ -174,35 +188,37 @@ export { tap } from './operators/tap.js'
 export { debounceTime } from './operators/time/debounce-time.js'
 export { delay } from './operators/time/delay.js'
 export { type BufferTimeOptions, bufferTime, sampleTime } from './operators/time/sample-time.js'
-export {
+
   auditTime,
   type ThrottleTimeOptions,
   throttleTime,
 } from './operators/time/throttle-time.js'
-export {
   type TimeInterval,
   type Timestamped,
   timeInterval,
   timestamp,
 } from './operators/time/time-interval.js'
+
 export { type TimeoutOptions, timeout } from './operators/time/timeout.js'
-export {
+
   type AlignmentOptions,
   ingestionTime,
   type TimestampOptions,
   timestamps,
 } from './operators/time/timestamps.js'
+
 export { type WindowTimeOptions, windowTime } from './operators/time/window-time.js'
 export { toArray } from './operators/to-array.js'
 export { type WindowOptions, window, windowAll } from './operators/window/window.js'
 export type { WindowFunctionState } from './operators/window/window-function.js'
-export {
+
   type WindowRecords,
   type WindowValue,
   windowProcess,
 } from './operators/window/window-process.js'
+
 export { windowCount } from './operators/window-count.js'
-export {
+
   type AlignedWindowOptions,
   type Assigner,
   countWindow,
@@ -215,15 +231,15 @@ export {
   tumbling,
   type WindowTime,
 } from './window/assigner.js'
-export {
   countEvictor,
   type Evictor,
   type EvictorOptions,
   type TimedRecord,
   timeEvictor,
 } from './window/evictor.js'
+
 export type { WindowSpan } from './window/span.js'
-export {
+
   continuousEventTimeTrigger,
   continuousProcessingTimeTrigger,
   countTrigger,

@@ -1,0 +1,150 @@
+/** Joins against nested loops, under random interleavings and disorder. */
+import fc from 'fast-check'
+import t from 'tap'
+import { seededRandom } from '../../../lib/base/random.js'
+import { broadcastJoin } from '../../../lib/operators/join/broadcast-join.js'
+import { join } from '../../../lib/operators/join/join.js'
+import { combinedDefinition } from '../../conformance/rxjs-combine.js'
+import { OperatorHarness } from '../../support/operator-harness.js'
+
+interface Row {
+  readonly input: number
+  readonly key: string
+  readonly timeMs: number
+  readonly id: number
+}
+
+const rowsOf = (disorder: number) =>
+  fc
+    .array(
+      fc.record({
+        input: fc.nat(1),
+        key: fc.constantFrom('a', 'b'),
+        step: fc.nat(6),
+        back: fc.nat(disorder),
+      }),
+      { maxLength: 40 },
+    )
+    .map((steps) => {
+      let nowMs = 100
+      return steps.map(({ input, key, step, back }, id): Row => {
+        nowMs += step
+        return { input, key, timeMs: nowMs - back, id }
+      })
+    })
+
+const sorted = (values: readonly unknown[]) => values.map((value) => JSON.stringify(value)).sort()
+
+t.test('a regular join is a nested loop; what has no partner is told at the end', async () => {
+  const property = (
+    rows: readonly Row[],
+    kind: 'inner' | 'left' | 'right' | 'full',
+    seed: number,
+  ) => {
+    const definition = combinedDefinition(2, (a, b) =>
+      join(b as never, { retention: 'unbounded', kind })(a as never),
+    )
+    const random = seededRandom(seed)
+    const harness = new OperatorHarness([definition], {
+      keyed: true,
+      stayOpen: () => random() < 0.5,
+    })
+    for (const row of rows) {
+      harness.batch([row.id], [row.key], row.input)
+      harness.drain()
+    }
+    harness.end()
+    harness.drain()
+    const sides = [0, 1].map((side) => rows.filter(({ input }) => input === side))
+    const [left, right] = sides as [Row[], Row[]]
+    const expected: unknown[] = left.flatMap((one) =>
+      right.filter(({ key }) => key === one.key).map((other) => [one.id, other.id]),
+    )
+    const isLonely = (row: Row, others: Row[]) => others.every(({ key }) => key !== row.key)
+    if (kind === 'left' || kind === 'full') {
+      expected.push(...left.filter((row) => isLonely(row, right)).map(({ id }) => [id, undefined]))
+    }
+    if (kind === 'right' || kind === 'full') {
+      expected.push(...right.filter((row) => isLonely(row, left)).map(({ id }) => [undefined, id]))
+    }
+    const store = harness.state()
+    return (
+      sorted(harness.values).join() === sorted(expected).join() &&
+      harness.keys.length === harness.values.length &&
+      store.map('left').size + store.map('right').size === 0 &&
+      harness.broken.length === 0 &&
+      harness.error === undefined
+    )
+  }
+  const kinds = fc.constantFrom('inner', 'left', 'right', 'full')
+  fc.assert(fc.property(rowsOf(0), kinds, fc.nat(1000), property as never), { numRuns: 300 })
+})
+
+t.test('a record waits for its partners as long as its retention, not longer', async (t) => {
+  const definition = combinedDefinition(2, (a, b) =>
+    join(b as never, { retention: 1000, kind: 'left' })(a as never),
+  )
+  const harness = new OperatorHarness([definition], { keyed: true })
+  harness.batch([1, 2], ['a', 'b'], 0)
+  harness.clock.advance(999)
+  harness.drain()
+  harness.batch([10], ['a'], 1)
+  harness.drain()
+  t.same(harness.values, [[1, 10]])
+  harness.clock.advance(1)
+  harness.drain()
+  t.same(harness.values, [
+    [1, 10],
+    [2, undefined],
+  ])
+  harness.batch([20], ['b'], 1)
+  harness.drain()
+  t.equal(harness.values.length, 2, 'too late')
+  harness.clock.advance(1000)
+  harness.drain()
+  const store = harness.state()
+  t.equal(store.map('left').size + store.map('right').size + store.timers('processing').size, 0)
+  t.same(harness.broken, [])
+})
+
+t.test('a join without a retention is refused', async (t) => {
+  t.throws(() => combinedDefinition(2, (a, b) => join(b as never, {} as never)(a as never)), {
+    code: 'E_BAD_ARGUMENT',
+    message: /retention: '1h', or 'unbounded'/,
+  })
+})
+
+t.test('records wait for the side stream, and time waits with them', async (t) => {
+  const by = (x: number) => x % 10
+  const options = { by, sideBy: by, kind: 'left' } as const
+  const definition = combinedDefinition(2, (a, b) => broadcastJoin(b as never, options)(a as never))
+  const harness = new OperatorHarness([definition])
+  harness.batch([11, 12], null, 0, [5, 6])
+  harness.watermark(6)
+  harness.batch([1], null, 1)
+  harness.drain()
+  t.same(harness.values, [])
+  t.same(harness.marks, [])
+  harness.input(1)
+  harness.drain()
+  t.same(harness.values, [
+    [11, 1],
+    [12, undefined],
+  ])
+  t.same(harness.times, [5, 6])
+  t.same(harness.marks, ['w6'])
+  harness.batch([21], null, 0, [7])
+  harness.input(0)
+  harness.drain()
+  t.same(harness.values.at(-1), [21, 1])
+  t.equal(harness.marks.at(-1), 'end', 'the side stream has nothing more to say')
+  t.same(harness.broken, [])
+})
+
+t.test('what waits for the side stream has a limit', async (t) => {
+  const options = { by: String, sideBy: String, bufferMax: 2 }
+  const definition = combinedDefinition(2, (a, b) => broadcastJoin(b as never, options)(a as never))
+  const harness = new OperatorHarness([definition])
+  harness.batch([1, 2, 3], null, 0)
+  t.match(harness.error, { code: 'E_BUFFER_FULL' })
+})
