@@ -21,7 +21,7 @@
  *   formats/      lines, csv, ndjson                                    base
  *   connectors/   source and sink contracts and the built-ins           base, formats, operators
  *   graph/        logical graph → chains → subtasks; explain            base, operators, connectors
- *   flow/         pipeline, flow, stream: builds a graph, runs nothing  base, graph, operators, connectors
+ *   flow/         pipeline, flow, stream: builds a graph, runs nothing  base, graph, operators, connectors, window
  *   transport/    loopback and message ports behind one contract        base, wire
  *   channel/      credit-bound links between subtasks                   base, wire, credit, transport, operators
  *   testing/      virtual clock, seeded scheduler                       base, flow

@@ -30,7 +30,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   job: ['base', 'graph', 'supervision'],
   placement: ['base', 'graph'],
   snapshot: ['base', 'state'],
-  flow: ['base', 'graph', 'operators', 'connectors'],
+  flow: ['base', 'graph', 'operators', 'connectors', 'window'],
   testing: ['base', 'flow'],
 }
 
