@@ -46,14 +46,13 @@ export {
 } from './flow/partition.js'
 export { isPipeline, type Pipeline, pipeline } from './flow/pipeline.js'
 export { type Merged, merge, mergeWith } from './flow/union.js'
-
+export {
   type CoGroup,
   type CoGroupOptions,
   coGroup,
   type WindowJoinOptions,
   windowJoin,
 } from './flow/window-join.js'
-
 export type { Graph, GraphNode, Guarantee } from './graph/graph.js'
 export { type AggregateSpec, aggregate } from './operators/aggregate.js'
 export { avg } from './operators/avg.js'
@@ -83,12 +82,11 @@ export { concatMap } from './operators/concat-map.js'
 export { count } from './operators/count.js'
 export { defaultIfEmpty } from './operators/default-if-empty.js'
 export { type DistinctOptions, distinct } from './operators/distinct.js'
-
+export {
   type DistinctUntilChangedOptions,
   distinctUntilChanged,
   distinctUntilKeyChanged,
 } from './operators/distinct-until-changed.js'
-
 export { every, isEmpty } from './operators/every.js'
 export { filter } from './operators/filter.js'
 export { elementAt, find, first, last, type PickOptions, single } from './operators/first.js'
@@ -106,7 +104,7 @@ export { min } from './operators/min.js'
 export type { OperatorDefinition, OperatorOptions, OperatorTraits } from './operators/operator.js'
 export { pairwise } from './operators/pairwise.js'
 export { type ProcessSpec, process } from './operators/process/process.js'
-
+export {
   type FiredTimer,
   type OpenContext,
   type ProcessContext,
@@ -114,16 +112,14 @@ export { type ProcessSpec, process } from './operators/process/process.js'
   recordsOf,
   type TimerRegistry,
 } from './operators/process/process-context.js'
-
 export { type ProcessWithSpec, processWith } from './operators/process/process-with.js'
-
+export {
   type BroadcastReader,
   type BroadcastWriter,
   type ProcessWithBroadcastSpec,
   processWithBroadcast,
   type ReadonlyBroadcast,
 } from './operators/process/process-with-broadcast.js'
-
 export type {
   AggregatingHandle,
   BroadcastHandle,
@@ -133,7 +129,7 @@ export type {
   ReducingHandle,
   ValueHandle,
 } from './operators/process/state-handles.js'
-
+export {
   aggregatingState,
   broadcastState,
   type KeyedStateOptions,
@@ -145,18 +141,16 @@ export type {
   type StateSpecs,
   valueState,
 } from './operators/process/state-spec.js'
-
 export { type FirstPerKeyOptions, firstPerKey } from './operators/rank/first-per-key.js'
 export { type LastPerKeyOptions, lastPerKey } from './operators/rank/last-per-key.js'
 export { type ChangingTopNOptions, type TopNOptions, topN } from './operators/rank/top-n.js'
-
+export type {
   DeadLetter,
   RecordErrorDecision,
   RecordErrorPolicy,
   RecordFailure,
   RetryPolicy,
 } from './operators/record-error.js'
-
 export { reduce } from './operators/reduce.js'
 export { type RxOptions, rx } from './operators/rx.js'
 export { scan } from './operators/scan.js'
@@ -164,7 +158,7 @@ export { sideOutput } from './operators/side-output.js'
 export { type SideTag, sideTag } from './operators/side-tag.js'
 export { skip } from './operators/skip.js'
 export { endWith, startWith } from './operators/start-with.js'
-
+export type {
   AnyStream,
   NeedsKey,
   NeedsTime,
@@ -178,7 +172,6 @@ export { endWith, startWith } from './operators/start-with.js'
   Windowed,
   WindowResult,
 } from './operators/stream.js'
-
 export { sum } from './operators/sum.js'
 export { exhaustMap, type OverlapOptions, switchMap } from './operators/switch-map.js'
 export { take } from './operators/take.js'
@@ -188,37 +181,35 @@ export { tap } from './operators/tap.js'
 export { debounceTime } from './operators/time/debounce-time.js'
 export { delay } from './operators/time/delay.js'
 export { type BufferTimeOptions, bufferTime, sampleTime } from './operators/time/sample-time.js'
-
+export {
   auditTime,
   type ThrottleTimeOptions,
   throttleTime,
 } from './operators/time/throttle-time.js'
+export {
   type TimeInterval,
   type Timestamped,
   timeInterval,
   timestamp,
 } from './operators/time/time-interval.js'
-
 export { type TimeoutOptions, timeout } from './operators/time/timeout.js'
-
+export {
   type AlignmentOptions,
   ingestionTime,
   type TimestampOptions,
   timestamps,
 } from './operators/time/timestamps.js'
-
 export { type WindowTimeOptions, windowTime } from './operators/time/window-time.js'
 export { toArray } from './operators/to-array.js'
 export { type WindowOptions, window, windowAll } from './operators/window/window.js'
 export type { WindowFunctionState } from './operators/window/window-function.js'
-
+export {
   type WindowRecords,
   type WindowValue,
   windowProcess,
 } from './operators/window/window-process.js'
-
 export { windowCount } from './operators/window-count.js'
-
+export {
   type AlignedWindowOptions,
   type Assigner,
   countWindow,
@@ -231,15 +222,15 @@ export { windowCount } from './operators/window-count.js'
   tumbling,
   type WindowTime,
 } from './window/assigner.js'
+export {
   countEvictor,
   type Evictor,
   type EvictorOptions,
   type TimedRecord,
   timeEvictor,
 } from './window/evictor.js'
-
 export type { WindowSpan } from './window/span.js'
-
+export {
   continuousEventTimeTrigger,
   continuousProcessingTimeTrigger,
   countTrigger,
