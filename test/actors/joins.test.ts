@@ -26,7 +26,7 @@ t.test('an interval join at parallelism 2 gives what nested loops give', async (
       .pipe(
         timed(),
         keyBy((row) => row.key),
-        intervalJoin(right, { lower: -5, upper: 5, type: 'full', parallelism: 2 }),
+        intervalJoin(right, { lower: -5, upper: 5, kind: 'full', parallelism: 2 }),
       )
       .to(pairs)
   })

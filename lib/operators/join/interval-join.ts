@@ -27,7 +27,7 @@ export interface IntervalJoinOptions<L, R, Kind extends JoinKind, Out> extends O
   /** How much later it is, at most. Both bounds are inclusive. */
   readonly upper: Duration
   /** Default `inner`. */
-  readonly type?: Kind
+  readonly kind?: Kind
   /** What a result is. Default: `[left, right]`. */
   readonly select?: (left: LeftOf<L, Kind>, right: RightOf<R, Kind>) => Out
 }
@@ -36,7 +36,7 @@ export interface IntervalJoinOptions<L, R, Kind extends JoinKind, Out> extends O
  * Joins records of the same key whose event times are near each other: a pair for each left and right record
  * with `left + lower ≤ right ≤ left + upper`, as soon as both are there. A pair has the later of the two times.
  *
- * With `type` `left`, `right` or `full`, a record without a partner comes with `undefined` in the place of the
+ * With `kind` `left`, `right` or `full`, a record without a partner comes with `undefined` in the place of the
  * other, once the watermark has passed all that could match it; its time is that instant, or its own if that is
  * later, so that it is never late. Records that come behind the watermark are dropped and counted
  * (`droppedLate`). Results keep the key. As Flink's interval join.
@@ -80,14 +80,14 @@ export function intervalJoin<
   Stream<Out, 'event', Key>
 > {
   requireStream('intervalJoin', right)
-  const { type = 'inner' as Kind, select } = options
-  const kept = pairingOf('intervalJoin', type, select)
+  const { kind = 'inner' as Kind, select } = options
+  const kept = pairingOf('intervalJoin', kind, select)
   const bounds = boundsOf(options)
   const definition: OperatorDefinition = {
     kind: 'intervalJoin',
     traits: { ...combinedTraits(2), key: 'required', time: 'required' },
-    options: commonOptions('intervalJoin', options, ['lower', 'upper', 'type', 'select']),
-    settings: { ...bounds, type },
+    options: commonOptions('intervalJoin', options, ['lower', 'upper', 'kind', 'select']),
+    settings: { ...bounds, kind },
     functions: select === undefined ? [] : [select],
     open: (context) => openIntervalJoin(context, bounds, kept, select),
   }

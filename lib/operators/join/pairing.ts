@@ -15,12 +15,12 @@ export type Select = (left: never, right: never) => unknown
 /** The checked kind and function of a join. Throws E_BAD_ARGUMENT. */
 export function pairingOf(
   operator: string,
-  type: JoinKind,
+  kind: JoinKind,
   select: Select | undefined,
-  types: readonly JoinKind[] = ['inner', 'left', 'right', 'full'],
+  kinds: readonly JoinKind[] = ['inner', 'left', 'right', 'full'],
 ): Kept {
-  requireOneOf(operator, 'type', type, types)
-  const kept = keptBy(operator, type)
+  requireOneOf(operator, 'kind', kind, kinds)
+  const kept = keptBy(operator, kind)
   if (select !== undefined) requireSyncFunction(operator, 'select', select)
   return kept
 }

@@ -21,7 +21,7 @@ import {
 export interface TemporalJoinOptions<L, R, Kind extends 'inner' | 'left', Out>
   extends OperatorOptions {
   /** `left`: records for which no version was valid come with undefined. Default `inner`. */
-  readonly type?: Kind
+  readonly kind?: Kind
   /** What a result is. Default: `[left, version]`. */
   readonly select?: (left: LeftOf<L, Kind>, version: RightOf<R, Kind>) => Out
 }
@@ -70,13 +70,13 @@ export function temporalJoin<
   Stream<Out, 'event', Key>
 > {
   requireStream('temporalJoin', versions)
-  const { type = 'inner' as Kind, select } = options
-  const kept = pairingOf('temporalJoin', type, select, ['inner', 'left'])
+  const { kind = 'inner' as Kind, select } = options
+  const kept = pairingOf('temporalJoin', kind, select, ['inner', 'left'])
   const definition: OperatorDefinition = {
     kind: 'temporalJoin',
     traits: { ...combinedTraits(2), key: 'required', time: 'required' },
-    options: commonOptions('temporalJoin', options, ['type', 'select']),
-    settings: { type },
+    options: commonOptions('temporalJoin', options, ['kind', 'select']),
+    settings: { kind },
     functions: select === undefined ? [] : [select],
     open: (context) => openTemporalJoin(context, kept.left, select),
   }

@@ -35,11 +35,11 @@ const steps = fc.array(
   { maxLength: 30 },
 ) as fc.Arbitrary<Step[]>
 
-const types = ['inner', 'left', 'right', 'full'] as const
-type Type = (typeof types)[number]
+const kinds = ['inner', 'left', 'right', 'full'] as const
+type Kind = (typeof kinds)[number]
 
-const definitionOf = (lower: number, upper: number, type: Type) =>
-  combinedDefinition(2, (a, b) => intervalJoin(b!, { lower, upper, type })(a as never) as never)
+const definitionOf = (lower: number, upper: number, kind: Kind) =>
+  combinedDefinition(2, (a, b) => intervalJoin(b!, { lower, upper, kind })(a as never) as never)
 
 /** Shows a result; records have ids. */
 const show = (result: unknown) => {
@@ -47,7 +47,7 @@ const show = (result: unknown) => {
   return `${left?.id ?? '-'} ${right?.id ?? '-'}`
 }
 
-function nestedLoop(left: Rec[], right: Rec[], lower: number, upper: number, type: Type): string[] {
+function nestedLoop(left: Rec[], right: Rec[], lower: number, upper: number, kind: Kind): string[] {
   const results: string[] = []
   const matched = new Set<Rec>()
   for (const a of left) {
@@ -57,22 +57,22 @@ function nestedLoop(left: Rec[], right: Rec[], lower: number, upper: number, typ
       results.push(show([a, b]))
     }
   }
-  if (type !== 'inner' && type !== 'right') {
+  if (kind !== 'inner' && kind !== 'right') {
     for (const a of left) if (!matched.has(a)) results.push(show([a, undefined]))
   }
-  if (type !== 'inner' && type !== 'left') {
+  if (kind !== 'inner' && kind !== 'left') {
     for (const b of right) if (!matched.has(b)) results.push(show([undefined, b]))
   }
   return results.sort()
 }
 
-for (const type of types) {
+for (const kind of kinds) {
   t.test(
-    `${type}: gives what nested loops give, and keeps nothing behind the watermark`,
+    `${kind}: gives what nested loops give, and keeps nothing behind the watermark`,
     async (t) => {
       const bounds = fc.tuple(fc.integer({ min: -15, max: 15 }), fc.integer({ min: 0, max: 20 }))
       const property = fc.property(steps, bounds, fc.boolean(), (steps, [lower, span], closes) => {
-        const definition = definitionOf(lower, lower + span, type)
+        const definition = definitionOf(lower, lower + span, kind)
         const options = { keyed: true, stayOpen: () => !closes }
         let harness = new OperatorHarness([definition], options)
         const kept: [Rec[], Rec[]] = [[], []]
@@ -127,7 +127,7 @@ for (const type of types) {
         harness.end()
         harness.drain()
         close()
-        const expected = nestedLoop(...kept, lower, lower + span, type)
+        const expected = nestedLoop(...kept, lower, lower + span, kind)
         if (JSON.stringify(results.map(show).sort()) !== JSON.stringify(expected)) {
           throw new Error(JSON.stringify([results.map(show).sort(), expected]))
         }

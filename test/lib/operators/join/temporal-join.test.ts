@@ -12,12 +12,12 @@ const steps = fc.array(
   { maxLength: 60 },
 )
 
-for (const type of ['inner', 'left'] as const) {
-  t.test(`${type}: each record meets the version of its time`, async (t) => {
+for (const kind of ['inner', 'left'] as const) {
+  t.test(`${kind}: each record meets the version of its time`, async (t) => {
     const property = fc.property(steps, (steps) => {
       const definition = combinedDefinition(
         2,
-        (a, b) => temporalJoin(b!, { type })(a as never) as never,
+        (a, b) => temporalJoin(b!, { kind })(a as never) as never,
       )
       let harness = new OperatorHarness([definition], { keyed: true })
       let watermark = -1
@@ -42,7 +42,7 @@ for (const type of ['inner', 'left'] as const) {
       const expected = kept[0]!.flatMap((left) => {
         const own = kept[1]!.filter(({ key, at }) => key === left.key && at <= left.at)
         const version = own.sort((a, b) => a.at - b.at).at(-1)
-        return version === undefined && type === 'inner' ? [] : [`${left.id} ${version?.id}`]
+        return version === undefined && kind === 'inner' ? [] : [`${left.id} ${version?.id}`]
       })
       const got = results.map(([left, version]) => `${left.id} ${version?.id}`)
       if (`${got.sort()}` !== `${expected.sort()}`) throw new Error(`${got} / ${expected}`)
