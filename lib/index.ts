@@ -94,6 +94,12 @@ export { ignoreElements } from './operators/ignore-elements.js'
 export { type BroadcastJoinOptions, broadcastJoin } from './operators/join/broadcast-join.js'
 export { type IntervalJoinOptions, intervalJoin } from './operators/join/interval-join.js'
 export { type JoinOptions, join } from './operators/join/join.js'
+export {
+  type LookupCache,
+  type LookupJoinByOptions,
+  type LookupJoinOptions,
+  lookupJoin,
+} from './operators/join/lookup-join.js'
 export { type TemporalJoinOptions, temporalJoin } from './operators/join/temporal-join.js'
 export { keyBy } from './operators/key-by.js'
 export { map } from './operators/map.js'

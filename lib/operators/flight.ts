@@ -10,9 +10,12 @@ import type { Cancel, Clock } from '../base/clock.js'
 import { MillraceError } from '../base/errors.js'
 import { asyncKind } from './expansion.js'
 
+/** What a promise may be resolved to: the record has no result. */
+export const NO_RESULT: unique symbol = Symbol('no result')
+
 export interface FlightPlan {
   readonly operator: string
-  readonly call: (record: never, signal: AbortSignal) => unknown
+  readonly call: (record: never, signal: AbortSignal, key: unknown) => unknown
   readonly clock: Clock
   /** For a promise, or for each element of an async iterable; null: no limit. */
   readonly timeoutMs: number | null
@@ -72,7 +75,7 @@ export class Flight {
     this.#iterator = null
     this.#abort = new AbortController()
     try {
-      this.#open(this.#plan.call(this.record as never, this.#abort.signal))
+      this.#open(this.#plan.call(this.record as never, this.#abort.signal, this.key))
     } catch (error) {
       this.#onError(error)
     }
@@ -146,6 +149,10 @@ export class Flight {
   }
 
   #onValue(value: unknown): void {
+    if (value === NO_RESULT) {
+      this.status = 'done'
+      return
+    }
     this.#value = value
     this.status = 'value'
   }

@@ -99,7 +99,14 @@ function hasAsyncOptions(options: AsyncOptions): boolean {
   return [concurrency, ordered, timeoutMs, retry].some((option) => option !== undefined)
 }
 
-function settingsOf(kind: string, call: Project, options: AsyncOptions): AsyncMapSettings {
+function settingsOf(kind: string, project: Project, options: AsyncOptions): AsyncMapSettings {
+  // The function is called with what its type says, and nothing more.
+  const call = (value: never, signal: AbortSignal) => project(value, signal)
+  return { call, ...asyncSettings(kind, options) }
+}
+
+/** The checked options, without the call itself. */
+export function asyncSettings(kind: string, options: AsyncOptions): Omit<AsyncMapSettings, 'call'> {
   const { concurrency = CONCURRENCY_DEFAULT, ordered = false, timeoutMs = null } = options
   const retry = typeof options.retry === 'number' ? { attempts: options.retry } : options.retry
   const {
@@ -112,5 +119,5 @@ function settingsOf(kind: string, call: Project, options: AsyncOptions): AsyncMa
   if (timeoutMs !== null) requireMs(kind, 'timeoutMs', timeoutMs)
   requireMs(kind, 'retry.firstMs', pauseFirstMs)
   requireMs(kind, 'retry.maxMs', pauseMaxMs)
-  return { call, concurrency, ordered, timeoutMs, retries, pauseFirstMs, pauseMaxMs }
+  return { concurrency, ordered, timeoutMs, retries, pauseFirstMs, pauseMaxMs }
 }

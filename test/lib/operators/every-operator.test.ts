@@ -12,6 +12,7 @@ import { concatMap } from '../../../lib/operators/concat-map.js'
 import { count } from '../../../lib/operators/count.js'
 import { distinct } from '../../../lib/operators/distinct.js'
 import { filter } from '../../../lib/operators/filter.js'
+import { lookupJoin } from '../../../lib/operators/join/lookup-join.js'
 import { keyBy } from '../../../lib/operators/key-by.js'
 import { map } from '../../../lib/operators/map.js'
 import { max } from '../../../lib/operators/max.js'
@@ -153,6 +154,32 @@ const rows: readonly Row[] = [
       mergeMap((x: number) => copies(f(x)), { ...o, concurrency: 2, ordered: true, retry: 0 }),
     rx: rx7.concatMap(copies),
     keyed: 'kept',
+  },
+  {
+    name: 'lookupJoin',
+    op: (f, o) => lookupJoin(async (k: number) => k + 1, { ...o, by: (x: number) => half(f(x)) }),
+    rx: rx7.map((x) => [x, half(x) + 1]),
+    keyed: 'kept',
+    order: 'any',
+    async: true,
+  },
+  {
+    name: 'lookupJoin with a cache, ordered',
+    op: (f, o) =>
+      lookupJoin(async (k: number) => (k % 2 === 0 ? undefined : k), {
+        ...o,
+        by: f,
+        cache: { max: 3 },
+        ordered: true,
+        concurrency: 3,
+      }),
+    rx: (source) =>
+      source.pipe(
+        rx7.filter((x) => x % 2 !== 0),
+        rx7.map((x) => [x, x]),
+      ),
+    keyed: 'kept',
+    async: true,
   },
   {
     name: 'scan',
