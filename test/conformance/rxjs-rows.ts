@@ -1,5 +1,5 @@
 /** Which operators with RxJS names are equal to RxJS 7, which differ, and why. */
-import { combineRows } from './rxjs-combine.js'
+import { combineVerdicts } from './rxjs-combine.js'
 
 export interface RxjsRow {
   readonly operator: string
@@ -11,7 +11,7 @@ const equal = (...operators: string[]): RxjsRow[] =>
   operators.map((operator) => ({ operator, verdict: 'equal' }))
 const differs = (operator: string, why: string): RxjsRow => ({ operator, verdict: 'differs', why })
 
-/** Operators with one input; for those with several see `combineRows`. */
+/** Operators with one input; for those with several see `combineVerdicts`. */
 export const singleInputRows: readonly RxjsRow[] = [
   ...equal('auditTime', 'bufferCount', 'count', 'debounceTime', 'defaultIfEmpty', 'delay'),
   ...equal('distinctUntilChanged', 'distinctUntilKeyChanged', 'elementAt', 'endWith', 'every'),
@@ -21,7 +21,7 @@ export const singleInputRows: readonly RxjsRow[] = [
   ...equal('timestamp', 'toArray'),
   differs(
     'bufferTime',
-    'equal without a key; behind keyBy a span begins with a record, so that no array is empty',
+    'equal without a key; behind keyBy a span begins with a record, so that no array is empty; there is no creation interval',
   ),
   differs('concatMap', 'of iterables equal; results are given as the gate allows, never queued'),
   differs('distinct', 'equal for primitives; other values are compared by value, not by identity'),
@@ -31,15 +31,29 @@ export const singleInputRows: readonly RxjsRow[] = [
   differs('windowCount', 'equal, but a window is an array, given when it closes'),
   differs(
     'windowTime',
-    'equal without a key, but a window is an array, given when it closes; behind keyBy none is empty',
+    'equal without a key, but a window is an array, given when it closes; behind keyBy none is empty; there is no creation interval',
   ),
-  differs('timeout', 'equal, but the error is a failure of the job, E_TIMEOUT'),
+  differs('timeout', 'equal, but the error is a failure of the job, E_TIMEOUT; there is no with'),
+]
+
+/** Compared in rxjs-in-flight.test.ts, and by the tests of what they do about errors. */
+const inFlightRows: readonly RxjsRow[] = [
+  ...equal('exhaustMap', 'switchMap'),
+  differs(
+    'catchError',
+    'an error is that of one record: what replaces its results stands in their place, and the stream goes on',
+  ),
+  differs(
+    'retry',
+    'calls the failing function again for that record, instead of subscribing again',
+  ),
 ]
 
 /** One row per operator, in order of name. */
 export function rxjsRows(): readonly RxjsRow[] {
-  const combined = combineRows.map(({ operator, verdict, why }) => ({ operator, verdict, why }))
-  return [...singleInputRows, ...combined].sort((a, b) => (a.operator < b.operator ? -1 : 1))
+  return [...singleInputRows, ...inFlightRows, ...combineVerdicts].sort((a, b) =>
+    a.operator < b.operator ? -1 : 1,
+  )
 }
 
 /** The table in Markdown. */
