@@ -31,6 +31,15 @@ export interface TimedJoinRun {
     timeMs: number,
     watermarkMs: number,
   ): Iterable<JoinResult> | null
+  /** A record that is late; true where it is of use all the same. Default: it is dropped. */
+  onLate?(
+    left: boolean,
+    record: unknown,
+    key: unknown,
+    group: number,
+    timeMs: number,
+    watermarkMs: number,
+  ): boolean
   /** A timer is due: what it gives. */
   onTimer(timer: Timer): Iterable<JoinResult> | null
 }
@@ -53,12 +62,13 @@ export function openTimedJoin(
     let dropped = 0
     for (let i = 0; i < records.length; i++) {
       const timeMs = times![i]!
-      if (timeMs <= watermarkMs) {
-        dropped++
-        continue
-      }
       const key = keys === null ? undefined : keys[i]
       const group = groupAt(keys, groups, i, context.maxParallelism)
+      if (timeMs <= watermarkMs) {
+        const isUsed = join.onLate?.(input === 0, records[i], key, group, timeMs, watermarkMs)
+        if (isUsed !== true) dropped++
+        continue
+      }
       const found = join.onRecord(input === 0, records[i], key, group, timeMs, watermarkMs)
       if (found !== null) yield* send(found, key, group)
     }

@@ -30,7 +30,8 @@ export interface TemporalJoinOptions<L, R, Kind extends 'inner' | 'left', Out>
  * Gives each record the version of the other stream's record of its key that was valid at its time: the latest
  * whose time is not after it; of several of one time, the one that came last. A record waits for the watermark,
  * so the result does not depend on which stream is faster. It keeps the record's time and key. Records that
- * come behind the watermark are dropped and counted (`droppedLate`), versions too.
+ * come behind the watermark are dropped and counted (`droppedLate`); a late version serves the records to
+ * come, unless a later one is there already.
  *
  * State: records until the watermark; per key the versions that such records may need, and the latest one for
  * ever.
@@ -121,6 +122,15 @@ function openTemporalJoin(
         waiting.set(group, key, timeMs, records)
       }
       return null
+    },
+    /** A late version serves the records to come, unless a later one is there already. */
+    onLate(isLeft, record, key, group, timeMs, watermarkMs) {
+      if (isLeft) return false
+      const valid = validAt(key, group, watermarkMs)
+      if (valid !== undefined && valid > timeMs) return false
+      versions.set(group, key, timeMs, record)
+      dropBefore(timeMs, key, group)
+      return true
     },
     onTimer({ name, key, group, timeMs }) {
       if (name === 'version') return dropBefore(timeMs, key, group)

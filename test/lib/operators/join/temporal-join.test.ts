@@ -22,7 +22,7 @@ for (const kind of ['inner', 'left'] as const) {
       let harness = new OperatorHarness([definition], { keyed: true })
       let watermark = -1
       let seen: unknown[] = []
-      const kept: { id: number; key: number; at: number }[][] = [[], []]
+      const kept: { id: number; key: number; at: number; watermark: number }[][] = [[], []]
       for (const [id, { input, key, at, what }] of steps.entries()) {
         if (what === 0) {
           watermark = Math.max(watermark, at)
@@ -32,15 +32,19 @@ for (const kind of ['inner', 'left'] as const) {
           harness = new OperatorHarness([definition], { keyed: true, state: harness.states })
           harness.watermark(watermark)
         } else {
-          const row = { id, key, at }
-          if (at > watermark) kept[input]!.push(row)
+          const row = { id, key, at, watermark }
+          // A late version is of use where no later one is there already.
+          const isBeaten = kept[1]!.some((v) => v.key === key && v.at <= watermark && v.at > at)
+          if (at > watermark || (input === 1 && !isBeaten)) kept[input]!.push(row)
           harness.batch([row], [key], input, [at])
         }
       }
       harness.end()
       const results = [...seen, ...harness.values] as [{ id: number }, { id: number }?][]
       const expected = kept[0]!.flatMap((left) => {
-        const own = kept[1]!.filter(({ key, at }) => key === left.key && at <= left.at)
+        const own = kept[1]!.filter(
+          ({ key, at, watermark }) => key === left.key && at <= left.at && left.at > watermark,
+        )
         const version = own.sort((a, b) => a.at - b.at).at(-1)
         return version === undefined && kind === 'inner' ? [] : [`${left.id} ${version?.id}`]
       })
