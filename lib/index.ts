@@ -11,19 +11,19 @@
  *   wire/         every frame, the protocol as text; columns; CBOR      base
  *   credit/       the ledger and the window: arithmetic of credits      base
  *   metrics/      counters that are read live from outside              base
+ *   time/         watermarks and how they merge, alignment, timers      base
  *   window/       assigners, slices, triggers, evictors, sessions       base, time
  *   state/        state by name: the contract and the heap backend      base, time
  *   supervision/  strategies, backoff, intensity as data, and pure      base
- *   job/          a job's life as one pure protocol                     base, supervision
- *   operators/    operator.ts is the contract; one operator per file    base, time, window, state
+ *   job/          a job's life as one pure protocol                     base, graph, supervision
  *   spill/        what does not fit into memory, in temporary files     base, wire
- *   operators/    operator.ts is the contract; one operator per file    base, state, spill
+ *   operators/    operator.ts is the contract; one operator per file    base, time, window, state, spill
  *   formats/      lines, csv, ndjson                                    base
- *   connectors/   source and sink contracts and the built-ins           base, formats, operators
+ *   connectors/   source and sink contracts and the built-ins           base, time, formats, operators
  *   graph/        logical graph → chains → subtasks; explain            base, operators, connectors
  *   flow/         pipeline, flow, stream: builds a graph, runs nothing  base, graph, operators, connectors, window
  *   transport/    loopback and message ports behind one contract        base, wire
- *   channel/      credit-bound links between subtasks                   base, wire, credit, transport, operators
+ *   channel/      credit-bound links between subtasks                   base, wire, credit, time, transport, operators
  *   testing/      virtual clock, seeded scheduler                       base, flow
  *
  * How a pipeline becomes subtasks: `flow/` records what the user composes, `graph/build.ts` makes a

@@ -12,11 +12,19 @@ const CSV = 'id,city,total\n1,Oslo,10\n2,Bergen,5.5\n3,Oslo,2\n4,Oslo,-1\n'
 const ORDERS =
   '{"city":"Oslo","total":10}\nnot an order\n{"city":"Bergen","total":5}\n{"city":"Oslo","total":2}\n'
 
+const VISITS = [
+  { user: 'ann', at: 1_000 },
+  { user: 'bob', at: 2_000 },
+  { user: 'ann', at: 61_000 },
+  { user: 'ann', at: 59_000 },
+]
+
 /** Inside the project, so that `millrace` means the project itself. */
 const folder = t.testdir({
   'hamlet.txt': TEXT,
   'orders.ndjson': ORDERS,
   'orders.csv': CSV,
+  'visits.ndjson': VISITS.map((visit) => `${JSON.stringify(visit)}\n`).join(''),
 })
 const blocks = readmeBlocks().filter(({ language }) => language === 'ts')
 
@@ -59,6 +67,16 @@ t.test('turnover.ts adds per city', async (t) => {
   const { code, stdout, stderr } = await millrace('run', 'turnover.ts')
   t.equal(code, 0, stderr)
   t.same(sorted(stdout), ['Bergen 5.50', 'Oslo 12.00'])
+})
+
+t.test('visits.ts counts per user and minute, also what comes out of order', async (t) => {
+  const { code, stdout, stderr } = await millrace('run', 'visits.ts')
+  t.equal(code, 0, stderr)
+  t.same(sorted(stdout), [
+    '{"key":"ann","start":0,"end":60000,"value":2}',
+    '{"key":"ann","start":60000,"end":120000,"value":1}',
+    '{"key":"bob","start":0,"end":60000,"value":1}',
+  ])
 })
 
 t.test('run-on-slots.ts runs the module beside it', async (t) => {
