@@ -5,7 +5,13 @@ import { operate } from './operate.js'
 import type { OperatorContext, OperatorOptions } from './operator.js'
 import { SKIP } from './record-error.js'
 import { guarded } from './sequence/guarded.js'
-import { openSequence, resultTraits, type Sequence, type Sequencing } from './sequence/sequence.js'
+import {
+  openSequence,
+  releaseEach,
+  resultTraits,
+  type Sequence,
+  type Sequencing,
+} from './sequence/sequence.js'
 import type { Op, PerKey, Stream, Time } from './stream.js'
 
 /**
@@ -82,16 +88,9 @@ function answered({ context, results }: Sequencing, { look, atEnd }: Question): 
     isDone: () => !context.keyed && answers.get(0, undefined) === true,
     onEnd() {
       if (!context.keyed) answers.set(0, undefined, false)
-      const entries = answers.entries()
-      return () => {
-        while (results.room > 0) {
-          const next = entries.next()
-          if (next.done) return true
-          const [key, isAnswered] = next.value
-          if (!isAnswered) say(key, atEnd)
-        }
-        return false
-      }
+      return releaseEach(results, answers.entries(), (key, isAnswered) => {
+        if (!isAnswered) say(key, atEnd)
+      })
     },
   }
 }

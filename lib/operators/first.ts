@@ -8,6 +8,7 @@ import type { SKIP } from './record-error.js'
 import { guarded } from './sequence/guarded.js'
 import {
   openSequence,
+  releaseEach,
   type Sequence,
   type Sequencing,
   sequenceTraits,
@@ -194,16 +195,9 @@ function takeFound({ context, results, holds }: Picking): Sequence {
     isDone: () => !context.keyed && groups.get(0, undefined) === null,
     onEnd() {
       if (!context.keyed) return once(() => results.push(undefined, undefined, 0, NO_TIME))
-      const entries = groups.entries()
-      return () => {
-        while (results.room > 0) {
-          const next = entries.next()
-          if (next.done) return true
-          const [key, group] = next.value
-          if (group !== null) results.push(undefined, key, group, NO_TIME)
-        }
-        return false
-      }
+      return releaseEach(results, groups.entries(), (key, group) => {
+        if (group !== null) results.push(undefined, key, group, NO_TIME)
+      })
     },
   }
 }

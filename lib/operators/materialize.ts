@@ -6,6 +6,7 @@ import { operate } from './operate.js'
 import type { OperatorContext, OperatorOptions } from './operator.js'
 import {
   openSequence,
+  releaseEach,
   type Sequence,
   type Sequencing,
   sequenceTraits,
@@ -67,16 +68,9 @@ function materialized({ context, results }: Sequencing): Sequence {
     },
     onEnd() {
       if (!context.keyed) groups.set(0, undefined, 0)
-      const entries = groups.entries()
-      return () => {
-        while (results.room > 0) {
-          const next = entries.next()
-          if (next.done) return true
-          const [key, group] = next.value
-          results.push({ kind: 'C' }, key, group, NO_TIME)
-        }
-        return false
-      }
+      return releaseEach(results, groups.entries(), (key, group) =>
+        results.push({ kind: 'C' }, key, group, NO_TIME),
+      )
     },
   }
 }

@@ -6,6 +6,7 @@ import { operate } from './operate.js'
 import type { OperatorContext } from './operator.js'
 import {
   openSequence,
+  releaseEach,
   type Sequence,
   type Sequencing,
   sequenceTraits,
@@ -98,16 +99,10 @@ function endOfEach({ context, results }: Sequencing, values: readonly unknown[])
     },
     onEnd() {
       if (!context.keyed) groups.set(0, undefined, 0)
-      const seen = groups.entries()
-      return () => {
-        while (results.room >= values.length) {
-          const next = seen.next()
-          if (next.done) return true
-          const [key, group] = next.value
-          for (const value of values) results.push(value, key, group, NO_TIME)
-        }
-        return false
+      const give = (key: unknown, group: number) => {
+        for (const value of values) results.push(value, key, group, NO_TIME)
       }
+      return releaseEach(results, groups.entries(), give, values.length)
     },
   }
 }

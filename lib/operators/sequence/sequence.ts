@@ -27,6 +27,23 @@ import {
 /** Puts results into `results` as far as there is room; true when nothing is left. */
 export type Release = () => boolean
 
+/** Releases one entry after the other: `give` puts at most `resultsMax` results for each. */
+export function releaseEach<V>(
+  results: Results,
+  entries: Iterator<readonly [key: unknown, value: V]>,
+  give: (key: unknown, value: V) => void,
+  resultsMax = 1,
+): Release {
+  return () => {
+    while (results.room >= resultsMax) {
+      const next = entries.next()
+      if (next.done) return true
+      give(...next.value)
+    }
+    return false
+  }
+}
+
 export interface Sequence {
   /** `key` is undefined and `group` 0 without keys; `timeMs` is NO_TIME without event time. */
   onRecord(record: unknown, key: unknown, group: number, timeMs: number): void

@@ -7,6 +7,7 @@ import type { OperatorOptions } from '../operator.js'
 import {
   delayingTraits,
   openSequence,
+  releaseEach,
   type Sequence,
   type Sequencing,
 } from '../sequence/sequence.js'
@@ -21,8 +22,9 @@ interface Waiting {
 
 /**
  * Passes a record once no other has come for `duration` of processing time; behind `keyBy`, no other of
- * its key. As RxJS `debounceTime`: at the end the record that waits passes at once. Keeps the key. Event time ends here, for the watermark has
- * gone on meanwhile: give it anew with `timestamps`. State: one record and one timer per key that waits; restored, what was due passes.
+ * its key. As RxJS `debounceTime`: at the end the record that waits passes at once. Keeps the key.
+ * Event time ends here, for the watermark has gone on meanwhile: give it anew with `timestamps`.
+ * State: one record and one timer per key that waits; restored, what was due passes.
  *
  *     debounceTime('300ms')
  */
@@ -56,17 +58,9 @@ function debounce({ context, results, timers, nowMs }: Sequencing, ms: number): 
       waiting.delete(group, key)
       results.push(record, key, group, NO_TIME)
     },
-    onEnd() {
-      const entries = waiting.entries()
-      return () => {
-        while (results.room > 0) {
-          const next = entries.next()
-          if (next.done) return true
-          const [key, { record, group }] = next.value
-          results.push(record, key, group, NO_TIME)
-        }
-        return false
-      }
-    },
+    onEnd: () =>
+      releaseEach(results, waiting.entries(), (key, { record, group }) =>
+        results.push(record, key, group, NO_TIME),
+      ),
   }
 }

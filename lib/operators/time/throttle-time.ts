@@ -22,8 +22,9 @@ export interface ThrottleTimeOptions extends OperatorOptions {
 
 /**
  * Passes a record, then none for `duration` of processing time; behind `keyBy`, for each key. As RxJS
- * `throttleTime`, with `leading` and `trailing`; the end waits for a trailing record. Keeps the key. Event time ends here,
- * for the watermark has gone on meanwhile: give it anew with `timestamps`. State: at most one record and one timer per key whose span runs.
+ * `throttleTime`, with `leading` and `trailing`; the end waits for a trailing record. Keeps
+ * the key. Event time ends here, for the watermark has gone on meanwhile: give it anew with
+ * `timestamps`. State: at most one record and one timer per key whose span runs.
  *
  *     throttleTime('1s', { trailing: true })
  */
@@ -46,8 +47,9 @@ export function throttleTime<T, E extends Time, Key>(
 
 /**
  * Passes the latest record once `duration` of processing time has gone by since the first that came;
- * behind `keyBy`, for each key. As RxJS `auditTime`; the end waits for the record that is due. Keeps the key. Event time ends here,
- * for the watermark has gone on meanwhile: give it anew with `timestamps`. State: one record and one timer per key whose span runs.
+ * behind `keyBy`, for each key. As RxJS `auditTime`; the end waits for the record that is
+ * due. Keeps the key. Event time ends here, for the watermark has gone on meanwhile: give it anew with
+ * `timestamps`. State: one record and one timer per key whose span runs.
  *
  *     auditTime('1s')
  */
