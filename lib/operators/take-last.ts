@@ -2,14 +2,14 @@ import { commonOptions, requireCount } from './arguments.js'
 import { HeldRecords, HoldLimit } from './combine/held.js'
 import { NO_TIME } from './combine/results.js'
 import { operate } from './operate.js'
-import type { OperatorOptions } from './operator.js'
+import type { OperatorContext, OperatorOptions } from './operator.js'
 import { delayingTraits, openSequence } from './sequence/sequence.js'
 import type { Op, Stream, Time } from './stream.js'
 
 /**
  * The last `count` records, when the stream ends; behind `keyBy`, of each key. As RxJS `takeLast`.
- * Keeps the key. Event time ends here,
- * for the watermark has gone on meanwhile: give it anew with `timestamps`. State: `count` records per key.
+ * Keeps the key. Event time ends here, for the
+ * watermark has gone on meanwhile: give it anew with `timestamps`. State: `count` records per key.
  *
  *     takeLast(10)
  */
@@ -26,11 +26,7 @@ export function takeLast<T, E extends Time, Key>(
     functions: [],
     open: (context) =>
       openSequence(context, ({ results }) => {
-        const held = new HeldRecords(
-          context,
-          'held',
-          new HoldLimit(context, Number.MAX_SAFE_INTEGER),
-        )
+        const held = lastOf(context)
         return {
           onRecord(record, key, group) {
             if (count === 0) return
@@ -49,8 +45,8 @@ export function takeLast<T, E extends Time, Key>(
 
 /**
  * Holds the last `count` records back: a record passes when `count` more have come; behind `keyBy`, of
- * its key. As RxJS `skipLast`. Keeps the key. Event time ends here,
- * for the watermark has gone on meanwhile: give it anew with `timestamps`. State: `count` records per key.
+ * its key. As RxJS `skipLast`. Keeps the key. Event time ends here, for the
+ * watermark has gone on meanwhile: give it anew with `timestamps`. State: `count` records per key.
  *
  *     skipLast(1)
  */
@@ -67,11 +63,7 @@ export function skipLast<T, E extends Time, Key>(
     functions: [],
     open: (context) =>
       openSequence(context, ({ results }) => {
-        const held = new HeldRecords(
-          context,
-          'held',
-          new HoldLimit(context, Number.MAX_SAFE_INTEGER),
-        )
+        const held = lastOf(context)
         return {
           onRecord(record, key, group) {
             held.push(record, key, group, NO_TIME)
@@ -83,3 +75,7 @@ export function skipLast<T, E extends Time, Key>(
       }),
   })
 }
+
+/** The last records of each key: `count` bounds them, so that no limit is needed. */
+const lastOf = (context: OperatorContext): HeldRecords =>
+  new HeldRecords(context, 'held', new HoldLimit(context, Number.MAX_SAFE_INTEGER))

@@ -12,6 +12,7 @@ import {
   pipeline,
   type Stream,
   session,
+  temporalJoin,
   timestamps,
   tumbling,
   windowJoin,
@@ -131,6 +132,18 @@ t.test('broadcastJoin', async (t) => {
   for (const outcome of await joined((left, right) =>
     left.pipe(broadcastJoin(right, { by: ({ id }) => id, sideBy: ({ id }) => id })).pipe(ids),
   )) {
+    t.same(outcome, expected)
+  }
+})
+
+t.test('temporalJoin', async (t) => {
+  const expected = lefts
+    .flatMap((left) => {
+      const valid = rights.filter(({ key, at }) => key === left.key && at <= left.at).at(-1)
+      return valid === undefined ? [] : [JSON.stringify([left.id, valid.id])]
+    })
+    .sort()
+  for (const outcome of await joined((left, right) => left.pipe(temporalJoin(right)).pipe(ids))) {
     t.same(outcome, expected)
   }
 })

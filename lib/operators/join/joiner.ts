@@ -77,10 +77,7 @@ class JoinShell implements SignalHandlers<unknown> {
     this.#input = input
     this.#at = 0
     this.#context.count(input.records.length, 0)
-    this.#start(() => {
-      this.#setAlarm()
-      this.#sayTime()
-    })
+    this.#start(() => this.#sayTime())
   }
 
   mark(signal: Exclude<Signal, Batch>): void {
@@ -135,7 +132,7 @@ class JoinShell implements SignalHandlers<unknown> {
     if (this.#finished) return true
     this.#joiner.onClock?.(this.#context.clock.wallTime())
     this.#giving = true
-    return this.#start(() => this.#setAlarm())
+    return this.#start(() => {})
   }
 
   #setAlarm(): void {
@@ -143,7 +140,14 @@ class JoinShell implements SignalHandlers<unknown> {
   }
 
   #start(done: () => void): boolean {
-    return this.#pump.start(() => this.#next(), done)
+    return this.#pump.start(
+      () => this.#next(),
+      () => {
+        // It may have rung while results waited for the gate.
+        this.#setAlarm()
+        done()
+      },
+    )
   }
 
   #next(): Batch | null {

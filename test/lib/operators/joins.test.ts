@@ -148,3 +148,26 @@ t.test('what waits for the side stream has a limit', async (t) => {
   harness.batch([1, 2, 3], null, 0)
   t.match(harness.error, { code: 'E_BUFFER_FULL' })
 })
+
+t.test('a retention that is over while results wait for the gate is not forgotten', async (t) => {
+  const definition = combinedDefinition(2, (a, b) =>
+    join(b as never, { retention: 10, kind: 'left' })(a as never),
+  )
+  const harness = new OperatorHarness([definition], { keyed: true, stayOpen: () => false })
+  const many = Array.from({ length: 1000 }, (_, i) => i)
+  const all = (key: string, values: readonly unknown[]) => values.map(() => key)
+  harness.batch(['lonely'], ['b'], 0)
+  harness.drain()
+  harness.batch(many, all('a', many), 0)
+  harness.drain()
+  harness.gateOpen = true
+  harness.batch([1, 2], ['a', 'a'], 1)
+  t.ok(harness.deferred, 'pairs wait')
+  harness.clock.advance(10)
+  harness.drain()
+  harness.clock.advance(1)
+  harness.drain()
+  t.same(harness.values.at(-1), ['lonely', undefined])
+  t.equal(harness.values.length, 2001)
+  t.same(harness.broken, [])
+})
