@@ -29,13 +29,22 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   graph: ['base', 'operators', 'connectors'],
   job: ['base', 'graph', 'supervision'],
   placement: ['base', 'graph'],
-  snapshot: ['base', 'state'],
+  snapshot: ['base', 'time', 'state', 'wire', 'connectors', 'graph'],
   flow: ['base', 'graph', 'operators', 'connectors', 'window'],
   testing: ['base', 'flow'],
 }
 
 /** Each of these packages is named by exactly one file of lib and actors. */
-const WRAPPED = ['cbor-x', 'comlink', 'esbuild', 'commander', 'picocolors', 'uWebSockets.js', 'ws']
+const WRAPPED = [
+  'level',
+  'cbor-x',
+  'comlink',
+  'esbuild',
+  'commander',
+  'picocolors',
+  'uWebSockets.js',
+  'ws',
+]
 /** Files of the public surface; the only ones that re-export. */
 const ENTRIES = [
   'lib/index.ts',

@@ -218,6 +218,9 @@ class Assembly {
       parallelism: chain.parallelism,
       attempt,
       continues: replaces,
+      run: this.#place.run,
+      snapshots: false,
+      restored: null,
       clock,
       wake,
       fail: (error) =>

@@ -13,6 +13,8 @@ import type { SpillStore } from '../../lib/spill/spill.js'
 import type { TurnWatch } from './subtask.js'
 
 export interface SubtaskPlace {
+  /** Names the run of the job. */
+  readonly run: string
   readonly plan: Plan
   readonly composed: Composed
   readonly chain: PlannedChain

@@ -152,6 +152,7 @@ class SlotRuntime implements SlotCommands {
               const metrics = this.#reports.open({ chain, index }, attempt, goOn)
               return openSubtask(
                 {
+                  run: setup.job,
                   plan,
                   composed: this.#composed!,
                   chain: plan.chains[chain]!,

@@ -34,7 +34,13 @@ export { type NdjsonOptions, ndjson } from './ndjson.js'
 export { ndjsonFile } from './ndjson-file.js'
 export { type PrintOptions, print } from './print.js'
 export { results, toObservable } from './results.js'
-export type { Sink, SinkContext, SinkGuarantee, SinkWriter } from './sink.js'
+export type {
+  Sink,
+  SinkContext,
+  SinkGuarantee,
+  SinkWriter,
+  TransactionalWriter,
+} from './sink.js'
 export { type SocketAddress, type SocketLinesOptions, socketLines } from './socket-lines.js'
 export { type SocketLinesSinkOptions, socketLinesSink } from './socket-lines-sink.js'
 export type { ReadStatus, Source, SourceContext, SourceReader, Split } from './source.js'

@@ -9,11 +9,13 @@
  * - `finish()` is called once, after the last record: everything taken is written when it resolves.
  * - `abort()` is called instead of `finish` on failure or cancellation. It takes up nothing more and
  *   resolves when the target has been let go of: the next attempt may open the same one.
+ * - A *transactional* writer (`TransactionalWriter`) takes part in snapshots: what it writes becomes
+ *   visible for good only when a snapshot behind it is complete. See there.
  * - Errors: `write` throws, or the writer calls `context.fail`, with a `MillraceError` that names the
  *   target and what to do.
  */
 import type { Clock } from '../base/clock.js'
-import type { JsonObject } from '../base/json.js'
+import type { Json, JsonObject } from '../base/json.js'
 import type { SinkOf } from '../operators/stream.js'
 
 /** Writes the records of one subtask, in one attempt. */
@@ -23,6 +25,37 @@ export interface SinkWriter<T> {
   finish(): Promise<void>
   abort(): void | Promise<void>
 }
+
+/**
+ * A writer with two phases of commitment. What is written between two barriers is a transaction.
+ *
+ * 1. `prepare` ends the transaction and makes it durable without showing it, and describes it. The
+ *    description is stored in the snapshot. What is written afterwards belongs to the next one.
+ * 2. When the snapshot is complete, `commit` is called with every description that it holds. It may be
+ *    called again with the same ones, after a failure or a restart, and in another process: it MUST
+ *    have the same result (idempotent). It rejects only where trying again may help; else with an error
+ *    that says it is not retryable.
+ * 3. A round that is given up changes nothing: its transactions are committed with the next one.
+ *
+ * After a restart the new writers get what the snapshot holds: `commit(restored)` comes before any
+ * `write`. What older attempts wrote beyond that belongs to nobody: `recover` removes it.
+ * With no snapshots at all, `prepare` and `commit` are called once, after `finish`.
+ */
+export interface TransactionalWriter<T> extends SinkWriter<T> {
+  /** Called between two `write`s, after the last of the transaction. Empty where nothing was written. */
+  prepare(round: number): Promise<readonly Json[]>
+  commit(transactions: readonly Json[]): Promise<void>
+  /** Withdraws what was prepared: the user has given it up. Idempotent. */
+  discard(transactions: readonly Json[]): Promise<void>
+  /**
+   * Called once, in a restart, by the writer of subtask 0, before anything else: everything of older
+   * attempts that is not in `keep` (the transactions of all subtasks) may go.
+   */
+  recover(keep: readonly Json[]): Promise<void>
+}
+
+export const isTransactional = <T>(writer: SinkWriter<T>): writer is TransactionalWriter<T> =>
+  'prepare' in writer
 
 /** What a sink's writer is given by the subtask it runs in. */
 export interface SinkContext {
@@ -36,6 +69,18 @@ export interface SinkContext {
    * (`guarantee: 'best-effort'`): nothing is replayed, so what was written stays, and is added to.
    */
   readonly continues?: boolean
+  /** Names the run of the job: new with each start of the process. */
+  readonly run: string
+  /**
+   * True where snapshots are taken: a restart goes on behind the last one. False: everything is
+   * prepared and committed at the end.
+   */
+  readonly snapshots: boolean
+  /**
+   * What the snapshot holds of this sink that the restart goes on from, of all its subtasks; null
+   * where it begins at the beginning.
+   */
+  readonly restored: readonly Json[] | null
   readonly clock: Clock
   wake(): void
   fail(error: Error): void
@@ -51,6 +96,8 @@ export type SinkGuarantee =
   | 'at-least-once'
   /** Output is replaced by the next attempt, or written under the same keys. */
   | 'idempotent'
+  /** Its writers are transactional: with snapshots, each record is shown exactly once. */
+  | 'exactly-once'
 
 /** Where a stream ends. Own sinks implement it. */
 export interface Sink<in T> extends SinkOf<T> {

@@ -20,6 +20,9 @@ export class DrivenWriter<T> {
 
   constructor(sink: Sink<T>, place: SinkPlace = {}) {
     this.context = {
+      run: 'run',
+      snapshots: false,
+      restored: null,
       operator: sink.label,
       subtask: place.subtask ?? 0,
       parallelism: place.parallelism ?? 1,

@@ -1,0 +1,49 @@
+/**
+ * The chunk store contract: where snapshots lie. Immutable chunks, and manifests that name them.
+ *
+ * - A *chunk* is a sequence of bytes under an id. It is written once and never changed. It counts as
+ *   written when `put` has resolved: then it survives a crash of the process and of the machine.
+ * - A *manifest* makes a snapshot of chunks: what no manifest names does not exist for a restore.
+ *   `commit` is the one atomic step of a round; it resolves when the manifest is durable. Half a
+ *   manifest, or one whose chunks are not durable, is never seen. *Caller must* have put all its
+ *   chunks before.
+ * - The store believes nothing and checks nothing: bytes may come back damaged, cut or not at all. Who
+ *   reads compares length and SHA-256 with the manifest (`verify.ts`), and a manifest carries its own.
+ * - One process has a store open at a time; a second is refused with E_STORE_LOCKED.
+ * - Errors: E_STORE, with the path and what to do in the message; `details.code` holds the system's
+ *   code where there is one (ENOSPC, EIO). After a failed write the store may be used again, except
+ *   after a failed sync: `put` and `commit` then fail until it is opened anew.
+ *
+ * Ids of chunks are texts of `[A-Za-z0-9._-]` in parts joined by `/`; manifests are numbered.
+ */
+
+export interface ChunkStore {
+  /** Where it is, for messages. */
+  readonly place: string
+  /** Resolves when the chunk is durable. An id that exists is E_CHUNK_EXISTS. */
+  put(id: string, bytes: Uint8Array): Promise<void>
+  /** Null where there is none of that id. */
+  get(id: string): Promise<Uint8Array | null>
+  /** Ids of all chunks, in order of the ids' bytes. */
+  list(): AsyncIterable<string>
+  /** Unknown ids are ignored. Need not be durable: what comes back is deleted again. */
+  delete(ids: readonly string[]): Promise<void>
+  /** Writes manifest `number`; one atomic, synced step. A number that exists is E_CHUNK_EXISTS. */
+  commit(number: number, manifest: Uint8Array): Promise<void>
+  /** Numbers of the manifests, ascending. */
+  manifests(): Promise<readonly number[]>
+  manifest(number: number): Promise<Uint8Array | null>
+  /** Deletes a manifest: durable when it resolves. Its chunks may be deleted after that only. */
+  retire(number: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** What a manifest knows of a chunk. */
+export interface ChunkRef {
+  readonly id: string
+  /** Lower-case hexadecimal. */
+  readonly sha256: string
+  readonly bytes: number
+  /** Entries in it, of whatever kind. */
+  readonly count: number
+}

@@ -1,0 +1,76 @@
+/**
+ * The manifest: what a snapshot consists of. Format version 1.
+ *
+ * A snapshot is a manifest and the chunks that it names. The manifest is one UTF-8 text of two lines:
+ *
+ * ```
+ * {"format":"millrace-snapshot","version":1,"sha256":"…of the second line…","bytes":…}
+ * {"kind":"checkpoint","round":7, …a Manifest as JSON…}
+ * ```
+ *
+ * - `operators` names everything that is stored by the operator's stable name, so a pipeline that has
+ *   changed finds what it still has. Parallelism and the phase of each subtask are as they were.
+ * - State lies in chunks, per operator and subtask, in the order in which they are to be applied: a
+ *   full one first, then what changed. Format of a chunk: `state-chunk.ts`.
+ * - A source has the splits of each subtask with their positions, and those that were not assigned.
+ * - A sink has its prepared transactions; they are committed once the manifest is.
+ * - `flights` are records that were between two operators: overtaken by the barrier.
+ *
+ * Readers refuse another format or a higher version, by name. A field that a version adds is optional
+ * for readers of the same version; what changes its meaning raises the version.
+ */
+import type { Json } from '../base/json.js'
+import type { ChunkRef } from './chunk-store.js'
+
+export const MANIFEST_FORMAT = 'millrace-snapshot'
+export const MANIFEST_VERSION = 1
+
+export interface Manifest {
+  readonly kind: 'checkpoint' | 'savepoint'
+  readonly round: number
+  readonly pipeline: string
+  /** Names the run of the job that wrote it; new with each start of the process. */
+  readonly run: string
+  readonly fingerprint: string
+  /** Ms since 1970, when the round began. */
+  readonly startedMs: number
+  /** From its beginning to the last acknowledgement. */
+  readonly durationMs: number
+  readonly mode: SnapshotMode
+  readonly maxParallelism: number
+  readonly operators: readonly OperatorSnapshot[]
+}
+
+export type SnapshotMode = 'aligned' | 'unaligned' | 'at-least-once'
+
+export interface OperatorSnapshot {
+  /** Stable name. */
+  readonly name: string
+  readonly kind: string
+  readonly parallelism: number
+  /** By index, complete. */
+  readonly subtasks: readonly SubtaskSnapshot[]
+  /** Of a source: splits that no subtask had been given; null where they had not been listed yet. */
+  readonly unassigned: readonly SplitSnapshot[] | null
+}
+
+/** `ended`: its input has ended, what is left is to commit. `finished`: it was no longer there. */
+export type SubtaskPhase = 'running' | 'ended' | 'finished'
+
+export interface SubtaskSnapshot {
+  readonly phase: SubtaskPhase
+  readonly chunks: readonly ChunkRef[]
+  readonly splits: readonly SplitSnapshot[]
+  /** Prepared and not known to be committed, oldest first; as the sink describes them. */
+  readonly transactions: readonly Json[]
+  readonly flights: readonly ChunkRef[]
+  /** How long the subtask waited for the barriers of its other channels. */
+  readonly alignmentMs: number
+}
+
+export interface SplitSnapshot {
+  readonly id: string
+  readonly data: { readonly [key: string]: Json }
+  /** Opening the split there gives what was not emitted before the barrier; null: its beginning. */
+  readonly position: Json
+}
