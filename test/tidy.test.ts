@@ -24,7 +24,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   transport: ['base', 'wire'],
   spill: ['base', 'wire'],
   operators: ['base', 'time', 'window', 'state', 'spill'],
-  channel: ['base', 'wire', 'credit', 'time', 'transport', 'operators'],
+  channel: ['base', 'wire', 'credit', 'time', 'transport', 'operators', 'snapshot'],
   connectors: ['base', 'time', 'formats', 'operators'],
   graph: ['base', 'operators', 'connectors'],
   job: ['base', 'graph', 'supervision'],

@@ -7,6 +7,8 @@
  * - Where the chain's first operator has several inputs, each batch says by which it came, and an INPUT
  *   signal says when one of them has ended, gone idle or woken (`ports.ts`): after its last batch, and
  *   before what follows from it for the watermark.
+ * - Barriers are aligned (`lib/snapshot/barrier-alignment.ts`): a channel whose barrier has come waits
+ *   until that of every other one has.
  * - Order is kept within a channel, not between channels.
  */
 import { assert } from '../base/assert.js'
@@ -24,6 +26,7 @@ import {
   type Signal,
   WATERMARK,
 } from '../operators/signal.js'
+import { BarrierAlignment } from '../snapshot/barrier-alignment.js'
 import { WatermarkMerge } from '../time/watermark-merge.js'
 import { channelName, countUnread, type InputChannel } from './channel.js'
 import { withoutKeys } from './partition.js'
@@ -43,6 +46,10 @@ export interface InletOptions {
   readonly inputOf?: ReadonlyMap<number, number>
   /** By edge id: false where it holds no watermark back, having no event time. Default true. */
   readonly holdsTime?: ReadonlyMap<number, boolean>
+  /** False: barriers block no channel, so that a restart may see records twice. Default true. */
+  readonly exactlyOnce?: boolean
+  /** Watermark that a former life of the subtask had reached: it goes on from there. Default: none. */
+  readonly timeMs?: number
 }
 
 export interface Inlet {
@@ -55,6 +62,14 @@ export interface Inlet {
   readonly sequence: number
   /** Batches that have arrived and were not taken yet. */
   readonly held: number
+  /** The watermark said last; −∞ before the first. */
+  readonly timeMs: number
+  /** Round whose barriers are being waited for; 0: none. */
+  readonly aligning: number
+  /** A round has begun: its barrier comes, and if every channel has ended, at once. */
+  request(barrier: Barrier): void
+  /** A round is given up: channels that wait for it are read on. */
+  abandon(round: number): void
   /** Needs no more: upstream may stop. What arrives is dropped; `end` still comes. */
   cancel(): void
   /** Called when `readable` may have become true. MUST only schedule. */
@@ -84,6 +99,9 @@ class ChainInlet implements Inlet {
   readonly #selectors: ReadonlyMap<number, KeySelector>
   readonly #merge: WatermarkMerge
   readonly #ports: Ports
+  readonly #alignment: BarrierAlignment
+  /** The barrier of the round that is being aligned. */
+  #awaited: Barrier | null = null
   /** What follows from the markers taken and the chain has not heard. */
   readonly #due: Signal[] = []
   #saidTimeMs = -Infinity
@@ -109,12 +127,43 @@ class ChainInlet implements Inlet {
       channels.map(({ id }) => inputOf.get(id.edge) ?? 0),
       inputs,
     )
+    this.#alignment = new BarrierAlignment(channels.length, options.exactlyOnce)
     this.#due.push(...this.#ports.begin())
+    if (options.timeMs !== undefined && options.timeMs > this.#saidTimeMs) {
+      this.#saidTimeMs = options.timeMs
+      this.#due.push({ tag: WATERMARK, timeMs: options.timeMs })
+    }
     for (const channel of channels) this.#listen(channel)
   }
 
   get readable(): boolean {
-    return this.#due.length > 0 || this.#channels.some(({ readable }) => readable)
+    if (this.#due.length > 0) return true
+    const channels = this.#channels
+    for (let i = 0; i < channels.length; i++) {
+      if (channels[i]!.readable && !this.#alignment.isBlocked(i)) return true
+    }
+    return false
+  }
+
+  get timeMs(): number {
+    return this.#saidTimeMs
+  }
+
+  get aligning(): number {
+    return this.#alignment.round
+  }
+
+  request(barrier: Barrier): void {
+    if (this.#cancelled) return
+    if (this.#alignment.request(barrier.round)) {
+      this.#due.push(barrier)
+      this.onReadable()
+    } else if (this.#alignment.round === barrier.round) this.#awaited = barrier
+  }
+
+  abandon(round: number): void {
+    this.#alignment.abandon(round)
+    this.onReadable()
   }
 
   get held(): number {
@@ -127,7 +176,7 @@ class ChainInlet implements Inlet {
     for (let empty = 0; empty < channels.length; ) {
       const index = this.#turn
       this.#turn = index + 1 === channels.length ? 0 : index + 1
-      const signal = channels[index]!.take()
+      const signal = this.#alignment.isBlocked(index) ? null : channels[index]!.take()
       if (signal === null) {
         empty += 1
         continue
@@ -154,6 +203,7 @@ class ChainInlet implements Inlet {
     old.close()
     this.#channels[index] = channel
     this.#merge.restart(index)
+    this.#alignment.restart(index)
     this.#sayInput(this.#ports.restart(index))
     this.#listen(channel)
     if (this.#cancelled) channel.cancel()
@@ -201,20 +251,21 @@ class ChainInlet implements Inlet {
         this.#sayTime()
         break
       case BARRIER:
-        this.#onBarrier(marker)
+        if (this.#alignment.barrier(index, marker.round)) this.#due.push(marker)
+        else if (this.#alignment.round === marker.round) this.#awaited = marker
         break
       case END:
         this.#sayInput(this.#ports.end(index))
         this.#merge.end(index)
         this.#sayTime()
+        this.#endAlignment(index)
         if (this.#merge.ended) this.#due.push(end)
     }
   }
 
-  /** Alignment of several channels belongs here; with one channel there is nothing to align. */
-  #onBarrier(barrier: Barrier): void {
-    assert(this.#channels.length === 1, 'a barrier passes an inlet of one channel only')
-    this.#due.push(barrier)
+  /** Behind what its end says of the time, and before the end itself. */
+  #endAlignment(index: number): void {
+    if (this.#alignment.end(index) && !this.#cancelled) this.#due.push(this.#awaited!)
   }
 
   #sayInput(change: InputChange | null): void {

@@ -181,7 +181,7 @@ function markerOf(frame: Frame): Marker {
     case WATERMARK_FRAME:
       return { tag: WATERMARK, timeMs: frame.timeMs }
     case BARRIER_FRAME:
-      return { tag: BARRIER, round: frame.round }
+      return { tag: BARRIER, round: frame.round, full: frame.full }
     case IDLE_FRAME:
       return { tag: IDLE, active: frame.active }
     case END_FRAME:

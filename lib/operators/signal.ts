@@ -38,6 +38,8 @@ export interface Watermark {
 export interface Barrier {
   readonly tag: typeof BARRIER
   readonly round: number
+  /** Everything is to be stored, not only what has changed: for a savepoint. */
+  readonly full: boolean
 }
 
 /** The input has gone quiet (`active: false`) or speaks again, as seen by the watermark merge. */

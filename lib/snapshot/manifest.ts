@@ -51,7 +51,14 @@ export interface OperatorSnapshot {
   /** By index, complete. */
   readonly subtasks: readonly SubtaskSnapshot[]
   /** Of a source: splits that no subtask had been given; null where they had not been listed yet. */
-  readonly unassigned: readonly SplitSnapshot[] | null
+  readonly unassigned: UnassignedSplits | null
+}
+
+export interface UnassignedSplits {
+  /** The source reads its splits side by side: see `Source.concurrentSplits`. */
+  readonly concurrent: boolean
+  /** Their positions are null. */
+  readonly splits: readonly SplitSnapshot[]
 }
 
 /** `ended`: its input has ended, what is left is to commit. `finished`: it was no longer there. */

@@ -39,7 +39,7 @@
  *     Credit     1b + 8 upToSequence
  *     Cancel     –
  *     Watermark  fb + 8 time in ms since 1970 (float64)
- *     Barrier    1b + 8 round
+ *     Barrier    1b + 8 round; flag 4: a full one
  *     Idle       f4 quiet, f5 active
  *     End        –
  */
@@ -56,6 +56,7 @@ export const END_FRAME = 6
 
 const SEALED = 1
 const FRAGMENT = 2
+const FULL = 4
 
 /** Whose frame it is: channel, attempt and session, each 0 … 2^32 - 1, and the sequence number. */
 export interface FrameHead {
@@ -92,6 +93,7 @@ export interface WatermarkFrame extends FrameHead {
 export interface BarrierFrame extends FrameHead {
   readonly kind: typeof BARRIER_FRAME
   readonly round: number
+  readonly full: boolean
 }
 
 export interface IdleFrame extends FrameHead {
@@ -153,8 +155,9 @@ export function encodeWatermark(head: FrameHead, timeMs: number): ArrayBuffer {
   return view.buffer
 }
 
-export function encodeBarrier(head: FrameHead, round: number): ArrayBuffer {
+export function encodeBarrier(head: FrameHead, round: number, full: boolean): ArrayBuffer {
   const view = newFrame(BARRIER_FRAME, head, 9)
+  if (full) view.setUint8(OFFSET_FLAGS, FULL)
   putUint64(view, OFFSET_BODY, round)
   return view.buffer
 }
@@ -257,6 +260,7 @@ export function decodeFrame(frame: ArrayBuffer, sealed = false): Frame {
     sequence: getUint64(view, OFFSET_SEQUENCE - 1, 'sequence'),
   }
   const kind = view.getUint8(2)
+  must((flags & FULL) === 0 || kind === BARRIER_FRAME, 'flags of its kind')
   if (kind === DATA_FRAME) {
     const isFragment = (flags & FRAGMENT) !== 0
     checkDataHead(view)
@@ -267,7 +271,7 @@ export function decodeFrame(frame: ArrayBuffer, sealed = false): Frame {
     case CREDIT_FRAME:
       return { kind, ...head, upToSequence: bodyUint64(view, 'upToSequence') }
     case BARRIER_FRAME:
-      return { kind, ...head, round: bodyUint64(view, 'round') }
+      return { kind, ...head, round: bodyUint64(view, 'round'), full: (flags & FULL) !== 0 }
     case WATERMARK_FRAME:
       return { kind, ...head, timeMs: bodyFloat64(view) }
     case IDLE_FRAME:
@@ -302,7 +306,7 @@ function checkFixed(frame: ArrayBuffer): DataView {
   const view = new DataView(frame)
   must(
     view.getUint8(0) === ARRAY_8 &&
-      view.getUint8(OFFSET_FLAGS) <= (SEALED | FRAGMENT) &&
+      view.getUint8(OFFSET_FLAGS) <= (SEALED | FRAGMENT | FULL) &&
       view.getUint8(OFFSET_EDGE) === UINT_32 &&
       view.getUint8(OFFSET_FROM) === UINT_32 &&
       view.getUint8(OFFSET_TO) === UINT_32 &&

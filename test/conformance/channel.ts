@@ -172,7 +172,7 @@ export function testChannel(t: Test, name: string, open: OpenChannel): void {
     const { output } = pair
     output.signal({ tag: 1, timeMs: 5 })
     output.push('a', undefined, -1)
-    output.signal({ tag: 2, round: 1 })
+    output.signal({ tag: 2, round: 1, full: false })
     output.push('b', undefined, -1)
     output.signal({ tag: 3, active: false })
     output.push('c', undefined, -1)
@@ -181,7 +181,7 @@ export function testChannel(t: Test, name: string, open: OpenChannel): void {
     t.same(takeAll(pair), [
       { tag: 1, timeMs: 5 },
       ['a'],
-      { tag: 2, round: 1 },
+      { tag: 2, round: 1, full: false },
       ['b'],
       { tag: 3, active: false },
       ['c'],
@@ -195,13 +195,13 @@ export function testChannel(t: Test, name: string, open: OpenChannel): void {
       output.signal({ tag: 1, timeMs: time })
       output.signal({ tag: 3, active: time % 2 === 0 })
     }
-    output.signal({ tag: 2, round: 1 })
+    output.signal({ tag: 2, round: 1, full: false })
     output.signal({ tag: 1, timeMs: 2000 })
     output.flush()
     t.same(takeAll(pair), [
       { tag: 1, timeMs: 999 },
       { tag: 3, active: false },
-      { tag: 2, round: 1 },
+      { tag: 2, round: 1, full: false },
       { tag: 1, timeMs: 2000 },
     ])
     t.equal(output.flushed, true)

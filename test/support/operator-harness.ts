@@ -192,7 +192,7 @@ export class OperatorHarness {
     this.push({ tag: INPUT, input, state })
 
   watermark = (timeMs: number): void => this.push({ tag: WATERMARK, timeMs })
-  barrier = (round: number): void => this.push({ tag: BARRIER, round })
+  barrier = (round: number): void => this.push({ tag: BARRIER, round, full: false })
   idle = (active: boolean): void => this.push({ tag: IDLE, active })
   end = (): void => this.push(end)
   fail = (error: unknown): void => this.#inbox.error(error)

@@ -271,10 +271,10 @@ t.test('the last to go idle releases the highest watermark of all', async (t) =>
 t.test('a barrier passes an inlet of one channel in its place', async (t) => {
   const { channels, inlet } = inletOf(1)
   channels[0]!.output.push('before', undefined, -1)
-  channels[0]!.output.signal({ tag: 2, round: 3 })
+  channels[0]!.output.signal({ tag: 2, round: 3, full: false })
   channels[0]!.output.push('after', undefined, -1)
   channels[0]!.output.flush()
-  t.same(takeAllOf(inlet), [['before'], { tag: 2, round: 3 }, ['after']])
+  t.same(takeAllOf(inlet), [['before'], { tag: 2, round: 3, full: false }, ['after']])
 })
 
 t.test('a replaced sender does not turn time back', async (t) => {
@@ -302,7 +302,8 @@ t.test('a queue keeps its order however it grows and wraps', async (t) => {
   const model: Signal[] = []
   for (let step = 0; step < 5000; step++) {
     if (random() < (step % 500 < 250 ? 0.7 : 0.3)) {
-      const entry: Batch | Barrier = random() < 0.5 ? batch([step]) : { tag: 2, round: step }
+      const entry: Batch | Barrier =
+        random() < 0.5 ? batch([step]) : { tag: 2, round: step, full: false }
       queue.push(entry)
       model.push(entry)
     } else if (queue.shift() !== model.shift()) t.fail(`wrong entry at step ${step}`)

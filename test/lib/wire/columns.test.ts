@@ -374,7 +374,7 @@ t.test('a frame is one item of CBOR to any decoder', (t) => {
     encodeCredit(head, 2 ** 40),
     encodeCancel(head),
     encodeWatermark(head, -1.5),
-    encodeBarrier(head, 3),
+    encodeBarrier(head, 3, false),
     encodeIdle(head, true),
     encodeEnd(head),
   ].map((frame) => decodeAnyCbor(new Uint8Array(frame)) as unknown[])
@@ -401,7 +401,8 @@ t.test('every kind of frame arrives with its channel, attempt, session and seque
         [encodeCancel(at), { kind: 2 }],
         [encodeWatermark(at, -Infinity), { kind: 3, timeMs: -Infinity }],
         [encodeWatermark(at, 1_700_000_000_000), { kind: 3, timeMs: 1_700_000_000_000 }],
-        [encodeBarrier(at, 2 ** 33), { kind: 4, round: 2 ** 33 }],
+        [encodeBarrier(at, 2 ** 33, false), { kind: 4, round: 2 ** 33, full: false }],
+        [encodeBarrier(at, 7, true), { kind: 4, round: 7, full: true }],
         [encodeIdle(at, false), { kind: 5, active: false }],
         [encodeIdle(at, true), { kind: 5, active: true }],
         [encodeEnd(at), { kind: 6 }],
@@ -439,7 +440,7 @@ t.test('a frame that is too long or too short is none', (t) => {
 })
 
 t.test('a sealed frame does not survive a flipped bit, nor the loss of its seal', (t) => {
-  const frame = encodeBarrier(head, 12)
+  const frame = encodeBarrier(head, 12, true)
   t.equal(failure(() => decodeFrame(frame, true)).code, 'E_BAD_FRAME')
   sealFrame(frame)
   for (let bit = 0; bit < frame.byteLength * 8; bit++) {
