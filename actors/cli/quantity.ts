@@ -38,3 +38,11 @@ export const showPercent = (ratio: number): string =>
 
 /** With the separators of English, for numbers that are read whole: `1,234,567`. */
 export const showWhole = (count: number): string => Math.round(count).toLocaleString('en-US')
+
+/** `512 B`, `1.5 KiB`, `20 MiB`. */
+export function showBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  const unit = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(bytes, 1)) / 10))
+  const amount = bytes / 1024 ** unit
+  return `${amount >= 10 || unit === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`
+}

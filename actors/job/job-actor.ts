@@ -3,6 +3,7 @@
  *
  * ```
  * job                      decides: lib/job/job-step.ts
+ * ├── checkpoint           rounds of snapshots: lib/snapshot/checkpoint.ts
  * └── slot (one per index) a worker thread, or the calling thread; replaced when it dies
  *     └── subtasks         stop at their first failure; the region restarts as one
  * ```
@@ -17,7 +18,7 @@ import { assert, unreachable } from '../../lib/base/assert.js'
 import { type ErrorData, errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import { createSplitAssigner, type SplitAssigner } from '../../lib/connectors/split-assigner.js'
 import type { Plan } from '../../lib/graph/plan.js'
-import { subtaskName } from '../../lib/graph/subtasks.js'
+import { subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
 import {
   createJobRecord,
   isEnded,
@@ -25,8 +26,24 @@ import {
   type JobState,
 } from '../../lib/job/job-record.js'
 import { type JobOrder, type JobStepEvent, stepJob } from '../../lib/job/job-step.js'
+import { BARRIER } from '../../lib/operators/signal.js'
+import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
+import type { CheckpointSettings } from '../../lib/snapshot/checkpoint.js'
+import type { Manifest, SnapshotMode, UnassignedSplits } from '../../lib/snapshot/manifest.js'
+import { type RestoreOrder, restoreOrders } from '../../lib/snapshot/restore-plan.js'
+import { createCheckpointActor } from '../checkpoint/checkpoint-actor.js'
+import type { CheckpointMessage, SavepointRequest } from '../checkpoint/protocol.js'
+import type { SnapshotStores } from '../checkpoint/snapshot-stores.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
-import type { JobModule, RuntimeSettings, Slot, SlotEvent, SubtaskId } from '../worker/protocol.js'
+import type { ActorRef } from '../kernel/ref.js'
+import type {
+  JobModule,
+  RuntimeSettings,
+  Slot,
+  SlotCommands,
+  SlotEvent,
+  SubtaskId,
+} from '../worker/protocol.js'
 import type { JobBoard } from './job-board.js'
 import type { FailedRegion, JobMessage } from './protocol.js'
 import type { RestartPolicy } from './restart-policy.js'
@@ -40,6 +57,8 @@ export interface SlotPool {
 
 export interface JobParts {
   readonly id: string
+  /** Names this run in files and chunks. */
+  readonly run: string
   readonly plan: Plan
   /** Names of the graph's nodes, by id. */
   readonly operators: readonly string[]
@@ -50,6 +69,17 @@ export interface JobParts {
   readonly operatorCounters: SharedArrayBuffer
   readonly policy: RestartPolicy
   readonly board: JobBoard
+  /** Null where no snapshots are taken. */
+  readonly snapshots: JobSnapshots | null
+}
+
+/** What the job's snapshots are made with. */
+export interface JobSnapshots {
+  readonly stores: SnapshotStores
+  readonly settings: CheckpointSettings
+  readonly mode: SnapshotMode
+  /** The graph's nodes, by id. */
+  readonly nodes: readonly NamedNode[]
 }
 
 /**
@@ -72,6 +102,7 @@ interface SlotEntry {
 interface SourceSplits {
   readonly attempt: number
   assigner: SplitAssigner | null
+  concurrent: boolean
   readonly waiting: SubtaskId[]
 }
 
@@ -89,6 +120,13 @@ class JobActor implements Behaviour<JobMessage> {
   #record: JobRecord
   /** What ended the job, once something has. */
   #cause: ErrorData | null = null
+  #checkpoint: ActorRef<CheckpointMessage> | null = null
+  /** All regions run, as the checkpoint actor was told. */
+  #isUp = false
+  /** The snapshot that regions were opened from last. */
+  #restoredFrom: Manifest | null = null
+  /** Names of subtasks that have finished in the present attempt of their region. */
+  readonly #finished = new Set<string>()
 
   constructor(parts: JobParts, context: Context) {
     this.#parts = parts
@@ -97,6 +135,8 @@ class JobActor implements Behaviour<JobMessage> {
   }
 
   started(): void {
+    const { snapshots } = this.#parts
+    if (snapshots !== null) this.#checkpoint = this.#spawnCheckpoint(snapshots)
     for (let index = 0; index < this.#parts.pool.size; index++) this.#startSlot(index, 0)
   }
 
@@ -125,6 +165,12 @@ class JobActor implements Behaviour<JobMessage> {
         return this.#apply({ kind: 'DrainRequested' })
       case 'Cancel':
         return this.#apply({ kind: 'CancelRequested' })
+      case 'Savepoint':
+        return this.#onSavepoint(message.request)
+      case 'SnapshotsFailed':
+        return this.#fail(message.error, null)
+      case 'SnapshotsSettled':
+        return this.#context.stop()
       default:
         unreachable(message)
     }
@@ -132,6 +178,7 @@ class JobActor implements Behaviour<JobMessage> {
 
   async stopped(): Promise<void> {
     await Promise.all(this.#slots.map(({ slot }) => slot.kill('the job has ended')))
+    await this.#parts.snapshots?.stores.close().catch(() => {})
     const { state } = this.#record
     if (isEnded(state)) this.#parts.board.ended(state, this.#cause)
   }
@@ -139,14 +186,23 @@ class JobActor implements Behaviour<JobMessage> {
   // ---- slots --------------------------------------------------------------------------------
 
   #startSlot(index: number, generation: number): void {
-    const { pool, id, plan, settings, counters, operatorCounters, module, board } = this.#parts
+    const { pool, id, run, plan, settings, counters, operatorCounters, module } = this.#parts
+    const { board, snapshots } = this.#parts
     const slot = pool.create(index)
+    if (snapshots !== null) {
+      const { stores } = snapshots
+      slot.chunks = {
+        put: (round, chunk, bytes) => stores.put(round, chunk, bytes),
+        get: (_round, chunk) => stores.get(chunk),
+      }
+    }
     slot.onEvent = (event) =>
       this.#context.self.control({ kind: 'SlotEvent', slot: index, generation, event })
     slot.onResults = (records) => board.publishResults(records)
     this.#slots[index] = { slot, generation, prepared: false }
     const setup = {
       job: id,
+      run,
       slot: index,
       slots: pool.size,
       plan,
@@ -192,6 +248,7 @@ class JobActor implements Behaviour<JobMessage> {
         return this.#onSplitsRequested(event.subtask, event.attempt)
       case 'SubtaskFinished':
         this.#parts.board.subtaskFinished(this.#nameOf(event.subtask), event.subtask.index)
+        this.#onFinished(event.subtask, event.attempt)
         return this.#apply({
           kind: 'SubtaskFinished',
           region: this.#regionOf(event.subtask),
@@ -210,6 +267,22 @@ class JobActor implements Behaviour<JobMessage> {
         )
       case 'SlotLost':
         return this.#onSlotLost(slot, event.error, event.operator)
+      case 'SnapshotAcknowledged':
+        if (!this.#isCurrent(event.ack.subtask, event.attempt)) return
+        return this.#checkpoint?.control({ kind: 'Acknowledged', ack: event.ack })
+      case 'SnapshotDeclined': {
+        if (!this.#isCurrent(event.subtask, event.attempt)) return
+        const { round, subtask, error } = event
+        return this.#checkpoint?.control({
+          kind: 'Declined',
+          round,
+          subtask,
+          reason: error.message,
+        })
+      }
+      case 'CommitAwaited':
+        if (!this.#isCurrent(event.subtask, event.attempt)) return
+        return this.#checkpoint?.control({ kind: 'CommitAwaited', subtask: event.subtask })
       case 'SubtaskStalled':
         return this.#parts.board.subtaskStalled(
           this.#nameOf(event.subtask),
@@ -241,15 +314,134 @@ class JobActor implements Behaviour<JobMessage> {
     }
   }
 
+  // ---- snapshots ----------------------------------------------------------------------------
+
+  #spawnCheckpoint({ stores, settings, mode, nodes }: JobSnapshots) {
+    const { run, plan, board } = this.#parts
+    const { self } = this.#context
+    return this.#context.spawn<CheckpointMessage>(
+      'checkpoint',
+      createCheckpointActor({
+        run,
+        plan,
+        nodes,
+        mode,
+        settings,
+        stores,
+        owner: {
+          trigger: (round, full, stop) => this.#trigger(round.round, full, stop),
+          complete: (round) => this.#completeRound(round),
+          abandon: (round) => this.#tellSlots((commands) => commands.snapshotAbandoned(round)),
+          failJob: (reason) =>
+            self.control({ kind: 'SnapshotsFailed', error: tooManyFailed(reason) }),
+          report: (report) => board.snapshot(report),
+        },
+      }),
+    )
+  }
+
+  /** The assigners are asked in the same turn in which the orders leave: they see the same splits. */
+  #trigger(round: number, full: boolean, stop: boolean): ReadonlyMap<number, UnassignedSplits> {
+    const barrier = { tag: BARRIER, round, full } as const
+    this.#tellSlots((commands) => commands.snapshot(barrier, stop))
+    const unassigned = new Map<number, UnassignedSplits>()
+    for (const [chain, { assigner, concurrent }] of this.#splits) {
+      if (assigner === null) continue
+      const splits = assigner.remaining.map(({ id, data }) => ({ id, data, position: null }))
+      unassigned.set(this.#sourceNode(chain), { concurrent, splits })
+    }
+    return unassigned
+  }
+
+  async #completeRound(round: number): Promise<void> {
+    const committed = this.#slots
+      .filter(({ prepared }) => prepared)
+      // What is not committed because its slot has died, is committed by the restart.
+      .map(({ slot }) => slot.commands.snapshotCompleted(round).catch(() => {}))
+    await Promise.all(committed)
+  }
+
+  #tellSlots(tell: (commands: SlotCommands) => Promise<void>): void {
+    for (const [index, { slot, prepared }] of this.#slots.entries()) {
+      if (prepared) this.#command('snapshot', index, tell(slot.commands), null)
+    }
+  }
+
+  #onSavepoint(request: SavepointRequest): void {
+    if (this.#checkpoint === null) return request.failed(noSnapshots())
+    this.#checkpoint.control({ kind: 'SavepointRequested', request })
+  }
+
+  #onFinished(subtask: SubtaskId, attempt: number): void {
+    if (!this.#isCurrent(subtask, attempt)) return
+    this.#finished.add(subtaskName(subtask))
+    this.#checkpoint?.control({ kind: 'Finished', subtask })
+  }
+
+  #isCurrent(subtask: SubtaskId, attempt: number): boolean {
+    return this.#record.regions[this.#regionOf(subtask)]!.attempt === attempt
+  }
+
+  /** Rounds are taken while all regions run, and only then. */
+  #tellWhetherUp(): void {
+    const { regions, state } = this.#record
+    const isUp =
+      !isEnded(state) &&
+      regions.every(({ phase }) => phase === 'Running' || phase === 'Finished') &&
+      regions.some(({ phase }) => phase === 'Running')
+    if (isUp === this.#isUp || this.#checkpoint === null) return
+    // What ends by itself still has its last round to take.
+    if (!isUp && regions.every(({ phase }) => phase === 'Finished')) return
+    this.#isUp = isUp
+    if (!isUp) return this.#checkpoint.control({ kind: 'Stopped', reason: 'a region has stopped' })
+    const live = subtasksOf(this.#parts.plan).filter((id) => !this.#finished.has(subtaskName(id)))
+    this.#checkpoint.control({ kind: 'Started', live })
+  }
+
+  /** What the region's subtasks of one slot go on from, once it is known which round is the last. */
+  async #restoreOf(
+    region: number,
+    slot: number,
+  ): Promise<ReadonlyMap<string, RestoreOrder> | null> {
+    const { snapshots, plan } = this.#parts
+    const checkpoint = this.#checkpoint
+    if (snapshots === null || checkpoint === null) return null
+    const latest = await new Promise<Manifest | null>((tell) =>
+      checkpoint.control({ kind: 'WhenSettled', tell }),
+    )
+    this.#restoredFrom = latest
+    if (latest === null) return null
+    const { chains } = plan.regions[region]!
+    const hosted = subtasksOf(plan).filter(
+      (subtask) => chains.includes(subtask.chain) && this.#slotOf(subtask) === slot,
+    )
+    return restoreOrders(latest, plan, snapshots.nodes, hosted)
+  }
+
+  async #openRegion(region: number, attempt: number, slot: number): Promise<void> {
+    const { commands } = this.#slots[slot]!.slot
+    await commands.open(region, attempt, await this.#restoreOf(region, slot))
+  }
+
   // ---- splits -------------------------------------------------------------------------------
 
   #onSplitsRequested(subtask: SubtaskId, attempt: number): void {
     const { chain } = subtask
     let splits = this.#splits.get(chain)
     if (splits === undefined || splits.attempt < attempt) {
-      splits = { attempt, assigner: null, waiting: [] }
+      splits = { attempt, assigner: null, concurrent: false, waiting: [] }
       this.#splits.set(chain, splits)
-      const node = this.#parts.plan.chains[chain]!.steps[0]!.node
+      const node = this.#sourceNode(chain)
+      const restored = this.#restoredSplits(node)
+      if (restored !== null) {
+        const { concurrent } = restored
+        const listing = {
+          splits: restored.splits.map(({ id, data }) => ({ id, data })),
+          concurrent,
+        }
+        splits.waiting.push(subtask)
+        return this.#onSplitsListed({ kind: 'SplitsListed', chain, attempt, listing })
+      }
       const slot = this.#slotOf(subtask)
       this.#command(
         'enumerate',
@@ -269,6 +461,7 @@ class JobActor implements Behaviour<JobMessage> {
     if (splits === undefined || splits.attempt !== attempt) return
     const { parallelism } = this.#parts.plan.chains[chain]!
     const { concurrent } = listing
+    splits.concurrent = concurrent
     splits.assigner = createSplitAssigner(listing.splits, { parallelism, concurrent })
     for (const subtask of splits.waiting) this.#assign(subtask, attempt, splits.assigner)
     splits.waiting.length = 0
@@ -363,6 +556,7 @@ class JobActor implements Behaviour<JobMessage> {
     const { record, orders } = stepJob(this.#record, event)
     this.#record = record
     if (record.state !== before) this.#onStateChanged(before, record.state)
+    this.#tellWhetherUp()
     for (const order of orders) this.#carryOut(order)
   }
 
@@ -382,7 +576,10 @@ class JobActor implements Behaviour<JobMessage> {
     switch (order.kind) {
       case 'OpenRegion': {
         const { region, attempt, slot } = order
-        const opened = this.#slots[slot]!.slot.commands.open(region, attempt)
+        for (const subtask of subtasksOf(this.#parts.plan)) {
+          if (this.#regionOf(subtask) === region) this.#finished.delete(subtaskName(subtask))
+        }
+        const opened = this.#openRegion(region, attempt, slot)
         const message = { kind: 'RegionOpened', region, attempt, slot } as const
         return this.#command('open', slot, opened, () => message, { region, attempt })
       }
@@ -426,10 +623,20 @@ class JobActor implements Behaviour<JobMessage> {
         }
         return
       case 'End':
-        return this.#context.stop()
+        return this.#end()
       default:
         unreachable(order)
     }
+  }
+
+  /** A round that is being written is written; what ends by itself has one last round. */
+  #end(): void {
+    if (this.#checkpoint === null) return this.#context.stop()
+    const { self } = this.#context
+    this.#checkpoint.control({
+      kind: 'WhenSettled',
+      tell: () => self.control({ kind: 'SnapshotsSettled' }),
+    })
   }
 
   #replaceSlot(index: number): void {
@@ -476,6 +683,17 @@ class JobActor implements Behaviour<JobMessage> {
     return this.#parts.plan.chains[subtask.chain]!.name
   }
 
+  /** What the snapshot says was not handed out; null where it does not know, or there is none. */
+  #restoredSplits(node: number): UnassignedSplits | null {
+    const name = this.#parts.snapshots?.nodes[node]?.name
+    const stored = this.#restoredFrom?.operators.find((operator) => operator.name === name)
+    return stored?.unassigned ?? null
+  }
+
+  #sourceNode(chain: number): number {
+    return this.#parts.plan.chains[chain]!.steps[0]!.node
+  }
+
   #sourceOf(chain: number): string {
     return this.#parts.operators[this.#parts.plan.chains[chain]!.steps[0]!.node]!
   }
@@ -503,6 +721,17 @@ function regionShapes(plan: Plan, slots: number) {
     }
   })
 }
+
+const noSnapshots = (): MillraceError =>
+  new MillraceError(
+    'E_NO_CHECKPOINTS',
+    'this job takes no snapshots: run it with checkpoint: { directory } (--checkpoint-dir)',
+  )
+
+const tooManyFailed = (reason: string): ErrorData =>
+  errorToData(
+    new MillraceError('E_CHECKPOINTS_FAILED', `too many snapshots in a row have failed: ${reason}`),
+  )
 
 function withReason(error: ErrorData, reason: string): ErrorData {
   return errorToData(

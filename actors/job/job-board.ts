@@ -25,6 +25,7 @@ import {
   sumCounters,
 } from '../../lib/metrics/sample.js'
 import { createFailure, type Failure } from '../../lib/supervision/failure.js'
+import type { CheckpointReport } from '../checkpoint/protocol.js'
 import type { SubtaskReport } from '../worker/protocol.js'
 import type { JobEvent, JobMetrics, JobSummary } from './job.js'
 import type { FailedRegion } from './protocol.js'
@@ -194,6 +195,15 @@ export class JobBoard {
   replacing(operator: string, subtask: number, delayMs: number): void {
     this.#restarts++
     this.#emit({ kind: 'SubtaskReplacing', atMs: this.#now(), operator, subtask, delayMs })
+  }
+
+  snapshot(report: CheckpointReport): void {
+    const atMs = this.#now()
+    if (report.kind === 'completed') {
+      const { round, durationMs, bytes, savepoint } = report
+      this.#emit({ kind: 'SnapshotCompleted', atMs, round, durationMs, bytes, savepoint })
+    } else
+      this.#emit({ kind: 'SnapshotAbandoned', atMs, round: report.round, reason: report.reason })
   }
 
   log(level: 'info' | 'warn', message: string): void {

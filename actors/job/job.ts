@@ -55,6 +55,23 @@ export type JobEvent =
       readonly stack: string | null
     }
   | {
+      readonly kind: 'SnapshotCompleted'
+      readonly atMs: number
+      readonly round: number
+      /** From its beginning to the last acknowledgement. */
+      readonly durationMs: number
+      /** Of all chunks that its manifest names. */
+      readonly bytes: number
+      readonly savepoint: boolean
+    }
+  /** It could not be taken, or not written; the job goes on. */
+  | {
+      readonly kind: 'SnapshotAbandoned'
+      readonly atMs: number
+      readonly round: number
+      readonly reason: string
+    }
+  | {
       readonly kind: 'Log'
       readonly atMs: number
       readonly level: 'info' | 'warn'
@@ -109,4 +126,27 @@ export interface Job {
   cancel(): Promise<void>
   /** Sources end, final results come; the summary is marked partial. */
   drain(): Promise<void>
+  /**
+   * Takes a snapshot that belongs to the caller: complete in itself, in a directory of its own. It
+   * commits nothing, and the job goes on.
+   *
+   * Rejects with `E_NO_CHECKPOINTS` where the job takes no snapshots, and with the reason where it
+   * cannot be taken.
+   */
+  savepoint(directory: string): Promise<SnapshotSummary>
+  /**
+   * Ends behind a snapshot from which it can go on: sources stop, what was read before is processed
+   * and committed, no final results come. Without a directory the snapshot is a checkpoint.
+   *
+   * Rejects as `savepoint` does; the job goes on then.
+   */
+  stop(directory?: string): Promise<SnapshotSummary>
+}
+
+/** A snapshot as it was written. */
+export interface SnapshotSummary {
+  readonly round: number
+  /** Where it lies. */
+  readonly directory: string
+  readonly durationMs: number
 }

@@ -1,19 +1,23 @@
 /** Launches a job: gives its handle at once, and starts its actor when it has been planned. */
 import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
-import { errorToData } from '../../lib/base/errors.js'
+import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { operatorRows, subtasksOf } from '../../lib/graph/subtasks.js'
+import { isEnded } from '../../lib/job/job-record.js'
 import { createCounterTable, createOperatorTable } from '../../lib/metrics/counters.js'
+import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
+import type { Manifest } from '../../lib/snapshot/manifest.js'
 import { removeJobSpill } from '../../lib/spill/file-spill.js'
 import { type SupervisionOptions, supervise } from '../../lib/supervision/strategy.js'
 import type { ActorRef } from '../kernel/ref.js'
 import { createActorSystem } from '../kernel/system.js'
 import type { JobModule, RuntimeSettings } from '../worker/protocol.js'
-import type { Job } from './job.js'
+import type { Job, SnapshotSummary } from './job.js'
 import { createJobActor, type SlotPool } from './job-actor.js'
 import { JobBoard } from './job-board.js'
+import { type CheckpointOptions, openSnapshots, snapshotSettingsOf } from './open-snapshots.js'
 import type { JobMessage } from './protocol.js'
 import { createRestartPolicy } from './restart-policy.js'
 
@@ -40,6 +44,15 @@ export interface RunOptions {
    * Default: three restarts without progress, after 100, 200 and 400 ms.
    */
   readonly supervise?: SupervisionOptions
+  /** Takes snapshots, and goes on from the last one after a failure. Default: none are taken. */
+  readonly checkpoint?: CheckpointOptions
+  /**
+   * The snapshot to go on from: `'latest'` or the number of one in `checkpoint.directory`, or the
+   * directory of a savepoint. `'latest'` in an empty directory begins at the beginning.
+   */
+  readonly restore?: 'latest' | number | string
+  /** State of operators that the pipeline does not have any more may be lost. Default false. */
+  readonly allowDroppedState?: boolean
   /** Freezes records and state, so that a change after the fact throws. Default false. */
   readonly freeze?: boolean
   /**
@@ -62,6 +75,9 @@ export interface RunOptions {
 export const RUN_OPTIONS = [
   'parallelism',
   'supervise',
+  'checkpoint',
+  'restore',
+  'allowDroppedState',
   'freeze',
   'memoryMb',
   'stallWatch',
@@ -82,6 +98,7 @@ const DEFAULT_SETTINGS: RuntimeSettings = {
   freeze: false,
   accountIntervalMs: 250,
   hotKeys: true,
+  snapshots: null,
   memoryBytesMax: 0,
 }
 
@@ -92,6 +109,8 @@ export interface Launch {
   readonly plan: Plan
   /** Names of the graph's nodes, by id. */
   readonly operators: readonly string[]
+  /** Nodes by id, by the names under which their state is stored. */
+  readonly nodes: readonly NamedNode[]
   readonly module: JobModule
   readonly pool: SlotPool
   /** What bundling noticed, beside the warnings of the plan; reported as log events. */
@@ -106,7 +125,8 @@ export function launch(
   prepare: () => Promise<Launch>,
 ): Job {
   const { clock, random } = world
-  const id = `${pipeline}-${randomBytes(4).toString('hex')}`
+  const run = randomBytes(4).toString('hex')
+  const id = `${pipeline}-${run}`
   const settings = settingsOf(options)
   const supervision = supervise({ maxRestarts: 3, ...options.supervise })
   const board = new JobBoard({
@@ -120,7 +140,8 @@ export function launch(
   let asked: (JobMessage['kind'] & ('Drain' | 'Cancel')) | null = null
 
   async function main(): Promise<void> {
-    const { plan, operators, module, pool, warnings } = await prepare()
+    const { plan, operators, nodes, module, pool, warnings } = await prepare()
+    const snapshots = await openSnapshots(options, plan, nodes)
     const counters = createCounterTable(subtasksOf(plan).length)
     const operatorCounters = createOperatorTable(operatorRows(plan))
     board.planned(plan, operators, counters, operatorCounters)
@@ -128,6 +149,8 @@ export function launch(
     const policy = createRestartPolicy(supervision, clock, random)
     const parts = {
       id,
+      run,
+      snapshots,
       plan,
       operators,
       module,
@@ -149,6 +172,22 @@ export function launch(
     main().catch((error: unknown) => board.ended('Failed', errorToData(error)))
   })
 
+  function takeSnapshot(directory: string | null, stop: boolean): Promise<SnapshotSummary> {
+    return new Promise((resolve, reject) => {
+      if (actor === null || isEnded(board.state)) return reject(notRunning(id))
+      const request = {
+        directory,
+        stop,
+        failed: reject,
+        done: ({ round, durationMs }: Manifest) => {
+          const place = directory ?? options.checkpoint?.directory ?? ''
+          resolve({ round, directory: place, durationMs })
+        },
+      }
+      actor.control({ kind: 'Savepoint', request })
+    })
+  }
+
   async function end(kind: 'Drain' | 'Cancel'): Promise<void> {
     if (actor === null) asked = kind
     else actor.control({ kind })
@@ -168,12 +207,22 @@ export function launch(
     done: board.done,
     cancel: () => end('Cancel'),
     drain: () => end('Drain'),
+    savepoint: (directory) => takeSnapshot(directory, false),
+    async stop(directory) {
+      const taken = await takeSnapshot(directory ?? null, true)
+      await end('Cancel')
+      return taken
+    },
   }
 }
 
-function settingsOf({ settings, freeze, memoryMb }: RunOptions): RuntimeSettings {
+const notRunning = (job: string): MillraceError =>
+  new MillraceError('E_JOB_NOT_RUNNING', `job ${job} does not run: no snapshot can be taken of it`)
+
+function settingsOf({ settings, freeze, memoryMb, checkpoint }: RunOptions): RuntimeSettings {
   return {
     ...DEFAULT_SETTINGS,
+    ...(checkpoint !== undefined && { snapshots: snapshotSettingsOf(checkpoint) }),
     ...settings,
     ...(freeze === undefined ? {} : { freeze }),
     ...(memoryMb === undefined ? {} : { memoryBytesMax: memoryMb * 2 ** 20 }),

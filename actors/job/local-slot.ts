@@ -8,8 +8,8 @@ import type { Clock } from '../../lib/base/clock.js'
 import type { Random } from '../../lib/base/random.js'
 import { createVitalsMemory, type Vitals } from '../../lib/metrics/vitals.js'
 import { watchMainThread } from '../worker/main-thread-watch.js'
-import type { Slot, SlotCommands, SlotEvent, SlotSetup } from '../worker/protocol.js'
-import { createLocalHost, startBeating } from '../worker/slot-host.js'
+import type { ChunkAccess, Slot, SlotCommands, SlotEvent, SlotSetup } from '../worker/protocol.js'
+import { createLocalHost, noChunks, startBeating } from '../worker/slot-host.js'
 import { createSlotRuntime } from '../worker/slot-runtime.js'
 import { subtasksOfSlot } from '../worker/stall-watch.js'
 
@@ -31,6 +31,7 @@ class LocalSlot implements Slot {
   readonly commands: SlotCommands
   onEvent: (event: SlotEvent) => void = () => {}
   onResults: (records: readonly unknown[]) => Promise<void> = async () => {}
+  chunks: ChunkAccess = noChunks
 
   #stopWatch: () => void = () => {}
 
@@ -41,6 +42,10 @@ class LocalSlot implements Slot {
       memory,
       (event) => this.onEvent(event),
       (records) => this.onResults(records),
+      {
+        put: (round, id, bytes) => this.chunks.put(round, id, bytes),
+        get: (round, id) => this.chunks.get(round, id),
+      },
       options.clock,
     )
     this.commands = createSlotRuntime(host, {

@@ -6,6 +6,7 @@
  */
 import type { ErrorData } from '../../lib/base/errors.js'
 import type { JobStepEvent } from '../../lib/job/job-step.js'
+import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { SlotEvent, SplitListing, SubtaskId } from '../worker/protocol.js'
 
 /** A region that failed, by which subtask (−1: none of its own), and why. */
@@ -63,5 +64,10 @@ export type JobMessage =
     }
   /** The job is ending, and slots have had their time to stop. */
   | { readonly kind: 'StopOverdue' }
+  /** More rounds of snapshots in a row have failed than is tolerated. */
+  | { readonly kind: 'SnapshotsFailed'; readonly error: ErrorData }
+  /** The job has ended, and so has its last round. */
+  | { readonly kind: 'SnapshotsSettled' }
+  | { readonly kind: 'Savepoint'; readonly request: SavepointRequest }
   | { readonly kind: 'Drain' }
   | { readonly kind: 'Cancel' }

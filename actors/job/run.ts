@@ -83,6 +83,7 @@ export function runHere(pipeline: Pipeline, options: RunOptions, world: RunWorld
     return {
       plan,
       operators,
+      nodes: graph.nodes,
       module: { kind: 'pipeline', pipeline },
       pool,
       warnings: plan.warnings,
@@ -120,6 +121,7 @@ function runModule(module: URL | string, options: RunModuleOptions): Job {
     return {
       plan,
       operators: namesOf(graph),
+      nodes: graph.nodes,
       module: { kind: 'bundle', file, args },
       pool,
       warnings,

@@ -43,7 +43,19 @@ function kindOf(error: MillraceError, code: string): { readonly kind?: FailureKi
 const isBug = (message: string): boolean => message.startsWith('broken law:')
 
 /** Methods of the contracts of readers and writers. */
-const METHODS = ['read', 'position', 'close', 'write', 'flush', 'finish', 'abort'] as const
+const METHODS = [
+  'read',
+  'position',
+  'close',
+  'write',
+  'flush',
+  'finish',
+  'abort',
+  'prepare',
+  'commit',
+  'discard',
+  'recover',
+] as const
 
 /** A reader or writer whose errors are located; its methods are called per batch. */
 export function locating<T extends object>(

@@ -21,6 +21,7 @@ import type {
 } from '../../lib/operators/operator.js'
 import type { RecordErrors } from '../../lib/operators/record-error.js'
 import { BATCH, type Signal } from '../../lib/operators/signal.js'
+import { restoreState } from '../../lib/snapshot/restore-state.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 import { locate } from './locate.js'
 import { openSide } from './open-side.js'
@@ -36,8 +37,10 @@ export interface OperatorOpening {
   readonly errorsOf: (step: ChainStep, guarding: Guarding | null) => RecordErrors
   /** Null where nobody reads it. */
   readonly side: (name: string) => Outlet | null
-  /** The state of an operator that was opened. */
-  readonly keeps: (state: OperatorState) => void
+  /** The state of an operator that was opened, by its position in the planned chain. */
+  readonly keeps: (state: OperatorState, position: number) => void
+  /** Sees what leaves the operators at these positions; null where nobody wants to. */
+  readonly watch: (positions: readonly number[]) => ChainLink | null
 }
 
 export function openOperators(
@@ -48,9 +51,14 @@ export function openOperators(
   const links: ChainLink[] = []
   let run: ChainStep[] = []
   let keyed = place.chain.keyed
+  const watch = (seen: readonly ChainStep[]) => {
+    const link = opening.watch(seen.map((step) => place.chain.steps.indexOf(step)))
+    if (link !== null) links.push(link)
+  }
   const endRun = () => {
     if (run.length === 0) return
     links.push(fusedLink(opening, run, keyed))
+    watch(run)
     keyed ||= run.some((step) => operatorOf(place, step).traits.keyAfter === 'set')
     run = []
   }
@@ -63,6 +71,7 @@ export function openOperators(
     } else {
       endRun()
       links.push(operatorLink(opening, step, keyed))
+      watch([step])
       if (traits.keyAfter === 'set') keyed = true
       if (traits.keyAfter === 'ended' && step.half !== 'before') keyed = false
     }
@@ -152,7 +161,19 @@ function contextOf(
     wallTime: () => clock.wallTime(),
     ...(place.freeze ? { freeze: deepFreeze } : {}),
   })
-  keeps({ operator: nameOf(place, step), subtask: index, store: state })
+  const position = chain.steps.indexOf(step)
+  const restored = place.restored?.steps[position] ?? null
+  // The half before an exchange sends on all it has before each barrier.
+  if (restored !== null && step.half !== 'before') {
+    restoreState(state, restored.former, {
+      operator: nameOf(place, step),
+      subtask: index,
+      parallelism: chain.parallelism,
+      formerParallelism: restored.formerParallelism,
+      maxParallelism: plan.maxParallelism,
+    })
+  }
+  keeps({ operator: nameOf(place, step), subtask: index, store: state }, position)
   return {
     operator: nameOf(place, step),
     subtask: index,
@@ -164,6 +185,7 @@ function contextOf(
     spill: place.spill(chain.steps.indexOf(step)),
     errors: errorsOf(step, guarding),
     keyed,
+    restoredTimeMs: restored?.timeMs ?? Number.NEGATIVE_INFINITY,
     wake,
     holdInput: hold,
     align: place.align,

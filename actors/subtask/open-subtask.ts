@@ -1,6 +1,7 @@
 /**
  * Builds one subtask from the plan: its input, its operators in their chain, its end.
  */
+import { tap } from 'rxjs'
 import { assert } from '../../lib/base/assert.js'
 import { errorToData } from '../../lib/base/errors.js'
 import { createInlet, type KeySelector } from '../../lib/channel/inlet.js'
@@ -9,11 +10,12 @@ import { SplitReading } from '../../lib/connectors/split-reading.js'
 import { DEAD_LETTERS, MAIN } from '../../lib/graph/graph.js'
 import type { ChainStep } from '../../lib/graph/plan.js'
 import { column } from '../../lib/metrics/counters.js'
-import { type ChainEnd, openChain } from '../../lib/operators/chain.js'
+import { type ChainEnd, type ChainLink, openChain } from '../../lib/operators/chain.js'
 import { createGuardedErrors, type Guarding } from '../../lib/operators/guarded-errors.js'
 import { type RecordErrors, type RecordFailure, SKIP } from '../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
-import { INPUT, type InputChange } from '../../lib/operators/signal.js'
+import { BARRIER, INPUT, type InputChange, WATERMARK } from '../../lib/operators/signal.js'
+import { createStateSnapshots } from '../../lib/snapshot/heap-snapshots.js'
 import { locate, locating } from './locate.js'
 import { openOperators } from './open-operators.js'
 import { openOutlet } from './open-outlet.js'
@@ -21,6 +23,7 @@ import type { OperatorState, SubtaskParts, SubtaskSignals } from './subtask.js'
 import { OutletEnd, SinkEnd, type SubtaskEnd } from './subtask-end.js'
 import { InletInput, SourceInput, type SubtaskInput } from './subtask-input.js'
 import { nameOf, runtimeOf, type SubtaskPlace } from './subtask-place.js'
+import { type RoundStep, SubtaskRounds } from './subtask-rounds.js'
 
 /** As many attempts as any policy allows have been made. */
 const RETRIED_OUT = Number.POSITIVE_INFINITY
@@ -35,6 +38,7 @@ class Assembly {
   #input!: SubtaskInput
   #end!: SubtaskEnd
   #hold: (input: number, held: boolean) => void = () => {}
+  #roundSteps!: Mutable<RoundStep>[]
 
   constructor(place: SubtaskPlace, signals: SubtaskSignals) {
     this.#place = place
@@ -42,8 +46,11 @@ class Assembly {
   }
 
   build(): SubtaskParts {
-    const { plan, chain, counters, clock, watch } = this.#place
-    const steps = [...chain.steps]
+    const { plan, chain, counters, clock, watch, restored } = this.#place
+    // What had ended says so again, and does nothing else: no operator is opened.
+    const steps = restored?.hasEnded ? this.#endsOf(chain.steps) : [...chain.steps]
+    this.#roundSteps = chain.steps.map(() => ({ snapshots: null, timeMs: Number.NaN }))
+    const rounds = this.#openRounds()
     const isSource = runtimeOf(this.#place, steps[0]!).role === 'source'
     const isSink = runtimeOf(this.#place, steps.at(-1)!).role === 'sink'
     // Dead letters may come from anywhere in the chain, so the end is opened first.
@@ -51,6 +58,7 @@ class Assembly {
       ? this.#openSink(steps.pop()!)
       : new OutletEnd(openOutlet(this.#place, MAIN, this.#signals), this.#sides())
     this.#input = isSource ? this.#openSource(steps.shift()!) : this.#openInlet()
+    if (restored?.hasEnded) this.#input.cancel()
     const states: OperatorState[] = []
     const links = openOperators(
       {
@@ -59,23 +67,55 @@ class Assembly {
         hold: (input, held) => this.#hold(input, held),
         errorsOf: (step, guarding) => this.#recordErrors(step, guarding),
         side: (name) => this.#end.side(name),
-        keeps: (state) => states.push(state),
+        keeps: (state, position) => {
+          states.push(state)
+          if (rounds === null) return
+          this.#roundSteps[position]!.snapshots = createStateSnapshots(state.store, state.operator)
+        },
+        watch: (positions) => (rounds === null ? null : this.#watching(rounds, positions)),
       },
       steps,
     )
     // What nobody reads has not left the chain.
     const isRead = isSink || chain.outputs.some((id) => plan.edges[id]!.output === MAIN)
     const counted = isRead ? counting(this.#end, counters) : this.#end
+    const passing = rounds === null ? counted : passingRounds(counted, rounds)
     const owner = { onWake: this.#signals.ready, onFailure: this.#signals.failed }
     return {
+      rounds,
       input: this.#input,
-      chain: openChain(links, counted, owner),
+      chain: openChain(links, passing, owner),
       end: this.#end,
       states,
       counters,
       clock,
       watch,
     }
+  }
+
+  // ---- snapshots ------------------------------------------------------------------------------
+
+  #openRounds(): SubtaskRounds | null {
+    const { snapshots, clock, chain, index } = this.#place
+    if (snapshots === null) return null
+    const owner = { subtask: { chain: chain.id, index }, clock, ready: this.#signals.ready }
+    return new SubtaskRounds(snapshots, owner, this.#roundSteps, (round) =>
+      this.#end.prepared(round),
+    )
+  }
+
+  /** Notes what time and which barriers leave the operators at these positions. */
+  #watching(rounds: SubtaskRounds, positions: readonly number[]): ChainLink {
+    const steps = positions.map((position) => this.#roundSteps[position]!)
+    return () =>
+      tap((signal) => {
+        if (signal.tag === WATERMARK) for (const step of steps) step.timeMs = signal.timeMs
+        else if (signal.tag === BARRIER) for (const at of positions) rounds.leave(at, signal)
+      })
+  }
+
+  #endsOf(steps: readonly ChainStep[]): ChainStep[] {
+    return steps.filter((step) => runtimeOf(this.#place, step).role !== 'operator')
   }
 
   // ---- input --------------------------------------------------------------------------------
@@ -113,8 +153,10 @@ class Assembly {
       },
       idleMs,
     )
-    const { remains } = this.#place
+    const { remains, restored } = this.#place
     if (remains !== null) reading.resume(remains)
+    const splits = restored?.steps[0]?.splits ?? null
+    if (splits !== null) reading.resume({ splits, asked: false, last: false })
     this.#hold = (input, held) => reading.hold(input, held)
     return new SourceInput(reading, changes)
   }
@@ -131,7 +173,8 @@ class Assembly {
   }
 
   #openInlet(): SubtaskInput {
-    const { plan, chain, inputs, composed } = this.#place
+    const { plan, chain, inputs, composed, snapshots, restored } = this.#place
+    const timeMs = restored?.steps[0]?.timeMs
     const edges = chain.inputs.map((id) => plan.edges[id]!)
     const selectors = new Map<number, KeySelector>()
     for (const { id, partitioner } of edges) {
@@ -148,10 +191,12 @@ class Assembly {
       inputs: head.traits.inputs?.length ?? 1,
       inputOf: new Map(edges.map(({ id, input }) => [id, input])),
       holdsTime: new Map(edges.map(({ id, holdsTime }) => [id, holdsTime])),
+      ...(snapshots !== null && { exactlyOnce: snapshots.exactlyOnce }),
+      ...(timeMs != null && { timeMs }),
     })
     inlet.onReadable = this.#signals.ready
     inlet.onFailure = this.#signals.failed
-    return new InletInput(inlet)
+    return new InletInput(inlet, this.#place.clock)
   }
 
   #recordErrors(step: ChainStep, guarding: Guarding | null = null): RecordErrors {
@@ -207,7 +252,8 @@ class Assembly {
   #openSink(step: ChainStep): SubtaskEnd {
     const runtime = runtimeOf(this.#place, step)
     assert(runtime.role === 'sink', 'a sink step names a sink')
-    const { index, chain, attempt, clock, publish, replaces } = this.#place
+    const { index, chain, attempt, clock, publish, replaces, snapshots } = this.#place
+    const restored = this.#place.restored?.steps.at(-1)?.transactions ?? null
     const wake = () => {
       sink.resume()
       this.#signals.ready()
@@ -219,8 +265,8 @@ class Assembly {
       attempt,
       continues: replaces,
       run: this.#place.run,
-      snapshots: false,
-      restored: null,
+      snapshots: snapshots !== null,
+      restored: restored?.all ?? null,
       clock,
       wake,
       fail: (error) =>
@@ -232,7 +278,14 @@ class Assembly {
     })
     const located = locating(writer, 'E_SINK', nameOf(this.#place, step), index)
     const letters = openOutlet(this.#place, DEAD_LETTERS, this.#signals)
-    const sink = new SinkEnd(located, letters, this.#signals)
+    const sink = new SinkEnd(located, letters, {
+      ready: () => this.#signals.ready(),
+      failed: (error) => this.#signals.failed(error),
+      snapshots: snapshots !== null,
+      first: index === 0,
+      restored,
+      onAwaitsCommit: () => snapshots?.awaitsCommit(),
+    })
     return sink
   }
 
@@ -241,6 +294,22 @@ class Assembly {
     const names = new Set(chain.outputs.map((id) => plan.edges[id]!.output))
     names.delete(MAIN)
     return new Map([...names].map((name) => [name, openOutlet(this.#place, name, this.#signals)!]))
+  }
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** Behind the end of the chain, the barrier has passed all of it. */
+function passingRounds(end: ChainEnd, rounds: SubtaskRounds): ChainEnd {
+  return {
+    get writable() {
+      return end.writable
+    },
+    write: (batch) => end.write(batch),
+    signal(signal) {
+      end.signal(signal)
+      if (signal.tag === BARRIER) rounds.pass(signal)
+    },
   }
 }
 

@@ -8,6 +8,7 @@
 import type { InputChannel, OutputChannel } from '../../lib/channel/channel.js'
 import type { Split } from '../../lib/connectors/source.js'
 import type { SubtaskId } from '../../lib/graph/subtasks.js'
+import type { Barrier } from '../../lib/operators/signal.js'
 
 export type SubtaskMessage =
   | { readonly kind: 'Start' }
@@ -15,6 +16,12 @@ export type SubtaskMessage =
   | { readonly kind: 'AssignSplits'; readonly splits: readonly Split[]; readonly last: boolean }
   /** For sources: read no more, as if the input had ended. Others ignore it. */
   | { readonly kind: 'Drain' }
+  /** A round of snapshots has begun; `stop`: a source reads nothing behind it. */
+  | { readonly kind: 'Snapshot'; readonly barrier: Barrier; readonly stop: boolean }
+  /** The round's manifest is written: sinks commit, later rounds build on it. `done`: has committed. */
+  | { readonly kind: 'SnapshotCompleted'; readonly round: number; readonly done: () => void }
+  /** The round is given up, or was none that others build on (a savepoint). */
+  | { readonly kind: 'SnapshotAbandoned'; readonly round: number }
 
 /** The ends in one slot of a replaced subtask's new channels. */
 export interface Renewal {

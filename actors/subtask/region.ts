@@ -32,6 +32,9 @@ export type RegionMessage =
   | { readonly kind: 'SubtaskOpened'; readonly subtask: SubtaskAddress }
   | { readonly kind: 'Start' }
   | { readonly kind: 'Drain' }
+  | Extract<SubtaskMessage, { kind: 'Snapshot' | 'SnapshotAbandoned' }>
+  /** `done` is called when every subtask has committed, or is gone. */
+  | Extract<SubtaskMessage, { kind: 'SnapshotCompleted' }>
   | {
       readonly kind: 'ToSubtask'
       readonly subtask: SubtaskAddress
@@ -92,10 +95,17 @@ interface Place {
   settled: () => void
 }
 
+/** A round that is complete, and those who are still to commit what it holds. */
+interface Completion {
+  readonly awaited: Set<Place>
+  readonly done: () => void
+}
+
 export class Region implements Behaviour<RegionMessage> {
   readonly #parts: RegionParts
   readonly #places = new Map<string, Place>()
   readonly #byRef = new Map<ActorRef<never>, Place>()
+  readonly #completions = new Set<Completion>()
   #unopened: number
   #hasFailed = false
 
@@ -127,6 +137,12 @@ export class Region implements Behaviour<RegionMessage> {
       case 'Drain':
         for (const { ref } of this.#places.values()) ref?.control({ kind: message.kind })
         return
+      case 'Snapshot':
+      case 'SnapshotAbandoned':
+        for (const { ref } of this.#places.values()) ref?.control(message)
+        return
+      case 'SnapshotCompleted':
+        return this.#complete(message)
       case 'ToSubtask':
         return this.#pass(message.subtask, message.message)
       case 'Replace':
@@ -144,6 +160,7 @@ export class Region implements Behaviour<RegionMessage> {
     this.#byRef.delete(ref)
     place.ref = null
     place.isOpen = false
+    for (const completion of this.#completions) this.#settle(completion, place)
     if (failure === null) return listener.finished(subtask)
     if (replaceable && place.life !== null) {
       lost(subtask, place.life.lost)
@@ -179,6 +196,24 @@ export class Region implements Behaviour<RegionMessage> {
     if (this.#parts.replaceable && isGone && message.kind === 'AssignSplits') {
       place.parked.push(message)
     } else place.ref?.control(message)
+  }
+
+  #complete({ round, done }: RegionMessage & { kind: 'SnapshotCompleted' }): void {
+    const living = [...this.#places.values()].filter(({ ref }) => ref !== null)
+    if (living.length === 0) return done()
+    const completion: Completion = { awaited: new Set(living), done }
+    this.#completions.add(completion)
+    for (const place of living) {
+      const committed = () => this.#settle(completion, place)
+      place.ref!.control({ kind: 'SnapshotCompleted', round, done: committed })
+    }
+  }
+
+  /** One that is gone has nothing left to commit, or its failure is told. */
+  #settle(completion: Completion, place: Place): void {
+    completion.awaited.delete(place)
+    if (completion.awaited.size > 0 || !this.#completions.delete(completion)) return
+    completion.done()
   }
 
   #replace(order: RegionMessage & { kind: 'Replace' }, context: ActorContext<RegionMessage>): void {

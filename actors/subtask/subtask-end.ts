@@ -3,13 +3,16 @@
  * an outlet of their own.
  */
 import { assert } from '../../lib/base/assert.js'
+import type { Json } from '../../lib/base/json.js'
 import type { OutputChannel } from '../../lib/channel/channel.js'
 import type { Outlet } from '../../lib/channel/outlet.js'
-import type { SinkWriter } from '../../lib/connectors/sink.js'
+import { isTransactional, type SinkWriter } from '../../lib/connectors/sink.js'
 import { DEAD_LETTERS } from '../../lib/graph/graph.js'
 import type { ChainEnd } from '../../lib/operators/chain.js'
 import type { DeadLetter } from '../../lib/operators/record-error.js'
-import { type Batch, batch, END, end, type Marker } from '../../lib/operators/signal.js'
+import { BARRIER, type Batch, batch, END, end, type Marker } from '../../lib/operators/signal.js'
+import type { RestoredTransactions } from '../../lib/snapshot/round.js'
+import { Transactions } from './transactions.js'
 
 export interface SubtaskEnd extends ChainEnd {
   /** True when nobody downstream needs more. */
@@ -25,6 +28,12 @@ export interface SubtaskEnd extends ChainEnd {
   abort(): void | Promise<void>
   /** Records taken and not sent yet. */
   readonly held: number
+  /** The sink's prepared transactions up to a round; none where there is no such sink. */
+  prepared(round: number): Promise<readonly Json[]>
+  /** The round is complete: what it holds is committed when this resolves. It never rejects. */
+  commit(round: number): Promise<void>
+  /** Everything has passed, and what is left is to commit it with a round. */
+  readonly awaitsCommit: boolean
   /** Takes a channel to a receiver that was replaced; returns the records lost with the old one. */
   join(channel: OutputChannel): number
 }
@@ -33,6 +42,16 @@ export interface SubtaskEndOwner {
   /** `finished` or `writable` may have become true. */
   ready(): void
   failed(error: unknown): void
+}
+
+export interface SinkEndOwner extends SubtaskEndOwner {
+  /** True where snapshots are taken. */
+  readonly snapshots: boolean
+  /** True in the subtask that clears up for all after a restart. */
+  readonly first: boolean
+  /** What the snapshot holds that the subtask goes on from; null at the beginning. */
+  readonly restored: RestoredTransactions | null
+  onAwaitsCommit(): void
 }
 
 /** Ends in channels: of the main output, null where nobody reads it, and of side outputs by name. */
@@ -93,6 +112,14 @@ export class OutletEnd implements SubtaskEnd {
     for (const outlet of this.#outlets) outlet.close()
   }
 
+  async prepared(): Promise<readonly Json[]> {
+    return []
+  }
+
+  async commit(): Promise<void> {}
+
+  readonly awaitsCommit = false
+
   get held(): number {
     return this.#outlets.reduce((sum, { held }) => sum + held, 0)
   }
@@ -104,22 +131,43 @@ export class OutletEnd implements SubtaskEnd {
   }
 }
 
-/** Ends in a sink. The end signal finishes the writer, which takes its time. */
+/**
+ * Ends in a sink. The end signal finishes the writer, which takes its time; a transactional one then
+ * waits for a round with which its last transaction is committed, or commits it at once where no
+ * snapshots are taken.
+ */
 export class SinkEnd implements SubtaskEnd {
   readonly #writer: SinkWriter<unknown>
   readonly #side: Outlet | null
-  readonly #owner: SubtaskEndOwner
+  readonly #owner: SinkEndOwner
+  readonly #transactions: Transactions | null
   #full = false
   #written = false
+  /** Of the barrier that passed last. */
+  #round = 0
+  awaitsCommit = false
+  /** Nothing is written before what a former life left has been committed. */
+  #recovering = false
 
-  constructor(writer: SinkWriter<unknown>, side: Outlet | null, owner: SubtaskEndOwner) {
+  constructor(writer: SinkWriter<unknown>, side: Outlet | null, owner: SinkEndOwner) {
     this.#writer = writer
     this.#side = side
     this.#owner = owner
+    this.#transactions = isTransactional(writer) ? new Transactions(writer) : null
+    const { restored } = owner
+    if (this.#transactions === null || restored === null) return
+    this.#recovering = true
+    this.#transactions.recover(restored.own, restored.all, owner.first).then(
+      () => {
+        this.#recovering = false
+        owner.ready()
+      },
+      (error: unknown) => owner.failed(error),
+    )
   }
 
   get writable(): boolean {
-    return !this.#full && (this.#side?.writable ?? true)
+    return !this.#full && !this.#recovering && (this.#side?.writable ?? true)
   }
 
   get cancelled(): boolean {
@@ -144,18 +192,26 @@ export class SinkEnd implements SubtaskEnd {
   }
 
   signal(signal: Marker): void {
-    if (signal.tag !== END) {
-      this.#side?.signal(signal)
-      return
+    if (signal.tag === BARRIER) {
+      this.#round = signal.round
+      this.#transactions?.prepare(signal.round)
     }
-    this.#writer.finish().then(
-      () => {
-        this.#written = true
-        this.#side?.signal(end)
-        this.#owner.ready()
-      },
-      (error: unknown) => this.#owner.failed(error),
-    )
+    if (signal.tag === END) this.#end().catch((error: unknown) => this.#owner.failed(error))
+    else this.#side?.signal(signal)
+  }
+
+  prepared(round: number): Promise<readonly Json[]> {
+    return this.#transactions?.upTo(round) ?? Promise.resolve([])
+  }
+
+  async commit(round: number): Promise<void> {
+    if (this.#transactions === null) return
+    try {
+      await this.#transactions.commit(round)
+      if (this.awaitsCommit && (await this.#transactions.isEmpty())) this.#close()
+    } catch (error) {
+      this.#owner.failed(error)
+    }
   }
 
   flush(): void {
@@ -179,6 +235,30 @@ export class SinkEnd implements SubtaskEnd {
   join(channel: OutputChannel): number {
     assert(this.#side !== null, 'a sink sends its dead letters only')
     return this.#side.replace(channel)
+  }
+
+  async #end(): Promise<void> {
+    await this.#writer.finish()
+    const transactions = this.#transactions
+    if (transactions !== null) {
+      // What no barrier follows belongs to the next round; the last one may still be under way.
+      const next = this.#round + 1
+      transactions.prepare(next)
+      if (!this.#owner.snapshots) await transactions.commit(next)
+      else if (!(await transactions.isEmpty())) {
+        this.awaitsCommit = true
+        this.#owner.ready()
+        return this.#owner.onAwaitsCommit()
+      }
+    }
+    this.#close()
+  }
+
+  #close(): void {
+    this.awaitsCommit = false
+    this.#written = true
+    this.#side?.signal(end)
+    this.#owner.ready()
   }
 }
 

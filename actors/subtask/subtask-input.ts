@@ -2,11 +2,15 @@
  * What a subtask reads: the splits of a source, or the channels of an inlet. Both are polled;
  * when polling is worth while again they say to the subtask, whose `ready` they were built with.
  */
+import type { Clock } from '../../lib/base/clock.js'
 import type { InputChannel } from '../../lib/channel/channel.js'
 import type { Inlet } from '../../lib/channel/inlet.js'
+import type { Split } from '../../lib/connectors/source.js'
 import type { SplitReading, SplitRemains } from '../../lib/connectors/split-reading.js'
 import {
+  BARRIER,
   BATCH_RECORDS_MAX,
+  type Barrier,
   type Batch,
   batch,
   END,
@@ -14,11 +18,23 @@ import {
   type InputChange,
   type Signal,
 } from '../../lib/operators/signal.js'
+import type { PlacedSplit } from '../../lib/snapshot/round.js'
 
 export interface SubtaskInput {
   /** The next signal, or null when none is ready. The end is the last. */
   take(): Signal | null
   readonly readable: boolean
+  /**
+   * A round has begun: its barrier follows, behind what came before it. `stop`: nothing is read behind it
+   * unless it is given up.
+   */
+  request(barrier: Barrier, stop: boolean): void
+  /** A round is given up: nothing waits for its barriers. */
+  abandon(round: number): void
+  /** Since when barriers have been waited for; NaN while none is. Monotonic ms. */
+  readonly aligningSinceMs: number
+  /** Of a source: where its splits stood when the barrier was taken last. */
+  readonly splits: readonly PlacedSplit[]
   /** Where the batch taken last came from; for dead letters. */
   readonly origin: RecordOrigin
   /** No more is needed: tells upstream, drops what waits. */
@@ -48,6 +64,14 @@ export class SourceInput implements SubtaskInput {
   /** Read already; it comes behind the changes. */
   #next: Batch | null = null
   #ended = false
+  readonly aligningSinceMs = Number.NaN
+  splits: readonly PlacedSplit[] = []
+  #barrier: Barrier | null = null
+  /** Round behind which nothing is to be read. */
+  #stopsAt: number | null = null
+  #isStopped = false
+  /** Came behind the beginning of a round, so they are none of it. */
+  readonly #parked: { readonly splits: readonly Split[]; readonly last: boolean }[] = []
 
   constructor(reading: SplitReading, changes: InputChange[]) {
     this.reading = reading
@@ -63,6 +87,8 @@ export class SourceInput implements SubtaskInput {
       this.#next = null
       return next
     }
+    if (this.#barrier !== null) return this.#takeBarrier(this.#barrier)
+    if (this.#isStopped) return null
     const records = this.reading.read(BATCH_RECORDS_MAX)
     if (records.length > 0) this.#next = batch(records, null, null, null, this.reading.input)
     if (this.#next !== null || this.#changes.length > 0) return this.take()
@@ -73,7 +99,43 @@ export class SourceInput implements SubtaskInput {
 
   get readable(): boolean {
     const { ready, exhausted } = this.reading
-    return !this.#ended && (ready || exhausted || this.#next !== null || this.#changes.length > 0)
+    const waits = this.#next !== null || this.#changes.length > 0 || this.#barrier !== null
+    return !this.#ended && (waits || (!this.#isStopped && (ready || exhausted)))
+  }
+
+  /**
+   * Splits from the assigner. What was assigned after a round began goes back to the assigner if that
+   * round is restored, so it must not be in the round here.
+   */
+  assign(splits: readonly Split[], last: boolean): void {
+    if (this.#barrier !== null) this.#parked.push({ splits, last })
+    else this.reading.add(splits, last)
+  }
+
+  request(barrier: Barrier, stop: boolean): void {
+    if (this.#ended) return
+    this.#barrier = barrier
+    this.#stopsAt = stop ? barrier.round : null
+  }
+
+  abandon(round: number): void {
+    if (this.#stopsAt !== null && this.#stopsAt <= round) {
+      this.#stopsAt = null
+      this.#isStopped = false
+    }
+    if (this.#barrier !== null && this.#barrier.round <= round) this.#letGo()
+  }
+
+  #takeBarrier(barrier: Barrier): Barrier {
+    this.splits = this.reading.remains().splits
+    this.#isStopped = this.#stopsAt === barrier.round
+    this.#letGo()
+    return barrier
+  }
+
+  #letGo(): void {
+    this.#barrier = null
+    for (const { splits, last } of this.#parked.splice(0)) this.reading.add(splits, last)
   }
 
   get origin(): RecordOrigin {
@@ -82,6 +144,7 @@ export class SourceInput implements SubtaskInput {
 
   cancel(): void {
     this.#changes.length = 0
+    this.#letGo()
     this.reading.stop()
   }
 
@@ -107,22 +170,43 @@ export class SourceInput implements SubtaskInput {
 
 export class InletInput implements SubtaskInput {
   readonly dropped = 0
+  readonly splits = []
   readonly #inlet: Inlet
+  readonly #clock: Clock
   #ended = false
+  aligningSinceMs = Number.NaN
 
-  constructor(inlet: Inlet) {
+  constructor(inlet: Inlet, clock: Clock) {
     this.#inlet = inlet
+    this.#clock = clock
+  }
+
+  request(barrier: Barrier): void {
+    this.#inlet.request(barrier)
+  }
+
+  abandon(round: number): void {
+    this.#inlet.abandon(round)
   }
 
   take(): Signal | null {
     if (this.#ended) return null
     const signal = this.#inlet.take()
     if (signal !== null && signal.tag === END) this.#ended = true
+    this.#clockAlignment(signal)
     return signal
   }
 
   get readable(): boolean {
     return !this.#ended && this.#inlet.readable
+  }
+
+  /** The barrier itself still says since when it was waited for. */
+  #clockAlignment(signal: Signal | null): void {
+    const isAligning = this.#inlet.aligning !== 0
+    const isClocked = !Number.isNaN(this.aligningSinceMs)
+    if (isAligning && !isClocked) this.aligningSinceMs = this.#clock.now()
+    else if (!isAligning && isClocked && signal?.tag !== BARRIER) this.aligningSinceMs = Number.NaN
   }
 
   get origin(): RecordOrigin {

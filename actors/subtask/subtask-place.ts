@@ -9,8 +9,10 @@ import type { ChainStep, Plan, PlanEdge, Chain as PlannedChain } from '../../lib
 import type { HotKeySketch } from '../../lib/metrics/hot-keys.js'
 import type { NamedMetrics } from '../../lib/metrics/named-metrics.js'
 import type { OperatorContext, OperatorDefinition } from '../../lib/operators/operator.js'
+import type { RestoredSubtask } from '../../lib/snapshot/round.js'
 import type { SpillStore } from '../../lib/spill/spill.js'
 import type { TurnWatch } from './subtask.js'
+import type { SnapshotPlace } from './subtask-rounds.js'
 
 export interface SubtaskPlace {
   /** Names the run of the job. */
@@ -42,6 +44,10 @@ export interface SubtaskPlace {
   readonly replaces: boolean
   /** What the one before has left to read, where it is a source. */
   readonly remains: SplitRemains | null
+  /** Null where no snapshots are taken. */
+  readonly snapshots: SnapshotPlace | null
+  /** What it goes on from; null: from the beginning. */
+  readonly restored: RestoredSubtask | null
 }
 
 export function runtimeOf({ composed }: SubtaskPlace, { node }: ChainStep): NodeRuntime {

@@ -2,9 +2,10 @@
  * The subtask actor: one parallel instance of a chain.
  *
  * ## A turn
- * 1. Give up early when nobody downstream needs more.
- * 2. Drain deferred operators, downstream first.
- * 3. While there is permission and time: take a signal from the input, push it through the chain.
+ * 1. Encode a slice of the round under way; control and snapshots go on without credit.
+ * 2. Give up early when nobody downstream needs more.
+ * 3. Drain deferred operators, downstream first.
+ * 4. While there is permission and time: take a signal from the input, push it through the chain.
  * Then it rests, until the input is readable, the end is writable, or an operator wakes it; each of
  * them asks for the next turn. Messages are served between turns, so control never waits for data.
  */
@@ -14,12 +15,13 @@ import type { InputChannel, OutputChannel } from '../../lib/channel/channel.js'
 import type { SplitRemains } from '../../lib/connectors/split-reading.js'
 import { column } from '../../lib/metrics/counters.js'
 import type { Chain } from '../../lib/operators/chain.js'
-import { BATCH, end, type Signal } from '../../lib/operators/signal.js'
+import { BARRIER, BATCH, type Barrier, end, type Signal } from '../../lib/operators/signal.js'
 import type { StateStore } from '../../lib/state/state.js'
 import type { ActorContext, Behaviour, TurnBudget } from '../kernel/behaviour.js'
 import type { SubtaskMessage } from './protocol.js'
 import type { SubtaskEnd } from './subtask-end.js'
 import { SourceInput, type SubtaskInput } from './subtask-input.js'
+import type { SubtaskRounds } from './subtask-rounds.js'
 
 /** What a subtask is made of; built by `open-subtask.ts`. */
 export interface SubtaskParts {
@@ -31,6 +33,8 @@ export interface SubtaskParts {
   readonly counters: Float64Array
   readonly clock: Clock
   readonly watch: TurnWatch
+  /** Null where no snapshots are taken. */
+  readonly rounds: SubtaskRounds | null
 }
 
 /** The state of one operator in one subtask. */
@@ -77,6 +81,9 @@ export class Subtask implements Behaviour<SubtaskMessage> {
   /** The end signal has entered the chain, or will not because nobody needs it. */
   #inputEnded = false
   #gaveUp = false
+  /** Round that was begun last, and the last one entered here; 0: none. */
+  #requested = 0
+  #entered = 0
   /** Since when input has been waiting for permission; null while it is not. */
   #heldUpSinceMs: number | null = null
   #failure: { readonly error: unknown } | null = null
@@ -109,10 +116,25 @@ export class Subtask implements Behaviour<SubtaskMessage> {
         if (input instanceof SourceInput) input.reading.start()
         break
       case 'AssignSplits':
-        if (input instanceof SourceInput) input.reading.add(message.splits, message.last)
+        if (input instanceof SourceInput) input.assign(message.splits, message.last)
         break
       case 'Drain':
         if (input instanceof SourceInput) input.cancel()
+        break
+      case 'Snapshot':
+        input.request(message.barrier, message.stop)
+        // The barrier itself may have been faster.
+        this.#requested = Math.max(message.barrier.round, this.#requested)
+        this.#acknowledgeEnd()
+        break
+      case 'SnapshotCompleted':
+        this.#parts.rounds?.completed(message.round)
+        void this.#parts.end.commit(message.round).then(message.done)
+        break
+      case 'SnapshotAbandoned':
+        this.#entered = Math.max(this.#entered, message.round)
+        input.abandon(message.round)
+        this.#parts.rounds?.abandon(message.round)
         break
       default:
         unreachable(message)
@@ -151,6 +173,7 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     if (this.#phase === 'Finished' || !this.#life.replaceable) input.close()
     else this.remains = input.leave()
     chain.close()
+    this.#parts.rounds?.close()
     if (this.#phase !== 'Finished') {
       this.#phase = 'Failed'
       this.lost = this.#inHand + input.dropped + end.held
@@ -218,13 +241,14 @@ export class Subtask implements Behaviour<SubtaskMessage> {
   }
 
   #turn(budget: TurnBudget): Rest {
-    const { chain, end: outlet, input } = this.#parts
-    if (outlet.cancelled) return this.#giveUp()
+    const { chain, end: outlet, input, rounds } = this.#parts
+    const rest: Rest = rounds?.step() === true ? 'ready' : 'idle'
+    if (outlet.cancelled) this.#giveUp()
     do {
-      if (!chain.drain() || !outlet.writable) return 'idle'
-      if (this.#inputEnded) return 'idle'
+      if (!chain.drain() || !outlet.writable) return rest
+      if (this.#inputEnded) return rest
       const signal = input.take()
-      if (signal === null) return 'idle'
+      if (signal === null) return rest
       this.#take(signal)
       if (this.#failure !== null) return 'idle'
     } while (!budget.exhausted())
@@ -234,6 +258,7 @@ export class Subtask implements Behaviour<SubtaskMessage> {
   #take(signal: Signal): void {
     const { chain, counters } = this.#parts
     counters[column.progress]!++
+    if (signal.tag === BARRIER) this.#enterRound(signal)
     if (signal.tag === BATCH) {
       counters[column.recordsIn]! += signal.records.length
       counters[column.batchesIn]!++
@@ -243,15 +268,31 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     if (this.#failure === null) this.#inHand = 0
   }
 
+  #enterRound(barrier: Barrier): void {
+    const { input, rounds, clock } = this.#parts
+    const sinceMs = input.aligningSinceMs
+    this.#entered = barrier.round
+    rounds?.enter(barrier, input.splits, Number.isNaN(sinceMs) ? 0 : clock.now() - sinceMs)
+  }
+
+  /** No barrier comes any more, but there is something to commit: the round is answered here. */
+  #acknowledgeEnd(): void {
+    const { rounds, end } = this.#parts
+    if (rounds === null || !end.awaitsCommit || rounds.round !== 0) return
+    if (this.#requested <= this.#entered) return
+    this.#entered = this.#requested
+    rounds.acknowledgeEnd(this.#requested)
+  }
+
   /** Nobody needs more: what is held is dropped, upstream is told, the end is all that is owed. */
-  #giveUp(): Rest {
-    if (this.#gaveUp) return 'idle'
+  #giveUp(): void {
+    if (this.#gaveUp) return
     this.#gaveUp = true
     this.#inputEnded = true
     this.#parts.chain.close()
+    this.#parts.rounds?.interrupt()
     this.#parts.input.cancel()
     this.#parts.end.signal(end)
-    return 'idle'
   }
 
   /** An operator has completed by itself: it sends the end on, its input may stop. */
@@ -262,8 +303,10 @@ export class Subtask implements Behaviour<SubtaskMessage> {
 
   /** Finishes, or notes what it now waits for. */
   #settle(): void {
-    const { chain, end, input, counters, clock } = this.#parts
-    if (end.finished) {
+    const { chain, end, input, counters, clock, rounds } = this.#parts
+    this.#acknowledgeEnd()
+    // What the barrier has passed is owed to the round, also by one that ends.
+    if (end.finished && (rounds === null || rounds.round === 0)) {
       this.#phase = 'Finished'
       // A sender that was replaced meanwhile has not ended: it need not begin.
       input.cancel()

@@ -38,6 +38,9 @@ import type { Pipeline } from '../../lib/flow/pipeline.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import type { HotKeyWeights } from '../../lib/metrics/hot-keys.js'
 import type { NamedValues } from '../../lib/metrics/named-metrics.js'
+import type { Barrier } from '../../lib/operators/signal.js'
+import type { RestoreOrder } from '../../lib/snapshot/restore-plan.js'
+import type { SubtaskAck } from '../../lib/snapshot/round.js'
 import type { ModuleArgs } from '../planner/protocol.js'
 
 /** Where a slot gets the pipeline from. Only a slot in the calling thread takes it by reference. */
@@ -63,12 +66,23 @@ export interface RuntimeSettings {
   readonly accountIntervalMs: number
   /** Keeps account of the keys that come most often, in each stateful operator behind `keyBy`. */
   readonly hotKeys: boolean
+  /** Null where no snapshots are taken. */
+  readonly snapshots: SnapshotSettings | null
   /** Budget of heap and external memory of one slot; a subtask fails at 80 % of it. 0: no guard. */
   readonly memoryBytesMax: number
 }
 
+export interface SnapshotSettings {
+  /** False: barriers block no channel, and a restart may see records twice. */
+  readonly exactlyOnce: boolean
+  /** False: each round holds everything. */
+  readonly incremental: boolean
+}
+
 export interface SlotSetup {
   readonly job: string
+  /** Names the run in files and chunks: letters and digits, new with each start of the process. */
+  readonly run: string
   readonly slot: number
   readonly slots: number
   readonly plan: Plan
@@ -94,8 +108,15 @@ export interface SlotCommands {
   setUp(setup: SlotSetup, module: JobModule): Promise<void>
   /** `session`: number of this connection, the same at both ends, new for each. */
   connect(peer: number, port: MessagePort, session: number): Promise<void>
-  /** Creates the region's subtasks of this slot. Resolves when all operators are open. */
-  open(region: number, attempt: number): Promise<void>
+  /**
+   * Creates the region's subtasks of this slot. `restore`: by name, what each goes on from; else they
+   * begin empty. Resolves when all operators are open.
+   */
+  open(
+    region: number,
+    attempt: number,
+    restore?: ReadonlyMap<string, RestoreOrder> | null,
+  ): Promise<void>
   /** All of them, or, after `replace`, the one. */
   start(region: number, attempt: number, subtask?: SubtaskId): Promise<void>
   /** Resolves when every subtask of the region in this slot has stopped and released everything. */
@@ -114,6 +135,12 @@ export interface SlotCommands {
     splits: readonly Split[],
     last: boolean,
   ): Promise<void>
+  /** A round of snapshots begins; `stop`: sources read nothing behind its barrier. */
+  snapshot(barrier: Barrier, stop: boolean): Promise<void>
+  /** Its manifest is written. Resolves when all that it holds is committed. */
+  snapshotCompleted(round: number): Promise<void>
+  /** It is given up. */
+  snapshotAbandoned(round: number): Promise<void>
   /** Sources stop reading, as if their input had ended; results follow. */
   drain(): Promise<void>
   close(): Promise<void>
@@ -129,6 +156,16 @@ export type SlotEvent =
       readonly operator: string
       readonly error: ErrorData
     }
+  | { readonly kind: 'SnapshotAcknowledged'; readonly ack: SubtaskAck; readonly attempt: number }
+  | {
+      readonly kind: 'SnapshotDeclined'
+      readonly round: number
+      readonly subtask: SubtaskId
+      readonly attempt: number
+      readonly error: ErrorData
+    }
+  /** A sink has nothing left to do but commit: a round is wanted. */
+  | { readonly kind: 'CommitAwaited'; readonly subtask: SubtaskId; readonly attempt: number }
   /** The slot has died, or was killed: all its subtasks with it. */
   | { readonly kind: 'SlotLost'; readonly error: ErrorData; readonly operator: string | null }
   /** A subtask makes no progress though it has input. */
@@ -160,6 +197,14 @@ export interface OperatorReport extends NamedValues {
   readonly hotKeys: HotKeyWeights | null
 }
 
+/** The part of the chunk store that slots use. */
+export interface ChunkAccess {
+  /** Resolves when the chunk is durable. `round` says which snapshot, and so which store, it is for. */
+  put(round: number, id: string, bytes: Uint8Array): Promise<void>
+  /** Null where there is none. */
+  get(round: number, id: string): Promise<Uint8Array | null>
+}
+
 /** What the job side of a slot offers. */
 export interface Slot {
   readonly index: number
@@ -170,6 +215,8 @@ export interface Slot {
    * Called with records published by sinks; the slot sends no more until the promise resolves.
    */
   onResults: (records: readonly unknown[]) => Promise<void>
+  /** Where chunks of snapshots go to and come from. Set once, before `setUp`. */
+  chunks: ChunkAccess
   /** Ends it at once, without asking; `commands` in flight reject. */
   kill(reason: string): Promise<void>
 }

@@ -5,7 +5,7 @@
  */
 import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { BEAT_MS, type Vitals, vitalsIn } from '../../lib/metrics/vitals.js'
-import type { SlotCommands, SlotEvent } from './protocol.js'
+import type { ChunkAccess, SlotCommands, SlotEvent } from './protocol.js'
 
 export interface SlotHost {
   readonly clock: Clock
@@ -16,6 +16,8 @@ export interface SlotHost {
    * Rejects with `E_CALL_NOT_SENT` where a record cannot cross threads.
    */
   publish(records: readonly unknown[]): Promise<void>
+  /** Chunks of snapshots. */
+  readonly chunks: ChunkAccess
   /**
    * Caller must: `enter(chain, index)` before and `leave()` after every turn of a subtask (and its
    * open), so that the death of the thread is put down to the right operator. Costs a few stores.
@@ -37,7 +39,14 @@ export function createLocalHost(
   memory: SharedArrayBuffer,
   emit: (event: SlotEvent) => void,
   publish: (records: readonly unknown[]) => Promise<void>,
+  chunks: ChunkAccess,
   clock: Clock = systemClock,
 ): SlotHost {
-  return { clock, emit, publish, vitals: vitalsIn(memory) }
+  return { clock, emit, publish, chunks, vitals: vitalsIn(memory) }
+}
+
+/** Of a job that takes no snapshots. */
+export const noChunks: ChunkAccess = {
+  put: () => Promise.reject(new Error('broken law: this job takes no snapshots')),
+  get: () => Promise.reject(new Error('broken law: this job takes no snapshots')),
 }

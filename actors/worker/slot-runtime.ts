@@ -13,7 +13,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { assert } from '../../lib/base/assert.js'
 import type { Clock } from '../../lib/base/clock.js'
-import { errorFromData, MillraceError } from '../../lib/base/errors.js'
+import { errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
 import { flushPolicy, waitMs } from '../../lib/channel/flush-policy.js'
 import { createLinkRouter, type LinkRouter } from '../../lib/channel/link-router.js'
@@ -23,6 +23,11 @@ import type { Pipeline } from '../../lib/flow/pipeline.js'
 import { assertSameFingerprint } from '../../lib/graph/same-graph.js'
 import { operatorRowOf, rowOf, slotOf, subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
 import { column, counterRow, operatorCounter } from '../../lib/metrics/counters.js'
+import type { Barrier } from '../../lib/operators/signal.js'
+import { loadRestored } from '../../lib/snapshot/load-restored.js'
+import type { RestoreOrder } from '../../lib/snapshot/restore-plan.js'
+import type { RestoredSubtask } from '../../lib/snapshot/round.js'
+import { readChunk } from '../../lib/snapshot/verify.js'
 import { createFileSpill } from '../../lib/spill/file-spill.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import { supervise } from '../../lib/supervision/strategy.js'
@@ -34,6 +39,7 @@ import { openSubtask } from '../subtask/open-subtask.js'
 import type { SubtaskMessage } from '../subtask/protocol.js'
 import { Region, type RegionMessage } from '../subtask/region.js'
 import type { Subtask, TurnWatch } from '../subtask/subtask.js'
+import type { SnapshotPlace } from '../subtask/subtask-rounds.js'
 import { alignmentMember } from './alignment.js'
 import { slotName, wireChannels } from './channel-wiring.js'
 import { createMemoryGuard, type MemoryGuard } from './memory-guard.js'
@@ -128,10 +134,16 @@ class SlotRuntime implements SlotCommands {
     this.#router.attach(createMessagePortLink(port, slotName(peer)), { session })
   }
 
-  async open(region: number, attempt: number): Promise<void> {
+  async open(
+    region: number,
+    attempt: number,
+    restore: ReadonlyMap<string, RestoreOrder> | null = null,
+  ): Promise<void> {
     const setup = this.#ready()
     const { plan, settings } = setup
     const subtasks = this.#subtasksHere(plan.regions[region]!.chains)
+    const restored = await this.#loadRestored(subtasks, restore)
+    if (this.#closed) return
     const lost = (subtask: SubtaskId, records: number) => {
       this.#rowOf(subtask)[column.lost]! += records
     }
@@ -152,7 +164,7 @@ class SlotRuntime implements SlotCommands {
               const metrics = this.#reports.open({ chain, index }, attempt, goOn)
               return openSubtask(
                 {
-                  run: setup.job,
+                  run: setup.run,
                   plan,
                   composed: this.#composed!,
                   chain: plan.chains[chain]!,
@@ -195,6 +207,8 @@ class SlotRuntime implements SlotCommands {
                   watch: this.#watchOf({ chain, index }),
                   replaces: goOn,
                   remains,
+                  snapshots: this.#snapshotPlace({ chain, index }, attempt),
+                  restored: restored.get(subtaskName({ chain, index })) ?? null,
                 },
                 signals,
               )
@@ -266,8 +280,26 @@ class SlotRuntime implements SlotCommands {
     this.#find(this.#regionOf(subtask), attempt)?.ref.control(toSubtask(subtask, message))
   }
 
+  async snapshot(barrier: Barrier, stop: boolean): Promise<void> {
+    this.#tellRegions({ kind: 'Snapshot', barrier, stop })
+  }
+
+  async snapshotCompleted(round: number): Promise<void> {
+    const committed = [...this.#regions.values()].map(({ ref }) =>
+      Promise.race([
+        new Promise<void>((done) => ref.control({ kind: 'SnapshotCompleted', round, done })),
+        this.#system.ended(ref),
+      ]),
+    )
+    await Promise.all(committed)
+  }
+
+  async snapshotAbandoned(round: number): Promise<void> {
+    this.#tellRegions({ kind: 'SnapshotAbandoned', round })
+  }
+
   async drain(): Promise<void> {
-    for (const { ref } of this.#regions.values()) ref.control({ kind: 'Drain' })
+    this.#tellRegions({ kind: 'Drain' })
   }
 
   async close(): Promise<void> {
@@ -278,6 +310,48 @@ class SlotRuntime implements SlotCommands {
     this.#cancelSweep?.()
     await this.#system.stop()
     this.#router.close()
+  }
+
+  #tellRegions(message: RegionMessage): void {
+    for (const { ref } of this.#regions.values()) ref.control(message)
+  }
+
+  /** With the bytes of all chunks, each compared with what the manifest says of it. */
+  async #loadRestored(
+    subtasks: readonly SubtaskId[],
+    restore: ReadonlyMap<string, RestoreOrder> | null,
+  ): Promise<ReadonlyMap<string, RestoredSubtask>> {
+    const restored = new Map<string, RestoredSubtask>()
+    if (restore === null) return restored
+    for (const subtask of subtasks) {
+      const order = restore.get(subtaskName(subtask))
+      if (order === undefined) continue
+      const { round } = order
+      const chunks = {
+        place: 'the snapshot store',
+        get: (id: string) => this.#host.chunks.get(round, id),
+      }
+      restored.set(subtaskName(subtask), await loadRestored(order, (ref) => readChunk(chunks, ref)))
+    }
+    return restored
+  }
+
+  #snapshotPlace(subtask: SubtaskId, attempt: number): SnapshotPlace | null {
+    const { run, settings } = this.#ready()
+    const { snapshots } = settings
+    if (snapshots === null) return null
+    const { chunks, emit } = this.#host
+    return {
+      run,
+      attempt,
+      exactlyOnce: snapshots.exactlyOnce,
+      alwaysFull: !snapshots.incremental,
+      put: (round, id, bytes) => chunks.put(round, id, bytes),
+      acknowledge: (ack) => emit({ kind: 'SnapshotAcknowledged', ack, attempt }),
+      decline: (round, error) =>
+        emit({ kind: 'SnapshotDeclined', round, subtask, attempt, error: errorToData(error) }),
+      awaitsCommit: () => emit({ kind: 'CommitAwaited', subtask, attempt }),
+    }
   }
 
   #ready(): SlotSetup {

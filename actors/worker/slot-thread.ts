@@ -38,6 +38,8 @@ export interface DeathNotice {
 export interface SlotListener {
   event(event: SlotEvent): void
   results(records: readonly unknown[]): Promise<void>
+  putChunk(round: number, id: string, bytes: Uint8Array): Promise<void>
+  getChunk(round: number, id: string): Promise<Uint8Array | null>
 }
 
 assert(parentPort !== null, 'slot-thread.js is the entry point of a worker thread')
@@ -62,6 +64,15 @@ const commands = createSlotRuntime({
     link.call('event', [event], { deadlineMs: null }).catch(dieOf)
   },
   publish: (records) => link.call('results', [records], { deadlineMs: null }),
+  // A slow disk makes a slow snapshot; whether it takes too long is for the job to say.
+  chunks: {
+    put: (round, id, bytes) =>
+      link.call('putChunk', [round, id, bytes], {
+        transfer: [bytes.buffer as ArrayBuffer],
+        deadlineMs: null,
+      }),
+    get: (round, id) => link.call('getChunk', [round, id], { deadlineMs: null }),
+  },
 })
 const link = createControlLink<SlotListener>({
   port,

@@ -13,7 +13,8 @@ import { counterRow, leaveTurn } from '../../lib/metrics/counters.js'
 import { createVitalsMemory, type Vitals, vitalsIn } from '../../lib/metrics/vitals.js'
 import { type ControlLink, createControlLink } from './link.js'
 import { heapLimitsFor, isTurnOverBudget, overBudget } from './memory-guard.js'
-import type { Slot, SlotCommands, SlotEvent, SlotSetup } from './protocol.js'
+import type { ChunkAccess, Slot, SlotCommands, SlotEvent, SlotSetup } from './protocol.js'
+import { noChunks } from './slot-host.js'
 import type { DeathNotice, SlotListener, SlotThreadData } from './slot-thread.js'
 import { subtasksOfSlot, type WatchedSubtask, watchForStalls } from './stall-watch.js'
 import { ThreadInspector } from './thread-inspector.js'
@@ -48,6 +49,7 @@ class ThreadSlot implements Slot {
   readonly commands: SlotCommands
   onEvent: (event: SlotEvent) => void = () => {}
   onResults: (records: readonly unknown[]) => Promise<void> = async () => {}
+  chunks: ChunkAccess = noChunks
 
   readonly #thread: ThreadInspector
   readonly #link: ControlLink<SlotCommands>
@@ -102,6 +104,8 @@ class ThreadSlot implements Slot {
     return {
       event: (event) => this.onEvent(event),
       results: (records) => this.onResults(records),
+      putChunk: (round, id, bytes) => this.chunks.put(round, id, bytes),
+      getChunk: (round, id) => this.chunks.get(round, id),
     }
   }
 
@@ -114,12 +118,16 @@ class ThreadSlot implements Slot {
       },
       connect: (peer, port, session) =>
         link.call('connect', [peer, port, session], { transfer: [port] }),
-      open: (region, attempt) => link.call('open', [region, attempt]),
+      open: (...args) => link.call('open', args),
       start: (region, attempt, subtask) => link.call('start', [region, attempt, subtask]),
       abort: (region, attempt) => link.call('abort', [region, attempt]),
       replace: (subtask, attempt, revision) => link.call('replace', [subtask, attempt, revision]),
       enumerate: (node) => link.call('enumerate', [node]),
       assign: (...args) => link.call('assign', args),
+      snapshot: (barrier, stop) => link.call('snapshot', [barrier, stop]),
+      // A commit takes as long as the system behind the sink.
+      snapshotCompleted: (round) => link.call('snapshotCompleted', [round], { deadlineMs: null }),
+      snapshotAbandoned: (round) => link.call('snapshotAbandoned', [round]),
       drain: () => link.call('drain', []),
       close: () => this.#close(),
     }

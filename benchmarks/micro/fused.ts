@@ -95,6 +95,7 @@ function contextOf(operator: string, keyed = false): OperatorContext {
     state: createHeapState(128),
     errors: createRecordErrors({ operator, policy: 'fail', deadLetter: () => {} }),
     keyed,
+    restoredTimeMs: Number.NEGATIVE_INFINITY,
     spill: createFileSpill({ job: 'micro', subtask: operator }),
     wake: () => {},
     holdInput: () => {},

@@ -19,6 +19,8 @@ export interface Assignment {
 export interface SplitAssigner {
   /** Answers the request of one subtask. Each split is handed out once. */
   next(subtask: number): Assignment
+  /** What has not been handed out. */
+  readonly remaining: readonly Split[]
 }
 
 /** About how often a subtask has to ask until half of the splits are handed out. */
@@ -29,12 +31,18 @@ export function createSplitAssigner(
   options: { readonly parallelism: number; readonly concurrent: boolean },
 ): SplitAssigner {
   if (options.concurrent) {
+    const asked = new Set<number>()
+    const owner = (index: number) => index % options.parallelism
     return {
-      next: (subtask) => ({
-        splits: splits.filter((_, index) => index % options.parallelism === subtask),
-        last: true,
-        isLastOfAll: false,
-      }),
+      next(subtask) {
+        const isFirst = !asked.has(subtask)
+        asked.add(subtask)
+        const own = isFirst ? splits.filter((_, index) => owner(index) === subtask) : []
+        return { splits: own, last: true, isLastOfAll: false }
+      },
+      get remaining() {
+        return splits.filter((_, index) => !asked.has(owner(index)))
+      },
     }
   }
   let handedOut = 0
@@ -46,6 +54,9 @@ export function createSplitAssigner(
       handedOut += share
       const last = handedOut === splits.length
       return { splits: assigned, last, isLastOfAll: last && left > 0 }
+    },
+    get remaining() {
+      return splits.slice(handedOut)
     },
   }
 }

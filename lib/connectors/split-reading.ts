@@ -92,9 +92,9 @@ export class SplitReading {
     this.#asked = false
   }
 
-  /** Asks for the first split. */
+  /** Asks for the first split, unless a predecessor has left some. */
   start(): void {
-    this.#ask()
+    if (this.#queued.length === 0 || this.#source.concurrentSplits) this.#ask()
   }
 
   get exhausted(): boolean {

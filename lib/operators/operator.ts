@@ -176,6 +176,11 @@ export interface OperatorContext {
   /** True where the input may be kept apart by key: the operator stands behind `keyBy`. */
   readonly keyed: boolean
   /**
+   * Watermark in ms that a former life of the operator had passed on, where the state is restored; else
+   * −∞. Who makes watermarks begins there.
+   */
+  readonly restoredTimeMs: number
+  /**
    * Defers `work` and asks for a turn. For promises and timers that have produced something: their
    * callbacks never emit themselves, they wake. May be called from any callback, any number of times.
    */

@@ -19,6 +19,8 @@
  * Readers refuse another format or a higher version, by name. A field that a version adds is optional
  * for readers of the same version; what changes its meaning raises the version.
  */
+import { createHash } from 'node:crypto'
+import { MillraceError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
 import type { ChunkRef } from './chunk-store.js'
 
@@ -71,6 +73,8 @@ export interface SubtaskSnapshot {
   /** Prepared and not known to be committed, oldest first; as the sink describes them. */
   readonly transactions: readonly Json[]
   readonly flights: readonly ChunkRef[]
+  /** Watermark that the operator had passed on; null before the first. */
+  readonly timeMs: number | null
   /** How long the subtask waited for the barriers of its other channels. */
   readonly alignmentMs: number
 }
@@ -81,3 +85,60 @@ export interface SplitSnapshot {
   /** Opening the split there gives what was not emitted before the barrier; null: its beginning. */
   readonly position: Json
 }
+
+interface Head {
+  readonly format: string
+  readonly version: number
+  readonly sha256: string
+  readonly bytes: number
+}
+
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  const body = Buffer.from(JSON.stringify(manifest))
+  const head: Head = {
+    format: MANIFEST_FORMAT,
+    version: MANIFEST_VERSION,
+    sha256: sha256Of(body),
+    bytes: body.length,
+  }
+  return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body])
+}
+
+/**
+ * @throws MillraceError `E_SNAPSHOT_DAMAGED` where the bytes are not what was written,
+ * `E_SNAPSHOT_VERSION` where a later version wrote them. `name`: how the manifest is called in messages.
+ */
+export function decodeManifest(bytes: Uint8Array, name: string): Manifest {
+  const text = Buffer.from(bytes)
+  const headEnd = text.indexOf(0x0a)
+  const head = parse<Partial<Head>>(text.subarray(0, Math.max(headEnd, 0)), name)
+  if (head.format !== MANIFEST_FORMAT) throw damaged(name, 'is not a manifest of a snapshot')
+  if (head.version !== MANIFEST_VERSION) {
+    throw new MillraceError(
+      'E_SNAPSHOT_VERSION',
+      `${name} is of version ${head.version}; this release reads version ${MANIFEST_VERSION}`,
+      { details: { version: String(head.version) } },
+    )
+  }
+  const body = text.subarray(headEnd + 1)
+  if (body.length !== head.bytes) {
+    throw damaged(name, `has ${body.length} bytes; there were ${head.bytes}`)
+  }
+  if (sha256Of(body) !== head.sha256) {
+    throw damaged(name, 'has another SHA-256 than when it was written')
+  }
+  return parse<Manifest>(body, name)
+}
+
+const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+function parse<T>(bytes: Uint8Array, name: string): T {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as T
+  } catch (cause) {
+    throw damaged(name, 'cannot be read as JSON', cause)
+  }
+}
+
+const damaged = (name: string, what: string, cause?: unknown): MillraceError =>
+  new MillraceError('E_SNAPSHOT_DAMAGED', `${name} ${what}`, { cause, details: { manifest: name } })

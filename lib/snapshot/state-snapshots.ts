@@ -48,6 +48,11 @@ export interface RestoreTarget {
   readonly operator: string
   readonly subtask: number
   readonly parallelism: number
+  /**
+   * Parallelism when the snapshot was taken. Where it was the same, `former` is this subtask's own state
+   * alone, and is taken as it was; else it is that of all former subtasks, to be dealt out anew.
+   */
+  readonly formerParallelism: number
   readonly maxParallelism: number
 }
 

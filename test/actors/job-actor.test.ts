@@ -7,6 +7,7 @@ import { createRestartPolicy } from '../../actors/job/restart-policy.js'
 import { createActorSystem } from '../../actors/kernel/system.js'
 import { collect } from '../../actors/testing/index.js'
 import type { Slot, SlotCommands } from '../../actors/worker/protocol.js'
+import { noChunks } from '../../actors/worker/slot-host.js'
 import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import { seededRandom } from '../../lib/base/random.js'
 import { fromArray } from '../../lib/connectors/index.js'
@@ -24,6 +25,7 @@ const died = (slot: number) =>
 class FakeSlot implements Slot {
   onEvent: Slot['onEvent'] = () => {}
   onResults: Slot['onResults'] = async () => {}
+  chunks: Slot['chunks'] = noChunks
   readonly told: string[] = []
   readonly commands: SlotCommands
   constructor(
@@ -44,6 +46,9 @@ class FakeSlot implements Slot {
       replace: note('replace'),
       enumerate: async () => ({ splits: [], concurrent: false }),
       assign: note('assign'),
+      snapshot: note('snapshot'),
+      snapshotCompleted: note('snapshotCompleted'),
+      snapshotAbandoned: note('snapshotAbandoned'),
       drain: note('drain'),
       close: note('close'),
     }
@@ -110,6 +115,7 @@ function startJob(options: Options = {}) {
     freeze: false,
     accountIntervalMs: 0,
     hotKeys: false,
+    snapshots: null,
     memoryBytesMax: 0,
   }
   const module = { kind: 'bundle', file: 'none', args: { _: [] } } as const
@@ -117,6 +123,8 @@ function startJob(options: Options = {}) {
     'job',
     createJobActor({
       id: 'job',
+      run: 'run',
+      snapshots: null,
       plan,
       operators,
       pool,

@@ -104,6 +104,14 @@ export class FakeJob implements Job {
   async drain(): Promise<void> {
     this.calls.push('drain')
   }
+  async savepoint(directory: string) {
+    this.calls.push('savepoint')
+    return { round: 1, directory, durationMs: 1 }
+  }
+  async stop(directory = '') {
+    this.calls.push('stop')
+    return { round: 1, directory, durationMs: 1 }
+  }
 }
 
 /** As many chains as names, one behind the other. */

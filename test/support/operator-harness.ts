@@ -295,6 +295,7 @@ export class OperatorHarness {
         deadLetter: (failure) => this.deadLetters.push(failure),
       }),
       keyed: this.#options.keyed ?? false,
+      restoredTimeMs: Number.NEGATIVE_INFINITY,
       wake: (work) => deferred.add(work),
       align: (group) => {
         const cell = new Float64Array(ALIGNMENT_CELL_LENGTH)

@@ -6,8 +6,8 @@
  * while the chain was free to take it.
  *
  * Order: records, then the watermark they have brought about, then idleness. Watermarks from upstream
- * end here. The generators are not part of a snapshot: after a restart the watermark begins anew, as
- * the records that are read again make it.
+ * end here. Of the generators a snapshot holds what they have brought about, the watermark: after a
+ * restart it is said again before any record, and goes on when one generator of each input is beyond it.
  */
 import type { OperatorFunction } from 'rxjs'
 import type { Cancel } from '../../base/clock.js'
@@ -46,7 +46,7 @@ export function stampRecords(
   context: OperatorContext,
   { timeOf, createGenerator, idleMs, align }: StampSettings,
 ): OperatorFunction<Signal, Signal> {
-  const { errors, clock, operator, gate } = context
+  const { errors, clock, operator, gate, restoredTimeMs } = context
 
   function timeFor(record: unknown, key: unknown): number | typeof SKIP {
     try {
@@ -70,7 +70,8 @@ export function stampRecords(
 
     /** What is still to be said, first things first; null when there is nothing. */
     function nextMark(): Watermark | Idle | null {
-      const { active, timeMs } = watermarks
+      const { active } = watermarks
+      const timeMs = Math.max(watermarks.timeMs, restoredTimeMs)
       if (active && !saidActive) return { tag: IDLE, active: true }
       if (timeMs > saidMs) return { tag: WATERMARK, timeMs }
       if (!active && saidActive) return { tag: IDLE, active: false }
@@ -160,6 +161,7 @@ export function stampRecords(
     lookLater(lastMs + idleMs)
     return {
       batch(input) {
+        if (saidMs < restoredTimeMs) say()
         lastMs = announced ? lastMs : clock.now()
         const stamped = stamp(input)
         const wasActive = watermarks.active

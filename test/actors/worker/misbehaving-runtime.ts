@@ -35,6 +35,10 @@ class MisbehavingRuntime implements SlotCommands {
     this.#behaviour = String(module.args.behaviour)
   }
 
+  async snapshot(): Promise<void> {}
+  async snapshotCompleted(): Promise<void> {}
+  async snapshotAbandoned(): Promise<void> {}
+
   async connect(peer: number, port: MessagePort): Promise<void> {
     port.on('message', (text: string) => this.#log(`from ${peer}: ${text}`))
     this.#ports.set(peer, port)

@@ -57,6 +57,7 @@ export async function slotThat(t: Test, behaviour: string, wanted: Wanted = {}):
     for (const look of waiting) look()
   }
   const setup: SlotSetup = {
+    run: 'run',
     job: 'j',
     slot: index,
     slots,
@@ -67,6 +68,7 @@ export async function slotThat(t: Test, behaviour: string, wanted: Wanted = {}):
       freeze: false,
       accountIntervalMs: 0,
       hotKeys: false,
+      snapshots: null,
       memoryBytesMax,
     },
     counters: wanted.counters ?? createCounterTable(2),

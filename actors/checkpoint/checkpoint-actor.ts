@@ -1,0 +1,242 @@
+/**
+ * The checkpoint actor: a child of the job. It starts rounds, collects acknowledgements, writes
+ * manifests and clears away old ones. What follows from what is decided in `lib/snapshot/checkpoint.ts`.
+ *
+ * ```
+ * job
+ * └── checkpoint      owns the rounds; the chunk store was opened for it
+ * ```
+ */
+import { unreachable } from '../../lib/base/assert.js'
+import type { Plan } from '../../lib/graph/plan.js'
+import { buildManifest, type NamedNode } from '../../lib/snapshot/build-manifest.js'
+import {
+  type CheckpointEvent,
+  type CheckpointOrder,
+  type CheckpointRecord,
+  type CheckpointSettings,
+  createCheckpointRecord,
+  isSettled,
+  type Round,
+  stepCheckpoint,
+} from '../../lib/snapshot/checkpoint.js'
+import { encodeManifest, type Manifest, type SnapshotMode } from '../../lib/snapshot/manifest.js'
+import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
+import type { CheckpointMessage, CheckpointOwner, SavepointRequest } from './protocol.js'
+import type { SnapshotStores } from './snapshot-stores.js'
+
+export interface CheckpointParts {
+  readonly run: string
+  readonly plan: Plan
+  /** The graph's nodes, by id. */
+  readonly nodes: readonly NamedNode[]
+  readonly mode: SnapshotMode
+  readonly settings: CheckpointSettings
+  readonly stores: SnapshotStores
+  readonly owner: CheckpointOwner
+}
+
+type Context = ActorContext<CheckpointMessage>
+
+export function createCheckpointActor(
+  parts: CheckpointParts,
+): (context: Context) => Behaviour<CheckpointMessage> {
+  return (context) => new CheckpointActor(parts, context)
+}
+
+class CheckpointActor implements Behaviour<CheckpointMessage> {
+  readonly #parts: CheckpointParts
+  readonly #context: Context
+  #record: CheckpointRecord
+  readonly #unassigned = new Map<number, ManifestUnassigned>()
+  readonly #requests = new Map<number, SavepointRequest>()
+  #lastRequest = 0
+  #latest: Manifest | null
+  /** Of the round that is being completed. */
+  #committed: Manifest | null = null
+  #whenSettled: ((latest: Manifest | null) => void)[] = []
+  #cancelLook: () => void = () => {}
+  readonly #cancelTimeouts = new Map<number, () => void>()
+
+  constructor(parts: CheckpointParts, context: Context) {
+    this.#parts = parts
+    this.#context = context
+    this.#record = createCheckpointRecord(parts.settings, parts.stores.lastRound)
+    this.#latest = parts.stores.restored
+  }
+
+  receive(message: CheckpointMessage): void {
+    switch (message.kind) {
+      case 'Started':
+      case 'Stopped':
+      case 'Looked':
+      case 'CommitAwaited':
+      case 'Acknowledged':
+      case 'Declined':
+      case 'Finished':
+      case 'TimedOut':
+      case 'CommitFailed':
+        return this.#apply(message)
+      case 'Committed':
+        return this.#onCommitted(message.round, message.manifest)
+      case 'SavepointRequested':
+        return this.#onRequested(message.request)
+      case 'WhenSettled':
+        this.#whenSettled.push(message.tell)
+        return this.#tellSettled()
+      default:
+        unreachable(message)
+    }
+  }
+
+  stopped(): void {
+    for (const { failed } of this.#requests.values()) failed(new Error('the job has ended'))
+  }
+
+  #onRequested(request: SavepointRequest): void {
+    this.#lastRequest++
+    this.#requests.set(this.#lastRequest, request)
+    const of = request.directory === null ? 'checkpoint' : 'savepoint'
+    this.#apply({ kind: 'RoundRequested', request: this.#lastRequest, of })
+  }
+
+  #onCommitted(number: number, manifest: Manifest): void {
+    const round = this.#record.rounds.find((it) => it.round === number)
+    this.#committed = manifest
+    if (manifest.kind === 'checkpoint') this.#latest = manifest
+    this.#parts.owner.report({
+      kind: 'completed',
+      round: number,
+      durationMs: manifest.durationMs,
+      bytes: bytesOf(manifest),
+      savepoint: manifest.kind === 'savepoint',
+    })
+    this.#apply({ kind: 'Committed', round: number })
+    if (round !== undefined) void this.#retire(round)
+  }
+
+  /** What is not cleared away today is tried again with the next round. */
+  async #retire({ kind }: Round): Promise<void> {
+    if (kind === 'savepoint') return
+    const running = this.#record.rounds.map(({ round }) => round)
+    await this.#parts.stores.retire(running).catch(() => {})
+  }
+
+  #apply(event: CheckpointEvent): void {
+    const { record, orders } = stepCheckpoint(this.#record, event, this.#context.clock.now())
+    this.#record = record
+    for (const order of orders) this.#carryOut(order)
+    this.#tellSettled()
+  }
+
+  #carryOut(order: CheckpointOrder): void {
+    const { owner } = this.#parts
+    switch (order.kind) {
+      case 'Trigger':
+        return this.#trigger(order.round)
+      case 'Commit':
+        void this.#commit(order.round)
+        return
+      case 'Complete':
+        return this.#complete(order.round)
+      case 'Abandon':
+        return this.#abandon(order.round, order.reason, order.isFailure)
+      case 'LookAfter':
+        this.#cancelLook()
+        this.#cancelLook = this.#context.after(order.delayMs, { kind: 'Looked' })
+        return
+      case 'FailJob':
+        return owner.failJob(order.reason)
+      default:
+        unreachable(order)
+    }
+  }
+
+  #trigger(round: Round): void {
+    const { owner, stores, settings } = this.#parts
+    const request = round.request === null ? null : (this.#requests.get(round.request) ?? null)
+    stores.begin(round.round, request?.directory ?? null)
+    const full = round.kind === 'savepoint'
+    const unassigned = owner.trigger(round, full, request?.stop === true)
+    this.#unassigned.set(round.round, { startedMs: this.#context.clock.wallTime(), unassigned })
+    const timedOut = { kind: 'TimedOut', round: round.round } as const
+    this.#cancelTimeouts.set(round.round, this.#context.after(settings.timeoutMs, timedOut))
+  }
+
+  async #commit(round: Round): Promise<void> {
+    const { plan, run, mode, nodes, stores } = this.#parts
+    const { self, clock } = this.#context
+    this.#over(round)
+    const { startedMs, unassigned } = this.#unassigned.get(round.round)!
+    this.#unassigned.delete(round.round)
+    const durationMs = clock.now() - round.startedMs
+    const facts = { run, mode, startedMs, durationMs, nodes, unassigned }
+    const manifest = buildManifest(plan, round, facts)
+    try {
+      await stores.commit(round.round, encodeManifest(manifest))
+      self.control({ kind: 'Committed', round: round.round, manifest })
+    } catch (error) {
+      self.control({ kind: 'CommitFailed', round: round.round, reason: messageOf(error) })
+    }
+  }
+
+  #complete(round: Round): void {
+    const { owner, stores } = this.#parts
+    const request = this.#take(round)
+    void stores.end(round.round)
+    // A savepoint belongs to the user: no round builds on it, and nothing is committed with it, unless
+    // the job ends with it.
+    const isOwn = round.kind === 'checkpoint' || request?.stop === true
+    const committed = isOwn ? owner.complete(round.round) : Promise.resolve()
+    if (!isOwn) owner.abandon(round.round)
+    const manifest = this.#committed
+    if (request === null || manifest === null) return
+    void committed.then(() => request.done(manifest))
+  }
+
+  #abandon(round: Round, reason: string, isFailure: boolean): void {
+    const { owner, stores } = this.#parts
+    this.#over(round)
+    this.#unassigned.delete(round.round)
+    owner.abandon(round.round)
+    void stores.end(round.round)
+    this.#take(round)?.failed(new Error(reason))
+    if (isFailure) owner.report({ kind: 'abandoned', round: round.round, reason })
+  }
+
+  #take({ request }: Round): SavepointRequest | null {
+    if (request === null) return null
+    const found = this.#requests.get(request) ?? null
+    this.#requests.delete(request)
+    return found
+  }
+
+  #over({ round }: Round): void {
+    this.#cancelTimeouts.get(round)?.()
+    this.#cancelTimeouts.delete(round)
+  }
+
+  #tellSettled(): void {
+    if (!isSettled(this.#record)) return
+    for (const tell of this.#whenSettled.splice(0)) tell(this.#latest)
+  }
+}
+
+interface ManifestUnassigned {
+  readonly startedMs: number
+  readonly unassigned: ReturnType<CheckpointOwner['trigger']>
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)
+
+function bytesOf({ operators }: Manifest): number {
+  let bytes = 0
+  for (const { subtasks } of operators) {
+    for (const { chunks, flights } of subtasks) {
+      for (const ref of chunks) bytes += ref.bytes
+      for (const ref of flights) bytes += ref.bytes
+    }
+  }
+  return bytes
+}

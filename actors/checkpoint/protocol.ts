@@ -1,0 +1,60 @@
+/**
+ * The messages of the checkpoint actor, and what it asks of the job actor, its parent. All of them travel
+ * on the control lane.
+ */
+import type { SubtaskId } from '../../lib/graph/subtasks.js'
+import type { Round } from '../../lib/snapshot/checkpoint.js'
+import type { Manifest, UnassignedSplits } from '../../lib/snapshot/manifest.js'
+import type { SubtaskAck } from '../../lib/snapshot/round.js'
+
+export type CheckpointMessage =
+  | { readonly kind: 'Started'; readonly live: readonly SubtaskId[] }
+  | { readonly kind: 'Stopped'; readonly reason: string }
+  | { readonly kind: 'Looked' }
+  | { readonly kind: 'CommitAwaited'; readonly subtask: SubtaskId }
+  | { readonly kind: 'Acknowledged'; readonly ack: SubtaskAck }
+  | {
+      readonly kind: 'Declined'
+      readonly round: number
+      readonly subtask: SubtaskId
+      readonly reason: string
+    }
+  | { readonly kind: 'Finished'; readonly subtask: SubtaskId }
+  | { readonly kind: 'TimedOut'; readonly round: number }
+  | { readonly kind: 'Committed'; readonly round: number; readonly manifest: Manifest }
+  | { readonly kind: 'CommitFailed'; readonly round: number; readonly reason: string }
+  /** A savepoint is wanted, in a directory of its own; or, with null, a checkpoint behind which the job stops. */
+  | { readonly kind: 'SavepointRequested'; readonly request: SavepointRequest }
+  /** Calls back once no commit is under way: with the manifest to restore from, if there is one. */
+  | { readonly kind: 'WhenSettled'; readonly tell: (latest: Manifest | null) => void }
+
+export interface SavepointRequest {
+  /** Null: into the job's own store, as a checkpoint. */
+  readonly directory: string | null
+  /** Sources read nothing behind its barrier; all it holds is committed, and the job ends. */
+  readonly stop: boolean
+  readonly done: (manifest: Manifest) => void
+  readonly failed: (reason: Error) => void
+}
+
+/** What the job does for the checkpoint actor. Each MUST only send messages. */
+export interface CheckpointOwner {
+  /** Tells every subtask; returns what the split assigners have not handed out, by node. */
+  trigger(round: Round, full: boolean, stop: boolean): ReadonlyMap<number, UnassignedSplits>
+  /** Tells every subtask that a round is complete; resolves when all has been committed. */
+  complete(round: number): Promise<void>
+  abandon(round: number): void
+  failJob(reason: string): void
+  report(event: CheckpointReport): void
+}
+
+/** For `job.events$`. */
+export type CheckpointReport =
+  | {
+      readonly kind: 'completed'
+      readonly round: number
+      readonly durationMs: number
+      readonly bytes: number
+      readonly savepoint: boolean
+    }
+  | { readonly kind: 'abandoned'; readonly round: number; readonly reason: string }

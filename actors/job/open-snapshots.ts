@@ -1,0 +1,191 @@
+/** What a job's options say about snapshots, checked; and the stores that go with them, opened. */
+import { existsSync } from 'node:fs'
+import { type Duration, durationMs } from '../../lib/base/duration.js'
+import { MillraceError } from '../../lib/base/errors.js'
+import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
+import type { Plan } from '../../lib/graph/plan.js'
+import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
+import type { CheckpointSettings } from '../../lib/snapshot/checkpoint.js'
+import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
+import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
+import type { Manifest, SnapshotMode } from '../../lib/snapshot/manifest.js'
+import { checkRestore } from '../../lib/snapshot/restore-plan.js'
+import { readManifest, SnapshotStores } from '../checkpoint/snapshot-stores.js'
+import type { SnapshotSettings } from '../worker/protocol.js'
+import type { JobSnapshots } from './job-actor.js'
+
+/** When and where snapshots are taken. Durations: ms, or text like `'10s'`. */
+export interface CheckpointOptions {
+  /** Where they lie: a LevelDB directory of this job alone; made where it is missing. */
+  readonly directory: string
+  /** Between the beginnings of two rounds. Default 10 s. */
+  readonly interval?: Duration
+  /** Between the end of one and the beginning of the next. Default 0. */
+  readonly minPause?: Duration
+  /** A round that takes longer is given up. Default 10 min. */
+  readonly timeout?: Duration
+  /** Rounds under way at a time. Default 1. */
+  readonly maxConcurrent?: number
+  /** Rounds in a row that may fail before the job does. Default 3. */
+  readonly tolerableFailures?: number
+  /** Complete ones that are kept. Default 3. */
+  readonly retained?: number
+  /**
+   * `aligned` (default): a channel whose barrier has come waits for the others. `at-least-once`: none
+   * waits, and a restart may see records twice.
+   */
+  readonly mode?: SnapshotMode
+  /** Each round holds what has changed since the one before. Default true. */
+  readonly incremental?: boolean
+}
+
+const OPTIONS = [
+  'directory',
+  'interval',
+  'minPause',
+  'timeout',
+  'maxConcurrent',
+  'tolerableFailures',
+  'retained',
+  'mode',
+  'incremental',
+]
+
+const MODES: readonly SnapshotMode[] = ['aligned', 'unaligned', 'at-least-once']
+
+export const snapshotSettingsOf = (options: CheckpointOptions): SnapshotSettings => ({
+  exactlyOnce: options.mode !== 'at-least-once',
+  incremental: options.incremental ?? true,
+})
+
+/** What `run` is given. */
+export interface SnapshotOptions {
+  readonly checkpoint?: CheckpointOptions
+  readonly restore?: 'latest' | number | string
+  readonly allowDroppedState?: boolean
+}
+
+/** Null where no snapshots are taken. */
+export async function openSnapshots(
+  { checkpoint, restore, allowDroppedState = false }: SnapshotOptions,
+  plan: Plan,
+  nodes: readonly NamedNode[],
+): Promise<JobSnapshots | null> {
+  if (checkpoint === undefined) {
+    if (restore !== undefined) throw restoreNeedsDirectory()
+    return null
+  }
+  const settings = settingsOf(checkpoint)
+  const { directory, retained = 3, mode = 'aligned' } = checkpoint
+  const store = await openLevelChunkStore(directory)
+  try {
+    const numbers = await store.manifests()
+    const found = await findRestored(store, numbers, restore)
+    if (found !== null) checkRestore(found.manifest, plan, nodes, allowDroppedState)
+    const stores = new SnapshotStores(
+      {
+        store,
+        open: (path) => openLevelChunkStore(path),
+        retained,
+        restored: found?.manifest ?? null,
+        restoredFrom: found?.from ?? null,
+      },
+      Math.max(0, ...numbers, found?.manifest.round ?? 0),
+    )
+    return { stores, settings, mode, nodes }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+interface Found {
+  readonly manifest: Manifest
+  /** Null: the job's own store. */
+  readonly from: ChunkStore | null
+}
+
+async function findRestored(
+  store: ChunkStore,
+  numbers: readonly number[],
+  restore: SnapshotOptions['restore'],
+): Promise<Found | null> {
+  if (restore === undefined) {
+    if (numbers.length > 0) throw directoryInUse(store.place, numbers)
+    return null
+  }
+  if (restore === 'latest') {
+    const latest = numbers.at(-1)
+    return latest === undefined ? null : { manifest: await readManifest(store, latest), from: null }
+  }
+  if (typeof restore === 'number') {
+    if (!numbers.includes(restore)) throw notFound(store.place, restore, numbers)
+    return { manifest: await readManifest(store, restore), from: null }
+  }
+  return findSavepoint(restore)
+}
+
+async function findSavepoint(directory: string): Promise<Found> {
+  if (!existsSync(directory)) throw notThere(directory)
+  const from = await openLevelChunkStore(directory, { create: false })
+  const number = (await from.manifests()).at(-1)
+  if (number === undefined) {
+    await from.close()
+    throw notThere(directory)
+  }
+  return { manifest: await readManifest(from, number), from }
+}
+
+function settingsOf(options: CheckpointOptions): CheckpointSettings {
+  refuseUnknownOptions('checkpoint', options, OPTIONS)
+  const { directory, mode = 'aligned', interval = '10s', minPause = 0, timeout = '10m' } = options
+  const { maxConcurrent = 1, tolerableFailures = 3, retained = 3 } = options
+  if (typeof directory !== 'string' || directory === '') {
+    throw badOption('directory', 'the path of a directory', directory)
+  }
+  if (!MODES.includes(mode)) throw badOption('mode', MODES.join(', '), mode)
+  if (!(Number.isInteger(maxConcurrent) && maxConcurrent >= 1)) {
+    throw badOption('maxConcurrent', 'a whole number ≥ 1', maxConcurrent)
+  }
+  if (!(Number.isInteger(retained) && retained >= 1)) {
+    throw badOption('retained', 'a whole number ≥ 1', retained)
+  }
+  if (!(tolerableFailures >= 0)) {
+    throw badOption('tolerableFailures', 'a number ≥ 0', tolerableFailures)
+  }
+  return {
+    intervalMs: durationMs(interval, 'checkpoint: interval', 1),
+    minPauseMs: durationMs(minPause, 'checkpoint: minPause', 0),
+    timeoutMs: durationMs(timeout, 'checkpoint: timeout', 1),
+    maxConcurrent,
+    tolerableFailures,
+  }
+}
+
+const badOption = (name: string, expected: string, seen: unknown): MillraceError =>
+  new MillraceError(
+    'E_BAD_ARGUMENT',
+    `checkpoint: ${name} must be ${expected}; it is ${JSON.stringify(seen)}`,
+  )
+
+const restoreNeedsDirectory = (): MillraceError =>
+  new MillraceError(
+    'E_BAD_ARGUMENT',
+    'restore needs checkpoint: { directory }: there the job goes on taking snapshots (--checkpoint-dir)',
+  )
+
+const directoryInUse = (place: string, numbers: readonly number[]): MillraceError =>
+  new MillraceError(
+    'E_SNAPSHOTS_THERE',
+    `${place} holds snapshots ${numbers[0]} to ${numbers.at(-1)} of an earlier run: go on from the last one ` +
+      "with restore: 'latest' (--restore latest), or name an empty directory",
+  )
+
+const notFound = (place: string, wanted: number, numbers: readonly number[]): MillraceError =>
+  new MillraceError(
+    'E_NO_SNAPSHOT',
+    `${place} has no snapshot ${wanted}; it has ${numbers.length === 0 ? 'none' : numbers.join(', ')}`,
+  )
+
+const notThere = (directory: string): MillraceError =>
+  new MillraceError('E_NO_SNAPSHOT', `there is no snapshot in ${directory}`)

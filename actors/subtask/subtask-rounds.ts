@@ -1,0 +1,240 @@
+/**
+ * The rounds of one subtask: what it freezes as a barrier passes, encodes between turns, and
+ * acknowledges once all of it is durable. Protocol: `lib/snapshot/round.ts`.
+ *
+ * One round encodes at a time. A barrier that comes while the round before is still being encoded
+ * means that that one was given up.
+ */
+import { assert } from '../../lib/base/assert.js'
+import type { Clock } from '../../lib/base/clock.js'
+import type { Json } from '../../lib/base/json.js'
+import type { SubtaskId } from '../../lib/graph/subtasks.js'
+import type { Barrier } from '../../lib/operators/signal.js'
+import { refOf } from '../../lib/snapshot/chunk-ref.js'
+import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
+import type { PlacedSplit, StepAck, SubtaskAck } from '../../lib/snapshot/round.js'
+import type { StateSnapshots } from '../../lib/snapshot/state-snapshots.js'
+
+/** Rows encoded in one go; about 2 ms. */
+const ROWS_PER_STEP = 4_096
+/** Chunks on their way to the store: more would only wait, in memory. */
+const PUTS_MAX = 4
+
+/** What a subtask needs in order to take part in snapshots. */
+export interface SnapshotPlace {
+  /** Names the run in the ids of chunks. */
+  readonly run: string
+  readonly attempt: number
+  /** False: channels may overtake each other (at least once). */
+  readonly exactlyOnce: boolean
+  /** Everything in every round, not only what has changed. */
+  readonly alwaysFull: boolean
+  put(round: number, id: string, bytes: Uint8Array): Promise<void>
+  acknowledge(ack: SubtaskAck): void
+  /** The subtask cannot take part in the round. */
+  decline(round: number, reason: Error): void
+  /** All that is left to do is to commit: a round is wanted. */
+  awaitsCommit(): void
+}
+
+/** One operator of the chain as rounds see it. */
+export interface RoundStep {
+  readonly snapshots: StateSnapshots | null
+  /** Watermark that has left it. */
+  timeMs: number
+}
+
+export interface RoundsOwner {
+  readonly subtask: SubtaskId
+  readonly clock: Clock
+  /** Something is to be encoded, or the last acknowledgement has gone. */
+  ready(): void
+}
+
+interface Round {
+  readonly barrier: Barrier
+  readonly splits: readonly PlacedSplit[]
+  readonly alignmentMs: number
+  /** Time and chunks by step; a step is null until the barrier has left it. */
+  readonly steps: (StepInRound | null)[]
+  /** The barrier has left the chain. */
+  hasPassed: boolean
+  /** Everything is encoded and on its way. */
+  isSealed: boolean
+}
+
+interface StepInRound {
+  readonly timeMs: number
+  readonly refs: Promise<ChunkRef>[]
+}
+
+export class SubtaskRounds {
+  readonly #place: SnapshotPlace
+  readonly #owner: RoundsOwner
+  /** By position in the chain; the first may be a source, the last a sink. */
+  readonly #steps: readonly RoundStep[]
+  /** What the sink has prepared up to a round. */
+  readonly #transactions: (round: number) => Promise<readonly Json[]>
+  #current: Round | null = null
+  #putting = 0
+  #closed = false
+
+  constructor(
+    place: SnapshotPlace,
+    owner: RoundsOwner,
+    steps: readonly RoundStep[],
+    transactions: (round: number) => Promise<readonly Json[]>,
+  ) {
+    this.#place = place
+    this.#owner = owner
+    this.#steps = steps
+    this.#transactions = transactions
+  }
+
+  /** Round under way here; 0: none. */
+  get round(): number {
+    return this.#current?.barrier.round ?? 0
+  }
+
+  /** True while there is something to encode. */
+  get busy(): boolean {
+    const round = this.#current
+    return round?.hasPassed === true && !round.isSealed && this.#putting < PUTS_MAX
+  }
+
+  /** The barrier is about to enter the chain. */
+  enter(barrier: Barrier, splits: readonly PlacedSplit[], alignmentMs: number): void {
+    if (this.#current !== null) this.abandon(this.#current.barrier.round)
+    this.#current = {
+      barrier,
+      splits,
+      alignmentMs,
+      steps: this.#steps.map(() => null),
+      hasPassed: false,
+      isSealed: false,
+    }
+  }
+
+  /** The barrier has left the operator at `position`. */
+  leave(position: number, barrier: Barrier): void {
+    const round = this.#current
+    if (round?.barrier.round !== barrier.round) return
+    const { snapshots, timeMs } = this.#steps[position]!
+    round.steps[position] = { timeMs, refs: [] }
+    snapshots?.begin(barrier.round, barrier.full || this.#place.alwaysFull)
+  }
+
+  /** The barrier has left the chain. */
+  pass(barrier: Barrier): void {
+    const round = this.#current
+    if (round?.barrier.round !== barrier.round) return
+    for (let i = 0; i < this.#steps.length; i++) {
+      // A source or a sink is no link of the chain, and keeps nothing.
+      round.steps[i] ??= { timeMs: this.#steps[i]!.timeMs, refs: [] }
+    }
+    round.hasPassed = true
+    this.#owner.ready()
+  }
+
+  /** The input has ended and all results are out: what is left to say is what is to be committed. */
+  acknowledgeEnd(round: number): void {
+    const barrier = { tag: 2, round, full: false } as const
+    this.enter(barrier, [], 0)
+    const { steps } = this.#current!
+    for (let i = 0; i < steps.length; i++) steps[i] = { timeMs: Number.NaN, refs: [] }
+    this.#current!.isSealed = true
+    void this.#finish(this.#current!, 'ended')
+  }
+
+  /** Encodes a little; true while more is left to do at once. */
+  step(): boolean {
+    if (!this.busy) return false
+    const round = this.#current!
+    const position = this.#steps.findIndex(({ snapshots }) => snapshots?.encoded === false)
+    if (position < 0) {
+      round.isSealed = true
+      void this.#finish(round, 'running')
+      return false
+    }
+    const chunks = this.#steps[position]!.snapshots!.step(ROWS_PER_STEP)
+    const { refs } = round.steps[position]!
+    for (const { bytes, count } of chunks) {
+      refs.push(this.#put(round, `${position}/${refs.length}`, bytes, count))
+    }
+    return this.busy
+  }
+
+  completed(round: number): void {
+    for (const { snapshots } of this.#steps) snapshots?.completed(round)
+  }
+
+  /** The round is given up; also where it has been acknowledged already. */
+  abandon(round: number): void {
+    for (const { snapshots } of this.#steps) snapshots?.abandoned(round)
+    if (this.#current?.barrier.round !== round) return
+    this.#current = null
+    this.#owner.ready()
+  }
+
+  /** The chain is gone: a barrier still in it will not leave it, and the subtask ends without it. */
+  interrupt(): void {
+    if (this.#current?.hasPassed === false) this.abandon(this.#current.barrier.round)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#current = null
+  }
+
+  async #put(round: Round, part: string, bytes: Uint8Array, count: number): Promise<ChunkRef> {
+    const { run, attempt } = this.#place
+    const { chain, index } = this.#owner.subtask
+    const id = `${run}/${round.barrier.round}/${attempt}/${chain}.${index}/${part}`
+    const ref = refOf(id, bytes, count)
+    this.#putting++
+    try {
+      await this.#place.put(round.barrier.round, id, bytes)
+      return ref
+    } finally {
+      this.#putting--
+      if (!this.#closed) this.#owner.ready()
+    }
+  }
+
+  async #finish(round: Round, phase: SubtaskAck['phase']): Promise<void> {
+    const { barrier, splits, alignmentMs } = round
+    try {
+      const steps = await Promise.all(round.steps.map((step, i) => this.#acknowledged(step, i)))
+      const transactions = await this.#transactions(barrier.round)
+      if (this.#current !== round) return
+      this.#place.acknowledge({
+        round: barrier.round,
+        subtask: this.#owner.subtask,
+        phase,
+        alignmentMs,
+        steps: steps.map((step, i) => ({
+          ...step,
+          splits: i === 0 ? splits : [],
+          transactions: i === steps.length - 1 ? transactions : [],
+        })),
+      })
+    } catch (error) {
+      if (this.#current !== round) return
+      this.#place.decline(barrier.round, error instanceof Error ? error : new Error(String(error)))
+    }
+    this.#current = null
+    this.#owner.ready()
+  }
+
+  async #acknowledged(step: StepInRound | null, position: number): Promise<StepAck> {
+    assert(step !== null, 'the barrier has passed every operator')
+    const refs = await Promise.all(step.refs)
+    const { snapshots } = this.#steps[position]!
+    return {
+      chunks: snapshots === null ? [] : snapshots.chain(refs),
+      splits: [],
+      transactions: [],
+      timeMs: Number.isFinite(step.timeMs) ? step.timeMs : null,
+    }
+  }
+}

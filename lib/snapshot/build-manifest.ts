@@ -1,0 +1,88 @@
+/** Makes the manifest of a round of what its subtasks have acknowledged. Pure. */
+import type { Plan } from '../graph/plan.js'
+import { subtaskName } from '../graph/subtasks.js'
+import { type Round as CheckpointRound, phaseIn } from './checkpoint.js'
+import type {
+  Manifest,
+  OperatorSnapshot,
+  SnapshotMode,
+  SplitSnapshot,
+  SubtaskSnapshot,
+  UnassignedSplits,
+} from './manifest.js'
+import { emptyStep, type PlacedSplit } from './round.js'
+
+/** A node of the graph by which its state is found again. */
+export interface NamedNode {
+  readonly name: string
+  readonly kind: string
+}
+
+export interface ManifestFacts {
+  readonly run: string
+  readonly mode: SnapshotMode
+  readonly startedMs: number
+  readonly durationMs: number
+  /** By node id. */
+  readonly nodes: readonly NamedNode[]
+  /** Splits not handed out when the round began, by node id of the source. */
+  readonly unassigned: ReadonlyMap<number, UnassignedSplits>
+}
+
+export function buildManifest(plan: Plan, round: CheckpointRound, facts: ManifestFacts): Manifest {
+  const { run, mode, startedMs, durationMs } = facts
+  return {
+    kind: round.kind,
+    round: round.round,
+    pipeline: plan.pipeline,
+    run,
+    fingerprint: plan.fingerprint,
+    startedMs,
+    durationMs,
+    mode,
+    maxParallelism: plan.maxParallelism,
+    operators: plan.chains.flatMap((chain) =>
+      chain.steps.flatMap(({ node, half }, step): OperatorSnapshot[] =>
+        // The half before an exchange keeps nothing: it sends on all it has before a barrier.
+        half === 'before'
+          ? []
+          : [
+              {
+                ...facts.nodes[node]!,
+                parallelism: chain.parallelism,
+                unassigned: facts.unassigned.get(node) ?? null,
+                subtasks: Array.from({ length: chain.parallelism }, (_, index) =>
+                  snapshotOf(round, chain.id, index, step),
+                ),
+              },
+            ],
+      ),
+    ),
+  }
+}
+
+function snapshotOf(
+  round: CheckpointRound,
+  chain: number,
+  index: number,
+  step: number,
+): SubtaskSnapshot {
+  const subtask = { chain, index }
+  const ack = round.acks.get(subtaskName(subtask))
+  const { chunks, splits, transactions, timeMs } = ack?.steps[step] ?? emptyStep
+  return {
+    phase: phaseIn(round, subtask),
+    chunks,
+    splits: splits.map(toSnapshot),
+    transactions,
+    flights: [],
+    timeMs,
+    alignmentMs: ack?.alignmentMs ?? 0,
+  }
+}
+
+const toSnapshot = ({ split: { id, data }, position }: PlacedSplit): SplitSnapshot => ({
+  id,
+  data,
+  position,
+})

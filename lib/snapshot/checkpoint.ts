@@ -1,0 +1,363 @@
+/**
+ * The protocol of checkpoints, on the job's side: `stepCheckpoint(record, event)` gives the next record
+ * and what is to be done. Pure; time comes in as events.
+ *
+ * | phase of a round | does                          | waits for                                    |
+ * |------------------|-------------------------------|----------------------------------------------|
+ * | Gathering        | nothing                       | `Acknowledged` or `Finished` of each subtask |
+ * | Committing       | writes the manifest           | `Committed`, `CommitFailed`                  |
+ *
+ * ```
+ *          Started                 due                      all acknowledged
+ * (none) ───────────→ (no round) ───────→ Gathering ──────────────────────────→ Committing
+ *                          ↑                  │ Declined, TimedOut, Stopped          │
+ *                          ├── Abandon ←──────┘                                      │
+ *                          └── Complete (or Abandon, where the commit failed) ←──────┘
+ * ```
+ * - A round is due `intervalMs` after the last one began, and not before `minPauseMs` after the last one
+ *   was over; at once where it was asked for (a savepoint) or where a sink has nothing left to do but
+ *   commit. At most `maxConcurrent` rounds gather at a time; savepoints wait for checkpoints.
+ * - A commit that has begun is not abandoned: whether its manifest was written is known only by its
+ *   outcome. `Stopped` abandons what gathers and leaves what commits; who wants to restore waits until
+ *   `isSettled`.
+ * - Rounds commit in their order: one that is not complete when a younger one is, is abandoned.
+ * - When all subtasks have finished, a last round says so: what is restored from it ends at once.
+ * - A round that is abandoned because of the snapshot itself (declined, timed out, not written) is a
+ *   failure; more than `tolerableFailures` in a row fail the job.
+ */
+import { unreachable } from '../base/assert.js'
+import { type SubtaskId, subtaskName } from '../graph/subtasks.js'
+import type { SubtaskPhase } from './manifest.js'
+import type { SubtaskAck } from './round.js'
+
+export interface CheckpointSettings {
+  /** Between the beginnings of two rounds; null: only where one is asked for. */
+  readonly intervalMs: number | null
+  readonly minPauseMs: number
+  /** A round that takes longer is abandoned. */
+  readonly timeoutMs: number
+  readonly maxConcurrent: number
+  readonly tolerableFailures: number
+}
+
+export interface Round {
+  readonly round: number
+  readonly kind: 'checkpoint' | 'savepoint'
+  /** Names the request for it; null: it was due. */
+  readonly request: number | null
+  readonly phase: 'Gathering' | 'Committing'
+  readonly startedMs: number
+  /** Names of subtasks that have neither acknowledged nor finished. */
+  readonly awaited: ReadonlySet<string>
+  readonly acks: ReadonlyMap<string, SubtaskAck>
+}
+
+export interface RoundRequest {
+  readonly request: number
+  readonly of: Round['kind']
+}
+
+export interface CheckpointRecord {
+  readonly settings: CheckpointSettings
+  readonly running: boolean
+  /** Unfinished subtasks by name. */
+  readonly live: ReadonlySet<string>
+  readonly rounds: readonly Round[]
+  /** Largest number given to a round. */
+  readonly lastRound: number
+  /** Largest number of a round that was committed; 0: none. */
+  readonly lastCompleted: number
+  readonly lastBeganMs: number
+  readonly lastOverMs: number
+  readonly failures: number
+  /** Rounds asked for that have not begun. */
+  readonly requests: readonly RoundRequest[]
+  /** Subtasks that have nothing left to do but commit. */
+  readonly committing: ReadonlySet<string>
+  /** The round behind the end of all subtasks has been begun. */
+  readonly isFinal: boolean
+}
+
+export type CheckpointEvent =
+  /** All regions run: these subtasks have not finished. */
+  | { readonly kind: 'Started'; readonly live: readonly SubtaskId[] }
+  /** A region has failed, or the job ends. */
+  | { readonly kind: 'Stopped'; readonly reason: string }
+  /** Time has come to look whether a round is due. */
+  | { readonly kind: 'Looked' }
+  /** A round is wanted as soon as possible; the number names the request. */
+  | ({ readonly kind: 'RoundRequested' } & RoundRequest)
+  | { readonly kind: 'CommitAwaited'; readonly subtask: SubtaskId }
+  | { readonly kind: 'Acknowledged'; readonly ack: SubtaskAck }
+  | {
+      readonly kind: 'Declined'
+      readonly round: number
+      readonly subtask: SubtaskId
+      readonly reason: string
+    }
+  | { readonly kind: 'Finished'; readonly subtask: SubtaskId }
+  | { readonly kind: 'TimedOut'; readonly round: number }
+  | { readonly kind: 'Committed'; readonly round: number }
+  | { readonly kind: 'CommitFailed'; readonly round: number; readonly reason: string }
+
+export type CheckpointOrder =
+  /** Tell every subtask. */
+  | { readonly kind: 'Trigger'; readonly round: Round }
+  /** All is there: write the manifest. */
+  | { readonly kind: 'Commit'; readonly round: Round }
+  /** The manifest is written: tell every subtask. */
+  | { readonly kind: 'Complete'; readonly round: Round }
+  /** Tell every subtask; `isFailure`: the snapshot itself went wrong. */
+  | {
+      readonly kind: 'Abandon'
+      readonly round: Round
+      readonly reason: string
+      readonly isFailure: boolean
+    }
+  /** Look again after this time, instead of at the time asked for before. */
+  | { readonly kind: 'LookAfter'; readonly delayMs: number }
+  | { readonly kind: 'FailJob'; readonly reason: string }
+
+export interface CheckpointStep {
+  readonly record: CheckpointRecord
+  readonly orders: readonly CheckpointOrder[]
+}
+
+export function createCheckpointRecord(
+  settings: CheckpointSettings,
+  lastRound: number,
+): CheckpointRecord {
+  return {
+    settings,
+    running: false,
+    live: new Set(),
+    rounds: [],
+    lastRound,
+    lastCompleted: 0,
+    lastBeganMs: Number.NEGATIVE_INFINITY,
+    lastOverMs: Number.NEGATIVE_INFINITY,
+    failures: 0,
+    requests: [],
+    committing: new Set(),
+    isFinal: false,
+  }
+}
+
+/** No commit is under way, so it is known which round is the last one. */
+export const isSettled = ({ rounds }: CheckpointRecord): boolean =>
+  rounds.every(({ phase }) => phase !== 'Committing')
+
+/** Phase of a subtask in a round that is complete. */
+export const phaseIn = ({ acks }: Round, subtask: SubtaskId): SubtaskPhase =>
+  acks.get(subtaskName(subtask))?.phase ?? 'finished'
+
+export function stepCheckpoint(
+  record: CheckpointRecord,
+  event: CheckpointEvent,
+  nowMs: number,
+): CheckpointStep {
+  const draft = new Draft(record, nowMs)
+  switch (event.kind) {
+    case 'Started':
+      draft.change({
+        running: true,
+        live: new Set(event.live.map(subtaskName)),
+        lastBeganMs: nowMs,
+      })
+      break
+    case 'Stopped':
+      draft.change({ running: false, committing: new Set() })
+      for (const round of draft.gathering()) draft.abandon(round, event.reason, false)
+      break
+    case 'Looked':
+      break
+    case 'RoundRequested': {
+      const { request, of } = event
+      draft.change({ requests: [...record.requests, { request, of }] })
+      break
+    }
+    case 'CommitAwaited':
+      draft.change({ committing: new Set(record.committing).add(subtaskName(event.subtask)) })
+      break
+    case 'Acknowledged':
+      draft.acknowledge(event.ack)
+      break
+    case 'Declined': {
+      const round = draft.find(event.round, 'Gathering')
+      const by = subtaskName(event.subtask)
+      if (round !== null) draft.abandon(round, `subtask ${by}: ${event.reason}`, true)
+      break
+    }
+    case 'Finished':
+      draft.finish(subtaskName(event.subtask))
+      break
+    case 'TimedOut': {
+      const round = draft.find(event.round, 'Gathering')
+      if (round !== null) draft.abandon(round, draft.timeoutReason(round), true)
+      break
+    }
+    case 'Committed':
+      draft.committed(event.round)
+      break
+    case 'CommitFailed': {
+      const round = draft.find(event.round, 'Committing')
+      if (round !== null) draft.abandon(round, event.reason, true)
+      break
+    }
+    default:
+      unreachable(event)
+  }
+  draft.settle()
+  return draft.done()
+}
+
+class Draft {
+  #record: CheckpointRecord
+  readonly #nowMs: number
+  readonly #orders: CheckpointOrder[] = []
+
+  constructor(record: CheckpointRecord, nowMs: number) {
+    this.#record = record
+    this.#nowMs = nowMs
+  }
+
+  change(to: Partial<CheckpointRecord>): void {
+    this.#record = { ...this.#record, ...to }
+  }
+
+  find(number: number, phase: Round['phase']): Round | null {
+    return this.#record.rounds.find((it) => it.round === number && it.phase === phase) ?? null
+  }
+
+  gathering(): readonly Round[] {
+    return this.#record.rounds.filter(({ phase }) => phase === 'Gathering')
+  }
+
+  acknowledge(ack: SubtaskAck): void {
+    const name = subtaskName(ack.subtask)
+    const round = this.find(ack.round, 'Gathering')
+    if (!round?.awaited.has(name)) return
+    this.#replace({
+      ...round,
+      awaited: without(round.awaited, name),
+      acks: new Map(round.acks).set(name, ack),
+    })
+  }
+
+  finish(name: string): void {
+    const { live, committing } = this.#record
+    this.change({ live: without(live, name), committing: without(committing, name) })
+    for (const round of this.gathering()) {
+      this.#replace({ ...round, awaited: without(round.awaited, name) })
+    }
+  }
+
+  committed(number: number): void {
+    const round = this.find(number, 'Committing')
+    if (round === null) return
+    this.#remove(round)
+    this.change({ failures: 0, lastOverMs: this.#nowMs })
+    if (round.kind === 'checkpoint') {
+      const ended = [...round.acks].filter(([, { phase }]) => phase === 'ended')
+      const committing = ended.reduce(
+        (rest, [name]) => without(rest, name),
+        this.#record.committing,
+      )
+      this.change({ lastCompleted: number, committing })
+    }
+    this.#orders.push({ kind: 'Complete', round })
+  }
+
+  abandon(round: Round, reason: string, isFailure: boolean): void {
+    this.#remove(round)
+    this.change({ lastOverMs: this.#nowMs })
+    this.#orders.push({ kind: 'Abandon', round, reason, isFailure })
+    if (!isFailure) return
+    const failures = this.#record.failures + 1
+    this.change({ failures })
+    const { tolerableFailures } = this.#record.settings
+    if (failures > tolerableFailures) this.#orders.push({ kind: 'FailJob', reason })
+  }
+
+  timeoutReason({ awaited, startedMs }: Round): string {
+    const names = [...awaited].slice(0, 5).join(', ')
+    const seconds = (this.#nowMs - startedMs) / 1000
+    return `after ${seconds} s, ${awaited.size} subtasks had not acknowledged it: ${names}`
+  }
+
+  /** Commits what is complete, and begins what is due. */
+  settle(): void {
+    for (const round of this.gathering()) if (round.awaited.size === 0) this.#commit(round)
+    if (!this.#record.running) return
+    const dueMs = this.#dueMs()
+    if (dueMs <= this.#nowMs) this.#begin()
+    else if (dueMs < Number.POSITIVE_INFINITY) {
+      this.#orders.push({ kind: 'LookAfter', delayMs: dueMs - this.#nowMs })
+    }
+  }
+
+  done(): CheckpointStep {
+    return { record: this.#record, orders: this.#orders }
+  }
+
+  #dueMs(): number {
+    const { rounds, settings, requests, live, committing, isFinal } = this.#record
+    const { lastBeganMs, lastOverMs } = this.#record
+    const { intervalMs, minPauseMs, maxConcurrent } = settings
+    const gathering = this.gathering().length
+    if (gathering >= maxConcurrent) return Number.POSITIVE_INFINITY
+    if (live.size === 0) return isFinal ? Number.POSITIVE_INFINITY : this.#nowMs
+    if (requests.length > 0 || committing.size > 0)
+      return rounds.length === 0 ? this.#nowMs : Number.POSITIVE_INFINITY
+    if (intervalMs === null) return Number.POSITIVE_INFINITY
+    return Math.max(lastBeganMs + intervalMs, lastOverMs + minPauseMs)
+  }
+
+  #begin(): void {
+    const { lastRound, live, requests } = this.#record
+    const request = requests[0] ?? null
+    const round: Round = {
+      round: lastRound + 1,
+      kind: request?.of ?? 'checkpoint',
+      request: request?.request ?? null,
+      phase: 'Gathering',
+      startedMs: this.#nowMs,
+      awaited: live,
+      acks: new Map(),
+    }
+    this.change({
+      rounds: [...this.#record.rounds, round],
+      lastRound: round.round,
+      lastBeganMs: this.#nowMs,
+      requests: requests.slice(1),
+      isFinal: live.size === 0,
+    })
+    this.#orders.push({ kind: 'Trigger', round })
+    if (live.size === 0) this.#commit(round)
+  }
+
+  #commit(round: Round): void {
+    for (const older of this.gathering()) {
+      if (older.round < round.round) this.abandon(older, 'a later one is complete', false)
+    }
+    const committing: Round = { ...round, phase: 'Committing' }
+    this.#replace(committing)
+    this.#orders.push({ kind: 'Commit', round: committing })
+  }
+
+  #replace(round: Round): void {
+    const { rounds } = this.#record
+    this.change({ rounds: rounds.map((it) => (it.round === round.round ? round : it)) })
+  }
+
+  #remove({ round }: Round): void {
+    this.change({ rounds: this.#record.rounds.filter((it) => it.round !== round) })
+  }
+}
+
+function without(names: ReadonlySet<string>, name: string): ReadonlySet<string> {
+  if (!names.has(name)) return names
+  const rest = new Set(names)
+  rest.delete(name)
+  return rest
+}

@@ -1,0 +1,189 @@
+/**
+ * What each subtask of a plan is given of a snapshot. Pure: names chunks, reads none.
+ *
+ * State is found by the operator's name. With the same parallelism each subtask goes on with its own;
+ * with another one state is dealt out anew: keyed state by key group, lists element by element, splits
+ * and transactions one by one.
+ */
+import { MillraceError } from '../base/errors.js'
+import type { Chain, Plan } from '../graph/plan.js'
+import { type SubtaskId, subtaskName } from '../graph/subtasks.js'
+import type { NamedNode } from './build-manifest.js'
+import type { ChunkRef } from './chunk-store.js'
+import type { Manifest, OperatorSnapshot, SplitSnapshot, SubtaskSnapshot } from './manifest.js'
+import type { PlacedSplit, RestoredTransactions } from './round.js'
+
+/** As `RestoredSubtask`, with chunks that are still to be read. */
+export interface RestoreOrder {
+  readonly round: number
+  readonly hasEnded: boolean
+  readonly steps: readonly RestoreStep[]
+}
+
+export interface RestoreStep {
+  readonly former: readonly { readonly subtask: number; readonly refs: readonly ChunkRef[] }[]
+  /** Parallelism then. */
+  readonly formerParallelism: number
+  readonly splits: readonly PlacedSplit[] | null
+  readonly transactions: RestoredTransactions
+  readonly timeMs: number | null
+}
+
+/** What becomes of the operators of a snapshot in a plan. */
+export interface RestoreReport {
+  readonly kept: readonly string[]
+  /** In the plan only: they begin empty. */
+  readonly added: readonly string[]
+  /** In the snapshot only, and with state: it would be lost. */
+  readonly dropped: readonly string[]
+}
+
+export function reportRestore(
+  manifest: Manifest,
+  plan: Plan,
+  nodes: readonly NamedNode[],
+): RestoreReport {
+  const names = plan.chains.flatMap(({ steps }) => steps.map(({ node }) => nodes[node]!.name))
+  const planned = new Set(names)
+  const stored = new Map(manifest.operators.map((operator) => [operator.name, operator]))
+  return {
+    kept: [...planned].filter((name) => stored.has(name)),
+    added: [...planned].filter((name) => !stored.has(name)),
+    dropped: manifest.operators
+      .filter((operator) => !planned.has(operator.name) && holdsState(operator))
+      .map(({ name }) => name),
+  }
+}
+
+/**
+ * Throws `E_RESTORE_DROPS` where state would be lost and that was not allowed, `E_RESTORE_KEY_GROUPS`
+ * where the number of key groups differs.
+ */
+export function checkRestore(
+  manifest: Manifest,
+  plan: Plan,
+  nodes: readonly NamedNode[],
+  allowDropped: boolean,
+): RestoreReport {
+  const report = reportRestore(manifest, plan, nodes)
+  if (manifest.maxParallelism !== plan.maxParallelism) {
+    throw new MillraceError(
+      'E_RESTORE_KEY_GROUPS',
+      `snapshot ${manifest.round} has ${manifest.maxParallelism} key groups, pipeline "${plan.pipeline}" ` +
+        `has ${plan.maxParallelism}: set maxParallelism: ${manifest.maxParallelism}`,
+    )
+  }
+  if (report.dropped.length > 0 && !allowDropped) {
+    throw new MillraceError('E_RESTORE_DROPS', dropsMessage(manifest, plan, report), {
+      details: { dropped: report.dropped.join(', ') },
+    })
+  }
+  return report
+}
+
+function dropsMessage({ round }: Manifest, { pipeline }: Plan, report: RestoreReport): string {
+  const list = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '))
+  return (
+    `snapshot ${round} has state of operators that pipeline "${pipeline}" does not have: ` +
+    `${list(report.dropped)}. Kept: ${list(report.kept)}; new, without state: ${list(report.added)}. ` +
+    'Give an operator its former name back ({ name }), or allow the loss (--allow-dropped-state)'
+  )
+}
+
+const holdsState = ({ subtasks }: OperatorSnapshot): boolean =>
+  subtasks.some(({ chunks, transactions }) => chunks.length > 0 || transactions.length > 0)
+
+/** For one subtask of a plan. */
+export function planRestore(
+  manifest: Manifest,
+  plan: Plan,
+  nodes: readonly NamedNode[],
+  subtask: SubtaskId,
+): RestoreOrder {
+  const chain = plan.chains[subtask.chain]!
+  const stored = new Map(manifest.operators.map((operator) => [operator.name, operator]))
+  const ofStep = chain.steps.map(({ node, half }) =>
+    half === 'before' ? undefined : stored.get(nodes[node]!.name),
+  )
+  return {
+    round: manifest.round,
+    hasEnded: hasEnded(ofStep, chain, subtask.index),
+    steps: ofStep.map((operator, step) =>
+      restoreStep(operator, chain, subtask.index, isSource(chain, step)),
+    ),
+  }
+}
+
+const isSource = (chain: Chain, step: number): boolean => step === 0 && chain.inputs.length === 0
+
+/** An operator that is new has not ended. */
+function hasEnded(
+  operators: readonly (OperatorSnapshot | undefined)[],
+  { parallelism, steps }: Chain,
+  index: number,
+): boolean {
+  return operators.every((operator, step) => {
+    if (steps[step]!.half === 'before') return true
+    if (operator === undefined) return false
+    const { subtasks } = operator
+    if (operator.parallelism === parallelism) return subtasks[index]!.phase !== 'running'
+    return subtasks.every(({ phase }) => phase !== 'running')
+  })
+}
+
+function restoreStep(
+  operator: OperatorSnapshot | undefined,
+  { parallelism }: Chain,
+  index: number,
+  isSource: boolean,
+): RestoreStep {
+  const subtasks = operator?.subtasks ?? []
+  const isSame = operator?.parallelism === parallelism
+  const own = (_: unknown, i: number) => i % parallelism === index
+  const relevant = isSame ? [subtasks[index]!] : subtasks
+  const splits = isSame
+    ? subtasks[index]!.splits
+    : subtasks.flatMap((subtask) => subtask.splits).filter(own)
+  return {
+    former: subtasks.flatMap(({ chunks }, subtask) =>
+      chunks.length > 0 && (!isSame || subtask === index) ? [{ subtask, refs: chunks }] : [],
+    ),
+    formerParallelism: operator?.parallelism ?? parallelism,
+    splits: isSource && operator !== undefined ? splits.map(toPlaced) : null,
+    transactions: {
+      own: subtasks.filter(own).flatMap((subtask) => subtask.transactions),
+      all: subtasks.flatMap((subtask) => subtask.transactions),
+    },
+    timeMs: lowestTime(relevant),
+  }
+}
+
+/** What has finished holds no time back; where one has none yet, there is none. */
+function lowestTime(subtasks: readonly SubtaskSnapshot[]): number | null {
+  let lowestMs = Number.POSITIVE_INFINITY
+  for (const { phase, timeMs } of subtasks) {
+    if (phase !== 'running') continue
+    if (timeMs === null) return null
+    lowestMs = Math.min(lowestMs, timeMs)
+  }
+  return Number.isFinite(lowestMs) ? lowestMs : null
+}
+
+const toPlaced = ({ id, data, position }: SplitSnapshot): PlacedSplit => ({
+  split: { id, data },
+  position,
+})
+
+/** Ids of every chunk that a manifest names. */
+export const chunkIdsOf = ({ operators }: Manifest): readonly string[] =>
+  operators.flatMap(({ subtasks }) =>
+    subtasks.flatMap(({ chunks, flights }) => [...chunks, ...flights].map(({ id }) => id)),
+  )
+
+export const restoreOrders = (
+  manifest: Manifest,
+  plan: Plan,
+  nodes: readonly NamedNode[],
+  subtasks: readonly SubtaskId[],
+): ReadonlyMap<string, RestoreOrder> =>
+  new Map(subtasks.map((id) => [subtaskName(id), planRestore(manifest, plan, nodes, id)]))

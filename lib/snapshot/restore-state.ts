@@ -1,0 +1,2 @@
+import type { RestoreState } from './state-snapshots.js'
+export const restoreState: RestoreState = () => {}

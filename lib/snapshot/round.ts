@@ -1,0 +1,71 @@
+/**
+ * What a subtask says about one round, and what a restored subtask is given.
+ *
+ * ## A round, from the trigger to the end
+ * ```
+ * checkpoint      Trigger ──→ every subtask of the job
+ * subtask         sources say the barrier; it passes every chain behind what came before it
+ *                 freeze each operator as the barrier leaves it · prepare sinks · encode in slices
+ *                 all durable ──→ Ack
+ * checkpoint      all acknowledged or finished ──→ commit the manifest ──→ Completed
+ * subtask         sinks commit, states build on the round
+ * ```
+ * A round that fails anywhere before the commit is abandoned: `Abandoned` to every subtask, and
+ * nothing has changed. A subtask that ends without having seen the barrier counts as `finished`: all
+ * that it sent lies before the barriers of those that received it.
+ */
+import type { Json } from '../base/json.js'
+import type { Split } from '../connectors/source.js'
+import type { SubtaskId } from '../graph/subtasks.js'
+import type { ChunkRef } from './chunk-store.js'
+import type { SubtaskPhase } from './manifest.js'
+import type { FormerState } from './state-snapshots.js'
+
+/** The acknowledgement of one subtask. */
+export interface SubtaskAck {
+  readonly round: number
+  readonly subtask: SubtaskId
+  readonly phase: Exclude<SubtaskPhase, 'finished'>
+  readonly alignmentMs: number
+  /** Of each step of its chain, in order. */
+  readonly steps: readonly StepAck[]
+}
+
+export interface StepAck {
+  readonly chunks: readonly ChunkRef[]
+  readonly splits: readonly PlacedSplit[]
+  readonly transactions: readonly Json[]
+  /** Watermark that it had passed on; null before the first. */
+  readonly timeMs: number | null
+}
+
+export interface PlacedSplit {
+  readonly split: Split
+  /** Null: its beginning. */
+  readonly position: Json
+}
+
+export const emptyStep: StepAck = { chunks: [], splits: [], transactions: [], timeMs: null }
+
+/** What a subtask goes on from, step by step. */
+export interface RestoredSubtask {
+  /** Its input had ended and its results had been sent: it has to say so again, no more. */
+  readonly hasEnded: boolean
+  readonly steps: readonly RestoredStep[]
+}
+
+export interface RestoredStep {
+  readonly former: readonly FormerState[]
+  readonly formerParallelism: number
+  /** Splits to read, each from its position on. Null where it is no source. */
+  readonly splits: readonly PlacedSplit[] | null
+  readonly transactions: RestoredTransactions
+  readonly timeMs: number | null
+}
+
+export interface RestoredTransactions {
+  /** That this subtask has to commit. */
+  readonly own: readonly Json[]
+  /** Of all subtasks of the sink. */
+  readonly all: readonly Json[]
+}
