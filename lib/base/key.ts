@@ -167,6 +167,11 @@ export function keyGroupOf(key: unknown, maxParallelism: number): number {
   return Math.floor((hashKey(key) * maxParallelism) / 0x100000000)
 }
 
+/** The subtask that owns a key group: each has a range of neighbouring groups. */
+export function subtaskOf(group: number, parallelism: number, maxParallelism: number): number {
+  return Math.floor((group * parallelism) / maxParallelism)
+}
+
 /** Murmur3's finaliser: a bijection of 32 bits in which every bit depends on every other. */
 function mix(hash: number): number {
   let h = hash

@@ -6,6 +6,7 @@
  */
 import { assert } from '../base/assert.js'
 import { MillraceError } from '../base/errors.js'
+import { subtaskOf } from '../base/key.js'
 import type { Random } from '../base/random.js'
 import { type Batch, batch as createBatch } from '../operators/signal.js'
 import type { OutputChannel } from './channel.js'
@@ -61,11 +62,6 @@ export function createEdgeWriter(partition: Partition, channels: OutputChannel[]
     case 'custom':
       return byChoice(channels, partition.choose, partition.operator ?? 'partition')
   }
-}
-
-/** The receiving subtask of a key group: a contiguous range of groups each. */
-export function subtaskOf(group: number, parallelism: number, maxParallelism: number): number {
-  return Math.floor((group * parallelism) / maxParallelism)
 }
 
 function byKeyGroup(

@@ -1,27 +1,33 @@
 /** List state on the heap: an array per key; with a TTL, the ends of its elements beside it. */
-import { Elements } from './elements.js'
+import { Elements, type ListView } from './elements.js'
 import { Expiry } from './expiry.js'
-import type { HeapWorld } from './heap-state.js'
-import { GroupedTable } from './key-table.js'
+import type { ElementRecord, Restoring, Rows } from './frozen.js'
+import { GroupedTable } from './grouped-table.js'
+import type { HeapWorld } from './heap-world.js'
 import type { ListState, Ttl } from './state.js'
+import { type RowShape, walkGroups } from './walk.js'
 
 const NONE: readonly never[] = Object.freeze([])
 
 export class HeapListState<V> implements ListState<V> {
-  readonly #table: GroupedTable<Elements<V>>
-  readonly #freeze: (value: V) => V
+  readonly #table: GroupedTable<Elements<V>, ListView<V>>
+  freeze: (value: V) => V
   readonly expiry: Expiry | null
 
   constructor(world: HeapWorld, ttl: Ttl | null, freeze: (value: V) => V) {
-    this.#table = new GroupedTable(world.maxParallelism)
-    this.#freeze = freeze
+    this.#table = new GroupedTable(world.maxParallelism, {
+      epochs: world.epochs,
+      copy: null,
+      note: (elements) => elements.view(),
+    })
+    this.freeze = freeze
     this.expiry = ttl === null ? null : new Expiry(ttl, world.wallTime, () => this.#visit())
   }
 
   append(group: number, key: unknown, value: V): void {
     this.expiry?.accessed()
-    const found = this.#table.get(group, key)
-    const frozen = this.#freeze(value)
+    const found = this.#table.own(group, key)
+    const frozen = this.freeze(value)
     if (found === undefined) {
       const untils = this.expiry === null ? null : [this.expiry.untilMs]
       this.#table.set(group, key, new Elements([frozen], untils))
@@ -35,14 +41,14 @@ export class HeapListState<V> implements ListState<V> {
   get(group: number, key: unknown): readonly V[] {
     const found = this.#living(group, key)
     if (found === undefined) return NONE
-    if (this.expiry?.renewsOnRead) found.untils!.fill(this.expiry.untilMs)
+    this.#read(group, key, found)
     return found.values
   }
 
   first(group: number, key: unknown): V | undefined {
     const found = this.#living(group, key)
     if (found === undefined) return undefined
-    if (this.expiry?.renewsOnRead) found.untils!.fill(this.expiry.untilMs)
+    this.#read(group, key, found)
     return found.first
   }
 
@@ -53,7 +59,7 @@ export class HeapListState<V> implements ListState<V> {
   replace(group: number, key: unknown, values: readonly V[]): void {
     this.expiry?.accessed()
     if (values.length === 0) return this.#table.delete(group, key)
-    const own = values.map((value) => this.#freeze(value))
+    const own = values.map((value) => this.freeze(value))
     const { expiry } = this
     const untils = expiry === null ? null : new Array<number>(own.length).fill(expiry.untilMs)
     this.#table.set(group, key, new Elements(own, untils))
@@ -63,7 +69,7 @@ export class HeapListState<V> implements ListState<V> {
     const found = this.#living(group, key)
     if (found === undefined) return
     if (count >= found.length) this.#table.delete(group, key)
-    else found.drop(count)
+    else this.#table.own(group, key)!.drop(count)
   }
 
   delete(group: number, key: unknown): void {
@@ -91,6 +97,40 @@ export class HeapListState<V> implements ListState<V> {
     this.#table.clear()
   }
 
+  walk(rows: Rows, from: number | null): Iterator<void> {
+    return walkGroups(this.#table, LISTS, rows, from)
+  }
+
+  restoring(): Restoring {
+    const table = this.#table
+    const { expiry } = this
+    return {
+      dropGroup: (group) => table.clearGroup(group),
+      dropKey: (group, key) => table.delete(group, key),
+      dropPart(group, key, part) {
+        const found = table.get(group, key)?.view()
+        const count = found === undefined ? 0 : (part as number) - found.first
+        if (found === undefined || count <= 0) return
+        if (count >= found.length) table.delete(group, key)
+        else table.get(group, key)!.drop(count)
+      },
+      put(group, key, record, timeMs) {
+        const { at, value } = record as ElementRecord
+        const found = table.get(group, key)
+        if (found === undefined) {
+          table.set(group, key, new Elements([value as V], expiry === null ? null : [timeMs], at))
+        } else if (at === found.end) found.push(value as V, timeMs)
+      },
+      done() {},
+    }
+  }
+
+  #read(group: number, key: unknown, found: Elements<V>): void {
+    if (this.expiry === null || !this.expiry.renewsOnRead) return
+    this.#table.own(group, key)
+    found.renew(this.expiry.untilMs)
+  }
+
   #living(group: number, key: unknown): Elements<V> | undefined {
     const found = this.#table.get(group, key)
     if (this.expiry === null || found === undefined) return found
@@ -109,7 +149,7 @@ export class HeapListState<V> implements ListState<V> {
       this.#table.delete(group, key)
       return false
     }
-    if (expired > 0) elements.drop(expired)
+    if (expired > 0) this.#table.own(group, key)!.drop(expired)
     return true
   }
 
@@ -118,5 +158,33 @@ export class HeapListState<V> implements ListState<V> {
       this.#prune(group, key, elements)
       yield
     }
+  }
+}
+
+/** A list as rows: its elements, or those that are new. */
+const LISTS: RowShape<ListView<unknown>> = {
+  whole: (rows, group, key, now) => putElements(rows, group, key, now, now.first),
+  change(rows, group, key, before, now) {
+    if (before.of !== now.of || before.renewals !== now.renewals) {
+      rows.dropKey(group, key)
+      return putElements(rows, group, key, now, now.first)
+    }
+    if (now.first > before.first) rows.dropPart(group, key, now.first)
+    return putElements(rows, group, key, now, Math.max(now.first, before.first + before.length))
+  },
+}
+
+function* putElements(
+  rows: Rows,
+  group: number,
+  key: unknown,
+  { values, untils, offset, first, length }: ListView<unknown>,
+  from: number,
+): Iterator<void> {
+  for (let at = from; at < first + length; at++) {
+    const index = offset + at - first
+    const record: ElementRecord = { at, value: values[index] }
+    rows.put(group, key, record, untils === null ? 0 : untils[index]!)
+    yield
   }
 }

@@ -1,87 +1,97 @@
 /** Map state on the heap: a table per key in a table per key group. */
-import { Expiry, Mortal } from './expiry.js'
-import type { HeapWorld } from './heap-state.js'
-import { GroupedTable, KeyTable } from './key-table.js'
+import { Expiry } from './expiry.js'
+import type { Restoring, Rows } from './frozen.js'
+import type { HeapWorld } from './heap-world.js'
+import { Cell, MapCells, MortalCell } from './map-cells.js'
 import type { MapState, Ttl } from './state.js'
 
 export class HeapMapState<K, V> implements MapState<K, V> {
-  readonly #table: GroupedTable<KeyTable<V>>
+  readonly #cells: MapCells<Cell<V>>
+  readonly #isMutable: boolean
   readonly #freeze: (value: V) => V
 
-  constructor(maxParallelism: number, freeze: (value: V) => V) {
-    this.#table = new GroupedTable(maxParallelism)
+  constructor(world: HeapWorld, freeze: (value: V) => V, copy: ((value: V) => V) | null) {
+    this.#cells = new MapCells(world, ({ value, at }) => {
+      return new Cell(copy === null ? value : copy(value), at)
+    })
+    this.#isMutable = copy !== null
     this.#freeze = freeze
   }
 
   get(group: number, key: unknown, mapKey: K): V | undefined {
-    return this.#table.get(group, key)?.get(mapKey)
+    const cells = this.#cells
+    return (this.#isMutable ? cells.own(group, key, mapKey) : cells.get(group, key, mapKey))?.value
   }
 
   has(group: number, key: unknown, mapKey: K): boolean {
-    return this.#table.get(group, key)?.has(mapKey) ?? false
+    return this.#cells.get(group, key, mapKey) !== undefined
   }
 
   set(group: number, key: unknown, mapKey: K, value: V): void {
-    let found = this.#table.get(group, key)
-    if (found === undefined) {
-      found = new KeyTable()
-      this.#table.set(group, key, found)
-    }
-    found.set(mapKey, this.#freeze(value))
+    const cells = this.#cells
+    const found = cells.own(group, key, mapKey)
+    const frozen = this.#freeze(value)
+    if (found === undefined) cells.add(group, key, mapKey, new Cell(frozen, cells.nextPlace))
+    else found.value = frozen
   }
 
   delete(group: number, key: unknown, mapKey: K): void {
-    const found = this.#table.get(group, key)
-    if (found === undefined) return
-    found.delete(mapKey)
-    if (found.size === 0) this.#table.delete(group, key)
+    this.#cells.delete(group, key, mapKey)
   }
 
   deleteAll(group: number, key: unknown): void {
-    this.#table.delete(group, key)
+    this.#cells.deleteAll(group, key)
   }
 
   count(group: number, key: unknown): number {
-    return this.#table.get(group, key)?.size ?? 0
+    return this.#cells.count(group, key)
   }
 
-  entries(group: number, key: unknown): IterableIterator<readonly [mapKey: K, value: V]> {
-    const found = this.#table.get(group, key)
-    return (found?.entries() ?? [].values()) as IterableIterator<readonly [K, V]>
+  *entries(group: number, key: unknown): IterableIterator<readonly [mapKey: K, value: V]> {
+    const cells = this.#cells
+    for (const [mapKey, { value }] of cells.entries(group, key)) {
+      yield [mapKey as K, this.#isMutable ? cells.own(group, key, mapKey)!.value : value]
+    }
   }
 
   *keys(): IterableIterator<unknown> {
-    for (const [key] of this.#table.entries()) yield key
-  }
-
-  *groupedKeys(): IterableIterator<readonly [group: number, key: unknown]> {
-    for (const [group, key] of this.#table.groupedEntries()) yield [group, key]
+    for (const [, key] of this.#cells.groupedKeys()) yield key
   }
 
   get size(): number {
-    return this.#table.size
+    return this.#cells.size
   }
 
   /** Entries of all keys; goes through the keys. */
   get elements(): number {
-    let elements = 0
-    for (const [, { size }] of this.#table.entries()) elements += size
-    return elements
+    return this.#cells.elements
   }
 
   clear(): void {
-    this.#table.clear()
+    this.#cells.clear()
+  }
+
+  walk(rows: Rows, from: number | null): Iterator<void> {
+    return this.#cells.walk(rows, from)
+  }
+
+  restoring(): Restoring {
+    return this.#cells.restoring(({ value, at }) => new Cell(value as V, at))
   }
 }
 
 /** With a TTL: a map of values with their ends. */
 export class MortalMapState<K, V> implements MapState<K, V> {
-  readonly #maps: HeapMapState<K, Mortal<V>>
+  readonly #cells: MapCells<MortalCell<V>>
+  readonly #isMutable: boolean
   readonly #freeze: (value: V) => V
   readonly expiry: Expiry
 
-  constructor(world: HeapWorld, ttl: Ttl, freeze: (value: V) => V) {
-    this.#maps = new HeapMapState(world.maxParallelism, (value) => value)
+  constructor(world: HeapWorld, ttl: Ttl, freeze: (value: V) => V, copy: ((value: V) => V) | null) {
+    this.#cells = new MapCells(world, ({ value, at, untilMs }) => {
+      return new MortalCell(copy === null ? value : copy(value), at, untilMs)
+    })
+    this.#isMutable = copy !== null
     this.#freeze = freeze
     this.expiry = new Expiry(ttl, world.wallTime, () => this.#visit())
   }
@@ -95,87 +105,104 @@ export class MortalMapState<K, V> implements MapState<K, V> {
   }
 
   set(group: number, key: unknown, mapKey: K, value: V): void {
-    this.expiry.accessed()
-    const found = this.#maps.get(group, key, mapKey)
+    const { expiry } = this
+    expiry.accessed()
+    const cells = this.#cells
+    const found = cells.own(group, key, mapKey)
     const frozen = this.#freeze(value)
     if (found === undefined) {
-      this.#maps.set(group, key, mapKey, new Mortal(frozen, this.expiry.untilMs))
+      cells.add(group, key, mapKey, new MortalCell(frozen, cells.nextPlace, expiry.untilMs))
     } else {
       found.value = frozen
-      found.untilMs = this.expiry.untilMs
+      found.untilMs = expiry.untilMs
     }
   }
 
   delete(group: number, key: unknown, mapKey: K): void {
-    this.#maps.delete(group, key, mapKey)
+    this.#cells.delete(group, key, mapKey)
   }
 
   deleteAll(group: number, key: unknown): void {
-    this.#maps.deleteAll(group, key)
+    this.#cells.deleteAll(group, key)
   }
 
   count(group: number, key: unknown): number {
     this.expiry.accessed()
     for (const _ of this.#pruned(group, key));
-    return this.#maps.count(group, key)
+    return this.#cells.count(group, key)
   }
 
   *entries(group: number, key: unknown): IterableIterator<readonly [mapKey: K, value: V]> {
     this.expiry.accessed()
-    for (const [mapKey, mortal] of this.#pruned(group, key)) {
-      if (this.expiry.renewsOnRead) mortal.untilMs = this.expiry.untilMs
-      yield [mapKey, mortal.value]
+    for (const [mapKey, cell] of this.#pruned(group, key)) {
+      if (this.expiry.renewsOnRead || this.#isMutable) {
+        const own = this.#cells.own(group, key, mapKey)!
+        if (this.expiry.renewsOnRead) own.untilMs = this.expiry.untilMs
+        yield [mapKey, own.value]
+      } else yield [mapKey, cell.value]
     }
   }
 
   *keys(): IterableIterator<unknown> {
-    for (const [group, key] of this.#maps.groupedKeys()) {
+    for (const [group, key] of this.#cells.groupedKeys()) {
       for (const _ of this.#pruned(group, key));
-      if (this.#maps.count(group, key) > 0) yield key
+      if (this.#cells.count(group, key) > 0) yield key
     }
   }
 
   get size(): number {
-    return this.#maps.size
+    return this.#cells.size
   }
 
   get elements(): number {
-    return this.#maps.elements
+    return this.#cells.elements
   }
 
   clear(): void {
-    this.#maps.clear()
+    this.#cells.clear()
   }
 
-  #living(group: number, key: unknown, mapKey: K): Mortal<V> | null {
+  walk(rows: Rows, from: number | null): Iterator<void> {
+    return this.#cells.walk(rows, from)
+  }
+
+  restoring(): Restoring {
+    return this.#cells.restoring(({ value, at }, untilMs) => {
+      return new MortalCell(value as V, at, untilMs)
+    })
+  }
+
+  #living(group: number, key: unknown, mapKey: K): MortalCell<V> | null {
     this.expiry.accessed()
-    const found = this.#maps.get(group, key, mapKey)
+    const found = this.#cells.get(group, key, mapKey)
     if (found === undefined) return null
     if (found.untilMs <= this.expiry.nowMs) {
-      this.#maps.delete(group, key, mapKey)
+      this.#cells.delete(group, key, mapKey)
       return null
     }
-    if (this.expiry.renewsOnRead) found.untilMs = this.expiry.untilMs
-    return found
+    if (!this.expiry.renewsOnRead && !this.#isMutable) return found
+    const own = this.#cells.own(group, key, mapKey)!
+    if (this.expiry.renewsOnRead) own.untilMs = this.expiry.untilMs
+    return own
   }
 
   /** The living entries of one key; removes the others. */
-  *#pruned(group: number, key: unknown): IterableIterator<readonly [K, Mortal<V>]> {
+  *#pruned(group: number, key: unknown): IterableIterator<readonly [K, MortalCell<V>]> {
     const { nowMs } = this.expiry
-    for (const entry of this.#maps.entries(group, key)) {
-      if (entry[1].untilMs > nowMs) yield entry
-      else this.#maps.delete(group, key, entry[0])
+    for (const [mapKey, cell] of this.#cells.entries(group, key)) {
+      if (cell.untilMs > nowMs) yield [mapKey as K, cell]
+      else this.#cells.delete(group, key, mapKey)
     }
   }
 
   *#visit(): Iterator<void> {
     const { expiry } = this
-    for (const [group, key] of this.#maps.groupedKeys()) {
-      for (const [mapKey, mortal] of this.#maps.entries(group, key)) {
+    for (const [group, key] of this.#cells.groupedKeys()) {
+      for (const [mapKey, cell] of this.#cells.entries(group, key)) {
         // The map may have been deleted between two visits, and another begun.
-        const isExpired = mortal.untilMs <= expiry.nowMs
-        if (isExpired && this.#maps.get(group, key, mapKey) === mortal) {
-          this.#maps.delete(group, key, mapKey)
+        const isExpired = cell.untilMs <= expiry.nowMs
+        if (isExpired && this.#cells.get(group, key, mapKey) === cell) {
+          this.#cells.delete(group, key, mapKey)
         }
         yield
       }

@@ -1,14 +1,19 @@
 /** The heap backend: state as Maps and arrays in this thread's heap; each kind has its file. */
-import { assert } from '../base/assert.js'
+import { assert, unreachable } from '../base/assert.js'
 import { systemClock } from '../base/clock.js'
+import { Epochs } from '../base/epochs.js'
 import { MillraceError } from '../base/errors.js'
 import { createTimers, type Timers } from '../time/timers.js'
+import { copyPlain } from './copy-plain.js'
 import type { Expiry } from './expiry.js'
 import { FoldingAggregatingState, FoldingReducingState } from './folding-state.js'
+import type { Restoring, Rows, SnapshotSource, StateKind, StoredState } from './frozen.js'
 import { HeapListState } from './heap-list.js'
 import { HeapMapState, MortalMapState } from './heap-map.js'
 import { HeapBroadcastState, HeapOperatorListState, HeapSingleState } from './heap-subtask.js'
+import { HeapTimerState } from './heap-timers.js'
 import { HeapValueState, MortalValueState } from './heap-value.js'
+import type { HeapWorld } from './heap-world.js'
 import type {
   AggregatingState,
   BroadcastState,
@@ -31,12 +36,6 @@ export interface HeapStateOptions {
   readonly freeze?: <V>(value: V) => V
 }
 
-/** What all states of a store share. */
-export interface HeapWorld {
-  readonly maxParallelism: number
-  readonly wallTime: () => number
-}
-
 /** Empty state of one operator in one subtask of a job with `maxParallelism` key groups. */
 export function createHeapState(
   maxParallelism: number,
@@ -45,21 +44,18 @@ export function createHeapState(
   return new HeapStateStore(maxParallelism, options)
 }
 
-type Kind =
-  | 'value'
-  | 'list'
-  | 'map'
-  | 'reducing'
-  | 'aggregating'
-  | 'single'
-  | 'operatorList'
-  | 'broadcast'
-  | 'timers'
+/** What every kind of state can do for snapshots. */
+interface Walkable {
+  walk(rows: Rows, from: number | null): Iterator<void>
+  restoring(): Restoring
+}
 
 interface Declared {
-  readonly kind: Kind
+  readonly kind: StateKind
   readonly ttl: Ttl | null
-  readonly state: unknown
+  readonly state: Walkable
+  /** False while it is restored, and its operator has not declared it yet. */
+  readonly isClaimed: boolean
 }
 
 interface Mortals {
@@ -70,15 +66,19 @@ interface Mortals {
 const DEFAULT_SWEEP = 1_000
 const unchanged = <V>(value: V): V => value
 
-class HeapStateStore implements StateStore {
+class HeapStateStore implements StateStore, SnapshotSource {
+  readonly epochs = new Epochs()
+  readonly maxParallelism: number
   readonly #world: HeapWorld
   readonly #freeze: <V>(value: V) => V
   readonly #declared = new Map<string, Declared>()
   /** States with a TTL. */
-  readonly #mortal: Mortals[] = []
+  readonly #mortal = new Map<string, Mortals>()
 
   constructor(maxParallelism: number, options: HeapStateOptions) {
-    this.#world = { maxParallelism, wallTime: options.wallTime ?? systemClock.wallTime }
+    const { epochs } = this
+    this.maxParallelism = maxParallelism
+    this.#world = { maxParallelism, epochs, wallTime: options.wallTime ?? systemClock.wallTime }
     this.#freeze = options.freeze ?? unchanged
   }
 
@@ -88,19 +88,16 @@ class HeapStateStore implements StateStore {
 
   list<V>(name: string, options?: StateOptions): ListState<V> {
     return this.#declare(name, 'list', options, () => {
-      const state = new HeapListState<V>(this.#world, options?.ttl ?? null, this.#freezeOf(options))
-      if (state.expiry !== null) this.#mortal.push({ expiry: state.expiry, state })
-      return state
+      return new HeapListState<V>(this.#world, options?.ttl ?? null, this.#freezeOf(options))
     })
   }
 
   map<K, V>(name: string, options?: StateOptions): MapState<K, V> {
     return this.#declare(name, 'map', options, () => {
       const freeze = this.#freezeOf<V>(options)
-      if (options?.ttl === undefined) return new HeapMapState<K, V>(this.#groups, freeze)
-      const state = new MortalMapState<K, V>(this.#world, options.ttl, freeze)
-      this.#mortal.push({ expiry: state.expiry, state })
-      return state
+      const copy = copyOf<V>(options)
+      if (options?.ttl === undefined) return new HeapMapState<K, V>(this.#world, freeze, copy)
+      return new MortalMapState<K, V>(this.#world, options.ttl, freeze, copy)
     })
   }
 
@@ -126,24 +123,34 @@ class HeapStateStore implements StateStore {
   }
 
   single<V>(name: string): SingleState<V> {
-    return this.#declare(name, 'single', {}, () => new HeapSingleState<V>(this.#freeze))
+    return this.#declare(
+      name,
+      'single',
+      {},
+      () => new HeapSingleState<V>(this.#world, this.#freeze),
+    )
   }
 
   operatorList<V>(name: string): OperatorListState<V> {
-    return this.#declare(name, 'operatorList', {}, () => new HeapOperatorListState<V>(this.#freeze))
+    return this.#declare(name, 'operatorList', {}, () => {
+      return new HeapOperatorListState<V>(this.#world, this.#freeze)
+    })
   }
 
   broadcast<K, V>(name: string): BroadcastState<K, V> {
-    return this.#declare(name, 'broadcast', {}, () => new HeapBroadcastState<K, V>(this.#freeze))
+    return this.#declare(name, 'broadcast', {}, () => {
+      return new HeapBroadcastState<K, V>(this.#world, this.#freeze)
+    })
   }
 
   timers(name: string): Timers {
-    return this.#declare(name, 'timers', {}, createTimers)
+    return this.#declare(name, 'timers', {}, () => new HeapTimerState(createTimers(this.epochs)))
+      .timers
   }
 
   sweep(entries = DEFAULT_SWEEP): boolean {
     let remain = false
-    for (const { expiry, state } of this.#mortal) {
+    for (const { expiry, state } of this.#mortal.values()) {
       expiry.sweep(entries)
       remain ||= state.size > 0
     }
@@ -156,26 +163,83 @@ class HeapStateStore implements StateStore {
     return entries
   }
 
-  get #groups(): number {
-    return this.#world.maxParallelism
+  states(): readonly StoredState[] {
+    return [...this.#declared].map(([name, { kind, ttl, state }]) => ({
+      name,
+      kind,
+      ttl,
+      walk: (rows, from) => state.walk(rows, from),
+    }))
+  }
+
+  restore(name: string, kind: StateKind, ttl: Ttl | null): Restoring {
+    const found = this.#declared.get(name)
+    if (found !== undefined) {
+      if (found.kind !== kind || !isSameTtl(found.ttl, ttl)) {
+        throw declaredTwice(name, kind, ttl, found)
+      }
+      return found.state.restoring()
+    }
+    const state = this.#make(kind, ttl === null ? {} : { ttl })
+    this.#keep(name, { kind, ttl, state, isClaimed: false })
+    return state.restoring()
   }
 
   #freezeOf<V>(options: StateOptions | undefined): (value: V) => V {
     return options?.mutable === true ? unchanged : this.#freeze
   }
 
-  #values<V>(options: StateOptions | undefined): ValueState<V> {
+  #values<V>(options: StateOptions | undefined): ValueState<V> & Walkable {
     const freeze = this.#freezeOf<V>(options)
-    if (options?.ttl === undefined) return new HeapValueState(this.#groups, freeze)
-    const state = new MortalValueState(this.#world, options.ttl, freeze)
-    this.#mortal.push({ expiry: state.expiry, state })
-    return state
+    const copy = copyOf<V>(options)
+    if (options?.ttl === undefined) return new HeapValueState(this.#world, freeze, copy)
+    return new MortalValueState(this.#world, options.ttl, freeze, copy)
+  }
+
+  /** Of what is restored nobody knows yet how it will be used. */
+  #make(kind: StateKind, options: StateOptions): Walkable {
+    const world = this.#world
+    switch (kind) {
+      case 'value':
+      case 'reducing':
+      case 'aggregating':
+        return this.#values(options)
+      case 'list':
+        return new HeapListState(world, options.ttl ?? null, unchanged)
+      case 'map':
+        return options.ttl === undefined
+          ? new HeapMapState(world, unchanged, null)
+          : new MortalMapState(world, options.ttl, unchanged, null)
+      case 'single':
+        return new HeapSingleState(world, unchanged)
+      case 'operatorList':
+        return new HeapOperatorListState(world, unchanged)
+      case 'broadcast':
+        return new HeapBroadcastState(world, unchanged)
+      case 'timers':
+        return new HeapTimerState(createTimers(this.epochs))
+      default:
+        return unreachable(kind)
+    }
+  }
+
+  #keep(name: string, declared: Declared): void {
+    this.#declared.set(name, declared)
+    const { expiry } = declared.state as { expiry?: Expiry | null }
+    if (expiry != null) this.#mortal.set(name, { expiry, state: declared.state as never })
+    else this.#mortal.delete(name)
   }
 
   /** The state of that name; `make` makes it at the first declaration. */
-  #declare<S>(name: string, kind: Kind, options: StateOptions = {}, make: () => S): S {
+  #declare<S extends Walkable>(
+    name: string,
+    kind: StateKind,
+    options: StateOptions = {},
+    make: () => S,
+  ): S {
     const ttl = options.ttl ?? null
     const found = this.#declared.get(name)
+    if (found?.isClaimed === false) return this.#claim(name, kind, options, found, make)
     if (found !== undefined) {
       if (found.kind !== kind || !isSameTtl(found.ttl, ttl))
         throw declaredTwice(name, kind, ttl, found)
@@ -183,10 +247,42 @@ class HeapStateStore implements StateStore {
     }
     assert(ttl === null || ttl.ms > 0, 'a time to live is positive')
     const state = make()
-    this.#declared.set(name, { kind, ttl, state })
+    this.#keep(name, { kind, ttl, state, isClaimed: true })
+    return state
+  }
+
+  /** The first declaration of a state that was restored: what it holds goes on as what is declared. */
+  #claim<S extends Walkable>(
+    name: string,
+    kind: StateKind,
+    options: StateOptions,
+    found: Declared,
+    make: () => S,
+  ): S {
+    const ttl = options.ttl ?? null
+    if (found.kind !== kind) throw restoredOtherwise(name, kind, found)
+    const fits = isSameTtl(found.ttl, ttl) && options.mutable !== true
+    if ((fits && this.#freeze === unchanged) || kind === 'timers') {
+      this.#keep(name, { ...found, isClaimed: true })
+      return found.state as S
+    }
+    const state = make()
+    const rows = state.restoring()
+    const begunMs = found.ttl === null && ttl !== null ? this.#world.wallTime() + ttl.ms : null
+    const into: Rows =
+      begunMs === null
+        ? rows
+        : { ...rows, put: (group, key, record) => rows.put(group, key, record, begunMs) }
+    const steps = found.state.walk(into, null)
+    while (steps.next().done !== true);
+    rows.done()
+    this.#keep(name, { kind, ttl, state, isClaimed: true })
     return state
   }
 }
+
+const copyOf = <V>(options: StateOptions | undefined): ((value: V) => V) | null =>
+  options?.mutable === true ? copyPlain : null
 
 /** Every kind of state has one of these; where there are several, the first counts most. */
 type Countable = { readonly elements?: number; readonly size?: number; readonly length?: number }
@@ -199,7 +295,12 @@ function entriesOf(state: unknown): number {
 const isSameTtl = (a: Ttl | null, b: Ttl | null): boolean =>
   a?.ms === b?.ms && a?.update === b?.update
 
-function declaredTwice(name: string, kind: Kind, ttl: Ttl | null, found: Declared): MillraceError {
+function declaredTwice(
+  name: string,
+  kind: StateKind,
+  ttl: Ttl | null,
+  found: Declared,
+): MillraceError {
   return new MillraceError(
     'E_STATE_NAME',
     `state "${name}" is declared as ${describe(kind, ttl)}, but the same operator has it as ` +
@@ -208,5 +309,14 @@ function declaredTwice(name: string, kind: Kind, ttl: Ttl | null, found: Declare
   )
 }
 
-const describe = (kind: Kind, ttl: Ttl | null): string =>
+function restoredOtherwise(name: string, kind: StateKind, found: Declared): MillraceError {
+  return new MillraceError(
+    'E_STATE_NAME',
+    `state "${name}" is declared as ${kind}, but the snapshot has it as ${found.kind}: give the new ` +
+      'state another name',
+    { details: { state: name } },
+  )
+}
+
+const describe = (kind: StateKind, ttl: Ttl | null): string =>
   ttl === null ? kind : `${kind} with a TTL of ${ttl.ms} ms (${ttl.update})`

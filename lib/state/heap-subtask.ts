@@ -1,15 +1,27 @@
 /** State without keys on the heap: of the subtask, dealt out by element, or the same everywhere. */
+import type { EntryRecord, Restoring, Rows } from './frozen.js'
+import { HeapListState } from './heap-list.js'
+import type { HeapWorld } from './heap-world.js'
 import { KeyTable } from './key-table.js'
+import { Cell, putEntries, putInOrder } from './map-cells.js'
 import type { BroadcastState, OperatorListState, SingleState } from './state.js'
+
+const NO_STEPS: readonly undefined[] = []
 
 type Freeze<V> = (value: V) => V
 
 export class HeapSingleState<V> implements SingleState<V> {
+  readonly #world: HeapWorld
   readonly #freeze: Freeze<V>
   #value: V | undefined = undefined
   #present = false
+  /** The epoch of the last change, and what was there when it began. */
+  #epoch = 0
+  #before: V | undefined = undefined
+  #presentBefore = false
 
-  constructor(freeze: Freeze<V>) {
+  constructor(world: HeapWorld, freeze: Freeze<V>) {
+    this.#world = world
     this.#freeze = freeze
   }
 
@@ -22,55 +34,90 @@ export class HeapSingleState<V> implements SingleState<V> {
   }
 
   set(value: V): void {
+    if (this.#world.epochs.now !== this.#epoch) this.#touch()
     this.#value = this.#freeze(value)
     this.#present = true
   }
 
   clear(): void {
+    if (this.#world.epochs.now !== this.#epoch) this.#touch()
     this.#value = undefined
     this.#present = false
   }
+
+  walk(rows: Rows, from: number | null): Iterator<void> {
+    if (this.#world.epochs.now !== this.#epoch) this.#touch()
+    if (this.#presentBefore) rows.put(0, undefined, this.#before, 0)
+    else if (from !== null) rows.dropKey(0, undefined)
+    return NO_STEPS.values()
+  }
+
+  restoring(): Restoring {
+    return {
+      dropGroup: () => this.clear(),
+      dropKey: () => this.clear(),
+      dropPart() {},
+      put: (_group, _key, record) => this.set(record as V),
+      done() {},
+    }
+  }
+
+  #touch(): void {
+    this.#epoch = this.#world.epochs.now
+    this.#before = this.#value
+    this.#presentBefore = this.#present
+  }
 }
 
+/** A list without keys. */
 export class HeapOperatorListState<V> implements OperatorListState<V> {
-  readonly #freeze: Freeze<V>
-  #values: V[] = []
+  readonly #list: HeapListState<V>
 
-  constructor(freeze: Freeze<V>) {
-    this.#freeze = freeze
+  constructor(world: HeapWorld, freeze: Freeze<V>) {
+    this.#list = new HeapListState({ ...world, maxParallelism: 1 }, null, freeze)
   }
 
   append(value: V): void {
-    this.#values.push(this.#freeze(value))
+    this.#list.append(0, undefined, value)
   }
 
   get(): readonly V[] {
-    return this.#values
+    return this.#list.get(0, undefined)
   }
 
   replace(values: readonly V[]): void {
-    this.#values = values.map((value) => this.#freeze(value))
+    this.#list.replace(0, undefined, values)
   }
 
   clear(): void {
-    this.#values = []
+    this.#list.delete(0, undefined)
   }
 
   get length(): number {
-    return this.#values.length
+    return this.#list.length(0, undefined)
+  }
+
+  walk(rows: Rows, from: number | null): Iterator<void> {
+    return this.#list.walk(rows, from)
+  }
+
+  restoring(): Restoring {
+    return this.#list.restoring()
   }
 }
 
 export class HeapBroadcastState<K, V> implements BroadcastState<K, V> {
   readonly #freeze: Freeze<V>
-  readonly #table = new KeyTable<V>()
+  readonly #table: KeyTable<Cell<V>>
+  #places = 0
 
-  constructor(freeze: Freeze<V>) {
+  constructor({ epochs }: HeapWorld, freeze: Freeze<V>) {
+    this.#table = new KeyTable({ epochs, copy: ({ value, at }) => new Cell(value, at), note: null })
     this.#freeze = freeze
   }
 
   get(mapKey: K): V | undefined {
-    return this.#table.get(mapKey)
+    return this.#table.get(mapKey)?.value
   }
 
   has(mapKey: K): boolean {
@@ -78,15 +125,18 @@ export class HeapBroadcastState<K, V> implements BroadcastState<K, V> {
   }
 
   set(mapKey: K, value: V): void {
-    this.#table.set(mapKey, this.#freeze(value))
+    const found = this.#table.own(mapKey)
+    const frozen = this.#freeze(value)
+    if (found === undefined) this.#table.set(mapKey, new Cell(frozen, this.#places++))
+    else found.value = frozen
   }
 
   delete(mapKey: K): void {
     this.#table.delete(mapKey)
   }
 
-  entries(): IterableIterator<readonly [mapKey: K, value: V]> {
-    return this.#table.entries() as IterableIterator<[K, V]>
+  *entries(): IterableIterator<readonly [mapKey: K, value: V]> {
+    for (const [mapKey, { value }] of this.#table.entries()) yield [mapKey as K, value]
   }
 
   get size(): number {
@@ -95,5 +145,28 @@ export class HeapBroadcastState<K, V> implements BroadcastState<K, V> {
 
   clear(): void {
     this.#table.clear()
+  }
+
+  walk(rows: Rows, from: number | null): Iterator<void> {
+    if (from === null || !this.#table.clearedSince(from)) {
+      return putEntries(rows, 0, undefined, this.#table, from)
+    }
+    rows.dropGroup(0)
+    return putEntries(rows, 0, undefined, this.#table, null)
+  }
+
+  restoring(): Restoring {
+    const table = this.#table
+    return {
+      dropGroup: () => table.clear(),
+      dropKey: () => table.clear(),
+      dropPart: (_group, _key, part) => table.delete(part),
+      put: (_group, _key, record) => {
+        const { key, at, value } = record as EntryRecord
+        table.set(key, new Cell(value as V, at))
+        this.#places = Math.max(this.#places, at + 1)
+      },
+      done: () => putInOrder(table),
+    }
   }
 }

@@ -1,20 +1,25 @@
 /** Value state on the heap: one table per key group; with a TTL, values lie in it with their end. */
 import { Expiry, Mortal } from './expiry.js'
-import type { HeapWorld } from './heap-state.js'
-import { GroupedTable } from './key-table.js'
+import type { Restoring, Rows } from './frozen.js'
+import { GroupedTable } from './grouped-table.js'
+import type { HeapWorld } from './heap-world.js'
 import type { Ttl, ValueState } from './state.js'
+import { type RowShape, walkGroups } from './walk.js'
 
 export class HeapValueState<V> implements ValueState<V> {
   readonly #table: GroupedTable<V>
+  /** For values that are changed in place; null: they never are. */
+  readonly #copy: ((value: V) => V) | null
   readonly #freeze: (value: V) => V
 
-  constructor(maxParallelism: number, freeze: (value: V) => V) {
-    this.#table = new GroupedTable(maxParallelism)
+  constructor(world: HeapWorld, freeze: (value: V) => V, copy: ((value: V) => V) | null) {
+    this.#table = new GroupedTable(world.maxParallelism, { epochs: world.epochs, copy, note: null })
     this.#freeze = freeze
+    this.#copy = copy
   }
 
   get(group: number, key: unknown): V | undefined {
-    return this.#table.get(group, key)
+    return this.#copy === null ? this.#table.get(group, key) : this.#table.own(group, key)
   }
 
   has(group: number, key: unknown): boolean {
@@ -30,7 +35,7 @@ export class HeapValueState<V> implements ValueState<V> {
   }
 
   entries(): IterableIterator<readonly [key: unknown, value: V]> {
-    return this.#table.entries()
+    return this.#copy === null ? this.#table.entries() : this.#owned()
   }
 
   get size(): number {
@@ -40,15 +45,53 @@ export class HeapValueState<V> implements ValueState<V> {
   clear(): void {
     this.#table.clear()
   }
+
+  walk(rows: Rows, from: number | null): Iterator<void> {
+    return walkGroups(this.#table, VALUES, rows, from)
+  }
+
+  restoring(): Restoring {
+    const table = this.#table
+    return {
+      dropGroup: (group) => table.clearGroup(group),
+      dropKey: (group, key) => table.delete(group, key),
+      dropPart() {},
+      put: (group, key, record) => table.set(group, key, record as V),
+      done() {},
+    }
+  }
+
+  *#owned(): IterableIterator<readonly [key: unknown, value: V]> {
+    for (const [group, key] of this.#table.groupedEntries()) {
+      yield [key, this.#table.own(group, key) as V]
+    }
+  }
+}
+
+const VALUES: RowShape<unknown> = {
+  whole(rows, group, key, now) {
+    rows.put(group, key, now, 0)
+    return null
+  },
+  change(rows, group, key, _before, now) {
+    rows.put(group, key, now, 0)
+    return null
+  },
 }
 
 export class MortalValueState<V> implements ValueState<V> {
   readonly #table: GroupedTable<Mortal<V>>
+  readonly #isMutable: boolean
   readonly #freeze: (value: V) => V
   readonly expiry: Expiry
 
-  constructor(world: HeapWorld, ttl: Ttl, freeze: (value: V) => V) {
-    this.#table = new GroupedTable(world.maxParallelism)
+  constructor(world: HeapWorld, ttl: Ttl, freeze: (value: V) => V, copy: ((value: V) => V) | null) {
+    this.#table = new GroupedTable(world.maxParallelism, {
+      epochs: world.epochs,
+      copy: ({ value, untilMs }) => new Mortal(copy === null ? value : copy(value), untilMs),
+      note: null,
+    })
+    this.#isMutable = copy !== null
     this.#freeze = freeze
     this.expiry = new Expiry(ttl, world.wallTime, () => this.#visit())
   }
@@ -63,7 +106,7 @@ export class MortalValueState<V> implements ValueState<V> {
 
   set(group: number, key: unknown, value: V): void {
     this.expiry.accessed()
-    const found = this.#table.get(group, key)
+    const found = this.#table.own(group, key)
     const frozen = this.#freeze(value)
     if (found === undefined) this.#table.set(group, key, new Mortal(frozen, this.expiry.untilMs))
     else {
@@ -77,8 +120,9 @@ export class MortalValueState<V> implements ValueState<V> {
   }
 
   *entries(): IterableIterator<readonly [key: unknown, value: V]> {
-    for (const [key, { value, untilMs }] of this.#table.entries()) {
-      if (untilMs > this.expiry.nowMs) yield [key, value]
+    for (const [group, key, { value, untilMs }] of this.#table.groupedEntries()) {
+      if (untilMs <= this.expiry.nowMs) continue
+      yield [key, this.#isMutable ? this.#table.own(group, key)!.value : value]
     }
   }
 
@@ -90,6 +134,21 @@ export class MortalValueState<V> implements ValueState<V> {
     this.#table.clear()
   }
 
+  walk(rows: Rows, from: number | null): Iterator<void> {
+    return walkGroups(this.#table, MORTALS, rows, from)
+  }
+
+  restoring(): Restoring {
+    const table = this.#table
+    return {
+      dropGroup: (group) => table.clearGroup(group),
+      dropKey: (group, key) => table.delete(group, key),
+      dropPart() {},
+      put: (group, key, record, timeMs) => table.set(group, key, new Mortal(record as V, timeMs)),
+      done() {},
+    }
+  }
+
   /** Null where there is none; removes it where it has expired. */
   #living(group: number, key: unknown): Mortal<V> | null {
     this.expiry.accessed()
@@ -99,8 +158,10 @@ export class MortalValueState<V> implements ValueState<V> {
       this.#table.delete(group, key)
       return null
     }
-    if (this.expiry.renewsOnRead) found.untilMs = this.expiry.untilMs
-    return found
+    if (!this.expiry.renewsOnRead && !this.#isMutable) return found
+    const own = this.#table.own(group, key)!
+    if (this.expiry.renewsOnRead) own.untilMs = this.expiry.untilMs
+    return own
   }
 
   *#visit(): Iterator<void> {
@@ -110,4 +171,15 @@ export class MortalValueState<V> implements ValueState<V> {
       yield
     }
   }
+}
+
+const MORTALS: RowShape<Mortal<unknown>> = {
+  whole(rows, group, key, { value, untilMs }) {
+    rows.put(group, key, value, untilMs)
+    return null
+  },
+  change(rows, group, key, _before, { value, untilMs }) {
+    rows.put(group, key, value, untilMs)
+    return null
+  },
 }

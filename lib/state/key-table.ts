@@ -1,18 +1,43 @@
 /**
- * A Map whose keys are compared by value (`base/key.ts`), and the same by key group.
+ * A Map whose keys are compared by value (`base/key.ts`).
  *
  * Values lie in the Map without a wrapper, under the canonical key; where that is not the key itself
  * (arrays, objects, dates), the key lies in a second Map beside it. A new key is copied flat, so that
  * state keeps no batch alive through a string.
+ *
+ * Once a snapshot was begun (`base/epochs.ts`), the first change of a key in an epoch leaves in a journal
+ * what was there before. Reading costs the same as ever, and freezing costs nothing.
  */
-import { assert } from '../base/assert.js'
+import { Epochs } from '../base/epochs.js'
 import { type CanonicalKey, canonicalKey, flatKey, isEscaped, isView } from '../base/key.js'
+import { ABSENT, type Absent, Journal, pruned } from './journal.js'
+
+/** What the tables of one state have in common. */
+export interface TableWorld<V, N = V> {
+  readonly epochs: Epochs
+  /** A copy that may be changed in place while the original stays as it is. Null: values never change. */
+  readonly copy: ((value: V) => V) | null
+  /** What a journal keeps of a value; null: the value. */
+  readonly note: ((value: V) => N) | null
+}
+
+/** One key with what it had at a former snapshot and has at this one. */
+export type Change<N> = readonly [key: unknown, before: N | Absent, now: N | Absent]
+
+const ALONE: TableWorld<never, never> = { epochs: new Epochs(), copy: null, note: null }
 
 /** A Map ends at 2^24 entries, so keyed state has one table per key group. */
-export class KeyTable<V> {
-  readonly #values = new Map<CanonicalKey, V>()
+export class KeyTable<V, N = V> {
+  readonly #world: TableWorld<V, N>
+  #values = new Map<CanonicalKey, V>()
   /** The keys that are not their own canonical form. */
   #keys: Map<CanonicalKey, unknown> | null = null
+  /** Of the last epoch with a change; null where none is needed. */
+  #journal: Journal<V, N> | null = null
+
+  constructor(world: TableWorld<V, N> = ALONE as unknown as TableWorld<V, N>) {
+    this.#world = world
+  }
 
   get(key: unknown): V | undefined {
     return this.#values.get(canonicalKey(key))
@@ -24,6 +49,7 @@ export class KeyTable<V> {
 
   set(key: unknown, value: V): void {
     const canonical = canonicalKey(key)
+    if (this.#world.epochs.now !== 0) this.#touch(canonical)
     const values = this.#values
     const { size } = values
     values.set(canonical, value)
@@ -32,14 +58,29 @@ export class KeyTable<V> {
 
   delete(key: unknown): void {
     const canonical = canonicalKey(key)
+    if (this.#world.epochs.now !== 0) this.#beforeDelete(canonical)
     this.#values.delete(canonical)
     this.#keys?.delete(canonical)
   }
 
+  /** The value of a key, for who is going to change it in place. */
+  own(key: unknown): V | undefined {
+    const canonical = canonicalKey(key)
+    const found = this.#values.get(canonical)
+    const { epochs, copy } = this.#world
+    if (found === undefined || epochs.now === 0) return found
+    if (!this.#touch(canonical) || copy === null || !epochs.reading) return found
+    const own = copy(found)
+    this.#values.set(canonical, own)
+    return own
+  }
+
   /** In order of insertion. Entries may be set and deleted meanwhile. */
   *entries(): IterableIterator<[key: unknown, value: V]> {
-    for (const [canonical, value] of this.#values) {
+    const values = this.#values
+    for (const [canonical, value] of values) {
       yield [isEscaped(canonical) ? this.#keys?.get(canonical) : canonical, value]
+      if (this.#values !== values) return
     }
   }
 
@@ -48,8 +89,124 @@ export class KeyTable<V> {
   }
 
   clear(): void {
-    this.#values.clear()
+    if (this.#world.epochs.now === 0) this.#values.clear()
+    else {
+      this.#current().cleared ??= { values: this.#values, keys: this.#keys }
+      this.#values = new Map()
+    }
     this.#keys = null
+  }
+
+  /**
+   * All entries as they were when the epoch began, however the table changes meanwhile; an entry may come
+   * twice. Null where there is nothing to say, so that every step is short.
+   */
+  *frozen(): IterableIterator<readonly [key: unknown, value: N] | null> {
+    for (const canonical of this.#before.keys()) {
+      const was = this.#was(canonical)
+      yield was === ABSENT ? null : [this.#keyOf(canonical), was]
+    }
+    const undo = this.#undo
+    if (undo === null || undo.removed === null) return
+    for (const canonical of undo.removed) {
+      yield [this.#keyOf(canonical), undo.changed.get(canonical) as N]
+    }
+  }
+
+  /**
+   * What has changed from the beginning of epoch `from` to that of this one, each key once. Caller must
+   * know that the table was not `clearedSince`.
+   */
+  *changes(from: number): IterableIterator<Change<N>> {
+    const newest =
+      this.#journal?.epoch === this.#world.epochs.now ? this.#journal.older : this.#journal
+    for (let at = newest; at !== null && at.epoch >= from; at = at.older) {
+      for (const canonical of at.changed.keys()) {
+        if (isIn(newest, at, canonical)) continue
+        yield [this.#keyOf(canonical), firstOf(at, canonical, from), this.#was(canonical)]
+      }
+    }
+  }
+
+  /** True where all was cleared from the beginning of epoch `from` to that of this one. */
+  clearedSince(from: number): boolean {
+    const { now } = this.#world.epochs
+    for (let at = this.#journal; at !== null && at.epoch >= from; at = at.older) {
+      if (at.epoch < now && at.cleared !== null) return true
+    }
+    return false
+  }
+
+  /** Forgets what no snapshot needs any more. */
+  prune(): void {
+    this.#journal = pruned(this.#journal, this.#world.epochs.needed)
+  }
+
+  /** What was changed in this epoch; null before the first change. */
+  get #undo(): Journal<V, N> | null {
+    const journal = this.#journal
+    return journal !== null && journal.epoch === this.#world.epochs.now ? journal : null
+  }
+
+  /** The Map that a walk over the beginning of the epoch goes through. */
+  get #before(): ReadonlyMap<CanonicalKey, V> {
+    return this.#undo?.cleared?.values ?? this.#values
+  }
+
+  /** What a key had when the epoch began. */
+  #was(canonical: CanonicalKey): N | Absent {
+    const changed = this.#undo?.changed
+    if (changed !== undefined) {
+      const was = changed.get(canonical)
+      if (was !== undefined || changed.has(canonical)) return was as N | Absent
+    }
+    const before = this.#before
+    const value = before.get(canonical)
+    return value !== undefined || before.has(canonical) ? this.#note(value as V) : ABSENT
+  }
+
+  #note(value: V): N {
+    const { note } = this.#world
+    return note === null ? (value as unknown as N) : note(value)
+  }
+
+  #keyOf(canonical: CanonicalKey): unknown {
+    if (!isEscaped(canonical)) return canonical
+    return this.#keys?.get(canonical) ?? this.#journal?.keyOf(canonical)
+  }
+
+  #current(): Journal<V, N> {
+    const { now, needed } = this.#world.epochs
+    const journal = this.#journal
+    if (journal !== null && journal.epoch === now) return journal
+    const created = new Journal<V, N>(now, pruned(journal, needed))
+    this.#journal = created
+    return created
+  }
+
+  /** True at the first change in this epoch of what was there when it began. */
+  #touch(canonical: CanonicalKey): boolean {
+    const { changed, cleared } = this.#current()
+    if (cleared !== null || changed.has(canonical)) return false
+    const value = this.#values.get(canonical)
+    const isThere = value !== undefined || this.#values.has(canonical)
+    changed.set(canonical, isThere ? this.#note(value as V) : ABSENT)
+    return isThere
+  }
+
+  #beforeDelete(canonical: CanonicalKey): void {
+    if (!this.#values.has(canonical)) return
+    this.#touch(canonical)
+    const journal = this.#current()
+    if (journal.cleared !== null) return
+    if (isEscaped(canonical)) {
+      journal.keys ??= new Map()
+      journal.keys.set(canonical, this.#keys?.get(canonical))
+    }
+    if (this.#world.epochs.reading && journal.changed.get(canonical) !== ABSENT) {
+      journal.removed ??= new Set()
+      journal.removed.add(canonical)
+    }
   }
 
   #own(canonical: CanonicalKey, key: unknown, value: V): void {
@@ -63,65 +220,23 @@ export class KeyTable<V> {
   }
 }
 
-/** One table per key group, made when the group's first key comes: the unit that moves on rescaling. */
-export class GroupedTable<V> {
-  readonly #groups: (KeyTable<V> | null)[]
-
-  constructor(maxParallelism: number) {
-    this.#groups = new Array<null>(maxParallelism).fill(null)
+/** True where a journal between `newest` and `at` has the key too. */
+function isIn<V, N>(
+  newest: Journal<V, N> | null,
+  at: Journal<V, N>,
+  canonical: CanonicalKey,
+): boolean {
+  for (let newer = newest; newer !== null && newer !== at; newer = newer.older) {
+    if (newer.changed.has(canonical)) return true
   }
+  return false
+}
 
-  get(group: number, key: unknown): V | undefined {
-    const found = this.#groups[group]
-    return found ? found.get(key) : undefined
+/** What a key had at the beginning of epoch `from`, by the oldest journal that has it. */
+function firstOf<V, N>(newest: Journal<V, N>, canonical: CanonicalKey, from: number): N | Absent {
+  let first: N | Absent = ABSENT
+  for (let at: Journal<V, N> | null = newest; at !== null && at.epoch >= from; at = at.older) {
+    if (at.changed.has(canonical)) first = at.changed.get(canonical) as N | Absent
   }
-
-  has(group: number, key: unknown): boolean {
-    const found = this.#groups[group]
-    return found ? found.has(key) : false
-  }
-
-  set(group: number, key: unknown, value: V): void {
-    const found = this.#groups[group] ?? this.#create(group)
-    found.set(key, value)
-  }
-
-  delete(group: number, key: unknown): void {
-    this.#groups[group]?.delete(key)
-  }
-
-  /** Group by group. Entries may be set and deleted meanwhile. */
-  *entries(): IterableIterator<readonly [key: unknown, value: V]> {
-    for (const group of this.#groups) if (group !== null) yield* group.entries()
-  }
-
-  /** As `entries`, with the group first. */
-  *groupedEntries(): IterableIterator<readonly [group: number, key: unknown, value: V]> {
-    for (let i = 0; i < this.#groups.length; i++) {
-      const group = this.#groups[i]
-      if (group) for (const [key, value] of group.entries()) yield [i, key, value]
-    }
-  }
-
-  get size(): number {
-    let size = 0
-    for (const group of this.#groups) size += group === null ? 0 : group.size
-    return size
-  }
-
-  clear(): void {
-    // In place too: who reads entries meanwhile must not go on in what is gone.
-    for (const group of this.#groups) group?.clear()
-    this.#groups.fill(null)
-  }
-
-  #create(group: number): KeyTable<V> {
-    assert(
-      group >= 0 && group < this.#groups.length,
-      'a key group is below the maximal parallelism',
-    )
-    const created = new KeyTable<V>()
-    this.#groups[group] = created
-    return created
-  }
+  return first
 }

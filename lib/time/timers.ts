@@ -10,10 +10,11 @@
  * the same window's end cost one place in the heap. A bucket of one timer is the timer itself. Deleted
  * times stay in the heap until they come up, or until they are more than those alive.
  *
- * What a snapshot relies on: a timer is immutable; it appears by `register` and disappears by `delete`
- * or `takeDue`, one at a time.
+ * For snapshots (`base/epochs.ts`) each timer knows the epochs in which it came and went, so that who walks
+ * over them sees which were there when an epoch began, whatever has happened since.
  */
 import { assert } from '../base/assert.js'
+import { Epochs } from '../base/epochs.js'
 import { type CanonicalKey, canonicalKey, flatKey } from '../base/key.js'
 import { TimeHeap } from './time-heap.js'
 
@@ -43,29 +44,67 @@ export interface Timers {
   clear(): void
 }
 
+/** A timer, and its place in the order of registration. */
+export interface PlacedTimer extends Timer {
+  readonly at: number
+}
+
+/** Timers that can be read as they were when the epoch began, while they go on to change. */
+export interface FreezableTimers extends Timers {
+  /** Null where there is nothing to say; a timer may come twice. */
+  frozen(): IterableIterator<PlacedTimer | null>
+  /** What has come and gone between the beginnings of epoch `from` and this one. */
+  changes(from: number): IterableIterator<readonly [timer: PlacedTimer, isThere: boolean] | null>
+}
+
 /** No timers yet, in this thread's heap. */
-export function createTimers(): Timers {
-  return new HeapTimers()
+export function createTimers(epochs: Epochs = new Epochs()): FreezableTimers {
+  return new HeapTimers(epochs)
 }
 
 /** Stale times that the heap may hold beyond as many as are alive. */
 const STALE_MIN = 1_024
 
-class Entry implements Timer {
+/** An epoch that never comes: of a timer that is there. */
+const ALIVE = -1
+
+class Entry implements PlacedTimer {
   readonly timeMs: number
   readonly group: number
   readonly key: unknown
   readonly name: string
   /** Key and name in one. */
   readonly id: CanonicalKey
+  readonly at: number
+  /** The epochs in which it came and went. */
+  readonly since: number
+  until = ALIVE
 
-  constructor(timeMs: number, group: number, key: unknown, name: string, id: CanonicalKey) {
+  constructor(
+    timeMs: number,
+    group: number,
+    key: unknown,
+    name: string,
+    id: CanonicalKey,
+    at: number,
+    since: number,
+  ) {
     this.timeMs = timeMs
     this.group = group
     this.key = key
     this.name = name
     this.id = id
+    this.at = at
+    this.since = since
   }
+}
+
+/** What has happened in one epoch. */
+interface Log {
+  readonly epoch: number
+  readonly added: Entry[]
+  /** Those from before the epoch. */
+  readonly removed: Entry[]
 }
 
 /** Several timers of one time, in order of registration. */
@@ -95,11 +134,21 @@ class HeapTimers implements Timers {
   #size = 0
   /** The first time ever registered: others are told apart by their distance from it. */
   #originMs = 0
+  readonly #epochs: Epochs
+  #places = 0
+  /** Oldest first; none before the first snapshot. */
+  #logs: Log[] = []
+
+  constructor(epochs: Epochs) {
+    this.#epochs = epochs
+  }
 
   register(group: number, key: unknown, timeMs: number, name = ''): boolean {
     assert(Number.isFinite(timeMs), 'the time of a timer is finite')
     const own = flatKey(key)
-    const entry = new Entry(timeMs, group, own, name, identityOf(own, name))
+    const { now } = this.#epochs
+    const id = identityOf(own, name)
+    const entry = new Entry(timeMs, group, own, name, id, this.#places++, now)
     if (this.#size === 0) this.#begin(timeMs)
     const place = this.#placeOf(timeMs)
     const found = this.#buckets.get(place)
@@ -109,6 +158,7 @@ class HeapTimers implements Timers {
       if (this.#stale > this.#buckets.size + STALE_MIN) this.#tidy()
     } else if (!this.#join(place, found, entry)) return false
     this.#size++
+    if (now !== 0) this.#log().added.push(entry)
     return true
   }
 
@@ -117,8 +167,10 @@ class HeapTimers implements Timers {
     const found = this.#buckets.get(place)
     if (found === undefined) return false
     const id = identityOf(key, name)
-    const isThere = found instanceof Entry ? isSame(found.id, id) : found.timers.delete(id)
-    if (!isThere) return false
+    const entry = entryOf(found, id)
+    if (entry === undefined) return false
+    if (found instanceof Bucket) found.timers.delete(id)
+    if (this.#epochs.now !== 0) this.#gone(entry)
     if (found instanceof Entry || found.timers.size === 0) {
       this.#buckets.delete(place)
       this.#stale++
@@ -141,6 +193,7 @@ class HeapTimers implements Timers {
     const found = this.#buckets.get(place)!
     this.#size--
     const first = found instanceof Entry ? found : found.shift()
+    if (this.#epochs.now !== 0) this.#gone(first)
     if (found instanceof Entry || found.timers.size === 0) {
       this.#buckets.delete(place)
       this.#heap.pop()
@@ -160,6 +213,27 @@ class HeapTimers implements Timers {
     return this.#size
   }
 
+  *frozen(): IterableIterator<PlacedTimer | null> {
+    const { now } = this.#epochs
+    for (const entry of this.entries() as IterableIterator<Entry>) {
+      yield entry.since < now ? entry : null
+    }
+    // As long as it is walked over, more may go.
+    const log = this.#logs.at(-1)
+    if (log?.epoch === now) yield* log.removed
+  }
+
+  *changes(from: number): IterableIterator<readonly [timer: PlacedTimer, isThere: boolean] | null> {
+    const { now } = this.#epochs
+    for (const { epoch, added, removed } of [...this.#logs]) {
+      if (epoch < from || epoch >= now) continue
+      for (const entry of added) {
+        yield entry.until === ALIVE || entry.until >= now ? [entry, true] : null
+      }
+      for (const entry of removed) yield entry.since < from ? [entry, false] : null
+    }
+  }
+
   *entries(): IterableIterator<Timer> {
     for (const found of this.#buckets.values()) {
       if (found instanceof Entry) yield found
@@ -168,9 +242,26 @@ class HeapTimers implements Timers {
   }
 
   clear(): void {
+    if (this.#epochs.now !== 0) for (const entry of this.entries()) this.#gone(entry as Entry)
     this.#buckets.clear()
     this.#size = 0
     this.#tidy()
+  }
+
+  /** Of this epoch; forgets what no snapshot needs any more. */
+  #log(): Log {
+    const { now, needed } = this.#epochs
+    const last = this.#logs.at(-1)
+    if (last !== undefined && last.epoch === now) return last
+    const log: Log = { epoch: now, added: [], removed: [] }
+    this.#logs = [...this.#logs.filter(({ epoch }) => epoch >= needed), log]
+    return log
+  }
+
+  #gone(entry: Entry): void {
+    const { now } = this.#epochs
+    entry.until = now
+    if (entry.since !== now) this.#log().removed.push(entry)
   }
 
   /** The heap holds exactly the times of buckets. */
@@ -216,6 +307,11 @@ class HeapTimers implements Timers {
 
 const timeOf = (found: Entry | Bucket): number =>
   found instanceof Entry ? found.timeMs : found.first.timeMs
+
+const entryOf = (found: Entry | Bucket, id: CanonicalKey): Entry | undefined => {
+  if (found instanceof Bucket) return found.timers.get(id)
+  return isSame(found.id, id) ? found : undefined
+}
 
 /** As a Map compares: NaN is itself. */
 const isSame = (a: CanonicalKey, b: CanonicalKey): boolean => Object.is(a, b)

@@ -1,0 +1,155 @@
+/** Rows of the states of one operator in one round, as chunks. */
+import { MillraceError } from '../base/errors.js'
+import type { Rows, StoredState } from '../state/frozen.js'
+import { BatchEncoder } from '../wire/encoder.js'
+import {
+  type ChunkHead,
+  PARTS,
+  type Part,
+  type SectionHead,
+  StateChunkWriter,
+} from './state-chunk.js'
+import type { StateChunk } from './state-snapshots.js'
+
+/** A chunk is cut off once it has so many bytes. */
+const CHUNK_BYTES = 512 * 1024
+/** One value of state; what a channel may carry is less, because it has to be sent in one go. */
+export const VALUE_BYTES_MAX = 256 * 2 ** 20
+
+export class StateEncoding {
+  readonly #head: ChunkHead
+  readonly #writer: StateChunkWriter
+  #sections: Readonly<Record<Part, SectionRows>> | null = null
+  #chunks: StateChunk[] = []
+  /** Bytes encoded so far. */
+  bytes = 0
+
+  constructor(head: ChunkHead) {
+    this.#head = head
+    this.#writer = new StateChunkWriter(head)
+  }
+
+  /** The rows of a state. Caller must have ended the one before. */
+  begin(state: StoredState): Rows {
+    const sectionOf = (part: Part) => new SectionRows(this, this.#head.operator, state, part)
+    const sections = Object.fromEntries(PARTS.map((part) => [part, sectionOf(part)])) as Record<
+      Part,
+      SectionRows
+    >
+    this.#sections = sections
+    const { dropGroup, dropKey, dropPart, put } = sections
+    return {
+      dropGroup: (group) => dropGroup.add(group, undefined, null, 0),
+      dropKey: (group, key) => dropKey.add(group, key, null, 0),
+      dropPart: (group, key, part) => dropPart.add(group, key, part, 0),
+      put: (group, key, record, timeMs) => put.add(group, key, record, timeMs),
+    }
+  }
+
+  endState(): void {
+    if (this.#sections === null) return
+    for (const part of PARTS) this.#sections[part].flush()
+    this.#sections = null
+  }
+
+  /** Nothing comes any more. */
+  end(): void {
+    this.#cut()
+  }
+
+  /** The chunks that have become full. */
+  take(): readonly StateChunk[] {
+    const chunks = this.#chunks
+    this.#chunks = []
+    return chunks
+  }
+
+  add(section: SectionHead, first: number, last: number, frame: ArrayBuffer, count: number): void {
+    this.#writer.add(section, first, last, frame, count)
+    this.bytes += frame.byteLength
+    // The pieces of a large record stay together.
+    if (count > 0 && this.#writer.bytes >= CHUNK_BYTES) this.#cut()
+  }
+
+  #cut(): void {
+    const chunk = this.#writer.take()
+    if (chunk !== null) this.#chunks.push(chunk)
+  }
+}
+
+/** Rows of one part of a state, a frame at a time. */
+class SectionRows {
+  readonly #into: StateEncoding
+  readonly #operator: string
+  readonly #section: SectionHead
+  readonly #encoder: BatchEncoder
+  readonly #hasTimes: boolean
+  #records: unknown[] = []
+  #keys: unknown[] = []
+  #groups: number[] = []
+  #times: number[] = []
+
+  constructor(into: StateEncoding, operator: string, { name, kind, ttl }: StoredState, part: Part) {
+    this.#into = into
+    this.#operator = operator
+    this.#section = { state: name, kind, ttl, part }
+    this.#encoder = new BatchEncoder({ operator, recordBytesMax: VALUE_BYTES_MAX })
+    this.#hasTimes = part === 'put' && (ttl !== null || kind === 'timers')
+  }
+
+  add(group: number, key: unknown, record: unknown, timeMs: number): void {
+    this.#records.push(record)
+    this.#keys.push(key)
+    this.#groups.push(group)
+    if (this.#hasTimes) this.#times.push(timeMs)
+    if (this.#records.length >= this.#encoder.recordsPerFrame) this.flush()
+  }
+
+  flush(): void {
+    const records = this.#records
+    const [keys, groups] = [this.#keys, this.#groups]
+    const times = this.#hasTimes ? this.#times : null
+    if (records.length === 0) return
+    const rows = { records, keys, groups, times }
+    for (let from = 0; from < records.length; ) {
+      const frame = this.#encode(rows, from)
+      const to = this.#encoder.next
+      const [first, last] = rangeOf(groups, from, Math.max(to, from + 1))
+      this.#into.add(this.#section, first, last, frame, to - from)
+      from = to
+    }
+    this.#records = []
+    this.#keys = []
+    this.#groups = []
+    this.#times = []
+  }
+
+  #encode(rows: Parameters<BatchEncoder['encode']>[0], from: number): ArrayBuffer {
+    try {
+      return this.#encoder.encode(rows, from, rows.records.length)
+    } catch (cause) {
+      throw cannotBeStored(this.#operator, this.#section.state, cause)
+    }
+  }
+}
+
+function rangeOf(groups: readonly number[], from: number, to: number): [number, number] {
+  let [first, last] = [groups[from]!, groups[from]!]
+  for (let i = from + 1; i < to; i++) {
+    if (groups[i]! < first) first = groups[i]!
+    if (groups[i]! > last) last = groups[i]!
+  }
+  return [first, last]
+}
+
+function cannotBeStored(operator: string, state: string, cause: unknown): unknown {
+  if (!(cause instanceof MillraceError)) return cause
+  const { field, type, bytes } = cause.details
+  const what = bytes === undefined ? `${field} is ${type}` : `a value has ${bytes} bytes`
+  return new MillraceError(
+    'E_STATE_VALUE',
+    `operator ${operator} keeps in its state "${state}" what no snapshot can hold: ${what}; keep plain data ` +
+      '(numbers, strings, arrays, plain objects, Date, Map, Set, typed arrays)',
+    { cause, details: { ...cause.details, operator, state } },
+  )
+}

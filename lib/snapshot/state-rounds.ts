@@ -1,0 +1,171 @@
+/**
+ * Snapshots of a state store, by rounds. How state is frozen: `base/epochs.ts`, and the tables of `lib/state`;
+ * what it becomes: `state-chunk.ts`.
+ *
+ * Each round begins an epoch. A round's changes are those of the epochs since the round it builds on
+ * began, so an abandoned round's changes belong to the next one by themselves.
+ */
+import { assert } from '../base/assert.js'
+import type { SnapshotSource, StoredState } from '../state/frozen.js'
+import type { StateStore } from '../state/state.js'
+import type { ChunkRef } from './chunk-store.js'
+import { StateEncoding } from './state-encoding.js'
+import type { CreateStateSnapshots, StateChunk, StateSnapshots } from './state-snapshots.js'
+
+/** Rounds that build on each other at most. */
+export const CHAIN_MAX = 32
+/** A step ends early after so much, where rows are large. */
+const STEP_BYTES = 256 * 1024
+
+export const createStateSnapshots: CreateStateSnapshots = (store, operator) =>
+  new StateRounds(sourceOf(store), operator)
+
+/** Every store of this library can be snapshotted. */
+export function sourceOf(store: StateStore): SnapshotSource {
+  const source = store as StateStore & Partial<SnapshotSource>
+  assert(source.epochs !== undefined, 'a state store can be snapshotted')
+  return source as unknown as SnapshotSource
+}
+
+/** A round whose fate is not known. */
+interface Pending {
+  readonly round: number
+  readonly epoch: number
+  /** What it builds on; null: it is full. */
+  readonly base: Base | null
+  refs: readonly ChunkRef[] | null
+}
+
+/** The newest round that is known to be complete. */
+interface Base {
+  readonly epoch: number
+  readonly refs: readonly ChunkRef[]
+  readonly rounds: number
+  /** Of the full round at the beginning, and of those behind it. */
+  readonly fullBytes: number
+  readonly deltaBytes: number
+}
+
+class StateRounds implements StateSnapshots {
+  readonly #source: SnapshotSource
+  readonly #operator: string
+  #base: Base | null = null
+  /** In the order of their beginning. */
+  #pending: Pending[] = []
+  /** The round that is being encoded. */
+  #current: Pending | null = null
+  #encoding: StateEncoding | null = null
+  #states: readonly StoredState[] = []
+  #next = 0
+  #walk: Iterator<void> | null = null
+
+  constructor(source: SnapshotSource, operator: string) {
+    this.#source = source
+    this.#operator = operator
+  }
+
+  begin(round: number, full: boolean): void {
+    assert(this.#current === null, 'one round encodes at a time')
+    const { epochs, maxParallelism } = this.#source
+    epochs.now++
+    epochs.reading = true
+    const base = full || this.#base === null || isHeavy(this.#base) ? null : this.#base
+    this.#current = { round, epoch: epochs.now, base, refs: null }
+    this.#pending.push(this.#current)
+    this.#forget()
+    this.#encoding = new StateEncoding({
+      operator: this.#operator,
+      round,
+      full: base === null,
+      maxParallelism,
+    })
+    this.#states = this.#source.states()
+    this.#next = 0
+  }
+
+  step(rows: number): readonly StateChunk[] {
+    const encoding = this.#encoding
+    if (encoding === null) return []
+    const bytes = encoding.bytes + STEP_BYTES
+    for (let i = 0; i < rows && encoding.bytes < bytes; i++) {
+      this.#walk ??= this.#nextWalk(encoding)
+      if (this.#walk === null) {
+        encoding.end()
+        this.#stop()
+        break
+      }
+      if (this.#walk.next().done === true) {
+        encoding.endState()
+        this.#walk = null
+      }
+    }
+    return encoding.take()
+  }
+
+  get encoded(): boolean {
+    return this.#current === null
+  }
+
+  chain(refs: readonly ChunkRef[]): readonly ChunkRef[] {
+    const pending = this.#pending.find((each) => each.refs === null)
+    assert(pending !== undefined && pending !== this.#current, 'a round is encoded')
+    pending.refs = refs
+    return pending.base === null ? refs : [...pending.base.refs, ...refs]
+  }
+
+  completed(round: number): void {
+    const done = this.#pending.find((each) => each.round === round)
+    if (done === undefined || done.refs === null) return
+    this.#pending = this.#pending.filter(({ epoch }) => epoch > done.epoch)
+    this.#base = baseOf(done, done.refs)
+    this.#forget()
+  }
+
+  abandoned(round: number): void {
+    if (this.#current?.round === round) this.#stop()
+    this.#pending = this.#pending.filter((each) => each.round !== round)
+    this.#forget()
+  }
+
+  #nextWalk(encoding: StateEncoding): Iterator<void> | null {
+    const state = this.#states[this.#next++]
+    if (state === undefined) return null
+    return state.walk(encoding.begin(state), this.#current!.base?.epoch ?? null)
+  }
+
+  #stop(): void {
+    this.#source.epochs.reading = false
+    this.#current = null
+    this.#encoding = null
+    this.#states = []
+    this.#walk = null
+  }
+
+  /** Says which epochs some round may still ask for. */
+  #forget(): void {
+    const { epochs } = this.#source
+    let needed = epochs.now
+    if (this.#base !== null) needed = Math.min(needed, this.#base.epoch)
+    for (const { epoch, base } of this.#pending) {
+      needed = Math.min(needed, epoch)
+      if (this.#current?.epoch === epoch && base !== null) needed = Math.min(needed, base.epoch)
+    }
+    epochs.needed = needed
+  }
+}
+
+/** True where everything anew is better than one round more; a chain begins with a full round. */
+const isHeavy = ({ refs, rounds, fullBytes, deltaBytes }: Base): boolean =>
+  refs.length === 0 || rounds >= CHAIN_MAX || deltaBytes > fullBytes
+
+function baseOf({ epoch, base }: Pending, refs: readonly ChunkRef[]): Base {
+  const bytes = refs.reduce((sum, ref) => sum + ref.bytes, 0)
+  if (base === null) return { epoch, refs, rounds: 1, fullBytes: bytes, deltaBytes: 0 }
+  return {
+    epoch,
+    refs: [...base.refs, ...refs],
+    rounds: base.rounds + 1,
+    fullBytes: base.fullBytes,
+    deltaBytes: base.deltaBytes + bytes,
+  }
+}

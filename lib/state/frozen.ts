@@ -1,0 +1,89 @@
+/**
+ * State as rows: how it goes into a snapshot and comes out of one.
+ *
+ * A row says that something is there; the others say what is not there any more. What a record is, by kind:
+ * - value, reducing, aggregating, single: the value (of a folding state its accumulator)
+ * - list, operatorList: one element, and its number in the list; numbers ascend without gap
+ * - map, broadcast: one entry, and its place: entries lie in order of their places
+ * - timers: name and place: timers of one time fire in order of their places
+ *
+ * What has no key lies in group 0 under the key undefined.
+ */
+import type { Epochs } from '../base/epochs.js'
+import type { Ttl } from './state.js'
+
+export type StateKind =
+  | 'value'
+  | 'list'
+  | 'map'
+  | 'reducing'
+  | 'aggregating'
+  | 'single'
+  | 'operatorList'
+  | 'broadcast'
+  | 'timers'
+
+export const STATE_KINDS: readonly StateKind[] = [
+  'value',
+  'list',
+  'map',
+  'reducing',
+  'aggregating',
+  'single',
+  'operatorList',
+  'broadcast',
+  'timers',
+]
+
+export interface ElementRecord {
+  readonly at: number
+  readonly value: unknown
+}
+
+export interface EntryRecord {
+  readonly key: unknown
+  readonly at: number
+  readonly value: unknown
+}
+
+export interface TimerRecord {
+  readonly name: string
+  readonly at: number
+}
+
+/** Takes rows. Rows of one snapshot take effect in this order, whatever that of the calls. */
+export interface Rows {
+  /** All keys of a group are gone. */
+  dropGroup(group: number): void
+  dropKey(group: number, key: unknown): void
+  /** Of a map the key of an entry; of a list the number of the first element left; of timers a place. */
+  dropPart(group: number, key: unknown, part: unknown): void
+  /** `timeMs`: with a TTL the end of life; of timers their time; otherwise 0. */
+  put(group: number, key: unknown, record: unknown, timeMs: number): void
+}
+
+/** One state of a store. */
+export interface StoredState {
+  readonly name: string
+  readonly kind: StateKind
+  readonly ttl: Ttl | null
+  /**
+   * Gives rows of the state as it was when this epoch began, a few per step, while the state goes on to
+   * change: those changed since the beginning of epoch `from`, or all where that is null.
+   */
+  walk(rows: Rows, from: number | null): Iterator<void>
+}
+
+/** Rows that become state. `done` once all are there. */
+export interface Restoring extends Rows {
+  done(): void
+}
+
+/** What a state backend is, beside a StateStore, to be snapshotted. */
+export interface SnapshotSource {
+  readonly maxParallelism: number
+  readonly epochs: Epochs
+  states(): readonly StoredState[]
+  /** Fills a state that its operator has not declared yet. */
+  restore(name: string, kind: StateKind, ttl: Ttl | null): Restoring
+}

@@ -1,0 +1,86 @@
+/** Keyed state: one table per key group, made when the group's first key comes. The group is what moves. */
+import { assert } from '../base/assert.js'
+import { KeyTable, type TableWorld } from './key-table.js'
+
+export class GroupedTable<V, N = V> {
+  readonly #world: TableWorld<V, N>
+  readonly #groups: (KeyTable<V, N> | null)[]
+
+  constructor(maxParallelism: number, world: TableWorld<V, N>) {
+    this.#world = world
+    this.#groups = new Array<null>(maxParallelism).fill(null)
+  }
+
+  get(group: number, key: unknown): V | undefined {
+    const found = this.#groups[group]
+    return found ? found.get(key) : undefined
+  }
+
+  has(group: number, key: unknown): boolean {
+    const found = this.#groups[group]
+    return found ? found.has(key) : false
+  }
+
+  set(group: number, key: unknown, value: V): void {
+    const found = this.#groups[group] ?? this.#create(group)
+    found.set(key, value)
+  }
+
+  delete(group: number, key: unknown): void {
+    this.#groups[group]?.delete(key)
+  }
+
+  /** As `KeyTable.own`. */
+  own(group: number, key: unknown): V | undefined {
+    const found = this.#groups[group]
+    return found ? found.own(key) : undefined
+  }
+
+  /** Group by group. Entries may be set and deleted meanwhile. */
+  *entries(): IterableIterator<readonly [key: unknown, value: V]> {
+    for (const group of this.#groups) if (group !== null) yield* group.entries()
+  }
+
+  /** As `entries`, with the group first. */
+  *groupedEntries(): IterableIterator<readonly [group: number, key: unknown, value: V]> {
+    for (let i = 0; i < this.#groups.length; i++) {
+      const group = this.#groups[i]
+      if (group) for (const [key, value] of group.entries()) yield [i, key, value]
+    }
+  }
+
+  get size(): number {
+    let size = 0
+    for (const group of this.#groups) size += group === null ? 0 : group.size
+    return size
+  }
+
+  clear(): void {
+    // In place too: who reads entries meanwhile must not go on in what is gone.
+    for (const group of this.#groups) group?.clear()
+    // What a snapshot still has to read lies in the tables.
+    if (this.#world.epochs.now === 0) this.#groups.fill(null)
+  }
+
+  clearGroup(group: number): void {
+    this.#groups[group]?.clear()
+  }
+
+  /** The tables that there are. */
+  *tables(): IterableIterator<readonly [group: number, table: KeyTable<V, N>]> {
+    for (let i = 0; i < this.#groups.length; i++) {
+      const group = this.#groups[i]
+      if (group) yield [i, group]
+    }
+  }
+
+  #create(group: number): KeyTable<V, N> {
+    assert(
+      group >= 0 && group < this.#groups.length,
+      'a key group is below the maximal parallelism',
+    )
+    const created = new KeyTable<V, N>(this.#world)
+    this.#groups[group] = created
+    return created
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * What a table was at the beginning of an epoch, as far as it has changed since: of each key that was
+ * changed, what it had before. So the table at the beginning of this epoch is the table as it is with
+ * the journal of this epoch laid over it, and the keys of the journals before are what has changed.
+ */
+import type { CanonicalKey } from '../base/key.js'
+
+/** Stands for no value. */
+export const ABSENT = Symbol('absent')
+export type Absent = typeof ABSENT
+
+/** All that a table held when it was cleared. */
+export interface Cleared<V> {
+  readonly values: ReadonlyMap<CanonicalKey, V>
+  readonly keys: ReadonlyMap<CanonicalKey, unknown> | null
+}
+
+/** `N`: what is kept of a value `V`. */
+export class Journal<V, N> {
+  readonly epoch: number
+  /** That of the last epoch before in which the table has changed, as long as it is needed. */
+  older: Journal<V, N> | null
+  /** As it was at the beginning of the epoch; complete until the table is cleared. */
+  readonly changed = new Map<CanonicalKey, N | Absent>()
+  /** Keys that were deleted while the epoch's beginning was being read: a walk does not meet them. */
+  removed: Set<CanonicalKey> | null = null
+  /** Of keys that were deleted: those that are not their own canonical form. */
+  keys: Map<CanonicalKey, unknown> | null = null
+  cleared: Cleared<V> | null = null
+
+  constructor(epoch: number, older: Journal<V, N> | null) {
+    this.epoch = epoch
+    this.older = older
+  }
+
+  /** The key that has this canonical form, if it was deleted in this epoch or before. */
+  keyOf(canonical: CanonicalKey): unknown {
+    for (let at: Journal<V, N> | null = this; at !== null; at = at.older) {
+      const key = at.keys?.get(canonical) ?? at.cleared?.keys?.get(canonical)
+      if (key !== undefined) return key
+    }
+    return undefined
+  }
+}
+
+/** The journals without those of epochs before `needed`. */
+export function pruned<V, N>(newest: Journal<V, N> | null, needed: number): Journal<V, N> | null {
+  if (newest === null || newest.epoch < needed) return null
+  newest.older = pruned(newest.older, needed)
+  return newest
+}
