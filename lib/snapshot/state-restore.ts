@@ -4,19 +4,14 @@ import { keyGroupOf, subtaskOf } from '../base/key.js'
 import type { Restoring, Rows, SnapshotSource, StateKind } from '../state/frozen.js'
 import { createHeapState } from '../state/heap-state.js'
 import { BatchDecoder, type DecodedBatch } from '../wire/decoder.js'
+import { sourceOf } from './state-rounds.js'
 import { ListAssembly } from './list-assembly.js'
 import { type DecodedChunk, damaged, decodeStateChunk, PARTS, type Section } from './state-chunk.js'
 import { VALUE_BYTES_MAX } from './state-encoding.js'
-import { sourceOf } from './state-rounds.js'
 import type { FormerState, RestoreState, RestoreTarget } from './state-snapshots.js'
 
-type Target = RestoreTarget & {
-  /** When the snapshot was taken; where it is not known, `former` is taken to be of all subtasks. */
-  readonly formerParallelism?: number
-}
-
-export const restoreState: RestoreState = (store, former, target: Target) => {
-  const restore = new Restore(sourceOf(store), target, target.formerParallelism ?? former.length)
+export const restoreState: RestoreState = (store, former, target) => {
+  const restore = new Restore(sourceOf(store), target)
   for (const each of [...former].sort((a, b) => a.subtask - b.subtask)) {
     try {
       restore.take(each)
@@ -33,8 +28,7 @@ const isKeyed = (kind: StateKind): boolean =>
 
 class Restore {
   readonly #source: SnapshotSource
-  readonly #target: Target
-  readonly #formerParallelism: number
+  readonly #target: RestoreTarget
   /** As many subtasks and key groups as before: each has what it had. */
   #isSame = false
   /** The operator lists of all former subtasks, by name. */
@@ -45,10 +39,9 @@ class Restore {
   /** The states of the former subtask in hand; null: not for this one. */
   #states = new Map<string, Restoring | null>()
 
-  constructor(source: SnapshotSource, target: Target, formerParallelism: number) {
+  constructor(source: SnapshotSource, target: RestoreTarget) {
     this.#source = source
     this.#target = target
-    this.#formerParallelism = formerParallelism
   }
 
   take({ subtask, chunks }: FormerState): void {
@@ -56,9 +49,9 @@ class Restore {
     const head = decoded[0]?.head
     if (head === undefined) return
     if (!head.full) throw damaged('its chain has no beginning')
-    const { parallelism, maxParallelism } = this.#target
+    const { formerParallelism, parallelism, maxParallelism } = this.#target
     this.#subtask = subtask
-    this.#isSame = this.#formerParallelism === parallelism && head.maxParallelism === maxParallelism
+    this.#isSame = formerParallelism === parallelism && head.maxParallelism === maxParallelism
     if (this.#isSame && subtask !== this.#target.subtask) return
     if (head.maxParallelism === maxParallelism) this.#applyAll(decoded)
     else this.#rehash(decoded, head.maxParallelism)
@@ -155,7 +148,7 @@ class Restore {
   #rehash(chunks: readonly DecodedChunk[], maxParallelism: number): void {
     const former = createHeapState(maxParallelism)
     const own = { ...this.#target, subtask: this.#subtask, maxParallelism }
-    const whole = new Restore(sourceOf(former), own, own.parallelism)
+    const whole = new Restore(sourceOf(former), own)
     whole.#isSame = true
     whole.#applyAll(chunks)
     for (const { name, kind, ttl, walk } of sourceOf(former).states()) {
