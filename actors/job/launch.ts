@@ -8,6 +8,7 @@ import { operatorRows, subtasksOf } from '../../lib/graph/subtasks.js'
 import { isEnded } from '../../lib/job/job-record.js'
 import { createCounterTable, createOperatorTable } from '../../lib/metrics/counters.js'
 import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
+import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import type { Manifest } from '../../lib/snapshot/manifest.js'
 import { removeJobSpill } from '../../lib/spill/file-spill.js'
 import { type SupervisionOptions, supervise } from '../../lib/supervision/strategy.js'
@@ -90,6 +91,8 @@ export interface RunWorld {
   readonly clock: Clock
   readonly random: Random
   readonly pick?: Random
+  /** Opens stores of snapshots. Default: LevelDB directories. */
+  readonly openStore?: (directory: string) => Promise<ChunkStore>
 }
 
 const DEFAULT_SETTINGS: RuntimeSettings = {
@@ -141,7 +144,7 @@ export function launch(
 
   async function main(): Promise<void> {
     const { plan, operators, nodes, module, pool, warnings } = await prepare()
-    const snapshots = await openSnapshots(options, plan, nodes)
+    const snapshots = await openSnapshots(options, plan, nodes, world.openStore)
     const counters = createCounterTable(subtasksOf(plan).length)
     const operatorCounters = createOperatorTable(operatorRows(plan))
     board.planned(plan, operators, counters, operatorCounters)

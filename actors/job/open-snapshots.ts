@@ -70,6 +70,7 @@ export async function openSnapshots(
   { checkpoint, restore, allowDroppedState = false }: SnapshotOptions,
   plan: Plan,
   nodes: readonly NamedNode[],
+  open: (directory: string) => Promise<ChunkStore> = openLevelChunkStore,
 ): Promise<JobSnapshots | null> {
   if (checkpoint === undefined) {
     if (restore !== undefined) throw restoreNeedsDirectory()
@@ -77,7 +78,7 @@ export async function openSnapshots(
   }
   const settings = settingsOf(checkpoint)
   const { directory, retained = 3, mode = 'aligned' } = checkpoint
-  const store = await openLevelChunkStore(directory)
+  const store = await open(directory)
   try {
     const numbers = await store.manifests()
     const found = await findRestored(store, numbers, restore)
@@ -85,7 +86,7 @@ export async function openSnapshots(
     const stores = new SnapshotStores(
       {
         store,
-        open: (path) => openLevelChunkStore(path),
+        open,
         retained,
         restored: found?.manifest ?? null,
         restoredFrom: found?.from ?? null,

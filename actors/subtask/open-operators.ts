@@ -21,7 +21,7 @@ import type {
 } from '../../lib/operators/operator.js'
 import type { RecordErrors } from '../../lib/operators/record-error.js'
 import { BATCH, type Signal } from '../../lib/operators/signal.js'
-import { restoreState } from '../../lib/snapshot/restore-state.js'
+import { restoreState } from '../../lib/snapshot/state-restore.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 import { locate } from './locate.js'
 import { openSide } from './open-side.js'

@@ -15,7 +15,7 @@ import { createGuardedErrors, type Guarding } from '../../lib/operators/guarded-
 import { type RecordErrors, type RecordFailure, SKIP } from '../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
 import { BARRIER, INPUT, type InputChange, WATERMARK } from '../../lib/operators/signal.js'
-import { createStateSnapshots } from '../../lib/snapshot/heap-snapshots.js'
+import { createStateSnapshots } from '../../lib/snapshot/state-rounds.js'
 import { locate, locating } from './locate.js'
 import { openOperators } from './open-operators.js'
 import { openOutlet } from './open-outlet.js'
@@ -51,8 +51,8 @@ class Assembly {
     const steps = restored?.hasEnded ? this.#endsOf(chain.steps) : [...chain.steps]
     this.#roundSteps = chain.steps.map(() => ({ snapshots: null, timeMs: Number.NaN }))
     const rounds = this.#openRounds()
-    const isSource = runtimeOf(this.#place, steps[0]!).role === 'source'
-    const isSink = runtimeOf(this.#place, steps.at(-1)!).role === 'sink'
+    const isSource = runtimeOf(this.#place, chain.steps[0]!).role === 'source'
+    const isSink = runtimeOf(this.#place, chain.steps.at(-1)!).role === 'sink'
     // Dead letters may come from anywhere in the chain, so the end is opened first.
     this.#end = isSink
       ? this.#openSink(steps.pop()!)

@@ -12,7 +12,12 @@ import type { SubtaskId } from '../../lib/graph/subtasks.js'
 import type { Barrier } from '../../lib/operators/signal.js'
 import { refOf } from '../../lib/snapshot/chunk-ref.js'
 import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
-import type { PlacedSplit, StepAck, SubtaskAck } from '../../lib/snapshot/round.js'
+import {
+  emptyStep,
+  type PlacedSplit,
+  type StepAck,
+  type SubtaskAck,
+} from '../../lib/snapshot/round.js'
 import type { StateSnapshots } from '../../lib/snapshot/state-snapshots.js'
 
 /** Rows encoded in one go; about 2 ms. */
@@ -140,8 +145,6 @@ export class SubtaskRounds {
   acknowledgeEnd(round: number): void {
     const barrier = { tag: 2, round, full: false } as const
     this.enter(barrier, [], 0)
-    const { steps } = this.#current!
-    for (let i = 0; i < steps.length; i++) steps[i] = { timeMs: Number.NaN, refs: [] }
     this.#current!.isSealed = true
     void this.#finish(this.#current!, 'ended')
   }
@@ -204,7 +207,11 @@ export class SubtaskRounds {
   async #finish(round: Round, phase: SubtaskAck['phase']): Promise<void> {
     const { barrier, splits, alignmentMs } = round
     try {
-      const steps = await Promise.all(round.steps.map((step, i) => this.#acknowledged(step, i)))
+      // What has ended keeps nothing that would be read again.
+      const steps =
+        phase === 'ended'
+          ? round.steps.map(() => emptyStep)
+          : await Promise.all(round.steps.map((step, i) => this.#acknowledged(step, i)))
       const transactions = await this.#transactions(barrier.round)
       if (this.#current !== round) return
       this.#place.acknowledge({

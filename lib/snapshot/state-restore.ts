@@ -4,10 +4,10 @@ import { keyGroupOf, subtaskOf } from '../base/key.js'
 import type { Restoring, Rows, SnapshotSource, StateKind } from '../state/frozen.js'
 import { createHeapState } from '../state/heap-state.js'
 import { BatchDecoder, type DecodedBatch } from '../wire/decoder.js'
-import { sourceOf } from './state-rounds.js'
 import { ListAssembly } from './list-assembly.js'
 import { type DecodedChunk, damaged, decodeStateChunk, PARTS, type Section } from './state-chunk.js'
 import { VALUE_BYTES_MAX } from './state-encoding.js'
+import { sourceOf } from './state-rounds.js'
 import type { FormerState, RestoreState, RestoreTarget } from './state-snapshots.js'
 
 export const restoreState: RestoreState = (store, former, target) => {

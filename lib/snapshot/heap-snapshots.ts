@@ -1,9 +1,0 @@
-import type { CreateStateSnapshots } from './state-snapshots.js'
-export const createStateSnapshots: CreateStateSnapshots = () => ({
-  begin: () => {},
-  step: () => [],
-  encoded: true,
-  chain: (refs) => refs,
-  completed: () => {},
-  abandoned: () => {},
-})

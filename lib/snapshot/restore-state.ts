@@ -1,2 +1,0 @@
-import type { RestoreState } from './state-snapshots.js'
-export const restoreState: RestoreState = () => {}

@@ -1,0 +1,375 @@
+/**
+ * Whole jobs under a virtual clock, with crashes at every step of the protocol of snapshots. One seed
+ * decides the topology, the order of actors, which step is the last of each life, and what fails
+ * beside. The oracle accounts for every record: what was shown is what was sent, once, and what each
+ * keyed counter said are the numbers 1 to n.
+ *
+ * The oracle itself is tested by mutants: each protection taken away must be seen.
+ */
+import t from 'tap'
+import { runHere } from '../../actors/job/run.js'
+import type { Clock } from '../../lib/base/clock.js'
+import { type Random, seededRandom } from '../../lib/base/random.js'
+import { generate } from '../../lib/connectors/index.js'
+import type { Source } from '../../lib/connectors/source.js'
+import {
+  filter,
+  keyBy,
+  map,
+  merge,
+  mergeMap,
+  type Pipeline,
+  pipeline,
+  rebalance,
+  scan,
+} from '../../lib/index.js'
+import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
+import { CrashingWorld, type Mutation } from '../support/crashing-store.js'
+
+const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEEDS = Number(process.env.MILLRACE_SEEDS ?? (process.env.CI_FULL ? 5_000 : 1_000))
+t.comment(`MILLRACE_SEED=${SEED} MILLRACE_SEEDS=${SEEDS}`)
+
+/** Lives after which a seed that makes no progress is called stuck. */
+const LIVES_MAX = 40
+
+interface Row {
+  readonly source: number
+  readonly n: number
+  /** Which way it took where there were several. */
+  readonly ways: string
+  /** By counting stage: the running count of its key. */
+  readonly counts: readonly (readonly [stage: number, key: number, count: number])[]
+}
+
+interface Mutant extends Mutation {
+  /** Barriers block no channel. */
+  readonly unaligned?: boolean
+  /** Sources go on where they were, wherever the snapshot was. */
+  readonly noReplay?: boolean
+}
+
+interface Topology {
+  readonly build: (
+    source: (index: number) => Source<Row>,
+    sink: CrashingWorld,
+    life: number,
+    clock: Clock,
+  ) => Pipeline
+  readonly sources: number
+  readonly rows: number
+  /** Rows shown for each row sent. */
+  readonly copies: number
+  readonly text: string
+}
+
+/** Fails on some rows, twice at most, wherever they are on their way. */
+class Fault {
+  readonly #random: Random
+  #left: number
+
+  constructor(random: Random) {
+    this.#random = random
+    this.#left = this.#next()
+  }
+
+  pass(row: Row): Row {
+    if (this.#left-- !== 0) return row
+    this.#left = this.#next()
+    throw new Error('a fault on purpose')
+  }
+
+  #next(): number {
+    return this.#random() < 0.6 ? Math.floor(this.#random() * 300) : Number.POSITIVE_INFINITY
+  }
+}
+
+function topologyOf(random: Random, fault: Fault): Topology {
+  const pick = (n: number) => Math.floor(random() * n)
+  const sources = 1 + pick(2)
+  const rows = 40 + pick(120)
+  const stages = Array.from({ length: 1 + pick(4) }, () => STAGES[pick(STAGES.length)]!)
+  const keys = 1 + pick(7)
+  const copies = stages.reduce((n, stage) => n * (stage === 'diamond' ? 2 : 1), 1)
+  const options = () => ({ parallelism: 1 + pick(3), chain: random() < 0.7 })
+  const shapes = stages.map(() => [options(), options()] as const)
+  const sinkKey = keys
+  return {
+    sources,
+    rows,
+    copies,
+    text: `${sources} sources of ${rows} rows, ${stages.join(' → ')} → count`,
+    build: (source, sink, life, clock) =>
+      pipeline('simulated', (flow) => {
+        const streams = Array.from({ length: sources }, (_, i) => flow.from(source(i)))
+        // biome-ignore lint/suspicious/noExplicitAny: stages are chosen at run time.
+        let stream: any = streams.length === 1 ? streams[0]! : merge(streams[0]!, streams[1]!)
+        for (const [at, stage] of stages.entries()) {
+          stream = addStage(stream, stage, at, keys, shapes[at]!, clock)
+        }
+        stream
+          .pipe(
+            keyBy((row: Row) => row.n % sinkKey),
+            scan(countRow(stages.length, sinkKey), null as never, { name: 'last count' }),
+            map(([, row]: readonly [number, Row]) => fault.pass(row)),
+          )
+          .to(sink.sink(life))
+      }),
+  }
+}
+
+const STAGES = ['map', 'shuffle', 'count', 'diamond', 'async', 'filter'] as const
+type Stage = (typeof STAGES)[number]
+interface Shape {
+  readonly parallelism: number
+  readonly chain: boolean
+}
+
+function addStage(
+  // biome-ignore lint/suspicious/noExplicitAny: see above.
+  stream: any,
+  stage: Stage,
+  at: number,
+  keys: number,
+  [one, two]: readonly [Shape, Shape],
+  clock: Clock,
+) {
+  const name = `${stage} ${at}`
+  const way = (letter: string, shape: Shape) =>
+    map((row: Row) => ({ ...row, ways: row.ways + letter }), {
+      name: `${name} ${letter}`,
+      ...shape,
+    })
+  switch (stage) {
+    case 'map':
+      return stream.pipe(map((row: Row) => row, { name, ...one }))
+    case 'shuffle':
+      return stream.pipe(
+        rebalance(),
+        map((row: Row) => row, { name, ...one }),
+      )
+    case 'count':
+      return stream.pipe(
+        keyBy((row: Row) => row.n % keys),
+        scan(countRow(at, keys), null as never, { name }),
+        rebalance(),
+        map(([, row]: [number, Row]) => row, { name: `${name} after`, ...two }),
+      )
+    case 'diamond':
+      // One side is slow, so that its barriers are late.
+      return merge(
+        stream.pipe(way('l', one)),
+        stream.pipe(slow(`${name} slow`, clock), way('r', two)),
+      )
+    case 'async':
+      return stream.pipe(slow(name, clock))
+    case 'filter':
+      return stream.pipe(filter(() => true, { name, ...one }))
+  }
+}
+
+/** Each row takes its time. */
+const slow = (name: string, clock: Clock) =>
+  mergeMap(
+    (row: Row) => new Promise<Row>((resolve) => clock.after((row.n * 7) % 5, () => resolve(row))),
+    { name, concurrency: 3 },
+  )
+
+const countRow = (stage: number, keys: number) => (before: Row | null, row: Row) => {
+  const last = before?.counts.find(([of]) => of === stage)?.[2] ?? 0
+  return { ...row, counts: [...row.counts, [stage, row.n % keys, last + 1] as const] }
+}
+
+/** What is wrong with what was shown; null where nothing is. */
+function judge(shown: readonly Row[], { sources, rows, copies }: Topology): string | null {
+  const seen = new Map<string, number>()
+  const counts = new Map<string, number[]>()
+  for (const { source, n, ways, counts: said } of shown) {
+    const id = `${source}:${n}:${ways}`
+    seen.set(id, (seen.get(id) ?? 0) + 1)
+    for (const [stage, key, count] of said) {
+      const of = `stage ${stage}, key ${key}`
+      let all = counts.get(of)
+      if (all === undefined) {
+        all = []
+        counts.set(of, all)
+      }
+      all.push(count)
+    }
+  }
+  const expected = sources * rows * copies
+  for (const [id, times] of seen) if (times > 1) return `row ${id} was shown ${times} times`
+  if (seen.size !== expected) return `${seen.size} of ${expected} rows were shown`
+  for (const [of, all] of counts) {
+    const distinct = [...new Set(all)].sort((a, b) => a - b)
+    const gap = distinct.findIndex((count, i) => count !== i + 1)
+    if (gap >= 0) return `${of}: count ${gap + 1} is missing`
+    if (all.length % distinct.length !== 0) return `${of}: a count was given twice`
+  }
+  return null
+}
+
+interface Outcome {
+  readonly verdict: string | null
+  readonly crashes: number
+  readonly restarts: number
+  readonly rounds: number
+  readonly text: string
+}
+
+async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
+  const random = seededRandom(seed)
+  const fault = new Fault(random)
+  const topology = topologyOf(random, fault)
+  const world = new CrashingWorld(mutant)
+  const parallelism = 1 + Math.floor(random() * 3)
+  const splits = 1 + Math.floor(random() * 3)
+  const interval = 3 + Math.floor(random() * 30)
+  const positions = new Map<string, number>()
+  const source = (index: number): Source<Row> => {
+    const made = generate(topology.rows, (n): Row => ({ source: index, n, ways: '', counts: [] }), {
+      perSecond: 2_000,
+      splits,
+    })
+    return mutant.noReplay === true ? forgetful(made, positions, index) : made
+  }
+  // Some of the dead do not know it yet, and go on beside their successor.
+  const leavesZombies = random() < 0.2 || mutant.acceptsStale === true
+  let zombie: VirtualClock | null = null
+  let wallTimeMs = Date.UTC(2024, 0, 1)
+  let restarts = 0
+  let rounds = 0
+  for (let lives = 0; lives < LIVES_MAX; lives++) {
+    // Each life is longer than the one before, so that there is an end.
+    const steps =
+      random() < 0.15 ? Number.POSITIVE_INFINITY : Math.floor(random() * 20 * (lives + 1))
+    world.begin(steps)
+    const { life } = world
+    const clock = createVirtualClock({ wallTimeMs })
+    const failures = seededRandom(seed + lives)
+    const job = runHere(
+      topology.build(source, world, life, clock),
+      {
+        parallelism,
+        stallWatch: false,
+        settings: { accountIntervalMs: 0, inletCredits: 2, floatingCredits: 1 },
+        supervise: { maxRestarts: 50 },
+        restore: 'latest',
+        checkpoint: {
+          directory: 'memory',
+          interval,
+          timeout: 500,
+          tolerableFailures: 1_000,
+          retained: 1 + Math.floor(random() * 3),
+          mode: mutant.unaligned === true ? 'at-least-once' : 'aligned',
+          incremental: random() < 0.7,
+        },
+      },
+      {
+        clock,
+        random,
+        pick: seededRandom(seed ^ lives),
+        openStore: async () => world.open(life, () => failures() < 0.02),
+      },
+    )
+    let ended: 'done' | Error | null = null
+    job.events$.subscribe(({ kind }) => {
+      if (kind === 'RegionRestarting') restarts++
+      if (kind === 'SnapshotCompleted') rounds++
+    })
+    job.done.then(
+      () => {
+        ended = 'done'
+      },
+      (error: Error) => {
+        ended = error
+      },
+    )
+    for (let turns = 0; ended === null && world.life === life; turns++) {
+      if (turns > 20_000) return outcome(`stuck in life ${lives}`)
+      await clock.settle()
+      if (ended === null && world.life === life) clock.runNext()
+      zombie?.runNext()
+    }
+    wallTimeMs = clock.wallTime()
+    if (ended === 'done') return outcome(judge(world.shown as Row[], topology))
+    if (ended !== null) return outcome(`life ${lives} failed: ${(ended as Error).stack}`)
+    if (leavesZombies) zombie = clock
+    else {
+      void job.cancel()
+      await clock.settle()
+    }
+  }
+  return outcome(`not done after ${LIVES_MAX} lives`)
+
+  function outcome(verdict: string | null): Outcome {
+    return { verdict, crashes: world.crashes, restarts, rounds, text: topology.text }
+  }
+}
+
+/** A source whose position is always that of what was read last, whatever the snapshot says. */
+function forgetful(made: Source<Row>, positions: Map<string, number>, index: number): Source<Row> {
+  return {
+    ...made,
+    splits: (count) => made.splits(count),
+    open(split, position, context) {
+      const id = `${index}/${split.id}`
+      const reader = made.open(
+        split,
+        position === null ? null : (positions.get(id) ?? position),
+        context,
+      )
+      return {
+        read: (out, max) => reader.read(out, max),
+        close: () => reader.close(),
+        position() {
+          const at = reader.position()
+          if (at !== null) positions.set(id, at as number)
+          return at
+        },
+      }
+    },
+  }
+}
+
+t.test(`${SEEDS} seeds: every row is shown once, and every count is right`, async (t) => {
+  let crashes = 0
+  let restarts = 0
+  let rounds = 0
+  const beganMs = performance.now()
+  for (let seed = SEED; seed < SEED + SEEDS; seed++) {
+    const outcome = await simulate(seed)
+    crashes += outcome.crashes
+    restarts += outcome.restarts
+    rounds += outcome.rounds
+    if (outcome.verdict !== null) {
+      t.fail(`MILLRACE_SEED=${seed} MILLRACE_SEEDS=1: ${outcome.text}: ${outcome.verdict}`)
+      if (process.env.KEEP_GOING === undefined) return
+    }
+  }
+  const eachMs = (performance.now() - beganMs) / SEEDS
+  t.comment(
+    `${crashes} crashes, ${restarts} restarts, ${rounds} rounds; ${eachMs.toFixed(1)} ms per seed`,
+  )
+  t.ok(crashes >= SEEDS, 'there were at least as many crashes as seeds')
+  t.ok(rounds >= SEEDS, 'there were at least as many rounds as seeds')
+  t.ok(restarts >= SEEDS / 10, 'regions were restarted too')
+})
+
+const MUTANTS: Readonly<Record<string, Mutant>> = {
+  'alignment off': { unaligned: true },
+  'replay off': { noReplay: true },
+  'commit before complete': { commitsEarly: true },
+  'stale life accepted': { acceptsStale: true },
+}
+for (const [name, mutant] of Object.entries(MUTANTS)) {
+  t.test(`the oracle sees a mutant: ${name}`, async (t) => {
+    for (let seed = SEED; seed < SEED + 200; seed++) {
+      const { verdict } = await simulate(seed, mutant)
+      if (verdict === null || !/shown|count/.test(verdict)) continue
+      t.pass(`seed ${seed}: ${verdict.split('\n', 1)[0]}`)
+      return
+    }
+    t.fail('200 seeds have not shown it')
+  })
+}
