@@ -19,6 +19,7 @@ export class HeapListState<V> implements ListState<V> {
       epochs: world.epochs,
       copy: null,
       note: (elements) => elements.view(),
+      compares: true,
     })
     this.freeze = freeze
     this.expiry = ttl === null ? null : new Expiry(ttl, world.wallTime, () => this.#visit())

@@ -112,7 +112,12 @@ export class HeapBroadcastState<K, V> implements BroadcastState<K, V> {
   #places = 0
 
   constructor({ epochs }: HeapWorld, freeze: Freeze<V>) {
-    this.#table = new KeyTable({ epochs, copy: ({ value, at }) => new Cell(value, at), note: null })
+    this.#table = new KeyTable({
+      epochs,
+      copy: ({ value, at }) => new Cell(value, at),
+      note: null,
+      compares: false,
+    })
     this.#freeze = freeze
   }
 
@@ -148,7 +153,7 @@ export class HeapBroadcastState<K, V> implements BroadcastState<K, V> {
   }
 
   walk(rows: Rows, from: number | null): Iterator<void> {
-    if (from === null || !this.#table.clearedSince(from)) {
+    if (from === null || !this.#table.isWholeSince(from)) {
       return putEntries(rows, 0, undefined, this.#table, from)
     }
     rows.dropGroup(0)

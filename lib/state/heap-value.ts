@@ -13,7 +13,12 @@ export class HeapValueState<V> implements ValueState<V> {
   readonly #freeze: (value: V) => V
 
   constructor(world: HeapWorld, freeze: (value: V) => V, copy: ((value: V) => V) | null) {
-    this.#table = new GroupedTable(world.maxParallelism, { epochs: world.epochs, copy, note: null })
+    this.#table = new GroupedTable(world.maxParallelism, {
+      epochs: world.epochs,
+      copy,
+      note: null,
+      compares: false,
+    })
     this.#freeze = freeze
     this.#copy = copy
   }
@@ -90,6 +95,7 @@ export class MortalValueState<V> implements ValueState<V> {
       epochs: world.epochs,
       copy: ({ value, untilMs }) => new Mortal(copy === null ? value : copy(value), untilMs),
       note: null,
+      compares: false,
     })
     this.#isMutable = copy !== null
     this.#freeze = freeze

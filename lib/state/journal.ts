@@ -15,6 +15,9 @@ export interface Cleared<V> {
   readonly keys: ReadonlyMap<CanonicalKey, unknown> | null
 }
 
+/** Fewer keys are noted one by one, whatever their share. */
+const KEYS_MIN = 64
+
 /** `N`: what is kept of a value `V`. */
 export class Journal<V, N> {
   readonly epoch: number
@@ -22,6 +25,10 @@ export class Journal<V, N> {
   older: Journal<V, N> | null
   /** As it was at the beginning of the epoch; complete until the table is cleared. */
   readonly changed = new Map<CanonicalKey, N | Absent>()
+  /** Keys changed when nobody had to know any more what they had before. */
+  touched: Set<CanonicalKey> | null = null
+  /** So much has changed that keys are not noted any more. */
+  isWhole = false
   /** Keys that were deleted while the epoch's beginning was being read: a walk does not meet them. */
   removed: Set<CanonicalKey> | null = null
   /** Of keys that were deleted: those that are not their own canonical form. */
@@ -31,6 +38,35 @@ export class Journal<V, N> {
   constructor(epoch: number, older: Journal<V, N> | null) {
     this.epoch = epoch
     this.older = older
+  }
+
+  /** True where the keys that were changed are not known. */
+  get isOpen(): boolean {
+    return this.isWhole || this.cleared !== null
+  }
+
+  has(canonical: CanonicalKey): boolean {
+    return this.changed.has(canonical) || this.touched?.has(canonical) === true
+  }
+
+  /** All keys that were changed, each once. */
+  *keysChanged(): IterableIterator<CanonicalKey> {
+    yield* this.changed.keys()
+    if (this.touched === null) return
+    for (const canonical of this.touched) if (!this.changed.has(canonical)) yield canonical
+  }
+
+  /** `size`: of the table. Caller must know that nobody has to know what the key had before. */
+  touch(canonical: CanonicalKey, size: number): void {
+    this.touched ??= new Set()
+    const { touched } = this
+    touched.add(canonical)
+    if (touched.size < KEYS_MIN || (touched.size + this.changed.size) * 2 < size) return
+    this.isWhole = true
+    this.changed.clear()
+    this.touched = null
+    this.removed = null
+    this.keys = null
   }
 
   /** The key that has this canonical form, if it was deleted in this epoch or before. */

@@ -19,12 +19,21 @@ export interface TableWorld<V, N = V> {
   readonly copy: ((value: V) => V) | null
   /** What a journal keeps of a value; null: the value. */
   readonly note: ((value: V) => N) | null
+  /** True where what has changed is told by what a key had before too, not only by what it has. */
+  readonly compares: boolean
 }
 
 /** One key with what it had at a former snapshot and has at this one. */
 export type Change<N> = readonly [key: unknown, before: N | Absent, now: N | Absent]
 
-const ALONE: TableWorld<never, never> = { epochs: new Epochs(), copy: null, note: null }
+const UNKNOWN: unknown = undefined
+
+const ALONE: TableWorld<never, never> = {
+  epochs: new Epochs(),
+  copy: null,
+  note: null,
+  compares: false,
+}
 
 /** A Map ends at 2^24 entries, so keyed state has one table per key group. */
 export class KeyTable<V, N = V> {
@@ -115,24 +124,24 @@ export class KeyTable<V, N = V> {
 
   /**
    * What has changed from the beginning of epoch `from` to that of this one, each key once. Caller must
-   * know that the table was not `clearedSince`.
+   * know that the table has not changed as a whole.
    */
   *changes(from: number): IterableIterator<Change<N>> {
     const newest =
       this.#journal?.epoch === this.#world.epochs.now ? this.#journal.older : this.#journal
     for (let at = newest; at !== null && at.epoch >= from; at = at.older) {
-      for (const canonical of at.changed.keys()) {
+      for (const canonical of at.keysChanged()) {
         if (isIn(newest, at, canonical)) continue
         yield [this.#keyOf(canonical), firstOf(at, canonical, from), this.#was(canonical)]
       }
     }
   }
 
-  /** True where all was cleared from the beginning of epoch `from` to that of this one. */
-  clearedSince(from: number): boolean {
+  /** True where more has changed than is known by key: cleared, or most of it set. */
+  isWholeSince(from: number): boolean {
     const { now } = this.#world.epochs
     for (let at = this.#journal; at !== null && at.epoch >= from; at = at.older) {
-      if (at.epoch < now && at.cleared !== null) return true
+      if (at.epoch < now && at.isOpen) return true
     }
     return false
   }
@@ -186,8 +195,15 @@ export class KeyTable<V, N = V> {
 
   /** True at the first change in this epoch of what was there when it began. */
   #touch(canonical: CanonicalKey): boolean {
-    const { changed, cleared } = this.#current()
-    if (cleared !== null || changed.has(canonical)) return false
+    const journal = this.#current()
+    const { changed } = journal
+    if (journal.isOpen) return false
+    const { epochs, compares } = this.#world
+    if (!epochs.reading && !compares) {
+      journal.touch(canonical, this.#values.size)
+      return false
+    }
+    if (changed.has(canonical)) return false
     const value = this.#values.get(canonical)
     const isThere = value !== undefined || this.#values.has(canonical)
     changed.set(canonical, isThere ? this.#note(value as V) : ABSENT)
@@ -198,7 +214,7 @@ export class KeyTable<V, N = V> {
     if (!this.#values.has(canonical)) return
     this.#touch(canonical)
     const journal = this.#current()
-    if (journal.cleared !== null) return
+    if (journal.isOpen) return
     if (isEscaped(canonical)) {
       journal.keys ??= new Map()
       journal.keys.set(canonical, this.#keys?.get(canonical))
@@ -227,16 +243,20 @@ function isIn<V, N>(
   canonical: CanonicalKey,
 ): boolean {
   for (let newer = newest; newer !== null && newer !== at; newer = newer.older) {
-    if (newer.changed.has(canonical)) return true
+    if (newer.has(canonical)) return true
   }
   return false
 }
 
-/** What a key had at the beginning of epoch `from`, by the oldest journal that has it. */
+/**
+ * What a key had at the beginning of epoch `from`, by the oldest journal that has it. ABSENT is certain,
+ * anything else only where the table `compares`.
+ */
 function firstOf<V, N>(newest: Journal<V, N>, canonical: CanonicalKey, from: number): N | Absent {
   let first: N | Absent = ABSENT
   for (let at: Journal<V, N> | null = newest; at !== null && at.epoch >= from; at = at.older) {
     if (at.changed.has(canonical)) first = at.changed.get(canonical) as N | Absent
+    else if (at.touched?.has(canonical) === true) first = UNKNOWN as N
   }
   return first
 }

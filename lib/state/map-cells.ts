@@ -45,8 +45,13 @@ export class MapCells<C extends AnyCell> {
   #places = 0
 
   constructor({ maxParallelism, epochs }: HeapWorld, copy: (cell: C) => C) {
-    this.#table = new GroupedTable(maxParallelism, { epochs, copy: null, note: null })
-    this.#world = { epochs, copy, note: null }
+    this.#table = new GroupedTable(maxParallelism, {
+      epochs,
+      copy: null,
+      note: null,
+      compares: true,
+    })
+    this.#world = { epochs, copy, note: null, compares: false }
   }
 
   get nextPlace(): number {
@@ -180,7 +185,7 @@ function put(rows: Rows, group: number, key: unknown, mapKey: unknown, cell: Any
 const MAPS: RowShape<KeyTable<AnyCell>> = {
   whole: (rows, group, key, now) => putEntries(rows, group, key, now, null),
   change(rows, group, key, before, now, from) {
-    if (before === now) return putEntries(rows, group, key, now, from)
+    if (before === now && !now.isWholeSince(from)) return putEntries(rows, group, key, now, from)
     rows.dropKey(group, key)
     return putEntries(rows, group, key, now, null)
   },

@@ -37,7 +37,7 @@ function* walkTable<V, N>(
   group: number,
   from: number | null,
 ): Iterator<void> {
-  if (from === null || table.clearedSince(from)) {
+  if (from === null || table.isWholeSince(from)) {
     if (from !== null) rows.dropGroup(group)
     for (const entry of table.frozen()) {
       const steps = entry === null ? null : shape.whole(rows, group, entry[0], entry[1])
