@@ -16,6 +16,18 @@ export interface RunCommand extends ModuleCommand {
   readonly kind: 'Run'
   readonly summaryFile: string | null
   readonly quiet: boolean
+  /** Null where no snapshots are taken. */
+  readonly checkpoint: CheckpointFlags | null
+}
+
+export interface CheckpointFlags {
+  readonly directory: string
+  /** As given: `1s`. */
+  readonly interval: string | null
+  readonly unaligned: boolean
+  /** `latest`, the number of a snapshot, or the directory of a savepoint. */
+  readonly restore: string | null
+  readonly allowDroppedState: boolean
 }
 
 export interface ExplainCommand extends ModuleCommand {
@@ -44,14 +56,17 @@ returns one:
 
 Job output goes to standard output, progress and messages to standard error.
 Ctrl-C lets the job end early with the results of what it has read; a second one
-ends it at once.
+ends it at once. With --checkpoint-dir it stops behind a last checkpoint instead,
+and --restore latest goes on from there.
 
 Exit codes: 0 finished, 1 the job failed, 2 nothing was run because of the command
 line or the module, 130 interrupted.
 
 Examples:
   millrace run word-count.ts hamlet.txt
-  millrace run sales.ts --slots 2 --arg city=Oslo -- -odd-file-name.csv`
+  millrace run sales.ts --slots 2 --arg city=Oslo -- -odd-file-name.csv
+  millrace run sales.ts --checkpoint-dir state --checkpoint-interval 1s
+  millrace run sales.ts --checkpoint-dir state --restore latest`
 
 /** `argv` without the names of the runtime and the script. */
 export function parseCommandLine(argv: readonly string[], version: string): Command {
@@ -85,10 +100,28 @@ function createProgram(version: string, found: (command: Command) => void): Comm
   moduleCommand(program, 'run', 'run the pipeline of a module')
     .option('--summary <file>', 'write a summary as JSON to this file')
     .option('--quiet', 'no progress and no messages but errors')
+    .option('--checkpoint-dir <dir>', 'take snapshots, and keep them in this directory')
+    .option(
+      '--checkpoint-interval <time>',
+      'between two checkpoints: 500ms, 10s, 5m (default: 10s)',
+    )
+    .option('--unaligned', 'let barriers overtake records where channels are slow')
+    .option(
+      '--restore <which>',
+      'go on from a snapshot: latest, a number, or the directory of a savepoint',
+    )
+    .option('--allow-dropped-state', 'lose state of operators that the pipeline no longer has')
     .addHelpText('after', RUN_HELP)
     .action((module: string, rest: string[], options: RunFlags) => {
       const { summary = null, quiet = false } = options
-      found({ kind: 'Run', ...common(module, rest, options), summaryFile: summary, quiet })
+      const checkpoint = checkpointFlags(options)
+      found({
+        kind: 'Run',
+        ...common(module, rest, options),
+        summaryFile: summary,
+        quiet,
+        checkpoint,
+      })
     })
   moduleCommand(program, 'explain', 'show how the pipeline of a module would run')
     .option('--json', 'as JSON')
@@ -104,7 +137,15 @@ interface Flags {
   readonly arg?: Readonly<Record<string, string>>
   readonly verbose?: boolean
 }
-type RunFlags = Flags & { readonly summary?: string; readonly quiet?: boolean }
+type RunFlags = Flags & {
+  readonly summary?: string
+  readonly quiet?: boolean
+  readonly checkpointDir?: string
+  readonly checkpointInterval?: string
+  readonly unaligned?: boolean
+  readonly restore?: string
+  readonly allowDroppedState?: boolean
+}
 type ExplainFlags = Flags & { readonly json?: boolean }
 
 function moduleCommand(program: Commander, name: string, description: string): Commander {
@@ -138,6 +179,27 @@ const common = (module: string, rest: readonly string[], flags: Flags): ModuleCo
   parallelism: flags.parallelism ?? null,
   verbose: flags.verbose ?? false,
 })
+
+function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
+  const { checkpointDir, checkpointInterval, unaligned, restore, allowDroppedState } = flags
+  if (checkpointDir === undefined) {
+    const lone = [
+      ['--checkpoint-interval', checkpointInterval],
+      ['--unaligned', unaligned],
+      ['--restore', restore],
+      ['--allow-dropped-state', allowDroppedState],
+    ].find(([, value]) => value !== undefined)
+    if (lone === undefined) return null
+    throw new InvalidArgumentError(`error: ${lone[0]} needs --checkpoint-dir <dir>`)
+  }
+  return {
+    directory: checkpointDir,
+    interval: checkpointInterval ?? null,
+    unaligned: unaligned ?? false,
+    restore: restore ?? null,
+    allowDroppedState: allowDroppedState ?? false,
+  }
+}
 
 const wholeNumber = (max: number) => (text: string) => {
   const value = Number(text)

@@ -7,8 +7,9 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Subscription } from 'rxjs'
+import type { Duration } from '../../lib/base/duration.js'
 import type { Job, JobMetrics, JobSummary } from '../index.js'
-import type { RunCommand } from './command-line.js'
+import type { CheckpointFlags, RunCommand } from './command-line.js'
 import { createDrainWatch, DRAIN_QUIET_MS, type DrainWatch } from './drain-watch.js'
 import { EXIT, type ExitCode } from './exit.js'
 import { errorText, eventText, failureText, hasCode } from './messages.js'
@@ -33,9 +34,23 @@ export async function runCommand(command: RunCommand, world: CliWorld): Promise<
     slots,
     args,
     ...(parallelism === null ? {} : { parallelism }),
+    ...(command.checkpoint !== null && snapshotOptions(command.checkpoint)),
   })
   const reporter = new Reporter(world, quiet ? 'quiet' : verbose ? 'verbose' : 'usual')
   return new Run(command, world, job, reporter).watch()
+}
+
+function snapshotOptions(flags: CheckpointFlags) {
+  const { directory, interval, unaligned, restore, allowDroppedState } = flags
+  return {
+    checkpoint: {
+      directory,
+      ...(interval !== null && { interval: interval as Duration }),
+      ...(unaligned && { mode: 'unaligned' as const }),
+    },
+    ...(restore !== null && { restore: /^\d+$/.test(restore) ? Number(restore) : restore }),
+    allowDroppedState,
+  }
 }
 
 /** One job from start to end, and what happened to it on the way. */
@@ -142,6 +157,26 @@ class Run {
   #interrupt(): void {
     if (this.#interrupted) return this.#world.exit(EXIT.interrupted)
     this.#interrupted = true
+    if (this.#command.checkpoint !== null) return this.#stop(this.#command.checkpoint)
+    this.#drain()
+  }
+
+  /** Behind a last checkpoint, from which it can go on. */
+  #stop({ directory }: CheckpointFlags): void {
+    this.#reporter.say('stopping behind a checkpoint. Ctrl-C again ends at once.')
+    this.#job.stop().then(
+      ({ round }) =>
+        this.#reporter.say(
+          `stopped behind checkpoint ${round}; to go on: --checkpoint-dir ${directory} --restore latest`,
+        ),
+      (error: unknown) => {
+        this.#reporter.say(`no checkpoint could be taken: ${errorText(error, false)}`)
+        this.#job.cancel().catch(() => {})
+      },
+    )
+  }
+
+  #drain(): void {
     this.#reporter.say('draining: sources stop, results follow. Ctrl-C again ends at once.')
     this.#job.drain().catch(() => {})
     const watch = createDrainWatch()

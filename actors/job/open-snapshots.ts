@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { type Duration, durationMs } from '../../lib/base/duration.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
+import type { Checkpoints } from '../../lib/graph/guarantee.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
 import type { CheckpointSettings } from '../../lib/snapshot/checkpoint.js'
@@ -57,6 +58,12 @@ export const snapshotSettingsOf = (options: CheckpointOptions): SnapshotSettings
   exactlyOnce: options.mode !== 'at-least-once',
   incremental: options.incremental ?? true,
 })
+
+/** For the plan. */
+export function checkpointsOf(options: CheckpointOptions | undefined): Checkpoints {
+  if (options === undefined) return null
+  return options.mode === 'at-least-once' ? 'at-least-once' : 'exactly-once'
+}
 
 /** What `run` is given. */
 export interface SnapshotOptions {

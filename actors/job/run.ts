@@ -17,6 +17,7 @@ import type { Job } from './job.js'
 import type { SlotPool } from './job-actor.js'
 import { launch, RUN_OPTIONS, type RunOptions, type RunWorld, systemWorld } from './launch.js'
 import { createLocalSlot } from './local-slot.js'
+import { checkpointsOf } from './open-snapshots.js'
 
 /** Options of `run` for a module, on worker threads. */
 export interface RunModuleOptions extends RunOptions {
@@ -72,7 +73,11 @@ export function run(what: Pipeline | URL | string, options: RunModuleOptions = {
 export function runHere(pipeline: Pipeline, options: RunOptions, world: RunWorld): Job {
   const { parallelism, stallWatch = true } = options
   const { graph } = pipeline.compose()
-  const plan = planGraph(graph, { slots: 1, ...(parallelism === undefined ? {} : { parallelism }) })
+  const plan = planGraph(graph, {
+    slots: 1,
+    checkpoints: checkpointsOf(options.checkpoint),
+    ...(parallelism === undefined ? {} : { parallelism }),
+  })
   const pool: SlotPool = {
     size: 1,
     create: (index) => createLocalSlot(index, { ...world, watch: stallWatch }),
@@ -116,6 +121,7 @@ function runModule(module: URL | string, options: RunModuleOptions): Job {
       file,
       args,
       slots,
+      checkpoints: checkpointsOf(options.checkpoint),
       ...(parallelism === undefined ? {} : { parallelism }),
     })
     return {

@@ -14,6 +14,8 @@ export interface ByteTarget {
   write(bytes: Uint8Array): Promise<number>
   /** Makes what was written durable, where that means something. */
   sync(): Promise<void>
+  /** Bytes from the beginning of the target to where the next write goes; null where it has none. */
+  readonly position: number | null
   close(): Promise<void>
 }
 
@@ -26,6 +28,21 @@ export interface BlockWriterOptions {
   readonly explain: (cause: unknown) => MillraceError
 }
 
+/** A place between two texts, and who waits for it. */
+class Mark {
+  readonly reached: Promise<number | null>
+  resolve!: (position: number | null) => void
+  reject!: (error: Error) => void
+
+  constructor() {
+    this.reached = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+    this.reached.catch(() => {})
+  }
+}
+
 /** In characters; for ASCII, bytes. */
 export const BLOCK_CHARS = 256 * 1024
 const WAITING_BLOCKS_MAX = 2
@@ -33,7 +50,9 @@ const WAITING_BLOCKS_MAX = 2
 export class BlockWriter {
   readonly #options: BlockWriterOptions
   #text = ''
-  #blocks: string[] = []
+  #blocks: (string | Mark)[] = []
+  /** Of the blocks, those that are text. */
+  #waiting = 0
   #target: ByteTarget | null = null
   #isRunning = false
   #done: Promise<void> = Promise.resolve()
@@ -47,15 +66,42 @@ export class BlockWriter {
   }
 
   get full(): boolean {
-    return this.#blocks.length >= WAITING_BLOCKS_MAX
+    return this.#waiting >= WAITING_BLOCKS_MAX
   }
 
   write(text: string): void {
     this.#text += text
     if (this.#text.length < BLOCK_CHARS) return
-    this.#blocks.push(this.#text)
-    this.#text = ''
+    this.#cut()
     this.#run()
+  }
+
+  /**
+   * Resolves when everything written so far is durable, with the target's position behind it; null
+   * where there is no target yet, or none with positions. What is written meanwhile lies behind it.
+   */
+  mark(): Promise<number | null> {
+    if (
+      this.#target === null &&
+      !this.#isRunning &&
+      this.#blocks.length === 0 &&
+      this.#text === ''
+    ) {
+      return Promise.resolve(null)
+    }
+    if (this.#failure !== null) return Promise.reject(this.#failure)
+    const mark = new Mark()
+    if (this.#text !== '') this.#cut()
+    this.#blocks.push(mark)
+    this.#run()
+    return mark.reached
+  }
+
+  /** Opens the target, though there is nothing to write yet. */
+  async begin(): Promise<void> {
+    this.#run(true)
+    await this.#done
+    if (this.#failure !== null) throw this.#failure
   }
 
   /** Starts writing what is there, even if it is no whole block. True: more can be taken. */
@@ -99,7 +145,16 @@ export class BlockWriter {
   }
 
   #drop(): void {
+    const failure = this.#failure ?? new MillraceError('E_ABORTED', 'the writer has ended')
+    for (const block of this.#blocks) if (block instanceof Mark) block.reject(failure)
     this.#blocks = []
+    this.#waiting = 0
+    this.#text = ''
+  }
+
+  #cut(): void {
+    this.#blocks.push(this.#text)
+    this.#waiting++
     this.#text = ''
   }
 
@@ -113,8 +168,9 @@ export class BlockWriter {
   async #writeAll(): Promise<void> {
     try {
       this.#target ??= await this.#options.open()
-      for (let text = this.#take(); text !== null; text = this.#take()) {
-        await this.#writeOne(this.#target, Buffer.from(text))
+      for (let block = this.#take(); block !== null; block = this.#take()) {
+        if (block instanceof Mark) await this.#reach(this.#target, block)
+        else await this.#writeOne(this.#target, Buffer.from(block))
         this.#tellRoom()
       }
     } catch (cause) {
@@ -126,8 +182,19 @@ export class BlockWriter {
     }
   }
 
-  #take(): string | null {
+  async #reach(target: ByteTarget, mark: Mark): Promise<void> {
+    try {
+      await target.sync()
+      mark.resolve(target.position)
+    } catch (cause) {
+      mark.reject(this.#options.explain(cause))
+      throw cause
+    }
+  }
+
+  #take(): string | Mark | null {
     const block = this.#blocks.shift()
+    if (typeof block === 'string') this.#waiting--
     if (block !== undefined) return block
     if (!this.#flushing || this.#text === '') {
       this.#flushing = false

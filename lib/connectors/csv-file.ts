@@ -13,6 +13,7 @@ import type { ByteTarget } from './block-writer.js'
 import { fileError } from './file-error.js'
 import {
   assertPath,
+  type FileMode,
   type FileSinkOptions,
   fileGuarantee,
   modeOf,
@@ -86,13 +87,13 @@ function openCsv(
   // The file is opened when there is something to write, so the columns are known by then.
   const header = () => (columns === null || options.header === false ? '' : line(columns))
   const explain = (cause: unknown) => fileError(cause, 'write', file)
-  const mode = modeOf(options, context)
-  return textWriter(context, toLine, () => openWithHeader(file, mode, header), explain)
+  const mode = modeOf(options, context, file)
+  return textWriter(context, toLine, () => openWithHeader(file, mode, header), explain, file)
 }
 
 async function openWithHeader(
   file: string,
-  mode: FileSinkOptions,
+  mode: FileMode,
   header: () => string,
 ): Promise<ByteTarget> {
   let isEmpty = true

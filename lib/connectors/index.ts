@@ -32,6 +32,7 @@ export { type LinesFileOptions, linesFile } from './lines-file.js'
 export type { FilePaths } from './list-files.js'
 export { type NdjsonOptions, ndjson } from './ndjson.js'
 export { ndjsonFile } from './ndjson-file.js'
+export { type PartFilesOptions, partFiles } from './part-files.js'
 export { type PrintOptions, print } from './print.js'
 export { results, toObservable } from './results.js'
 export type {

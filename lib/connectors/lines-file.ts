@@ -51,8 +51,8 @@ export function linesFile<T>(path: string, options: LinesFileOptions<T> = {}): S
     open(context) {
       const file = pathOf(path, context)
       const explain = (cause: unknown) => fileError(cause, 'write', file)
-      const open = () => openFileTarget(file, modeOf(options, context))
-      return textWriter<T>(context, (record) => `${format(record)}\n`, open, explain)
+      const open = () => openFileTarget(file, modeOf(options, context, file))
+      return textWriter<T>(context, (record) => `${format(record)}\n`, open, explain, file)
     },
   }
 }

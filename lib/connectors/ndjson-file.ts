@@ -38,8 +38,8 @@ export function ndjsonFile(path: string, options: FileSinkOptions = {}): Sink<un
     open(context) {
       const file = pathOf(path, context)
       const explain = (cause: unknown) => fileError(cause, 'write', file)
-      const open = () => openFileTarget(file, modeOf(options, context))
-      return textWriter(context, (record) => `${toNdjson(record)}\n`, open, explain)
+      const open = () => openFileTarget(file, modeOf(options, context, file))
+      return textWriter(context, (record) => `${toNdjson(record)}\n`, open, explain, file)
     },
   }
 }

@@ -71,6 +71,7 @@ function descriptorTarget(fd: number, clock: Clock): ByteTarget {
           })
         attempt()
       }),
+    position: null,
     // Not ours to sync or close.
     sync: async () => {},
     close: async () => {},

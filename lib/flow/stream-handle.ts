@@ -49,7 +49,7 @@ export class StreamHandle {
       label: target.label,
       givenName: options.name ?? null,
       parallelism: options.parallelism ?? target.parallelism,
-      replays: target.guarantee === 'idempotent',
+      replays: target.guarantee !== 'at-least-once',
       settings: target.settings,
       functions: target.functions,
     }

@@ -9,7 +9,7 @@ import { fuse } from './chains.js'
 import { graphWarnings, parallelismProblems, parallelismText } from './check.js'
 import { fingerprint } from './fingerprint.js'
 import type { Graph } from './graph.js'
-import { weakestOf } from './guarantee.js'
+import { type Checkpoints, weakestOf } from './guarantee.js'
 import { layOut } from './layout.js'
 import type { Plan } from './plan.js'
 import { throwProblems } from './problem.js'
@@ -22,6 +22,8 @@ export interface PlanOptions {
   readonly slots?: number
   /** Number of key groups. Default: that of the pipeline. */
   readonly maxParallelism?: number
+  /** What checkpoints the run takes. Default: none. */
+  readonly checkpoints?: Checkpoints
 }
 
 /** Throws E_PARALLELISM where a parallelism is no whole number from 1 to `maxParallelism`. */
@@ -34,7 +36,7 @@ export function planGraph(given: Graph, options: PlanOptions = {}): Plan {
   const layout = layOut(graph, parallelism)
   const { chains, edges } = fuse(layout)
   const regions = regionsOf(graph, chains, edges)
-  const { guarantee, weakest } = weakestOf(graph)
+  const { guarantee, weakest } = weakestOf(graph, options.checkpoints)
   return {
     pipeline: graph.pipeline,
     fingerprint: fingerprint(graph),
@@ -45,7 +47,7 @@ export function planGraph(given: Graph, options: PlanOptions = {}): Plan {
     demanded: graph.options.guarantee,
     guarantee,
     weakest,
-    warnings: [...graphWarnings(graph), ...layout.warnings, ...unmet(graph)],
+    warnings: [...graphWarnings(graph), ...layout.warnings, ...unmet(graph, options.checkpoints)],
   }
 }
 
@@ -59,10 +61,10 @@ function checkParallelism(graph: Graph, parallelism: number, max: number): void 
 }
 
 /** All parts could hold exactly-once, but it takes checkpoints to do so. */
-const unmet = (graph: Graph): string[] =>
-  graph.options.guarantee === 'exactly-once'
+const unmet = (graph: Graph, checkpoints: Checkpoints = null): string[] =>
+  graph.options.guarantee === 'exactly-once' && checkpoints !== 'exactly-once'
     ? [
-        'exactly-once is demanded, but nothing is checkpointed: a failure restarts from the beginning.',
+        'exactly-once is demanded, but no aligned checkpoints are taken (--checkpoint-dir): records may count twice after a failure.',
       ]
     : []
 

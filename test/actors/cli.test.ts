@@ -40,6 +40,7 @@ t.test('a run is understood with all it can be given', async (t) => {
     verbose: false,
     summaryFile: null,
     quiet: false,
+    checkpoint: null,
   })
   t.same(
     parse(
@@ -54,8 +55,25 @@ t.test('a run is understood with all it can be given', async (t) => {
       verbose: true,
       summaryFile: 's.json',
       quiet: true,
+      checkpoint: null,
     },
   )
+  const snapshots = parse(
+    'run job.ts --checkpoint-dir state --checkpoint-interval 1s --unaligned --restore 7 --allow-dropped-state',
+  )
+  t.match(snapshots, {
+    checkpoint: {
+      directory: 'state',
+      interval: '1s',
+      unaligned: true,
+      restore: '7',
+      allowDroppedState: true,
+    },
+  })
+  t.match(parse('run job.ts --restore latest'), {
+    kind: 'WrongUsage',
+    message: /--restore needs --checkpoint-dir/,
+  })
   const odd = parse('run job.ts --arg __proto__=x')
   t.ok('args' in odd && Object.hasOwn(odd.args, '__proto__'), 'an argument of any name is data')
 })
