@@ -20,6 +20,7 @@ export class HeapListState<V> implements ListState<V> {
       copy: null,
       note: (elements) => elements.view(),
       compares: true,
+      release: null,
     })
     this.freeze = freeze
     this.expiry = ttl === null ? null : new Expiry(ttl, world.wallTime, () => this.#visit())

@@ -282,7 +282,7 @@ class HeapStateStore implements StateStore, SnapshotSource {
 }
 
 const copyOf = <V>(options: StateOptions | undefined): ((value: V) => V) | null =>
-  options?.mutable === true ? copyPlain : null
+  options?.mutable === true ? ((options.copy ?? copyPlain) as (value: V) => V) : null
 
 /** Every kind of state has one of these; where there are several, the first counts most. */
 type Countable = { readonly elements?: number; readonly size?: number; readonly length?: number }

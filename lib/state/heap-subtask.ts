@@ -117,6 +117,7 @@ export class HeapBroadcastState<K, V> implements BroadcastState<K, V> {
       copy: ({ value, at }) => new Cell(value, at),
       note: null,
       compares: false,
+      release: null,
     })
     this.#freeze = freeze
   }

@@ -18,6 +18,7 @@ export class HeapValueState<V> implements ValueState<V> {
       copy,
       note: null,
       compares: false,
+      release: null,
     })
     this.#freeze = freeze
     this.#copy = copy
@@ -96,6 +97,7 @@ export class MortalValueState<V> implements ValueState<V> {
       copy: ({ value, untilMs }) => new Mortal(copy === null ? value : copy(value), untilMs),
       note: null,
       compares: false,
+      release: null,
     })
     this.#isMutable = copy !== null
     this.#freeze = freeze

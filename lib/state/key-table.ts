@@ -21,6 +21,8 @@ export interface TableWorld<V, N = V> {
   readonly note: ((value: V) => N) | null
   /** True where what has changed is told by what a key had before too, not only by what it has. */
   readonly compares: boolean
+  /** For values that keep notes of their own: no snapshot needs those any more. */
+  readonly release: ((value: V) => void) | null
 }
 
 /** One key with what it had at a former snapshot and has at this one. */
@@ -33,6 +35,7 @@ const ALONE: TableWorld<never, never> = {
   copy: null,
   note: null,
   compares: false,
+  release: null,
 }
 
 /** A Map ends at 2^24 entries, so keyed state has one table per key group. */
@@ -148,7 +151,14 @@ export class KeyTable<V, N = V> {
 
   /** Forgets what no snapshot needs any more. */
   prune(): void {
-    this.#journal = pruned(this.#journal, this.#world.epochs.needed)
+    const { release, epochs } = this.#world
+    const before = this.#journal
+    if (release !== null) {
+      for (let at = before; at !== null; at = at.older) {
+        if (at.epoch < epochs.needed) this.#release(at, release)
+      }
+    }
+    this.#journal = pruned(before, epochs.needed)
   }
 
   /** What was changed in this epoch; null before the first change. */
@@ -185,12 +195,19 @@ export class KeyTable<V, N = V> {
   }
 
   #current(): Journal<V, N> {
-    const { now, needed } = this.#world.epochs
-    const journal = this.#journal
-    if (journal !== null && journal.epoch === now) return journal
-    const created = new Journal<V, N>(now, pruned(journal, needed))
+    const { now } = this.#world.epochs
+    if (this.#journal !== null && this.#journal.epoch === now) return this.#journal
+    this.prune()
+    const created = new Journal<V, N>(now, this.#journal)
     this.#journal = created
     return created
+  }
+
+  #release(journal: Journal<V, N>, release: (value: V) => void): void {
+    for (const canonical of journal.keysChanged()) {
+      const value = this.#values.get(canonical)
+      if (value !== undefined) release(value)
+    }
   }
 
   /** True at the first change in this epoch of what was there when it began. */

@@ -50,8 +50,9 @@ export class MapCells<C extends AnyCell> {
       copy: null,
       note: null,
       compares: true,
+      release: (map) => map.prune(),
     })
-    this.#world = { epochs, copy, note: null, compares: false }
+    this.#world = { epochs, copy, note: null, compares: false, release: null }
   }
 
   get nextPlace(): number {

@@ -45,6 +45,11 @@ export interface StateOptions {
   readonly ttl?: Ttl
   /** True where the operator changes values in place (see the contract above). Default false. */
   readonly mutable?: boolean
+  /**
+   * With `mutable`: a copy as deep as the operator changes values, for a value that is changed before the
+   * snapshot has come to it. Default: `copyPlain`, which copies everything that could be changed.
+   */
+  readonly copy?: (value: never) => unknown
 }
 
 /** One named value per key. */

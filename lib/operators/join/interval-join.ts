@@ -119,6 +119,11 @@ interface Instant {
   readonly matched: boolean[]
 }
 
+const copyInstant = ({ records, matched }: Instant): Instant => ({
+  records: records.slice(),
+  matched: matched.slice(),
+})
+
 /** One of the two inputs, as what is kept of it. */
 interface Side {
   readonly isLeft: boolean
@@ -138,7 +143,8 @@ function openIntervalJoin(
   select: Select | undefined,
 ): OperatorFunction<Signal, Signal> {
   const { state } = context
-  const instantsOf = (name: string) => state.map<number, Instant>(name, { mutable: true })
+  const instantsOf = (name: string) =>
+    state.map<number, Instant>(name, { mutable: true, copy: copyInstant })
   const left: Side = {
     isLeft: true,
     instants: instantsOf('left'),

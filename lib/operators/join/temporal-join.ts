@@ -91,7 +91,10 @@ function openTemporalJoin(
   select: Select | undefined,
 ): OperatorFunction<Signal, Signal> {
   const { state } = context
-  const waiting = state.map<number, unknown[]>('left', { mutable: true })
+  const waiting = state.map<number, unknown[]>('left', {
+    mutable: true,
+    copy: (records: unknown[]) => records.slice(),
+  })
   const versions = state.map<number, unknown>('versions')
   const timers = state.timers(JOIN_TIMERS)
   const pair = createPair(context, select)

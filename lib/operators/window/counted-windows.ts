@@ -10,7 +10,7 @@ import type { WindowOutput } from './window-output.js'
 import { HELD, SPEAKS, type Windows } from './windows.js'
 
 /** What a key has: records so far, those that no result has shown, and the content of the window. */
-interface Counted {
+export interface Counted {
   count: number
   unshown: number
   filled: boolean

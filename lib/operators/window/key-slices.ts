@@ -17,6 +17,11 @@ export function createKeySlices(revision: number): KeySlices {
   return { shownTo: -Infinity, revision, active: 0, starts: [], values: [] }
 }
 
+/** What the key has, to be changed apart from the original. */
+export function copyKeySlices(of: KeySlices, copy: (accumulator: unknown) => unknown): KeySlices {
+  return { ...of, starts: of.starts.slice(), values: of.values.map(copy) }
+}
+
 /** Index of the first slice that starts at or behind `timeMs`. */
 export function firstAt({ starts }: KeySlices, timeMs: number): number {
   let [low, high] = [0, starts.length]

@@ -1,6 +1,7 @@
 /** Opens a windowed operator in a subtask: its state, its kind of windows, and the shell around them. */
 import type { OperatorFunction } from 'rxjs'
 import { keyGroupOf } from '../../base/key.js'
+import { copyPlain } from '../../state/copy-plain.js'
 import type { WindowPlan } from '../../window/assigner.js'
 import {
   eventTimeTrigger,
@@ -11,7 +12,8 @@ import {
 import type { Aggregation } from '../aggregation.js'
 import type { OperatorContext } from '../operator.js'
 import type { Signal } from '../signal.js'
-import { CountedWindows } from './counted-windows.js'
+import { type Counted, CountedWindows } from './counted-windows.js'
+import { copyKeySlices, type KeySlices } from './key-slices.js'
 import { lateRecords } from './late-records.js'
 import type { PaneRecords } from './pane.js'
 import { accumulating, foldAll, keeping, type PaneFold } from './pane-fold.js'
@@ -70,7 +72,10 @@ function openSliced(
     fold: aggregation === null ? lists : sliceFold(aggregation, before === 'aggregate'),
     latenessMs,
     byClock: assigner.time === 'processing',
-    state: context.state.value('slices', { mutable: true }),
+    state: context.state.value('slices', {
+      mutable: true,
+      copy: (of: KeySlices) => copyKeySlices(of, aggregation === null ? copyList : copyPlain),
+    }),
     groupOf: (key) => (context.keyed ? keyGroupOf(key, context.maxParallelism) : 0),
   })
 }
@@ -97,6 +102,9 @@ const lists: SliceFold = {
   merge: null,
   sumAll: (values, from, to) => values.slice(from, to).flat(1),
 }
+
+/** Records never change, lists of them do. */
+const copyList = (list: unknown): unknown => (list as unknown[]).slice()
 
 function openPaned(
   context: OperatorContext,
@@ -141,12 +149,16 @@ function openCounted(
   const { size, slide } = assigner.plan as CountPlan
   const overlap = size !== slide
   const records = aggregation === null ? (all: unknown[]) => all : foldAll(aggregation)
+  const fold = aggregation === null || overlap ? keeping(records, null) : accumulating(aggregation)
   return new CountedWindows({
     size,
     slide,
-    fold: aggregation === null || overlap ? keeping(records, null) : accumulating(aggregation),
+    fold,
     trim: overlap ? (content) => trim(content as PaneRecords, size) : null,
-    state: context.state.value('counted', { mutable: true }),
+    state: context.state.value('counted', {
+      mutable: true,
+      copy: (of: Counted) => ({ ...of, value: of.filled ? fold.copy(of.value) : undefined }),
+    }),
   })
 }
 

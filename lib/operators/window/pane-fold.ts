@@ -1,4 +1,5 @@
 /** How records become the content of a pane, and a pane's content what its function sees. */
+import { copyPlain } from '../../state/copy-plain.js'
 import type { Evictor, TimedRecord } from '../../window/evictor.js'
 import type { WindowSpan } from '../../window/span.js'
 import type { Aggregation } from '../aggregation.js'
@@ -9,6 +10,8 @@ export interface PaneFold {
   first(input: unknown, timeMs: number): unknown
   /** The content with one more record. */
   add(content: unknown, input: unknown, timeMs: number): unknown
+  /** The content, to be changed apart from the original. */
+  copy(content: unknown): unknown
   /** The content of two windows that become one. Present where windows can merge. */
   readonly merge: ((earlier: unknown, later: unknown) => unknown) | null
   /** What the function sees; `content` is what remains of it: null where nothing does. */
@@ -22,6 +25,7 @@ export function accumulating(aggregation: Aggregation): PaneFold {
   return {
     first: (input) => begin(partOf(input)),
     add: (accumulator, input) => add(accumulator, partOf(input)),
+    copy: copyPlain,
     merge,
     show: (accumulator) => ({ shown: accumulator, content: accumulator }),
   }
@@ -40,6 +44,11 @@ export function keeping(fold: (records: unknown[]) => unknown, evictor: Evictor 
       records.push(input)
       times.push(timeMs)
       return content
+    },
+    // Records never change.
+    copy(content): PaneRecords {
+      const { records, times } = content as PaneRecords
+      return { records: records.slice(), times: times.slice() }
     },
     merge(earlier, later) {
       const [a, b] = [earlier as PaneRecords, later as PaneRecords]

@@ -1,4 +1,5 @@
 /** Panes: what one key has of one window, where windows do not share slices. */
+import { copyPlain } from '../../state/copy-plain.js'
 import type { WindowSpan } from '../../window/span.js'
 
 export interface Pane {
@@ -46,6 +47,20 @@ export function createPane({ start, end }: WindowSpan): Pane {
     trigger: undefined,
     eventTimes: [],
     clockTimes: [],
+  }
+}
+
+/** What the key has, to be changed apart from the original. */
+export function copyKeyPanes(of: KeyPanes, copy: (content: unknown) => unknown): KeyPanes {
+  return {
+    ...of,
+    panes: of.panes.map((pane) => ({
+      ...pane,
+      value: pane.filled ? copy(pane.value) : undefined,
+      trigger: copyPlain(pane.trigger),
+      eventTimes: pane.eventTimes.slice(),
+      clockTimes: pane.clockTimes.slice(),
+    })),
   }
 }
 

@@ -14,6 +14,7 @@ import { checkSpan, type WindowSpan } from '../../window/span.js'
 import type { Trigger, TriggerDecision } from '../../window/trigger.js'
 import type { RecordErrors } from '../record-error.js'
 import {
+  copyKeyPanes,
   createKeyPanes,
   createPane,
   insertPane,
@@ -82,7 +83,10 @@ export class PanedWindows implements Windows {
 
   constructor(options: PanedOptions) {
     this.#options = options
-    this.#state = options.state.value('windows', { mutable: true })
+    this.#state = options.state.value('windows', {
+      mutable: true,
+      copy: (of: KeyPanes) => copyKeyPanes(of, options.fold.copy),
+    })
     this.#event = options.state.timers('event')
     this.#clock = options.state.timers('clock')
     this.#trigger = new PaneTrigger(options.trigger, options.nowMs)

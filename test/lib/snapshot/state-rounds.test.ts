@@ -1,8 +1,9 @@
 import t from 'tap'
 import { type Random, seededRandom } from '../../../lib/base/random.js'
+import { deepFreeze } from '../../../lib/operators/freeze.js'
 import type { ChunkRef } from '../../../lib/snapshot/chunk-store.js'
 import { restoreState } from '../../../lib/snapshot/state-restore.js'
-import { createStateSnapshots } from '../../../lib/snapshot/state-rounds.js'
+import { CHAIN_MAX, createStateSnapshots } from '../../../lib/snapshot/state-rounds.js'
 import type { StateChunk, StateSnapshots } from '../../../lib/snapshot/state-snapshots.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
 import type { StateStore } from '../../../lib/state/state.js'
@@ -194,3 +195,150 @@ function unionOf(stores: readonly StateStore[]): Content {
     }),
   )
 }
+
+/** A round, encoded and complete. */
+function takeRound(snapshots: StateSnapshots, chunks: Chunks, round: number, full = false) {
+  snapshots.begin(round, full)
+  const encoded = encodeAll(snapshots)
+  const chain = snapshots.chain(chunks.put(encoded))
+  snapshots.completed(round)
+  return { chain, rows: encoded.reduce((sum, { count }) => sum + count, 0) }
+}
+
+t.test('a round holds what has changed since the last that is complete, and no more', async (t) => {
+  const store = createHeapState(GROUPS)
+  const value = store.value<number>('v')
+  const map = store.map<number, number>('m')
+  const list = store.list<number>('l')
+  const timers = store.timers('t')
+  for (let key = 0; key < 1_000; key++) {
+    value.set(key % GROUPS, key, key)
+    map.set(0, 'all', key, key)
+    list.append(0, 'all', key)
+    timers.register(0, key, key)
+  }
+  const chunks = new Chunks()
+  const snapshots = createStateSnapshots(store, 'o')
+  t.equal(takeRound(snapshots, chunks, 1).rows, 4_000)
+  t.equal(takeRound(snapshots, chunks, 2).rows, 0)
+  value.set(3, 3, -1)
+  value.delete(4, 4)
+  map.set(0, 'all', 7, -1)
+  map.delete(0, 'all', 8)
+  list.append(0, 'all', 1_000)
+  list.dropFirst(0, 'all', 2)
+  timers.takeDue(5)
+  timers.register(0, 'new', 5)
+  t.equal(takeRound(snapshots, chunks, 3).rows, 8)
+  value.set(3, 3, -2)
+  snapshots.begin(4, false)
+  snapshots.step(1)
+  snapshots.abandoned(4)
+  value.set(5, 5, -1)
+  t.equal(takeRound(snapshots, chunks, 5).rows, 2, 'what was given up belongs to the next')
+  t.equal(takeRound(snapshots, chunks, 6, true).rows, 4_000 - 3)
+})
+
+t.test(
+  'a chain is no longer and no heavier than a round from the beginning is worth',
+  async (t) => {
+    const store = createHeapState(GROUPS)
+    const value = store.value<number>('v')
+    for (let key = 0; key < 2_000; key++) value.set(key % GROUPS, key, key)
+    const chunks = new Chunks()
+    const snapshots = createStateSnapshots(store, 'o')
+    for (const changes of [1, 300]) {
+      let longest = 0
+      let largest = 0
+      let full = 0
+      for (let round = 1; round <= 3 * CHAIN_MAX; round++) {
+        for (let key = 0; key < changes; key++) value.set(key % GROUPS, key, round)
+        const { chain } = takeRound(snapshots, chunks, round)
+        full = chain[0]!.bytes
+        longest = Math.max(longest, chain.length)
+        largest = Math.max(
+          largest,
+          chain.reduce((sum, { bytes }) => sum + bytes, 0),
+        )
+        const back = restored([{ subtask: 0, chunks: chunks.read(chain) }], 0, 1, 0, 1)
+        if (back.value('v').get(0, 0) !== round || back.value('v').size !== 2_000) t.fail('lost')
+      }
+      t.ok(longest <= CHAIN_MAX, `${longest} rounds`)
+      t.ok(largest < 2.5 * full, `${largest} bytes, ${full} of them for the first round`)
+    }
+  },
+)
+
+t.test('what no snapshot can hold is refused by the names of operator and state', async (t) => {
+  const store = createHeapState(GROUPS)
+  store.value<unknown>('good').set(0, 'a', new Map([[1, new Date(5)]]))
+  store.value<unknown>('bad').set(0, 'a', { deep: [() => 1] })
+  const snapshots = createStateSnapshots(store, 'counter')
+  snapshots.begin(1, true)
+  const error = t.throws(() => encodeAll(snapshots), { code: 'E_STATE_VALUE' })
+  t.match((error as Error).message, /operator counter .* "bad".*deep/)
+})
+
+t.test('a value larger than a chunk comes back whole', async (t) => {
+  const store = createHeapState(GROUPS)
+  const large = Array.from({ length: 300_000 }, (_, i) => `record ${i}`)
+  store.value<unknown>('v').set(1, 'large', large)
+  store.value<unknown>('v').set(2, 'small', 1)
+  const back = restored(snapshotOf([store]), 0, 1, 0, 1)
+  t.strictSame(contentOf(back), contentOf(store))
+})
+
+t.test('damaged chunks are refused, wherever the damage is', async (t) => {
+  const seed = seedOf(t)
+  const random = seededRandom(seed)
+  const store = createHeapState(GROUPS, { wallTime: () => 0 })
+  for (let i = 0; i < 500; i++) randomOperation(random)(store)
+  const [chunk] = snapshotOf([store])[0]!.chunks
+  for (let run = 0; run < 300; run++) {
+    const bytes = Uint8Array.from(chunk!)
+    const at = Math.floor(random() * bytes.length)
+    if (run % 2 === 0) bytes[at] = bytes[at]! ^ (1 << Math.floor(random() * 8))
+    const cut = run % 2 === 0 ? bytes : bytes.subarray(0, at)
+    try {
+      restored([{ subtask: 0, chunks: [cut] }], 0, 1, 0, 1)
+      if (run % 2 === 1) t.fail(`cut at ${at}, and nobody has noticed`)
+    } catch (error) {
+      const { code } = error as { code?: string }
+      if (
+        code !== 'E_SNAPSHOT_DAMAGED' &&
+        code !== 'E_SNAPSHOT_VERSION' &&
+        code !== 'E_STATE_NAME'
+      ) {
+        t.fail(`${at}: ${String(error)}`)
+      }
+    }
+  }
+  const other = restored.bind(null, [{ subtask: 0, chunks: [Buffer.from('something else')] }])
+  t.throws(() => other(0, 1, 0, 1), { code: 'E_SNAPSHOT_DAMAGED' })
+})
+
+t.test('restored state goes on as what its operator declares', async (t) => {
+  const store = createHeapState(GROUPS, { wallTime: () => 1_000 })
+  store.value('plain').set(0, 'a', 1)
+  store.value('mortal', { ttl: { ms: 100, update: 'write' } }).set(0, 'a', 1)
+  store.value('nobody asks for').set(0, 'a', 1)
+  const chunks = snapshotOf([store])
+  const back = restored(chunks, 0, 1, 1_050, 1)
+  t.throws(() => back.list('plain'), { code: 'E_STATE_NAME' })
+  t.equal(back.value('plain', { ttl: { ms: 10, update: 'write' } }).get(0, 'a'), 1)
+  t.equal(back.value('mortal').get(0, 'a'), 1)
+  t.ok(contentOf(restored(snapshotOf([back]), 0, 1, 0, 1))['nobody asks for'])
+  const late = restored(chunks, 0, 1, 1_100, 1)
+  t.equal(late.value('mortal', { ttl: { ms: 100, update: 'write' } }).get(0, 'a'), undefined)
+  const frozen = createHeapState(GROUPS, { freeze: deepFreeze })
+  restoreState(frozen, chunks, {
+    operator: 'o',
+    subtask: 0,
+    parallelism: 1,
+    formerParallelism: 1,
+    maxParallelism: GROUPS,
+  })
+  t.equal(frozen.value('plain').get(0, 'a'), 1)
+  frozen.value<object>('plain').set(0, 'b', {})
+  t.ok(Object.isFrozen(frozen.value('plain').get(0, 'b')))
+})
