@@ -24,7 +24,6 @@ export interface CheckpointFlags {
   readonly directory: string
   /** As given: `1s`. */
   readonly interval: string | null
-  readonly unaligned: boolean
   /** `latest`, the number of a snapshot, or the directory of a savepoint. */
   readonly restore: string | null
   readonly allowDroppedState: boolean
@@ -105,7 +104,6 @@ function createProgram(version: string, found: (command: Command) => void): Comm
       '--checkpoint-interval <time>',
       'between two checkpoints: 500ms, 10s, 5m (default: 10s)',
     )
-    .option('--unaligned', 'let barriers overtake records where channels are slow')
     .option(
       '--restore <which>',
       'go on from a snapshot: latest, a number, or the directory of a savepoint',
@@ -142,7 +140,6 @@ type RunFlags = Flags & {
   readonly quiet?: boolean
   readonly checkpointDir?: string
   readonly checkpointInterval?: string
-  readonly unaligned?: boolean
   readonly restore?: string
   readonly allowDroppedState?: boolean
 }
@@ -181,11 +178,10 @@ const common = (module: string, rest: readonly string[], flags: Flags): ModuleCo
 })
 
 function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
-  const { checkpointDir, checkpointInterval, unaligned, restore, allowDroppedState } = flags
+  const { checkpointDir, checkpointInterval, restore, allowDroppedState } = flags
   if (checkpointDir === undefined) {
     const lone = [
       ['--checkpoint-interval', checkpointInterval],
-      ['--unaligned', unaligned],
       ['--restore', restore],
       ['--allow-dropped-state', allowDroppedState],
     ].find(([, value]) => value !== undefined)
@@ -195,7 +191,6 @@ function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
   return {
     directory: checkpointDir,
     interval: checkpointInterval ?? null,
-    unaligned: unaligned ?? false,
     restore: restore ?? null,
     allowDroppedState: allowDroppedState ?? false,
   }

@@ -41,12 +41,11 @@ export async function runCommand(command: RunCommand, world: CliWorld): Promise<
 }
 
 function snapshotOptions(flags: CheckpointFlags) {
-  const { directory, interval, unaligned, restore, allowDroppedState } = flags
+  const { directory, interval, restore, allowDroppedState } = flags
   return {
     checkpoint: {
       directory,
       ...(interval !== null && { interval: interval as Duration }),
-      ...(unaligned && { mode: 'unaligned' as const }),
     },
     ...(restore !== null && { restore: /^\d+$/.test(restore) ? Number(restore) : restore }),
     allowDroppedState,

@@ -35,7 +35,7 @@ export interface CheckpointOptions {
    * `aligned` (default): a channel whose barrier has come waits for the others. `at-least-once`: none
    * waits, and a restart may see records twice.
    */
-  readonly mode?: SnapshotMode
+  readonly mode?: Exclude<SnapshotMode, 'unaligned'>
   /** Each round holds what has changed since the one before. Default true. */
   readonly incremental?: boolean
 }
@@ -52,7 +52,7 @@ const OPTIONS = [
   'incremental',
 ]
 
-const MODES: readonly SnapshotMode[] = ['aligned', 'unaligned', 'at-least-once']
+const MODES: readonly SnapshotMode[] = ['aligned', 'at-least-once']
 
 export const snapshotSettingsOf = (options: CheckpointOptions): SnapshotSettings => ({
   exactlyOnce: options.mode !== 'at-least-once',

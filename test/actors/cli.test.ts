@@ -59,13 +59,12 @@ t.test('a run is understood with all it can be given', async (t) => {
     },
   )
   const snapshots = parse(
-    'run job.ts --checkpoint-dir state --checkpoint-interval 1s --unaligned --restore 7 --allow-dropped-state',
+    'run job.ts --checkpoint-dir state --checkpoint-interval 1s --restore 7 --allow-dropped-state',
   )
   t.match(snapshots, {
     checkpoint: {
       directory: 'state',
       interval: '1s',
-      unaligned: true,
       restore: '7',
       allowDroppedState: true,
     },

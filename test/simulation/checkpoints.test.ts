@@ -13,7 +13,9 @@ import { type Random, seededRandom } from '../../lib/base/random.js'
 import { generate } from '../../lib/connectors/index.js'
 import type { Source } from '../../lib/connectors/source.js'
 import {
+  count,
   filter,
+  join,
   keyBy,
   map,
   merge,
@@ -22,6 +24,10 @@ import {
   pipeline,
   rebalance,
   scan,
+  session,
+  sliding,
+  timestamps,
+  window,
 } from '../../lib/index.js'
 import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
 import { CrashingWorld, type Mutation } from '../support/crashing-store.js'
@@ -34,6 +40,12 @@ t.setTimeout(900_000)
 
 /** Lives after which a seed that makes no progress is called stuck. */
 const LIVES_MAX = 40
+
+/** Sliding windows begin at multiples of the slide. */
+const START_MS = 60_000
+const WINDOW_MS = 30
+const SLIDE_MS = 10
+const GAP_MS = 4
 
 interface Row {
   readonly source: number
@@ -51,6 +63,8 @@ interface Mutant extends Mutation {
   readonly noReplay?: boolean
 }
 
+const LASTS = ['count', 'window', 'session', 'join'] as const
+
 interface Topology {
   readonly build: (
     source: (index: number) => Source<Row>,
@@ -62,6 +76,8 @@ interface Topology {
   readonly rows: number
   /** Rows shown for each row sent. */
   readonly copies: number
+  readonly last: (typeof LASTS)[number]
+  readonly keys: number
   readonly text: string
 }
 
@@ -89,34 +105,62 @@ class Fault {
 function topologyOf(random: Random, fault: Fault): Topology {
   const pick = (n: number) => Math.floor(random() * n)
   const sources = 1 + pick(2)
-  const rows = 40 + pick(120)
+  const rows = 30 + pick(70)
   const stages = Array.from({ length: 1 + pick(4) }, () => STAGES[pick(STAGES.length)]!)
   const keys = 1 + pick(7)
   const copies = stages.reduce((n, stage) => n * (stage === 'diamond' ? 2 : 1), 1)
   const options = () => ({ parallelism: 1 + pick(3), chain: random() < 0.7 })
   const shapes = stages.map(() => [options(), options()] as const)
-  const sinkKey = keys
+  const last = random() < 0.5 ? 'count' : LASTS[pick(LASTS.length)]!
   return {
+    last,
+    keys,
     sources,
     rows,
     copies,
-    text: `${sources} sources of ${rows} rows, ${stages.join(' → ')} → count`,
+    text: `${sources} sources of ${rows} rows, ${stages.join(' → ')} → ${last}`,
     build: (source, sink, life, clock) =>
       pipeline('simulated', (flow) => {
-        const streams = Array.from({ length: sources }, (_, i) => flow.from(source(i)))
+        const streams = Array.from({ length: sources }, (_, i) =>
+          flow
+            .from(source(i))
+            .pipe(timestamps((row: Row) => START_MS + row.n, { name: `time ${i}` })),
+        )
         // biome-ignore lint/suspicious/noExplicitAny: stages are chosen at run time.
         let stream: any = streams.length === 1 ? streams[0]! : merge(streams[0]!, streams[1]!)
         for (const [at, stage] of stages.entries()) {
           stream = addStage(stream, stage, at, keys, shapes[at]!, clock)
         }
-        stream
-          .pipe(
-            keyBy((row: Row) => row.n % sinkKey),
-            scan(countRow(stages.length, sinkKey), null as never, { name: 'last count' }),
-            map(([, row]: readonly [number, Row]) => fault.pass(row)),
-          )
-          .to(sink.sink(life))
+        const ended = addLast(stream, last, streams[0]!, keys, stages.length)
+        ended.pipe(map((row: Row) => fault.pass(row), { name: 'fault' })).to(sink.sink(life))
       }),
+  }
+}
+
+/** What is found in the output: rows, or one for each of them that a window or a pair stands for. */
+// biome-ignore lint/suspicious/noExplicitAny: see above.
+function addLast(stream: any, last: Topology['last'], first: any, keys: number, stage: number) {
+  const keyed = keyBy((row: Row) => row.n % keys)
+  switch (last) {
+    case 'count':
+      return stream.pipe(
+        keyed,
+        scan(countRow(stage, keys), null as never, { name: 'last count' }),
+        map(([, row]: readonly [number, Row]) => row),
+      )
+    case 'window':
+      return stream.pipe(keyed, window(sliding(WINDOW_MS, SLIDE_MS)), count({ name: 'windows' }))
+    case 'session':
+      return stream.pipe(keyed, window(session(GAP_MS)), count({ name: 'sessions' }))
+    case 'join':
+      return stream.pipe(
+        keyBy((row: Row) => `${row.source}:${row.n}`),
+        join(first.pipe(keyBy((row: Row) => `${row.source}:${row.n}`)), {
+          name: 'pairs',
+          retention: 'unbounded',
+        }),
+        map(([left]: readonly [Row, Row]) => left),
+      )
   }
 }
 
@@ -183,7 +227,17 @@ const countRow = (stage: number, keys: number) => (before: Row | null, row: Row)
 }
 
 /** What is wrong with what was shown; null where nothing is. */
-function judge(shown: readonly Row[], { sources, rows, copies }: Topology): string | null {
+function judge(shown: readonly unknown[], topology: Topology): string | null {
+  const { last, sources, rows, copies } = topology
+  if (last === 'window' || last === 'session') {
+    return judgeWindows(shown as readonly WindowResult[], topology)
+  }
+  // A pair is found for the rows of the first source only.
+  const isWhole = last === 'count'
+  return judgeRows(shown as readonly Row[], (isWhole ? sources : 1) * rows * copies, isWhole)
+}
+
+function judgeRows(shown: readonly Row[], expected: number, isWhole: boolean): string | null {
   const seen = new Map<string, number>()
   const counts = new Map<string, number[]>()
   for (const { source, n, ways, counts: said } of shown) {
@@ -191,24 +245,59 @@ function judge(shown: readonly Row[], { sources, rows, copies }: Topology): stri
     seen.set(id, (seen.get(id) ?? 0) + 1)
     for (const [stage, key, count] of said) {
       const of = `stage ${stage}, key ${key}`
-      let all = counts.get(of)
-      if (all === undefined) {
-        all = []
-        counts.set(of, all)
-      }
+      const all = counts.get(of) ?? []
+      counts.set(of, all)
       all.push(count)
     }
   }
-  const expected = sources * rows * copies
   for (const [id, times] of seen) if (times > 1) return `row ${id} was shown ${times} times`
   if (seen.size !== expected) return `${seen.size} of ${expected} rows were shown`
   for (const [of, all] of counts) {
     const distinct = [...new Set(all)].sort((a, b) => a - b)
     const gap = distinct.findIndex((count, i) => count !== i + 1)
-    if (gap >= 0) return `${of}: count ${gap + 1} is missing`
+    if (gap >= 0 && isWhole) return `${of}: count ${gap + 1} is missing`
     if (all.length % distinct.length !== 0) return `${of}: a count was given twice`
   }
   return null
+}
+
+/** A naive reference: all rows, window by window. */
+function judgeWindows(shown: readonly WindowResult[], topology: Topology): string | null {
+  const { last, sources, rows, copies, keys } = topology
+  const expected = new Map<string, number>()
+  const each = sources * copies
+  const add = (key: number, start: number, end: number, n: number) => {
+    const id = `${key} ${start}–${end}`
+    expected.set(id, (expected.get(id) ?? 0) + n)
+  }
+  for (let key = 0; key < Math.min(keys, rows); key++) {
+    const times = Array.from({ length: rows }, (_, n) => n).filter((n) => n % keys === key)
+    if (last === 'window') {
+      for (const n of times) {
+        const newest = Math.floor(n / SLIDE_MS) * SLIDE_MS
+        for (let start = newest; start > n - WINDOW_MS; start -= SLIDE_MS) {
+          add(key, start, start + WINDOW_MS, each)
+        }
+      }
+    } else if (keys <= GAP_MS) add(key, times[0]!, times.at(-1)! + GAP_MS, each * times.length)
+    else for (const n of times) add(key, n, n + GAP_MS, each)
+  }
+  for (const { key, start, end, value } of shown) {
+    const id = `${key} ${start - START_MS}–${end - START_MS}`
+    const due = expected.get(id)
+    if (due === undefined) return `window ${id} was shown twice, or should not be`
+    if (due !== value) return `window ${id} was shown with count ${value}; it has ${due}`
+    expected.delete(id)
+  }
+  const [missing] = expected.keys()
+  return missing === undefined ? null : `window ${missing} was not shown`
+}
+
+interface WindowResult {
+  readonly key: number
+  readonly start: number
+  readonly end: number
+  readonly value: number
 }
 
 interface Outcome {
@@ -224,7 +313,6 @@ async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
   const fault = new Fault(random)
   const topology = topologyOf(random, fault)
   const world = new CrashingWorld(mutant)
-  const parallelism = 1 + Math.floor(random() * 3)
   const splits = 1 + Math.floor(random() * 3)
   const interval = 3 + Math.floor(random() * 30)
   const positions = new Map<string, number>()
@@ -252,7 +340,8 @@ async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
     const job = runHere(
       topology.build(source, world, life, clock),
       {
-        parallelism,
+        // Each life may be as wide as it likes: state, splits and transactions move.
+        parallelism: 1 + Math.floor(random() * 3),
         stallWatch: false,
         settings: { accountIntervalMs: 0, inletCredits: 2, floatingCredits: 1 },
         supervise: { maxRestarts: 50 },
@@ -294,7 +383,7 @@ async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
       zombie?.runNext()
     }
     wallTimeMs = clock.wallTime()
-    if (ended === 'done') return outcome(judge(world.shown as Row[], topology))
+    if (ended === 'done') return outcome(judge(world.shown, topology))
     if (ended !== null) return outcome(`life ${lives} failed: ${(ended as Error).stack}`)
     if (leavesZombies) zombie = clock
     else {
