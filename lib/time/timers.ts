@@ -6,9 +6,10 @@
  * cursor, and a timer registered while others fire takes its turn by its time. Order: by time, then
  * by registration.
  *
- * Timers of the same time share a bucket, and a heap orders the times of buckets: keys that wait for
- * the same window's end cost one place in the heap. A bucket of one timer is the timer itself. Deleted
- * times stay in the heap until they come up, or until they are more than those alive.
+ * Timers of the same time share a bucket, so keys that wait for the same window's end cost one place: in
+ * an array, where a queue finds the first and a table the one of a given time. A bucket of one timer is the
+ * timer itself. The place of a deleted time stays until it comes up, or is used again, or until such are more
+ * than those alive.
  *
  * For snapshots (`base/epochs.ts`) each timer knows the epochs in which it came and went, so that who walks
  * over them sees which were there when an epoch began, whatever has happened since.
@@ -16,7 +17,8 @@
 import { assert } from '../base/assert.js'
 import { Epochs } from '../base/epochs.js'
 import { type CanonicalKey, canonicalKey, flatKey } from '../base/key.js'
-import { TimeHeap } from './time-heap.js'
+import { TimeQueue } from './time-queue.js'
+import { TimeTable } from './time-table.js'
 
 /** One timer. */
 export interface Timer {
@@ -62,7 +64,7 @@ export function createTimers(epochs: Epochs = new Epochs()): FreezableTimers {
   return new HeapTimers(epochs)
 }
 
-/** Stale times that the heap may hold beyond as many as are alive. */
+/** Stale times that the queue may hold beyond as many as are alive. */
 const STALE_MIN = 1_024
 
 /** An epoch that never comes: of a timer that is there. */
@@ -109,13 +111,13 @@ interface Log {
 
 /** Several timers of one time, in order of registration. */
 class Bucket {
+  readonly timeMs: number
   readonly timers = new Map<CanonicalKey, Entry>()
   /** One iterator for the bucket's life: it sees what is added, and walks over what is gone once. */
   readonly #order = this.timers.values()
 
-  /** Any of them: they have the same time. */
-  get first(): Entry {
-    return this.timers.values().next().value!
+  constructor(timeMs: number) {
+    this.timeMs = timeMs
   }
 
   /** Removes the first. Caller must know that there is one. */
@@ -127,15 +129,17 @@ class Bucket {
 }
 
 class HeapTimers implements Timers {
-  readonly #heap = new TimeHeap()
-  readonly #buckets = new Map<number | string, Entry | Bucket>()
-  /** Places in the heap whose bucket is gone. */
+  /** By place; null where the last timer was deleted, and where the place is free. */
+  #buckets: (Entry | Bucket | null)[] = []
+  /** Places that are in nobody's hand. */
+  #free: number[] = []
+  readonly #queue = new TimeQueue()
+  readonly #places = new TimeTable()
+  /** Times in queue and table that have no timer any more. */
   #stale = 0
   #size = 0
-  /** The first time ever registered: others are told apart by their distance from it. */
-  #originMs = 0
   readonly #epochs: Epochs
-  #places = 0
+  #registered = 0
   /** Oldest first; none before the first snapshot. */
   #logs: Log[] = []
 
@@ -148,65 +152,57 @@ class HeapTimers implements Timers {
     const own = flatKey(key)
     const { now } = this.#epochs
     const id = identityOf(own, name)
-    const entry = new Entry(timeMs, group, own, name, id, this.#places++, now)
-    if (this.#size === 0) this.#begin(timeMs)
-    const place = this.#placeOf(timeMs)
-    const found = this.#buckets.get(place)
-    if (found === undefined) {
-      this.#buckets.set(place, entry)
-      this.#heap.push(timeMs)
-      if (this.#stale > this.#buckets.size + STALE_MIN) this.#tidy()
-    } else if (!this.#join(place, found, entry)) return false
+    const entry = new Entry(timeMs, group, own, name, id, this.#registered++, now)
+    const place = this.#places.get(timeMs)
+    if (place < 0) this.#open(entry)
+    else if (!this.#join(place, entry)) return false
     this.#size++
     if (now !== 0) this.#log().added.push(entry)
     return true
   }
 
   delete(_group: number, key: unknown, timeMs: number, name = ''): boolean {
-    const place = this.#placeOf(timeMs)
-    const found = this.#buckets.get(place)
-    if (found === undefined) return false
+    const place = this.#places.get(timeMs)
+    if (place < 0) return false
+    const found = this.#buckets[place]!
     const id = identityOf(key, name)
     const entry = entryOf(found, id)
-    if (entry === undefined) return false
+    if (found === null || entry === undefined) return false
     if (found instanceof Bucket) found.timers.delete(id)
     if (this.#epochs.now !== 0) this.#gone(entry)
     if (found instanceof Entry || found.timers.size === 0) {
-      this.#buckets.delete(place)
+      this.#buckets[place] = null
       this.#stale++
+      if (2 * this.#stale > this.#queue.size + STALE_MIN) this.#tidy()
     }
     this.#size--
     return true
   }
 
   has(key: unknown, timeMs: number, name = ''): boolean {
-    const found = this.#buckets.get(this.#placeOf(timeMs))
-    if (found === undefined) return false
-    const id = identityOf(key, name)
-    return found instanceof Entry ? isSame(found.id, id) : found.timers.has(id)
+    const place = this.#places.get(timeMs)
+    return place >= 0 && entryOf(this.#buckets[place]!, identityOf(key, name)) !== undefined
   }
 
   takeDue(timeMs: number): Timer | null {
     const nextMs = this.nextMs
     if (this.#size === 0 || nextMs > timeMs) return null
-    const place = this.#placeOf(nextMs)
-    const found = this.#buckets.get(place)!
+    const found = this.#buckets[this.#queue.firstPlace]!
     this.#size--
     const first = found instanceof Entry ? found : found.shift()
     if (this.#epochs.now !== 0) this.#gone(first)
     if (found instanceof Entry || found.timers.size === 0) {
-      this.#buckets.delete(place)
-      this.#heap.pop()
+      this.#dropFirst()
     }
     return first
   }
 
   get nextMs(): number {
-    while (this.#stale > 0 && !this.#buckets.has(this.#placeOf(this.#heap.first))) {
-      this.#heap.pop()
+    while (this.#stale > 0 && this.#buckets[this.#queue.firstPlace] === null) {
+      this.#dropFirst()
       this.#stale--
     }
-    return this.#heap.size === 0 ? Number.POSITIVE_INFINITY : this.#heap.first
+    return this.#queue.size === 0 ? Number.POSITIVE_INFINITY : this.#queue.first
   }
 
   get size(): number {
@@ -235,17 +231,20 @@ class HeapTimers implements Timers {
   }
 
   *entries(): IterableIterator<Timer> {
-    for (const found of this.#buckets.values()) {
+    for (const found of this.#buckets) {
       if (found instanceof Entry) yield found
-      else yield* found.timers.values()
+      else if (found !== null) yield* found.timers.values()
     }
   }
 
   clear(): void {
     if (this.#epochs.now !== 0) for (const entry of this.entries()) this.#gone(entry as Entry)
-    this.#buckets.clear()
+    this.#queue.clear()
+    this.#places.clear()
+    this.#buckets = []
+    this.#free = []
+    this.#stale = 0
     this.#size = 0
-    this.#tidy()
   }
 
   /** Of this epoch; forgets what no snapshot needs any more. */
@@ -264,51 +263,58 @@ class HeapTimers implements Timers {
     if (entry.since !== now) this.#log().removed.push(entry)
   }
 
-  /** The heap holds exactly the times of buckets. */
-  #tidy(): void {
-    const times = new Float64Array(this.#buckets.size)
-    let i = 0
-    for (const found of this.#buckets.values()) times[i++] = timeOf(found)
-    this.#heap.rebuild(times)
-    this.#stale = 0
-  }
-
-  /** With no timers left the origin may move. */
-  #begin(timeMs: number): void {
-    this.#originMs = timeMs
-    if (this.#stale > 0) this.#tidy()
-  }
-
-  /**
-   * A time's key in the map. Maps find small integers faster than times since 1970 (measured: twice as
-   * fast), so times within 24 days of the first go by their distance from it, others as text.
-   */
-  #placeOf(timeMs: number): number | string {
-    const distance = timeMs - this.#originMs
-    const near = distance | 0
-    return near === distance && this.#originMs + near === timeMs ? near : String(timeMs)
+  /** The first timer of its time. */
+  #open(entry: Entry): void {
+    const place = this.#free.pop() ?? this.#buckets.length
+    this.#buckets[place] = entry
+    this.#places.add(entry.timeMs, place)
+    this.#queue.push(entry.timeMs, place)
   }
 
   /** Puts a timer beside others of its time; false where it is one of them. */
-  #join(place: number | string, found: Entry | Bucket, entry: Entry): boolean {
-    if (found instanceof Bucket) {
-      if (found.timers.has(entry.id)) return false
-      found.timers.set(entry.id, entry)
-      return true
+  #join(place: number, entry: Entry): boolean {
+    const found = this.#buckets[place]!
+    if (entryOf(found, entry.id) !== undefined) return false
+    if (found === null) {
+      this.#buckets[place] = entry
+      this.#stale--
+    } else if (found instanceof Bucket) found.timers.set(entry.id, entry)
+    else {
+      const bucket = new Bucket(entry.timeMs)
+      bucket.timers.set(found.id, found)
+      bucket.timers.set(entry.id, entry)
+      this.#buckets[place] = bucket
     }
-    if (isSame(found.id, entry.id)) return false
-    const bucket = new Bucket()
-    bucket.timers.set(found.id, found)
-    bucket.timers.set(entry.id, entry)
-    this.#buckets.set(place, bucket)
     return true
+  }
+
+  /** Out of queue and table; its place is free again. */
+  #dropFirst(): void {
+    const place = this.#queue.firstPlace
+    this.#places.delete(this.#queue.first)
+    this.#queue.pop()
+    this.#buckets[place] = null
+    this.#free.push(place)
+  }
+
+  /** Nothing is stale any more. Buckets keep their places: somebody may walk over them. */
+  #tidy(): void {
+    this.#queue.clear()
+    this.#places.clear()
+    this.#free = []
+    this.#stale = 0
+    this.#buckets.forEach((found, place) => {
+      if (found === null) this.#free.push(place)
+      else {
+        this.#places.add(found.timeMs, place)
+        this.#queue.push(found.timeMs, place)
+      }
+    })
   }
 }
 
-const timeOf = (found: Entry | Bucket): number =>
-  found instanceof Entry ? found.timeMs : found.first.timeMs
-
-const entryOf = (found: Entry | Bucket, id: CanonicalKey): Entry | undefined => {
+const entryOf = (found: Entry | Bucket | null, id: CanonicalKey): Entry | undefined => {
+  if (found === null) return undefined
   if (found instanceof Bucket) return found.timers.get(id)
   return isSame(found.id, id) ? found : undefined
 }
