@@ -55,7 +55,7 @@ const ENTRIES = [
 /** Who starts an actor imports what makes it: these files put the parts together, and of whom. */
 const STARTS: Readonly<Record<string, readonly string[]>> = {
   'actors/job/run.ts': ['planner', 'worker'],
-  'actors/job/job-actor.ts': ['checkpoint'],
+  'actors/job/job-rounds.ts': ['checkpoint'],
   'actors/job/open-snapshots.ts': ['checkpoint'],
   'actors/job/local-slot.ts': ['worker'],
   'actors/worker/slot-runtime.ts': ['planner', 'subtask'],

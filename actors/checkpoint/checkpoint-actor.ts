@@ -157,7 +157,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     const request = round.request === null ? null : (this.#requests.get(round.request) ?? null)
     stores.begin(round.round, request?.directory ?? null)
     const full = round.kind === 'savepoint'
-    const unassigned = owner.trigger(round, full, request?.stop === true)
+    const unassigned = owner.trigger(round.round, full, request?.stop === true)
     this.#unassigned.set(round.round, { startedMs: this.#context.clock.wallTime(), unassigned })
     const timedOut = { kind: 'TimedOut', round: round.round } as const
     this.#cancelTimeouts.set(round.round, this.#context.after(settings.timeoutMs, timedOut))

@@ -3,7 +3,6 @@
  * on the control lane.
  */
 import type { SubtaskId } from '../../lib/graph/subtasks.js'
-import type { Round } from '../../lib/snapshot/checkpoint.js'
 import type { Manifest, UnassignedSplits } from '../../lib/snapshot/manifest.js'
 import type { SubtaskAck } from '../../lib/snapshot/round.js'
 
@@ -40,7 +39,7 @@ export interface SavepointRequest {
 /** What the job does for the checkpoint actor. Each MUST only send messages. */
 export interface CheckpointOwner {
   /** Tells every subtask; returns what the split assigners have not handed out, by node. */
-  trigger(round: Round, full: boolean, stop: boolean): ReadonlyMap<number, UnassignedSplits>
+  trigger(round: number, full: boolean, stop: boolean): ReadonlyMap<number, UnassignedSplits>
   /** Tells every subtask that a round is complete; resolves when all has been committed. */
   complete(round: number): Promise<void>
   abandon(round: number): void

@@ -16,9 +16,9 @@
  */
 import { assert, unreachable } from '../../lib/base/assert.js'
 import { type ErrorData, errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
-import { createSplitAssigner, type SplitAssigner } from '../../lib/connectors/split-assigner.js'
+import type { Split } from '../../lib/connectors/source.js'
 import type { Plan } from '../../lib/graph/plan.js'
-import { subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
+import { subtaskName, subtaskOf } from '../../lib/graph/subtasks.js'
 import {
   createJobRecord,
   isEnded,
@@ -26,27 +26,14 @@ import {
   type JobState,
 } from '../../lib/job/job-record.js'
 import { type JobOrder, type JobStepEvent, stepJob } from '../../lib/job/job-step.js'
-import { BARRIER } from '../../lib/operators/signal.js'
-import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
-import type { CheckpointSettings } from '../../lib/snapshot/checkpoint.js'
-import type { Manifest, SnapshotMode, UnassignedSplits } from '../../lib/snapshot/manifest.js'
-import { type RestoreOrder, restoreOrders } from '../../lib/snapshot/restore-plan.js'
-import { createCheckpointActor } from '../checkpoint/checkpoint-actor.js'
-import type { CheckpointMessage, SavepointRequest } from '../checkpoint/protocol.js'
-import type { SnapshotStores } from '../checkpoint/snapshot-stores.js'
+import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
-import type { ActorRef } from '../kernel/ref.js'
-import type {
-  JobModule,
-  RuntimeSettings,
-  Slot,
-  SlotCommands,
-  SlotEvent,
-  SubtaskId,
-} from '../worker/protocol.js'
+import type { JobModule, RuntimeSettings, Slot, SlotEvent, SubtaskId } from '../worker/protocol.js'
 import type { JobBoard } from './job-board.js'
+import { JobRounds, type JobSnapshots, type RoundEvent } from './job-rounds.js'
 import type { FailedRegion, JobMessage } from './protocol.js'
 import type { RestartPolicy } from './restart-policy.js'
+import { SplitDesk } from './split-desk.js'
 
 /** Makes slots and links them. */
 export interface SlotPool {
@@ -73,15 +60,6 @@ export interface JobParts {
   readonly snapshots: JobSnapshots | null
 }
 
-/** What the job's snapshots are made with. */
-export interface JobSnapshots {
-  readonly stores: SnapshotStores
-  readonly settings: CheckpointSettings
-  readonly mode: SnapshotMode
-  /** The graph's nodes, by id. */
-  readonly nodes: readonly NamedNode[]
-}
-
 /**
  * What the neighbours of a dead slot fail with. They may be heard before the death itself, which
  * brings the cause: for so long it is waited for.
@@ -98,14 +76,6 @@ interface SlotEntry {
   prepared: boolean
 }
 
-/** Splits of one source chain at one attempt: requests wait here until they are listed. */
-interface SourceSplits {
-  readonly attempt: number
-  assigner: SplitAssigner | null
-  concurrent: boolean
-  readonly waiting: SubtaskId[]
-}
-
 type Context = ActorContext<JobMessage>
 
 export function createJobActor(parts: JobParts): (context: Context) => Behaviour<JobMessage> {
@@ -116,27 +86,26 @@ class JobActor implements Behaviour<JobMessage> {
   readonly #parts: JobParts
   readonly #context: Context
   readonly #slots: SlotEntry[] = []
-  readonly #splits = new Map<number, SourceSplits>()
+  readonly #splits: SplitDesk
   #record: JobRecord
   /** What ended the job, once something has. */
   #cause: ErrorData | null = null
-  #checkpoint: ActorRef<CheckpointMessage> | null = null
-  /** All regions run, as the checkpoint actor was told. */
-  #isUp = false
-  /** The snapshot that regions were opened from last. */
-  #restoredFrom: Manifest | null = null
-  /** Names of subtasks that have finished in the present attempt of their region. */
-  readonly #finished = new Set<string>()
+  /** Null where no snapshots are taken. */
+  #rounds: JobRounds | null = null
 
   constructor(parts: JobParts, context: Context) {
     this.#parts = parts
     this.#context = context
     this.#record = createJobRecord(regionShapes(parts.plan, parts.pool.size), parts.pool.size)
+    this.#splits = new SplitDesk(parts.plan, {
+      enumerate: (subtask, attempt) => this.#enumerate(subtask, attempt),
+      assign: (...assignment) => this.#assign(...assignment),
+    })
   }
 
   started(): void {
     const { snapshots } = this.#parts
-    if (snapshots !== null) this.#checkpoint = this.#spawnCheckpoint(snapshots)
+    if (snapshots !== null) this.#rounds = this.#openRounds(snapshots)
     for (let index = 0; index < this.#parts.pool.size; index++) this.#startSlot(index, 0)
   }
 
@@ -160,7 +129,7 @@ class JobActor implements Behaviour<JobMessage> {
       case 'StopOverdue':
         return this.#killSilent()
       case 'SplitsListed':
-        return this.#onSplitsListed(message)
+        return this.#splits.listed(message.chain, message.attempt, message.listing)
       case 'Drain':
         return this.#apply({ kind: 'DrainRequested' })
       case 'Cancel':
@@ -245,10 +214,10 @@ class JobActor implements Behaviour<JobMessage> {
   #onSlotEvent(slot: number, event: SlotEvent): void {
     switch (event.kind) {
       case 'SplitsRequested':
-        return this.#onSplitsRequested(event.subtask, event.attempt)
+        return this.#splits.requested(event.subtask, event.attempt)
       case 'SubtaskFinished':
         this.#parts.board.subtaskFinished(this.#nameOf(event.subtask), event.subtask.index)
-        this.#onFinished(event.subtask, event.attempt)
+        this.#onRoundEvent(event)
         return this.#apply({
           kind: 'SubtaskFinished',
           region: this.#regionOf(event.subtask),
@@ -268,21 +237,9 @@ class JobActor implements Behaviour<JobMessage> {
       case 'SlotLost':
         return this.#onSlotLost(slot, event.error, event.operator)
       case 'SnapshotAcknowledged':
-        if (!this.#isCurrent(event.ack.subtask, event.attempt)) return
-        return this.#checkpoint?.control({ kind: 'Acknowledged', ack: event.ack })
-      case 'SnapshotDeclined': {
-        if (!this.#isCurrent(event.subtask, event.attempt)) return
-        const { round, subtask, error } = event
-        return this.#checkpoint?.control({
-          kind: 'Declined',
-          round,
-          subtask,
-          reason: error.message,
-        })
-      }
+      case 'SnapshotDeclined':
       case 'CommitAwaited':
-        if (!this.#isCurrent(event.subtask, event.attempt)) return
-        return this.#checkpoint?.control({ kind: 'CommitAwaited', subtask: event.subtask })
+        return this.#onRoundEvent(event)
       case 'SubtaskStalled':
         return this.#parts.board.subtaskStalled(
           this.#nameOf(event.subtask),
@@ -314,181 +271,74 @@ class JobActor implements Behaviour<JobMessage> {
     }
   }
 
-  // ---- snapshots ----------------------------------------------------------------------------
+  // ---- snapshots and splits -----------------------------------------------------------------
 
-  #spawnCheckpoint({ stores, settings, mode, nodes }: JobSnapshots) {
+  #openRounds(snapshots: JobSnapshots): JobRounds {
     const { run, plan, board } = this.#parts
     const { self } = this.#context
-    return this.#context.spawn<CheckpointMessage>(
-      'checkpoint',
-      createCheckpointActor({
-        run,
-        plan,
-        nodes,
-        mode,
-        settings,
-        stores,
-        owner: {
-          trigger: (round, full, stop) => this.#trigger(round.round, full, stop),
-          complete: (round) => this.#completeRound(round),
-          abandon: (round) => this.#tellSlots((commands) => commands.snapshotAbandoned(round)),
-          failJob: (reason) =>
-            self.control({ kind: 'SnapshotsFailed', error: tooManyFailed(reason) }),
-          report: (report) => board.snapshot(report),
-        },
-      }),
-    )
-  }
-
-  /** The assigners are asked in the same turn in which the orders leave: they see the same splits. */
-  #trigger(round: number, full: boolean, stop: boolean): ReadonlyMap<number, UnassignedSplits> {
-    const barrier = { tag: BARRIER, round, full } as const
-    this.#tellSlots((commands) => commands.snapshot(barrier, stop))
-    const unassigned = new Map<number, UnassignedSplits>()
-    for (const [chain, { assigner, concurrent }] of this.#splits) {
-      if (assigner === null) continue
-      const splits = assigner.remaining.map(({ id, data }) => ({ id, data, position: null }))
-      unassigned.set(this.#sourceNode(chain), { concurrent, splits })
-    }
-    return unassigned
-  }
-
-  async #completeRound(round: number): Promise<void> {
-    const committed = this.#slots
-      .filter(({ prepared }) => prepared)
-      // What is not committed because its slot has died, is committed by the restart.
-      .map(({ slot }) => slot.commands.snapshotCompleted(round).catch(() => {}))
-    await Promise.all(committed)
-  }
-
-  #tellSlots(tell: (commands: SlotCommands) => Promise<void>): void {
-    for (const [index, { slot, prepared }] of this.#slots.entries()) {
-      if (prepared) this.#command('snapshot', index, tell(slot.commands), null)
-    }
+    return new JobRounds(run, plan, snapshots, {
+      spawn: (name, setup) => this.#context.spawn(name, setup),
+      tellSlots: (tell) => {
+        for (const [index, { slot, prepared }] of this.#slots.entries()) {
+          if (prepared) this.#command('snapshot', index, tell(slot.commands), null)
+        }
+      },
+      askSlots: async (ask) => {
+        const asked = this.#slots
+          .filter(({ prepared }) => prepared)
+          // What a slot that dies has not committed is committed by the restart.
+          .map(({ slot }) => ask(slot.commands).catch(() => {}))
+        await Promise.all(asked)
+      },
+      unassigned: () => this.#splits.unassigned,
+      failed: (reason) => self.control({ kind: 'SnapshotsFailed', error: tooManyFailed(reason) }),
+      report: (report) => board.snapshot(report),
+    })
   }
 
   #onSavepoint(request: SavepointRequest): void {
-    if (this.#checkpoint === null) return request.failed(noSnapshots())
-    this.#checkpoint.control({ kind: 'SavepointRequested', request })
+    if (this.#rounds === null) request.failed(noSnapshots())
+    else this.#rounds.request(request)
   }
 
-  #onFinished(subtask: SubtaskId, attempt: number): void {
-    if (!this.#isCurrent(subtask, attempt)) return
-    this.#finished.add(subtaskName(subtask))
-    this.#checkpoint?.control({ kind: 'Finished', subtask })
+  #onRoundEvent(event: RoundEvent): void {
+    const subtask = event.kind === 'SnapshotAcknowledged' ? event.ack.subtask : event.subtask
+    const { attempt } = this.#record.regions[this.#regionOf(subtask)]!
+    if (attempt === event.attempt) this.#rounds?.onEvent(event)
   }
 
-  #isCurrent(subtask: SubtaskId, attempt: number): boolean {
-    return this.#record.regions[this.#regionOf(subtask)]!.attempt === attempt
-  }
-
-  /** Rounds are taken while all regions run, and only then. */
-  #tellWhetherUp(): void {
-    const { regions, state } = this.#record
-    const isUp =
-      !isEnded(state) &&
-      regions.every(({ phase }) => phase === 'Running' || phase === 'Finished') &&
-      regions.some(({ phase }) => phase === 'Running')
-    if (isUp === this.#isUp || this.#checkpoint === null) return
-    // What ends by itself still has its last round to take.
-    if (!isUp && regions.every(({ phase }) => phase === 'Finished')) return
-    this.#isUp = isUp
-    if (!isUp) return this.#checkpoint.control({ kind: 'Stopped', reason: 'a region has stopped' })
-    const live = subtasksOf(this.#parts.plan).filter((id) => !this.#finished.has(subtaskName(id)))
-    this.#checkpoint.control({ kind: 'Started', live })
-  }
-
-  /** What the region's subtasks of one slot go on from, once it is known which round is the last. */
-  async #restoreOf(
-    region: number,
-    slot: number,
-  ): Promise<ReadonlyMap<string, RestoreOrder> | null> {
-    const { snapshots, plan } = this.#parts
-    const checkpoint = this.#checkpoint
-    if (snapshots === null || checkpoint === null) return null
-    const latest = await new Promise<Manifest | null>((tell) =>
-      checkpoint.control({ kind: 'WhenSettled', tell }),
-    )
-    this.#restoredFrom = latest
-    if (latest === null) return null
-    const { chains } = plan.regions[region]!
-    const hosted = subtasksOf(plan).filter(
-      (subtask) => chains.includes(subtask.chain) && this.#slotOf(subtask) === slot,
-    )
-    return restoreOrders(latest, plan, snapshots.nodes, hosted)
-  }
-
+  /** Where it goes on from a snapshot, its sources have their splits before anyone can ask. */
   async #openRegion(region: number, attempt: number, slot: number): Promise<void> {
     const { commands } = this.#slots[slot]!.slot
-    await commands.open(region, attempt, await this.#restoreOf(region, slot))
+    const rounds = this.#rounds
+    const latest = rounds === null ? null : await rounds.settled()
+    if (rounds === null || latest === null) return commands.open(region, attempt)
+    for (const [chain, splits] of rounds.unassignedIn(latest, region)) {
+      this.#splits.restore(chain, attempt, splits)
+    }
+    const hosted = [...rounds.ordersOf(latest, region)].filter(
+      ([name]) => this.#slotOf(subtaskOf(name)) === slot,
+    )
+    await commands.open(region, attempt, new Map(hosted))
   }
 
-  // ---- splits -------------------------------------------------------------------------------
-
-  #onSplitsRequested(subtask: SubtaskId, attempt: number): void {
+  #enumerate(subtask: SubtaskId, attempt: number): void {
     const { chain } = subtask
-    let splits = this.#splits.get(chain)
-    if (splits === undefined || splits.attempt < attempt) {
-      splits = { attempt, assigner: null, concurrent: false, waiting: [] }
-      this.#splits.set(chain, splits)
-      const node = this.#sourceNode(chain)
-      const restored = this.#restoredSplits(node)
-      if (restored !== null) {
-        const { concurrent } = restored
-        const listing = {
-          splits: restored.splits.map(({ id, data }) => ({ id, data })),
-          concurrent,
-        }
-        splits.waiting.push(subtask)
-        return this.#onSplitsListed({ kind: 'SplitsListed', chain, attempt, listing })
-      }
-      const slot = this.#slotOf(subtask)
-      this.#command(
-        'enumerate',
-        slot,
-        this.#slots[slot]!.slot.commands.enumerate(node),
-        (listing) => ({ kind: 'SplitsListed', chain, attempt, listing }),
-        { region: this.#regionOf(subtask), attempt, operator: this.#sourceOf(chain) },
-      )
-    }
-    if (splits.attempt > attempt) return
-    if (splits.assigner === null) splits.waiting.push(subtask)
-    else this.#assign(subtask, attempt, splits.assigner)
-  }
-
-  #onSplitsListed({ chain, attempt, listing }: JobMessage & { kind: 'SplitsListed' }): void {
-    const splits = this.#splits.get(chain)
-    if (splits === undefined || splits.attempt !== attempt) return
-    const { parallelism } = this.#parts.plan.chains[chain]!
-    const { concurrent } = listing
-    splits.concurrent = concurrent
-    splits.assigner = createSplitAssigner(listing.splits, { parallelism, concurrent })
-    for (const subtask of splits.waiting) this.#assign(subtask, attempt, splits.assigner)
-    splits.waiting.length = 0
-  }
-
-  #assign(subtask: SubtaskId, attempt: number, assigner: SplitAssigner): void {
-    const { splits, last, isLastOfAll } = assigner.next(subtask.index)
     const slot = this.#slotOf(subtask)
-    const assigned = this.#slots[slot]!.slot.commands.assign(subtask, attempt, splits, last)
-    this.#command('assign', slot, assigned, null)
-    if (isLastOfAll) this.#tellOthersLast(subtask, attempt)
+    const { node } = this.#parts.plan.chains[chain]!.steps[0]!
+    this.#command(
+      'enumerate',
+      slot,
+      this.#slots[slot]!.slot.commands.enumerate(node),
+      (listing) => ({ kind: 'SplitsListed', chain, attempt, listing }),
+      { region: this.#regionOf(subtask), attempt, operator: this.#parts.operators[node]! },
+    )
   }
 
-  /** Those that have not asked know at once, too: event time need not wait for what they might get. */
-  #tellOthersLast({ chain, index }: SubtaskId, attempt: number): void {
-    const { parallelism } = this.#parts.plan.chains[chain]!
-    for (let other = 0; other < parallelism; other++) {
-      if (other === index) continue
-      const slot = this.#slotOf({ chain, index: other })
-      const { commands } = this.#slots[slot]!.slot
-      this.#command(
-        'assign',
-        slot,
-        commands.assign({ chain, index: other }, attempt, [], true),
-        null,
-      )
-    }
+  #assign(subtask: SubtaskId, attempt: number, splits: readonly Split[], last: boolean): void {
+    const slot = this.#slotOf(subtask)
+    const { commands } = this.#slots[slot]!.slot
+    this.#command('assign', slot, commands.assign(subtask, attempt, splits, last), null)
   }
 
   // ---- failures -----------------------------------------------------------------------------
@@ -556,7 +406,7 @@ class JobActor implements Behaviour<JobMessage> {
     const { record, orders } = stepJob(this.#record, event)
     this.#record = record
     if (record.state !== before) this.#onStateChanged(before, record.state)
-    this.#tellWhetherUp()
+    this.#rounds?.regionsChanged(record)
     for (const order of orders) this.#carryOut(order)
   }
 
@@ -576,9 +426,7 @@ class JobActor implements Behaviour<JobMessage> {
     switch (order.kind) {
       case 'OpenRegion': {
         const { region, attempt, slot } = order
-        for (const subtask of subtasksOf(this.#parts.plan)) {
-          if (this.#regionOf(subtask) === region) this.#finished.delete(subtaskName(subtask))
-        }
+        this.#rounds?.reopens(region)
         const opened = this.#openRegion(region, attempt, slot)
         const message = { kind: 'RegionOpened', region, attempt, slot } as const
         return this.#command('open', slot, opened, () => message, { region, attempt })
@@ -631,12 +479,9 @@ class JobActor implements Behaviour<JobMessage> {
 
   /** A round that is being written is written; what ends by itself has one last round. */
   #end(): void {
-    if (this.#checkpoint === null) return this.#context.stop()
-    const { self } = this.#context
-    this.#checkpoint.control({
-      kind: 'WhenSettled',
-      tell: () => self.control({ kind: 'SnapshotsSettled' }),
-    })
+    const rounds = this.#rounds
+    if (rounds === null) return this.#context.stop()
+    void rounds.settled().then(() => this.#context.self.control({ kind: 'SnapshotsSettled' }))
   }
 
   #replaceSlot(index: number): void {
@@ -681,21 +526,6 @@ class JobActor implements Behaviour<JobMessage> {
 
   #nameOf(subtask: SubtaskId): string {
     return this.#parts.plan.chains[subtask.chain]!.name
-  }
-
-  /** What the snapshot says was not handed out; null where it does not know, or there is none. */
-  #restoredSplits(node: number): UnassignedSplits | null {
-    const name = this.#parts.snapshots?.nodes[node]?.name
-    const stored = this.#restoredFrom?.operators.find((operator) => operator.name === name)
-    return stored?.unassigned ?? null
-  }
-
-  #sourceNode(chain: number): number {
-    return this.#parts.plan.chains[chain]!.steps[0]!.node
-  }
-
-  #sourceOf(chain: number): string {
-    return this.#parts.operators[this.#parts.plan.chains[chain]!.steps[0]!.node]!
   }
 
   #slotOf(subtask: SubtaskId): number {

@@ -13,7 +13,7 @@ import type { Manifest, SnapshotMode } from '../../lib/snapshot/manifest.js'
 import { checkRestore } from '../../lib/snapshot/restore-plan.js'
 import { readManifest, SnapshotStores } from '../checkpoint/snapshot-stores.js'
 import type { SnapshotSettings } from '../worker/protocol.js'
-import type { JobSnapshots } from './job-actor.js'
+import type { JobSnapshots } from './job-rounds.js'
 
 /** When and where snapshots are taken. Durations: ms, or text like `'10s'`. */
 export interface CheckpointOptions {

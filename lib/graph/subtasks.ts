@@ -16,6 +16,12 @@ export interface ChannelPair {
 /** `2:0` */
 export const subtaskName = ({ chain, index }: SubtaskId): string => `${chain}:${index}`
 
+/** The subtask of that name. */
+export function subtaskOf(name: string): SubtaskId {
+  const [chain, index] = name.split(':').map(Number) as [number, number]
+  return { chain, index }
+}
+
 /** All subtasks, chain by chain. */
 export function subtasksOf(plan: Pick<Plan, 'chains'>): readonly SubtaskId[] {
   return plan.chains.flatMap((chain) =>

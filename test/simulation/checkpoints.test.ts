@@ -313,7 +313,8 @@ async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
   const fault = new Fault(random)
   const topology = topologyOf(random, fault)
   const world = new CrashingWorld(mutant)
-  const splits = 1 + Math.floor(random() * 3)
+  const oneByOne = random() < 0.5
+  const splits = 1 + Math.floor(random() * (oneByOne ? 6 : 3))
   const interval = 3 + Math.floor(random() * 30)
   const positions = new Map<string, number>()
   const source = (index: number): Source<Row> => {
@@ -321,7 +322,8 @@ async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
       perSecond: 2_000,
       splits,
     })
-    return mutant.noReplay === true ? forgetful(made, positions, index) : made
+    const read = mutant.noReplay === true ? forgetful(made, positions, index) : made
+    return oneByOne ? inTurn(read) : read
   }
   // Some of the dead do not know it yet, and go on beside their successor.
   const leavesZombies = random() < 0.2 || mutant.acceptsStale === true
@@ -397,6 +399,14 @@ async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
     return { verdict, crashes: world.crashes, restarts, rounds, text: topology.text }
   }
 }
+
+/** Its splits are handed out one by one, as one before has been read. */
+const inTurn = (made: Source<Row>): Source<Row> => ({
+  ...made,
+  concurrentSplits: false,
+  splits: (count) => made.splits(count),
+  open: (...args) => made.open(...args),
+})
 
 /** A source whose position is always that of what was read last, whatever the snapshot says. */
 function forgetful(made: Source<Row>, positions: Map<string, number>, index: number): Source<Row> {

@@ -1,0 +1,155 @@
+/**
+ * The job's side of snapshots: starts the checkpoint actor, tells it when all regions run and what has
+ * finished, carries its orders to the slots, and knows what a region that opens goes on from.
+ */
+import type { Plan } from '../../lib/graph/plan.js'
+import { type SubtaskId, subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
+import { isEnded, type JobRecord } from '../../lib/job/job-record.js'
+import { BARRIER } from '../../lib/operators/signal.js'
+import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
+import type { CheckpointSettings } from '../../lib/snapshot/checkpoint.js'
+import type { Manifest, SnapshotMode, UnassignedSplits } from '../../lib/snapshot/manifest.js'
+import { type RestoreOrder, restoreOrders } from '../../lib/snapshot/restore-plan.js'
+import { createCheckpointActor } from '../checkpoint/checkpoint-actor.js'
+import type {
+  CheckpointMessage,
+  CheckpointReport,
+  SavepointRequest,
+} from '../checkpoint/protocol.js'
+import type { SnapshotStores } from '../checkpoint/snapshot-stores.js'
+import type { Setup } from '../kernel/behaviour.js'
+import type { ActorRef } from '../kernel/ref.js'
+import type { SlotCommands, SlotEvent } from '../worker/protocol.js'
+
+/** What the job's snapshots are made with. */
+export interface JobSnapshots {
+  readonly stores: SnapshotStores
+  readonly settings: CheckpointSettings
+  readonly mode: SnapshotMode
+  /** The graph's nodes, by id. */
+  readonly nodes: readonly NamedNode[]
+}
+
+export interface JobRoundsOwner {
+  spawn(name: string, setup: Setup<CheckpointMessage>): ActorRef<CheckpointMessage>
+  /** Commands to every slot that can take them; what they reject with is the job's affair. */
+  tellSlots(tell: (commands: SlotCommands) => Promise<void>): void
+  /** Resolves when every slot has answered, or has died. */
+  askSlots(ask: (commands: SlotCommands) => Promise<void>): Promise<void>
+  /** Splits not handed out, by chain. */
+  unassigned(): ReadonlyMap<number, UnassignedSplits>
+  failed(reason: string): void
+  report(report: CheckpointReport): void
+}
+
+export class JobRounds {
+  readonly #plan: Plan
+  readonly #snapshots: JobSnapshots
+  readonly #owner: JobRoundsOwner
+  readonly #checkpoint: ActorRef<CheckpointMessage>
+  /** All regions run, as the checkpoint actor was told. */
+  #isUp = false
+  /** Names of subtasks that have finished in the present attempt of their region. */
+  readonly #finished = new Set<string>()
+
+  constructor(run: string, plan: Plan, snapshots: JobSnapshots, owner: JobRoundsOwner) {
+    this.#plan = plan
+    this.#snapshots = snapshots
+    this.#owner = owner
+    const parts = {
+      run,
+      plan,
+      ...snapshots,
+      owner: {
+        trigger: (round: number, full: boolean, stop: boolean) => this.#trigger(round, full, stop),
+        complete: (round: number) => owner.askSlots((slot) => slot.snapshotCompleted(round)),
+        abandon: (round: number) => owner.tellSlots((slot) => slot.snapshotAbandoned(round)),
+        failJob: owner.failed,
+        report: owner.report,
+      },
+    }
+    this.#checkpoint = owner.spawn('checkpoint', createCheckpointActor(parts))
+  }
+
+  /** Rounds are taken while all regions run, and only then. */
+  regionsChanged({ regions, state }: JobRecord): void {
+    const isUp =
+      !isEnded(state) &&
+      regions.every(({ phase }) => phase === 'Running' || phase === 'Finished') &&
+      regions.some(({ phase }) => phase === 'Running')
+    if (isUp === this.#isUp) return
+    // What ends by itself still has its last round to take.
+    if (!isUp && regions.every(({ phase }) => phase === 'Finished')) return
+    this.#isUp = isUp
+    if (!isUp) return this.#checkpoint.control({ kind: 'Stopped', reason: 'a region has stopped' })
+    const live = subtasksOf(this.#plan).filter((id) => !this.#finished.has(subtaskName(id)))
+    this.#checkpoint.control({ kind: 'Started', live })
+  }
+
+  /** Of the present attempt: caller has looked. */
+  onEvent(event: RoundEvent): void {
+    switch (event.kind) {
+      case 'SubtaskFinished':
+        this.#finished.add(subtaskName(event.subtask))
+        return this.#checkpoint.control({ kind: 'Finished', subtask: event.subtask })
+      case 'SnapshotAcknowledged':
+        return this.#checkpoint.control({ kind: 'Acknowledged', ack: event.ack })
+      case 'SnapshotDeclined': {
+        const { round, subtask, error } = event
+        const reason = error.message
+        return this.#checkpoint.control({ kind: 'Declined', round, subtask, reason })
+      }
+      case 'CommitAwaited':
+        return this.#checkpoint.control({ kind: 'CommitAwaited', subtask: event.subtask })
+    }
+  }
+
+  request(request: SavepointRequest): void {
+    this.#checkpoint.control({ kind: 'SavepointRequested', request })
+  }
+
+  /** The newest complete snapshot, once it is known which that is. */
+  settled(): Promise<Manifest | null> {
+    return new Promise((tell) => this.#checkpoint.control({ kind: 'WhenSettled', tell }))
+  }
+
+  /** The region begins anew: none of its subtasks has finished. */
+  reopens(region: number): void {
+    for (const subtask of this.#subtasksOf(region)) this.#finished.delete(subtaskName(subtask))
+  }
+
+  /** What the region's subtasks go on from, by name. */
+  ordersOf(manifest: Manifest, region: number): ReadonlyMap<string, RestoreOrder> {
+    return restoreOrders(manifest, this.#plan, this.#snapshots.nodes, this.#subtasksOf(region))
+  }
+
+  /** Splits that were not handed out, by source chain of the region; those that are not known are left out. */
+  unassignedIn(manifest: Manifest, region: number): ReadonlyMap<number, UnassignedSplits> {
+    const stored = new Map(manifest.operators.map((operator) => [operator.name, operator]))
+    const unassigned = new Map<number, UnassignedSplits>()
+    for (const chain of this.#plan.regions[region]!.chains) {
+      const { name } = this.#snapshots.nodes[this.#plan.chains[chain]!.steps[0]!.node]!
+      const splits = stored.get(name)?.unassigned ?? null
+      if (splits !== null) unassigned.set(chain, splits)
+    }
+    return unassigned
+  }
+
+  /** The splits are asked for in the same turn in which the orders leave: both see the same. */
+  #trigger(round: number, full: boolean, stop: boolean): ReadonlyMap<number, UnassignedSplits> {
+    const barrier = { tag: BARRIER, round, full } as const
+    this.#owner.tellSlots((slot) => slot.snapshot(barrier, stop))
+    const nodeOf = (chain: number) => this.#plan.chains[chain]!.steps[0]!.node
+    return new Map([...this.#owner.unassigned()].map(([chain, splits]) => [nodeOf(chain), splits]))
+  }
+
+  #subtasksOf(region: number): readonly SubtaskId[] {
+    const { chains } = this.#plan.regions[region]!
+    return subtasksOf(this.#plan).filter(({ chain }) => chains.includes(chain))
+  }
+}
+
+export type RoundEvent = Extract<
+  SlotEvent,
+  { kind: 'SubtaskFinished' | 'SnapshotAcknowledged' | 'SnapshotDeclined' | 'CommitAwaited' }
+>
