@@ -9,10 +9,13 @@
  *   chunks before.
  * - The store believes nothing and checks nothing: bytes may come back damaged, cut or not at all. Who
  *   reads compares length and SHA-256 with the manifest (`verify.ts`), and a manifest carries its own.
+ *   What it must not do is to forget that a manifest was committed: a number that `manifests` names
+ *   while `manifest` has none for it is a loss, and no restore passes over it unsaid.
  * - One process has a store open at a time; a second is refused with E_STORE_LOCKED.
  * - Errors: E_STORE, with the path and what to do in the message; `details.code` holds the system's
- *   code where there is one (ENOSPC, EIO). After a failed write the store may be used again, except
- *   after a failed sync: `put` and `commit` then fail until it is opened anew.
+ *   code where there is one (ENOSPC, EIO), and `retryable` is true where there was no room. Then the store
+ *   may be used again; after any other failed write `put` and `commit` fail until it is opened anew.
+ *   What was to be written, and was not, may be tried again under the same id or number.
  *
  * Ids of chunks are texts of `[A-Za-z0-9._-]` in parts joined by `/`; manifests are numbered.
  */
@@ -20,7 +23,10 @@
 export interface ChunkStore {
   /** Where it is, for messages. */
   readonly place: string
-  /** Resolves when the chunk is durable. An id that exists is E_CHUNK_EXISTS. */
+  /**
+   * Resolves when the chunk is durable. An id that exists is E_CHUNK_EXISTS. *Caller must* not change the
+   * bytes before that.
+   */
   put(id: string, bytes: Uint8Array): Promise<void>
   /** Null where there is none of that id. */
   get(id: string): Promise<Uint8Array | null>

@@ -1,17 +1,53 @@
-/** The one file that names `level`: an ordered store of bytes by text, in a directory. */
+/**
+ * The one file that names `level`: an ordered store of bytes by text, in a directory.
+ *
+ * LevelDB holds its directory by a lock of the file LOCK. The lock belongs to the process, and the
+ * process loses it as soon as it closes that file once, which a second, refused attempt to open the same
+ * directory does: another process could then open it too. So such an attempt never reaches LevelDB.
+ * That is kept per thread: *caller must* not open one directory in two threads.
+ */
+import { mkdir, realpath } from 'node:fs/promises'
 import { Level } from 'level'
 
 export type LevelDb = Level<string, Uint8Array>
 
-/** Opens, or makes, the store in `directory`. Rejects as `level` does. */
-export async function openLevel(directory: string, create: boolean): Promise<LevelDb> {
+export interface LevelSizes {
+  /** Written to before it is sorted into a file; up to two are in memory. */
+  readonly writeBufferBytes: number
+  readonly fileBytesMax: number
+}
+
+/** Real paths of what this thread has open. */
+const held = new Set<string>()
+
+/** Opens, or makes, the store in `directory`. Rejects as `level` does: `cause.code` says why. */
+export async function openLevel(
+  directory: string,
+  create: boolean,
+  { writeBufferBytes, fileBytesMax }: LevelSizes,
+): Promise<LevelDb> {
+  if (create) await mkdir(directory, { recursive: true, mode: 0o700 })
+  const path = await realpath(directory)
+  if (held.has(path)) throw lockedError(directory)
+  held.add(path)
   const db: LevelDb = new Level(directory, {
     keyEncoding: 'utf8',
     valueEncoding: 'view',
     createIfMissing: create,
+    writeBufferSize: writeBufferBytes,
+    maxFileSize: fileBytesMax,
     // Chunks are columns of numbers and short texts: not worth the time of compressing them.
     compression: false,
   })
-  await db.open()
-  return db
+  db.once('closed', () => held.delete(path))
+  try {
+    await db.open()
+    return db
+  } catch (error) {
+    held.delete(path)
+    throw error
+  }
 }
+
+const lockedError = (directory: string): Error =>
+  Object.assign(new Error(`lock ${directory}/LOCK: held by this process`), { code: 'LEVEL_LOCKED' })

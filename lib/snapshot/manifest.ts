@@ -1,7 +1,7 @@
 /**
  * The manifest: what a snapshot consists of. Format version 1.
  *
- * A snapshot is a manifest and the chunks that it names. The manifest is one UTF-8 text of two lines:
+ * A snapshot is a manifest and the chunks that it names. The manifest is a sealed text (`sealed.ts`):
  *
  * ```
  * {"format":"millrace-snapshot","version":1,"sha256":"…of the second line…","bytes":…}
@@ -19,10 +19,10 @@
  * Readers refuse another format or a higher version, by name. A field that a version adds is optional
  * for readers of the same version; what changes its meaning raises the version.
  */
-import { createHash } from 'node:crypto'
-import { MillraceError } from '../base/errors.js'
 import type { Json } from '../base/json.js'
 import type { ChunkRef } from './chunk-store.js'
+import { checkManifest } from './manifest-shape.js'
+import { seal, unseal } from './sealed.js'
 
 export const MANIFEST_FORMAT = 'millrace-snapshot'
 export const MANIFEST_VERSION = 1
@@ -86,59 +86,19 @@ export interface SplitSnapshot {
   readonly position: Json
 }
 
-interface Head {
-  readonly format: string
-  readonly version: number
-  readonly sha256: string
-  readonly bytes: number
+const FORMAT = {
+  format: MANIFEST_FORMAT,
+  version: MANIFEST_VERSION,
+  what: 'a manifest of a snapshot',
 }
 
-export function encodeManifest(manifest: Manifest): Uint8Array {
-  const body = Buffer.from(JSON.stringify(manifest))
-  const head: Head = {
-    format: MANIFEST_FORMAT,
-    version: MANIFEST_VERSION,
-    sha256: sha256Of(body),
-    bytes: body.length,
-  }
-  return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body])
-}
+export const encodeManifest = (manifest: Manifest): Uint8Array => seal(FORMAT, manifest)
 
 /**
- * @throws MillraceError `E_SNAPSHOT_DAMAGED` where the bytes are not what was written,
- * `E_SNAPSHOT_VERSION` where a later version wrote them. `name`: how the manifest is called in messages.
+ * @param place - what the manifest is called in messages: `manifest 7 in /data/snapshots`
+ * @throws MillraceError `E_SNAPSHOT_DAMAGED` where the bytes are not what was written, or not of the
+ * shape that this file states; `E_SNAPSHOT_VERSION` where a later version wrote them.
  */
-export function decodeManifest(bytes: Uint8Array, name: string): Manifest {
-  const text = Buffer.from(bytes)
-  const headEnd = text.indexOf(0x0a)
-  const head = parse<Partial<Head>>(text.subarray(0, Math.max(headEnd, 0)), name)
-  if (head.format !== MANIFEST_FORMAT) throw damaged(name, 'is not a manifest of a snapshot')
-  if (head.version !== MANIFEST_VERSION) {
-    throw new MillraceError(
-      'E_SNAPSHOT_VERSION',
-      `${name} is of version ${head.version}; this release reads version ${MANIFEST_VERSION}`,
-      { details: { version: String(head.version) } },
-    )
-  }
-  const body = text.subarray(headEnd + 1)
-  if (body.length !== head.bytes) {
-    throw damaged(name, `has ${body.length} bytes; there were ${head.bytes}`)
-  }
-  if (sha256Of(body) !== head.sha256) {
-    throw damaged(name, 'has another SHA-256 than when it was written')
-  }
-  return parse<Manifest>(body, name)
+export function decodeManifest(bytes: Uint8Array, place: string): Manifest {
+  return checkManifest(unseal(FORMAT, bytes, place), place)
 }
-
-const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-
-function parse<T>(bytes: Uint8Array, name: string): T {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as T
-  } catch (cause) {
-    throw damaged(name, 'cannot be read as JSON', cause)
-  }
-}
-
-const damaged = (name: string, what: string, cause?: unknown): MillraceError =>
-  new MillraceError('E_SNAPSHOT_DAMAGED', `${name} ${what}`, { cause, details: { manifest: name } })

@@ -1,0 +1,48 @@
+/**
+ * What a directory is, before LevelDB sees it. LevelDB takes any directory for its own: it would make a
+ * new, empty store where only its file CURRENT is missing, deleting the rest, and among a user's files it
+ * would leave its own.
+ */
+import { readdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { MillraceError } from '../base/errors.js'
+import { damagedText } from './sealed.js'
+import { syncDirectory } from './store-index.js'
+
+/** What a store leaves that was being made when the process died: nothing was in it yet. */
+const BEGINNINGS = /^(LOCK|LOG|LOG\.old|MANIFEST-000001|000001\.dbtmp)$/
+/** What belongs to a store that has been used. */
+const REMAINS = /^(SNAPSHOTS(\.tmp)?|MANIFEST-\d{6,}|\d{6,}\.(ldb|log|sst))$/
+
+/** True where there is a store, false where one may be made. */
+export async function isStoreDirectory(directory: string): Promise<boolean> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw error
+  })
+  if (names?.includes('CURRENT')) return true
+  if (names === null || names.every((name) => BEGINNINGS.test(name))) return false
+  if (names.some((name) => REMAINS.test(name))) {
+    throw damagedText(
+      `the snapshot store ${directory}`,
+      'has no file CURRENT any more: restore the directory from a backup, or name an empty one',
+    )
+  }
+  throw new MillraceError(
+    'E_STORE',
+    `${directory} is no snapshot store, and it is not empty (${names[0]}): name a new or an empty directory`,
+    { details: { place: directory, code: 'ENOTEMPTY' } },
+  )
+}
+
+export const noStoreIn = (directory: string): MillraceError =>
+  new MillraceError(
+    'E_NO_SNAPSHOT',
+    `there are no snapshots in ${directory}: it is no snapshot store`,
+    {
+      details: { place: directory },
+    },
+  )
+
+/** The directory itself survives a power cut. */
+export const syncParent = (directory: string): Promise<void> => syncDirectory(dirname(directory))
