@@ -5,6 +5,8 @@
  * Text is collected until a block is together or `flush` asks. While a write is in flight two blocks
  * may wait; then `full` is true, and `onRoom` is called when it no longer is. What a caller adds in
  * one go is always taken, so the bound is two blocks and that.
+ *
+ * `behind` runs a step between what was taken before it and what is taken after it.
  */
 import { MillraceError } from '../base/errors.js'
 
@@ -14,8 +16,6 @@ export interface ByteTarget {
   write(bytes: Uint8Array): Promise<number>
   /** Makes what was written durable, where that means something. */
   sync(): Promise<void>
-  /** Bytes from the beginning of the target to where the next write goes; null where it has none. */
-  readonly position: number | null
   close(): Promise<void>
 }
 
@@ -28,30 +28,22 @@ export interface BlockWriterOptions {
   readonly explain: (cause: unknown) => MillraceError
 }
 
-/** A place between two texts, and who waits for it. */
-class Mark {
-  readonly reached: Promise<number | null>
-  resolve!: (position: number | null) => void
-  reject!: (error: Error) => void
-
-  constructor() {
-    this.reached = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
-    this.reached.catch(() => {})
-  }
-}
-
 /** In characters; for ASCII, bytes. */
 export const BLOCK_CHARS = 256 * 1024
 const WAITING_BLOCKS_MAX = 2
 
+/** A step between two blocks. */
+interface Step {
+  run(): Promise<void>
+  /** Instead of `run`: it will not come to that. */
+  drop(reason: MillraceError): void
+}
+
 export class BlockWriter {
   readonly #options: BlockWriterOptions
   #text = ''
-  #blocks: (string | Mark)[] = []
-  /** Of the blocks, those that are text. */
+  #queue: (string | Step)[] = []
+  /** Of the queue, those that are text. */
   #waiting = 0
   #target: ByteTarget | null = null
   #isRunning = false
@@ -59,6 +51,7 @@ export class BlockWriter {
   #flushing = false
   #wasFull = false
   #aborted = false
+  #finished = false
   #failure: MillraceError | null = null
 
   constructor(options: BlockWriterOptions) {
@@ -72,36 +65,37 @@ export class BlockWriter {
   write(text: string): void {
     this.#text += text
     if (this.#text.length < BLOCK_CHARS) return
-    this.#cut()
+    this.#close()
     this.#run()
+  }
+
+  /** Opens the target now, whatever there is to write. */
+  open(): void {
+    if (this.#isUnopened) this.#run(true)
   }
 
   /**
-   * Resolves when everything written so far is durable, with the target's position behind it; null
-   * where there is no target yet, or none with positions. What is written meanwhile lies behind it.
+   * Runs `step` when everything taken so far is written, and before anything that is taken later. It
+   * rejects, and nothing is written any more, where the step does.
    */
-  mark(): Promise<number | null> {
-    if (
-      this.#target === null &&
-      !this.#isRunning &&
-      this.#blocks.length === 0 &&
-      this.#text === ''
-    ) {
-      return Promise.resolve(null)
-    }
-    if (this.#failure !== null) return Promise.reject(this.#failure)
-    const mark = new Mark()
-    if (this.#text !== '') this.#cut()
-    this.#blocks.push(mark)
-    this.#run()
-    return mark.reached
-  }
-
-  /** Opens the target, though there is nothing to write yet. */
-  async begin(): Promise<void> {
-    this.#run(true)
-    await this.#done
-    if (this.#failure !== null) throw this.#failure
+  behind<R>(step: () => Promise<R>): Promise<R> {
+    const { promise, resolve, reject } = settleable<R>()
+    this.#close()
+    this.#queue.push({
+      run: async () => {
+        try {
+          resolve(await step())
+        } catch (cause) {
+          const failure = this.#options.explain(cause)
+          reject(failure)
+          throw failure
+        }
+      },
+      drop: reject,
+    })
+    if (this.#failure !== null || this.#aborted) this.#drop()
+    else this.#run()
+    return promise
   }
 
   /** Starts writing what is there, even if it is no whole block. True: more can be taken. */
@@ -119,11 +113,12 @@ export class BlockWriter {
       this.#flushing = true
       this.#run(true)
       await this.#done
-    } while (this.#isRunning)
+    } while (this.#isRunning || this.#isUnopened)
     if (this.#failure !== null) throw this.#failure
     if (this.#aborted) return
     const target = this.#target
     this.#target = null
+    this.#finished = true
     try {
       await target?.sync()
     } catch (cause) {
@@ -144,34 +139,42 @@ export class BlockWriter {
     await target?.close().catch(() => {})
   }
 
-  #drop(): void {
-    const failure = this.#failure ?? new MillraceError('E_ABORTED', 'the writer has ended')
-    for (const block of this.#blocks) if (block instanceof Mark) block.reject(failure)
-    this.#blocks = []
-    this.#waiting = 0
-    this.#text = ''
+  get #isUnopened(): boolean {
+    return this.#target === null && !this.#finished && !this.#aborted && this.#failure === null
   }
 
-  #cut(): void {
-    this.#blocks.push(this.#text)
+  /** What is together so far becomes a block. */
+  #close(): void {
+    if (this.#text === '') return
+    this.#queue.push(this.#text)
     this.#waiting++
     this.#text = ''
   }
 
-  #run(always = false): void {
-    if (this.#isRunning || this.#aborted || this.#failure !== null) return
-    if (!always && this.#blocks.length === 0 && this.#text === '') return
-    this.#isRunning = true
-    this.#done = this.#writeAll()
+  #drop(): void {
+    const dropped = this.#queue
+    this.#queue = []
+    this.#waiting = 0
+    this.#text = ''
+    const reason = this.#failure ?? new MillraceError('E_SINK_ABORTED', 'the sink was aborted')
+    for (const entry of dropped) if (typeof entry !== 'string') entry.drop(reason)
   }
 
-  async #writeAll(): Promise<void> {
+  #run(always = false): void {
+    if (this.#isRunning || this.#aborted || this.#failure !== null) return
+    if (!always && this.#queue.length === 0 && this.#text === '') return
+    this.#isRunning = true
+    this.#done = this.#writeAll(always)
+  }
+
+  async #writeAll(opens: boolean): Promise<void> {
     try {
-      this.#target ??= await this.#options.open()
-      for (let block = this.#take(); block !== null; block = this.#take()) {
-        if (block instanceof Mark) await this.#reach(this.#target, block)
-        else await this.#writeOne(this.#target, Buffer.from(block))
-        this.#tellRoom()
+      if (opens || this.#waiting > 0 || this.#text !== '') await this.#opened()
+      for (let entry = this.#take(); entry !== null; entry = this.#take()) {
+        if (typeof entry === 'string') {
+          await this.#writeOne(await this.#opened(), Buffer.from(entry))
+          this.#tellRoom()
+        } else await entry.run()
       }
     } catch (cause) {
       this.#failure = this.#options.explain(cause)
@@ -182,20 +185,17 @@ export class BlockWriter {
     }
   }
 
-  async #reach(target: ByteTarget, mark: Mark): Promise<void> {
-    try {
-      await target.sync()
-      mark.resolve(target.position)
-    } catch (cause) {
-      mark.reject(this.#options.explain(cause))
-      throw cause
-    }
+  async #opened(): Promise<ByteTarget> {
+    this.#target ??= await this.#options.open()
+    return this.#target
   }
 
-  #take(): string | Mark | null {
-    const block = this.#blocks.shift()
-    if (typeof block === 'string') this.#waiting--
-    if (block !== undefined) return block
+  #take(): string | Step | null {
+    const entry = this.#queue.shift()
+    if (entry !== undefined) {
+      if (typeof entry === 'string') this.#waiting--
+      return entry
+    }
     if (!this.#flushing || this.#text === '') {
       this.#flushing = false
       return null
@@ -218,4 +218,14 @@ export class BlockWriter {
     this.#wasFull = false
     this.#options.onRoom()
   }
+}
+
+function settleable<R>() {
+  let resolve!: (result: R) => void
+  let reject!: (reason: Error) => void
+  const promise = new Promise<R>((done, failed) => {
+    resolve = done
+    reject = failed
+  })
+  return { promise, resolve, reject }
 }

@@ -14,6 +14,12 @@ const kinds: Readonly<Record<string, readonly [code: string, advice: string, ret
   EFBIG: ['E_DISK_FULL', 'the file is as large as the file system allows', false],
   EMFILE: ['E_TOO_MANY_FILES', 'too many open files; raise the limit (ulimit -n)', true],
   ENFILE: ['E_TOO_MANY_FILES', 'too many open files on this machine', true],
+  EIO: [
+    'E_DEVICE',
+    'the device reports an error, so what was written last may be lost; check the disk',
+    false,
+  ],
+  EXDEV: ['E_FILE_ACCESS', 'it lies on another file system; keep all of it on one', false],
   EPIPE: ['E_PIPE_CLOSED', 'whoever read it has closed it', false],
 }
 

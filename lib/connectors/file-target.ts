@@ -1,12 +1,11 @@
 /** A file to write to. Missing parent directories are made. */
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { MillraceError } from '../base/errors.js'
-import type { Json } from '../base/json.js'
 import type { ByteTarget } from './block-writer.js'
 import { fileError } from './file-error.js'
-import { syncDirectory } from './part-file.js'
 import type { SinkContext, SinkGuarantee } from './sink.js'
+import { makeDirectory, syncDirectory } from './sync-directory.js'
 
 /** Options of all sinks that write files. */
 export interface FileSinkOptions {
@@ -14,97 +13,146 @@ export interface FileSinkOptions {
   readonly append?: boolean
 }
 
-/** What is emptied and written again from the beginning ends up as if written once. */
-export const fileGuarantee = ({ append }: FileSinkOptions): SinkGuarantee =>
-  append === true ? 'at-least-once' : 'idempotent'
+/** What is emptied, or cut off, and written again ends up as if written once; a device cannot be. */
+export const fileGuarantee = (path: string, { append }: FileSinkOptions): SinkGuarantee =>
+  append === true || path.startsWith('/dev/') ? 'at-least-once' : 'idempotent'
 
-/** How a file is begun. */
-export interface FileMode {
-  readonly append: boolean
-  /** Length that a snapshot knows of it: what lies behind is cut off. Null: there is no snapshot. */
-  readonly bytes: number | null
-}
+/** What becomes of what is there: a number keeps that many bytes, and they must be there. */
+export type FileStart = 'emptied' | 'kept' | number
 
-/** A writer that takes the place of a failed one adds to what that one has written. */
-export const modeOf = (
-  { append }: FileSinkOptions,
-  { continues, restored }: SinkContext,
-  file: string,
-): FileMode => ({
-  append: append === true || continues === true,
-  bytes: restored === null ? null : lengthOf(file, restored),
-})
-
-/** The last one that was noted; a file that the snapshot does not know had nothing in it. */
-function lengthOf(file: string, restored: readonly Json[]): number | null {
-  const noted = restored as readonly { readonly path: string; readonly bytes: number }[]
-  return noted.findLast(({ path }) => path === file)?.bytes ?? null
-}
-
-/** `opened` is told whether the file was empty. */
+/** `header` begins the file where it is empty; it is asked for when the first bytes are written. */
 export async function openFileTarget(
   path: string,
-  { append, bytes }: FileMode,
-  opened: (isEmpty: boolean) => void = () => {},
-): Promise<ByteTarget> {
+  start: FileStart,
+  header: () => string,
+): Promise<FileTarget> {
   try {
-    await mkdir(dirname(path), { recursive: true })
-    const flags = bytes !== null ? 'r+' : append ? 'a' : 'w'
-    const handle = await open(path, flags)
-    const stat = await handle.stat()
-    if (bytes !== null) await cutAt(handle, path, bytes, stat.size)
-    if (stat.isFile()) await syncDirectory(dirname(path))
-    const size = bytes ?? stat.size
-    opened(size === 0)
-    return new FileTarget(handle, stat.isFile() ? size : null)
+    if (typeof start === 'number') return await openAt(path, start, header)
+    await makeDirectory(dirname(path))
+    const handle = await open(path, start === 'kept' ? 'a' : 'w')
+    return new FileTarget(path, handle, await sizeOf(handle), header)
   } catch (cause) {
     throw fileError(cause, 'open', path)
   }
 }
 
-async function cutAt(handle: FileHandle, path: string, bytes: number, size: number): Promise<void> {
-  if (size >= bytes) return handle.truncate(bytes)
-  await handle.close()
-  throw new MillraceError(
-    'E_SINK_CHANGED',
-    `${path} has ${size} bytes, but the snapshot to go on from had written ${bytes}: it was changed from ` +
-      'outside; put the file back, or begin anew in another directory without --restore',
-    { details: { file: path, size, expected: bytes } },
+/** Goes on behind the first `bytes` bytes, and drops what follows them. */
+async function openAt(path: string, bytes: number, header: () => string): Promise<FileTarget> {
+  const handle = await openExisting(path, bytes)
+  try {
+    await cutOff(handle, path, bytes)
+    const isRegular = (await sizeOf(handle)) !== null
+    return new FileTarget(path, handle, isRegular ? bytes : null, header)
+  } catch (cause) {
+    await handle.close()
+    throw cause
+  }
+}
+
+async function openExisting(path: string, bytes: number): Promise<FileHandle> {
+  try {
+    return await open(path, 'r+')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+    throw notAsLeft(path, bytes, 'it is no longer there', cause)
+  }
+}
+
+async function cutOff(handle: FileHandle, path: string, bytes: number): Promise<void> {
+  const size = await sizeOf(handle)
+  // Pipes and devices cannot take anything back.
+  if (size === null || size === bytes) return
+  if (size < bytes) throw notAsLeft(path, bytes, `it has ${size}`)
+  await handle.truncate(bytes)
+}
+
+/** Drops what is behind the first `bytes` bytes of a file that nobody goes on with. */
+export async function cutOffFile(path: string, bytes: number): Promise<void> {
+  try {
+    const handle = await open(path, 'r+')
+    try {
+      await cutOff(handle, path, bytes)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (cause) {
+    // Whoever has taken it away has all that was promised to be in it.
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw fileError(cause, 'open', path)
+  }
+}
+
+function notAsLeft(path: string, bytes: number, seen: string, cause?: unknown): MillraceError {
+  return new MillraceError(
+    'E_FILE_CHANGED',
+    `the snapshot says that ${path} holds ${bytes} bytes of output, but ${seen}: what is missing would ` +
+      'not be written again. Put the file back, or start without the snapshot',
+    { cause, details: { file: path, bytes } },
   )
 }
 
-class FileTarget implements ByteTarget {
-  readonly #handle: FileHandle
-  /** Null for pipes and devices. */
-  position: number | null
-  #isSynced = true
+/** Null where it is no regular file. */
+async function sizeOf(handle: FileHandle): Promise<number | null> {
+  const stat = await handle.stat()
+  return stat.isFile() ? stat.size : null
+}
 
-  constructor(handle: FileHandle, position: number | null) {
+export class FileTarget implements ByteTarget {
+  readonly #path: string
+  readonly #handle: FileHandle
+  readonly #header: () => string
+  #bytes: number | null
+  #dirty = true
+  #named = false
+
+  constructor(path: string, handle: FileHandle, bytes: number | null, header: () => string) {
+    this.#path = path
     this.#handle = handle
-    this.position = position
+    this.#bytes = bytes
+    this.#header = header
+  }
+
+  /** Length; null where it is no regular file. */
+  get bytes(): number | null {
+    return this.#bytes
   }
 
   async write(bytes: Uint8Array): Promise<number> {
-    this.#isSynced = false
-    const { bytesWritten } = await this.#handle.write(bytes, 0, bytes.length, this.position)
-    if (this.position !== null) this.position += bytesWritten
-    return bytesWritten
+    if (this.#bytes === 0) await this.#begin()
+    return this.#write(bytes)
   }
 
+  /** Makes durable what was written, and the file's name. */
   async sync(): Promise<void> {
-    if (this.#isSynced) return
+    if (this.#bytes === 0) await this.#begin()
+    if (!this.#dirty) return
     try {
       await this.#handle.sync()
-      this.#isSynced = true
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException
       // Pipes and devices have nothing to sync.
-      if (code !== 'EINVAL' && code !== 'ENOTSUP') throw cause
+      if (code !== 'EINVAL' && code !== 'ENOTSUP') throw fileError(cause, 'sync', this.#path)
     }
+    if (!this.#named && this.#bytes !== null) await syncDirectory(dirname(this.#path))
+    this.#named = true
+    this.#dirty = false
   }
 
   close(): Promise<void> {
     return this.#handle.close()
+  }
+
+  async #begin(): Promise<void> {
+    let rest = Buffer.from(this.#header())
+    while (rest.length > 0) rest = rest.subarray(await this.#write(rest))
+  }
+
+  async #write(bytes: Uint8Array): Promise<number> {
+    this.#dirty = true
+    // A file that is only added to takes no notice of the position.
+    const { bytesWritten } = await this.#handle.write(bytes, 0, bytes.length, this.#bytes)
+    if (this.#bytes !== null) this.#bytes += bytesWritten
+    return bytesWritten
   }
 }
 

@@ -2,22 +2,22 @@
  * `linesFile`: one line of text per record, to a file.
  *
  * - Guarantee: `idempotent`: the file is emptied at every start, so a replay from the beginning
- *   replaces it; with `append`, `at-least-once`. Written in blocks, synced and closed at the end.
+ *   replaces it. With snapshots a restart cuts it off where it ended at the snapshot, and goes on from
+ *   there: in the end every record is in it once; who reads meanwhile may see records that are cut off
+ *   and written again. Written in blocks, synced at every snapshot and at the end.
+ * - `append`: what was there before the start is kept. `at-least-once`: where there is no snapshot to
+ *   go on from, a restart adds everything again.
+ * - Pipes, terminals and devices cannot be cut off: `at-least-once`.
+ * - A path that was changed since the snapshot: the file of the former path is cut off as said, what
+ *   follows goes to the new one.
  * - Parallelism 1; more needs `{subtask}` in the path, and makes one file per subtask.
- * - Errors: `E_FILE_ACCESS`, `E_IS_DIRECTORY`, `E_DISK_FULL` (retryable), `E_FORMAT`.
+ * - Errors: `E_FILE_ACCESS`, `E_IS_DIRECTORY`, `E_DISK_FULL` (retryable), `E_DEVICE`, `E_FORMAT`;
+ *   `E_FILE_CHANGED` where the file is shorter than the snapshot says, or gone.
  */
 import { refuseUnknownOptions } from '../base/unknown-option.js'
-import { fileError } from './file-error.js'
-import {
-  assertPath,
-  type FileSinkOptions,
-  fileGuarantee,
-  modeOf,
-  openFileTarget,
-  pathOf,
-} from './file-target.js'
+import { assertPath, type FileSinkOptions, fileGuarantee } from './file-target.js'
+import { fileWriter } from './file-writer.js'
 import type { Sink } from './sink.js'
-import { textWriter } from './text-writer.js'
 
 /** Options of `linesFile`. */
 export interface LinesFileOptions<T> extends FileSinkOptions {
@@ -44,15 +44,11 @@ export function linesFile<T>(path: string, options: LinesFileOptions<T> = {}): S
   return {
     kind: 'linesFile',
     label: `linesFile(${path})`,
-    guarantee: fileGuarantee(options),
+    guarantee: fileGuarantee(path, options),
     parallelism: 1,
     settings: { path, append },
     functions: options.format === undefined ? [] : [options.format],
-    open(context) {
-      const file = pathOf(path, context)
-      const explain = (cause: unknown) => fileError(cause, 'write', file)
-      const open = () => openFileTarget(file, modeOf(options, context, file))
-      return textWriter<T>(context, (record) => `${format(record)}\n`, open, explain, file)
-    },
+    open: (context) =>
+      fileWriter<T>(context, path, options, { toLine: (record) => `${format(record)}\n` }),
   }
 }

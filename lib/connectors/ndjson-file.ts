@@ -7,17 +7,9 @@
  */
 import { refuseUnknownOptions } from '../base/unknown-option.js'
 import { toNdjson } from '../formats/ndjson.js'
-import { fileError } from './file-error.js'
-import {
-  assertPath,
-  type FileSinkOptions,
-  fileGuarantee,
-  modeOf,
-  openFileTarget,
-  pathOf,
-} from './file-target.js'
+import { assertPath, type FileSinkOptions, fileGuarantee } from './file-target.js'
+import { fileWriter } from './file-writer.js'
 import type { Sink } from './sink.js'
-import { textWriter } from './text-writer.js'
 
 /**
  * Writes one JSON value per line.
@@ -31,15 +23,11 @@ export function ndjsonFile(path: string, options: FileSinkOptions = {}): Sink<un
   return {
     kind: 'ndjsonFile',
     label: `ndjsonFile(${path})`,
-    guarantee: fileGuarantee(options),
+    guarantee: fileGuarantee(path, options),
     parallelism: 1,
     settings: { path, append: options.append ?? false },
     functions: [],
-    open(context) {
-      const file = pathOf(path, context)
-      const explain = (cause: unknown) => fileError(cause, 'write', file)
-      const open = () => openFileTarget(file, modeOf(options, context, file))
-      return textWriter(context, (record) => `${toNdjson(record)}\n`, open, explain, file)
-    },
+    open: (context) =>
+      fileWriter(context, path, options, { toLine: (record) => `${toNdjson(record)}\n` }),
   }
 }

@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { MillraceError } from '../base/errors.js'
 import { BlockWriter, type ByteTarget } from './block-writer.js'
 import { fileError } from './file-error.js'
+import { syncDirectory } from './sync-directory.js'
 
 /** A part that is pending, as the snapshot notes it. */
 export interface PendingPart {
@@ -125,7 +126,6 @@ export class PartFile {
       // Never one that another attempt has begun.
       const handle = await open(inProgress, 'wx')
       const target: ByteTarget = {
-        position: null,
         write: async (bytes) => {
           const { bytesWritten } = await handle.write(bytes)
           this.#hash.update(bytes.subarray(0, bytesWritten))
@@ -192,14 +192,4 @@ async function sha256Of(file: string): Promise<string> {
   const hash = createHash('sha256')
   for await (const bytes of createReadStream(file)) hash.update(bytes as Buffer)
   return hash.digest('hex')
-}
-
-/** A file that is durable in a directory that is not is gone after a power cut. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

@@ -71,7 +71,6 @@ function descriptorTarget(fd: number, clock: Clock): ByteTarget {
           })
         attempt()
       }),
-    position: null,
     // Not ours to sync or close.
     sync: async () => {},
     close: async () => {},

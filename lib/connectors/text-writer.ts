@@ -1,29 +1,24 @@
 /** The sink writer of everything that is text: a function makes lines of records, blocks are written. */
 import { MillraceError } from '../base/errors.js'
 import { BlockWriter, type ByteTarget } from './block-writer.js'
-import type { SinkContext, SinkWriter, TransactionalWriter } from './sink.js'
+import type { SinkContext, SinkWriter } from './sink.js'
 
 /** Returns the line with its newline. */
 export type ToLine<T> = (record: T) => string
 
-/**
- * `path`: where snapshots are taken, the file whose length they note; a restart cuts off what was written
- * since. Null for what cannot be cut.
- */
 export function textWriter<T>(
   context: SinkContext,
   toLine: ToLine<T>,
   open: () => Promise<ByteTarget>,
   explain: (cause: unknown) => MillraceError,
-  path: string | null = null,
-): SinkWriter<T> | TransactionalWriter<T> {
+): SinkWriter<T> {
   const blocks = new BlockWriter({
     open,
     onRoom: () => context.wake(),
     onFailure: (failure) => context.fail(failure),
     explain,
   })
-  const writer: SinkWriter<T> = {
+  return {
     write(records) {
       for (const record of records) blocks.write(lineOf(record, toLine, context.operator))
       return blocks.settle(false)
@@ -33,23 +28,6 @@ export function textWriter<T>(
     },
     finish: () => blocks.finish(),
     abort: () => blocks.abort(),
-  }
-  if (path === null || !context.snapshots) return writer
-  let begun = context.restored === null
-  return {
-    ...writer,
-    async prepare() {
-      const bytes = await blocks.mark()
-      return bytes === null ? [] : [{ path, bytes }]
-    },
-    // What was written since the snapshot goes at once, even if nothing is ever written again.
-    commit: async () => {
-      if (begun) return
-      begun = true
-      await blocks.begin()
-    },
-    discard: async () => {},
-    recover: async () => {},
   }
 }
 

@@ -36,7 +36,6 @@ function slowTarget() {
       text += Buffer.from(bytes.subarray(0, some)).toString()
       return some
     },
-    position: null,
     sync: async () => void events.push('sync'),
     close: async () => void events.push('close'),
   }
@@ -393,7 +392,6 @@ t.test('abort resolves when the write in flight is over and the target is closed
             resolve(bytes.length)
           }
         }),
-      position: null,
       sync: async () => {},
       close: async () => void log.push('closed'),
     }),
@@ -418,7 +416,6 @@ t.test('a flush while the caller waits for room does not lose its turn', async (
   const writer = new BlockWriter({
     open: async () => ({
       write: (bytes) => new Promise((resolve) => writes.push(() => resolve(bytes.length))),
-      position: null,
       sync: async () => {},
       close: async () => {},
     }),

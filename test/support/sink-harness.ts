@@ -1,6 +1,13 @@
 /** Drives sink writers as a subtask would: writes while told true, else waits for the wake. */
-import { systemClock } from '../../lib/base/clock.js'
-import type { Sink, SinkContext, SinkWriter } from '../../lib/connectors/sink.js'
+import { type Clock, systemClock } from '../../lib/base/clock.js'
+import type { Json } from '../../lib/base/json.js'
+import {
+  isTransactional,
+  type Sink,
+  type SinkContext,
+  type SinkWriter,
+  type TransactionalWriter,
+} from '../../lib/connectors/sink.js'
 
 const DEADLINE_MS = 10_000
 
@@ -8,6 +15,10 @@ export interface SinkPlace {
   readonly subtask?: number
   readonly parallelism?: number
   readonly attempt?: number
+  readonly run?: string
+  readonly snapshots?: boolean
+  readonly restored?: readonly Json[] | null
+  readonly clock?: Clock
   readonly publish?: (records: readonly unknown[]) => boolean
 }
 
@@ -20,14 +31,14 @@ export class DrivenWriter<T> {
 
   constructor(sink: Sink<T>, place: SinkPlace = {}) {
     this.context = {
-      run: 'run',
-      snapshots: false,
-      restored: null,
+      run: place.run ?? 'run',
+      snapshots: place.snapshots ?? false,
+      restored: place.restored ?? null,
       operator: sink.label,
       subtask: place.subtask ?? 0,
       parallelism: place.parallelism ?? 1,
       attempt: place.attempt ?? 1,
-      clock: systemClock,
+      clock: place.clock ?? systemClock,
       wake: () => {
         this.wakes++
         this.#onWake?.()
@@ -39,6 +50,12 @@ export class DrivenWriter<T> {
       publish: place.publish ?? (() => true),
     }
     this.writer = sink.open(this.context)
+  }
+
+  /** As a writer that takes part in snapshots. */
+  get transactional(): TransactionalWriter<T> {
+    if (!isTransactional(this.writer)) throw new Error(`${this.context.operator} does not prepare`)
+    return this.writer
   }
 
   /** Writes batch after batch, keeping to the contract. */
