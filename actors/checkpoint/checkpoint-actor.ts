@@ -8,7 +8,9 @@
  * ```
  */
 import { unreachable } from '../../lib/base/assert.js'
+import { MillraceError } from '../../lib/base/errors.js'
 import type { Plan } from '../../lib/graph/plan.js'
+import { subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
 import { buildManifest, type NamedNode } from '../../lib/snapshot/build-manifest.js'
 import {
   type CheckpointEvent,
@@ -16,6 +18,7 @@ import {
   type CheckpointRecord,
   type CheckpointSettings,
   createCheckpointRecord,
+  isHeldUp,
   isSettled,
   type Round,
   stepCheckpoint,
@@ -61,7 +64,8 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
   constructor(parts: CheckpointParts, context: Context) {
     this.#parts = parts
     this.#context = context
-    this.#record = createCheckpointRecord(parts.settings, parts.stores.lastRound)
+    const { settings, stores, plan, nodes } = parts
+    this.#record = createCheckpointRecord(settings, stores.lastRound, unsavedIn(plan, nodes))
     this.#latest = parts.stores.restored
   }
 
@@ -94,6 +98,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
   }
 
   #onRequested(request: SavepointRequest): void {
+    if (isHeldUp(this.#record)) return request.failed(heldUp())
     this.#lastRequest++
     this.#requests.set(this.#lastRequest, request)
     const of = request.directory === null ? 'checkpoint' : 'savepoint'
@@ -226,6 +231,25 @@ interface ManifestUnassigned {
   readonly startedMs: number
   readonly unassigned: ReturnType<CheckpointOwner['trigger']>
 }
+
+/** Names of the subtasks that hold what no snapshot would have. */
+function unsavedIn(plan: Plan, nodes: readonly NamedNode[]): ReadonlySet<string> {
+  const isUnsaved = ({ steps }: Plan['chains'][number]) =>
+    steps.some(({ node }) => nodes[node]!.traits.saved === false)
+  const chains = plan.chains.filter(isUnsaved).map(({ id }) => id)
+  return new Set(
+    subtasksOf(plan)
+      .filter(({ chain }) => chains.includes(chain))
+      .map(subtaskName),
+  )
+}
+
+const heldUp = (): MillraceError =>
+  new MillraceError(
+    'E_NOT_SAVED',
+    'no snapshot can be taken yet: the job has a sort or a bounded join that still collects its input, and ' +
+      'keeps it outside of snapshots',
+  )
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)

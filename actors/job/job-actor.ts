@@ -18,7 +18,7 @@ import { assert, unreachable } from '../../lib/base/assert.js'
 import { type ErrorData, errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import type { Split } from '../../lib/connectors/source.js'
 import type { Plan } from '../../lib/graph/plan.js'
-import { subtaskName, subtaskOf } from '../../lib/graph/subtasks.js'
+import { rowOf, subtaskName, subtaskOf, subtasksOf } from '../../lib/graph/subtasks.js'
 import {
   createJobRecord,
   isEnded,
@@ -26,6 +26,7 @@ import {
   type JobState,
 } from '../../lib/job/job-record.js'
 import { type JobOrder, type JobStepEvent, stepJob } from '../../lib/job/job-step.js'
+import { column, counterRow } from '../../lib/metrics/counters.js'
 import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
 import type { JobModule, RuntimeSettings, Slot, SlotEvent, SubtaskId } from '../worker/protocol.js'
@@ -291,6 +292,8 @@ class JobActor implements Behaviour<JobMessage> {
         await Promise.all(asked)
       },
       unassigned: () => this.#splits.unassigned,
+      read: () => plan.regions.map(({ chains }) => this.#readIn(chains)),
+      progressed: (region) => this.#parts.policy.progressed(`region ${region}`),
       failed: (reason) => self.control({ kind: 'SnapshotsFailed', error: tooManyFailed(reason) }),
       report: (report) => board.snapshot(report),
     })
@@ -320,6 +323,17 @@ class JobActor implements Behaviour<JobMessage> {
       ([name]) => this.#slotOf(subtaskOf(name)) === slot,
     )
     await commands.open(region, attempt, new Map(hosted))
+  }
+
+  /** Records that the sources among these chains have read. */
+  #readIn(chains: readonly number[]): number {
+    const { plan, counters } = this.#parts
+    let read = 0
+    for (const subtask of subtasksOf(plan)) {
+      if (!chains.includes(subtask.chain) || plan.chains[subtask.chain]!.inputs.length > 0) continue
+      read += counterRow(counters, rowOf(plan, subtask))[column.recordsIn]!
+    }
+    return read
   }
 
   #enumerate(subtask: SubtaskId, attempt: number): void {
@@ -378,6 +392,7 @@ class JobActor implements Behaviour<JobMessage> {
     if (outcome.kind === 'fail') return this.#fail(outcome.failure.error, outcome.reason)
     const { delayMs } = outcome
     if (alone === null) {
+      this.#rounds?.failed(id)
       board.restarting(id, attempt, delayMs, plan.guarantee)
       return this.#apply({ kind: 'RegionFailed', region: id, attempt, delayMs })
     }

@@ -5,6 +5,7 @@
 import type { Plan } from '../../lib/graph/plan.js'
 import { type SubtaskId, subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
 import { isEnded, type JobRecord } from '../../lib/job/job-record.js'
+import { RegionProgress } from '../../lib/job/region-progress.js'
 import { BARRIER } from '../../lib/operators/signal.js'
 import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
 import type { CheckpointSettings } from '../../lib/snapshot/checkpoint.js'
@@ -36,6 +37,10 @@ export interface JobRoundsOwner {
   tellSlots(tell: (commands: SlotCommands) => Promise<void>): void
   /** Resolves when every slot has answered, or has died. */
   askSlots(ask: (commands: SlotCommands) => Promise<void>): Promise<void>
+  /** Records that the sources of each region have read in its present attempt. */
+  read(): readonly number[]
+  /** A checkpoint lies beyond what the region failed at last. */
+  progressed(region: number): void
   /** Splits not handed out, by chain. */
   unassigned(): ReadonlyMap<number, UnassignedSplits>
   failed(reason: string): void
@@ -47,6 +52,7 @@ export class JobRounds {
   readonly #snapshots: JobSnapshots
   readonly #owner: JobRoundsOwner
   readonly #checkpoint: ActorRef<CheckpointMessage>
+  readonly #progress: RegionProgress
   /** All regions run, as the checkpoint actor was told. */
   #isUp = false
   /** Names of subtasks that have finished in the present attempt of their region. */
@@ -56,14 +62,18 @@ export class JobRounds {
     this.#plan = plan
     this.#snapshots = snapshots
     this.#owner = owner
+    this.#progress = new RegionProgress(plan.regions.length)
     const parts = {
       run,
       plan,
       ...snapshots,
       owner: {
         trigger: (round: number, full: boolean, stop: boolean) => this.#trigger(round, full, stop),
-        complete: (round: number) => owner.askSlots((slot) => slot.snapshotCompleted(round)),
-        abandon: (round: number) => owner.tellSlots((slot) => slot.snapshotAbandoned(round)),
+        complete: (round: number) => this.#complete(round),
+        abandon: (round: number) => {
+          this.#progress.abandoned(round)
+          owner.tellSlots((slot) => slot.snapshotAbandoned(round))
+        },
         failJob: owner.failed,
         report: owner.report,
       },
@@ -104,6 +114,11 @@ export class JobRounds {
     }
   }
 
+  /** The attempt of a region has failed. */
+  failed(region: number): void {
+    this.#progress.failed(region, this.#owner.read()[region]!)
+  }
+
   request(request: SavepointRequest): void {
     this.#checkpoint.control({ kind: 'SavepointRequested', request })
   }
@@ -138,9 +153,15 @@ export class JobRounds {
   /** The splits are asked for in the same turn in which the orders leave: both see the same. */
   #trigger(round: number, full: boolean, stop: boolean): ReadonlyMap<number, UnassignedSplits> {
     const barrier = { tag: BARRIER, round, full } as const
+    this.#progress.triggered(round, this.#owner.read())
     this.#owner.tellSlots((slot) => slot.snapshot(barrier, stop))
     const nodeOf = (chain: number) => this.#plan.chains[chain]!.steps[0]!.node
     return new Map([...this.#owner.unassigned()].map(([chain, splits]) => [nodeOf(chain), splits]))
+  }
+
+  #complete(round: number): Promise<void> {
+    for (const region of this.#progress.completed(round)) this.#owner.progressed(region)
+    return this.#owner.askSlots((slot) => slot.snapshotCompleted(round))
   }
 
   #subtasksOf(region: number): readonly SubtaskId[] {

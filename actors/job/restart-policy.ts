@@ -31,6 +31,8 @@ export interface RestartPolicy {
    * restart where there are any.
    */
   decide(group: string, failure: Failure, unrepeatable: readonly string[]): RestartOutcome
+  /** A checkpoint lies beyond what the group failed at last: its restarts count no more. */
+  progressed(group: string): void
 }
 
 export function createRestartPolicy(
@@ -41,6 +43,7 @@ export function createRestartPolicy(
   const restartsOf = new Map<string, Restarts>()
   const of = (group: string) => restartsOf.get(group) ?? noRestarts
   return {
+    progressed: (group) => void restartsOf.delete(group),
     attemptOf: (group) => attemptOf(of(group), clock.now()),
     decide(group, failure, unrepeatable) {
       const asksUser = typeof supervision.decide === 'function'

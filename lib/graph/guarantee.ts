@@ -37,7 +37,10 @@ export function weakestOf(graph: Graph, checkpoints: Checkpoints = null): Weakes
   if (checkpoints === 'exactly-once') {
     const rx = graph.nodes.filter((node) => node.role === 'operator' && !node.replays)
     if (rx.length > 0) {
-      return { guarantee: 'at-least-once', weakest: `${listed(rx)} cannot be replayed` }
+      return {
+        guarantee: 'best-effort',
+        weakest: `what ${listed(rx)} holds is in no checkpoint, and lost with a restart`,
+      }
     }
     if (sinks.length === 0) return { guarantee: 'exactly-once', weakest: null }
     const weakest = `after a failure ${listed(sinks)} repeats what it wrote since the last checkpoint`

@@ -12,7 +12,7 @@ import type { Graph } from './graph.js'
 import { type Checkpoints, weakestOf } from './guarantee.js'
 import { layOut } from './layout.js'
 import type { Plan } from './plan.js'
-import { throwProblems } from './problem.js'
+import { placed, throwProblems } from './problem.js'
 import { regionsOf } from './regions.js'
 
 export interface PlanOptions {
@@ -47,7 +47,12 @@ export function planGraph(given: Graph, options: PlanOptions = {}): Plan {
     demanded: graph.options.guarantee,
     guarantee,
     weakest,
-    warnings: [...graphWarnings(graph), ...layout.warnings, ...unmet(graph, options.checkpoints)],
+    warnings: [
+      ...graphWarnings(graph),
+      ...layout.warnings,
+      ...unmet(graph, options.checkpoints),
+      ...unsaved(graph, options.checkpoints),
+    ],
   }
 }
 
@@ -67,6 +72,16 @@ const unmet = (graph: Graph, checkpoints: Checkpoints = null): string[] =>
         'exactly-once is demanded, but no aligned checkpoints are taken (--checkpoint-dir): records may count twice after a failure.',
       ]
     : []
+
+const unsaved = (graph: Graph, checkpoints: Checkpoints = null): string[] =>
+  checkpoints === null
+    ? []
+    : graph.nodes
+        .filter(({ traits }) => traits.saved === false)
+        .map(
+          (node) =>
+            `${placed(node)} keeps its input outside of checkpoints: none is taken before it has ended.`,
+        )
 
 const inIdOrder = <Part extends { readonly id: number }>(parts: readonly Part[]): Part[] =>
   [...parts].sort((a, b) => a.id - b.id)

@@ -92,6 +92,11 @@ export interface OperatorTraits {
    * brought into one subtask. Default true.
    */
   readonly wholeStream?: boolean
+  /**
+   * False where it holds records that no snapshot would have: none is taken before it has ended. Default
+   * true.
+   */
+  readonly saved?: false
   /** True where it meets errors of the record-wise operators directly before it: see `guard`. */
   readonly guards?: true
   /** True where it ends its stream by itself when there is no key (`take`): what follows is bounded. */

@@ -16,6 +16,7 @@ import { emptyStep, type PlacedSplit } from './round.js'
 export interface NamedNode {
   readonly name: string
   readonly kind: string
+  readonly traits: { readonly saved?: false }
 }
 
 export interface ManifestFacts {
@@ -48,7 +49,8 @@ export function buildManifest(plan: Plan, round: CheckpointRound, facts: Manifes
           ? []
           : [
               {
-                ...facts.nodes[node]!,
+                name: facts.nodes[node]!.name,
+                kind: facts.nodes[node]!.kind,
                 parallelism: chain.parallelism,
                 unassigned: facts.unassigned.get(node) ?? null,
                 subtasks: Array.from({ length: chain.parallelism }, (_, index) =>

@@ -21,6 +21,7 @@
  *   outcome. `Stopped` abandons what gathers and leaves what commits; who wants to restore waits until
  *   `isSettled`.
  * - Rounds commit in their order: one that is not complete when a younger one is, is abandoned.
+ * - While a subtask lives that holds what no snapshot would have (a sort), no round is taken.
  * - When all subtasks have finished, a last round says so: what is restored from it ends at once.
  * - A round that is abandoned because of the snapshot itself (declined, timed out, not written) is a
  *   failure; more than `tolerableFailures` in a row fail the job.
@@ -60,6 +61,8 @@ export interface RoundRequest {
 export interface CheckpointRecord {
   readonly settings: CheckpointSettings
   readonly running: boolean
+  /** Subtasks that hold what no snapshot would have: none is taken before they have finished. */
+  readonly unsaved: ReadonlySet<string>
   /** Unfinished subtasks by name. */
   readonly live: ReadonlySet<string>
   readonly rounds: readonly Round[]
@@ -126,9 +129,11 @@ export interface CheckpointStep {
 export function createCheckpointRecord(
   settings: CheckpointSettings,
   lastRound: number,
+  unsaved: ReadonlySet<string> = new Set(),
 ): CheckpointRecord {
   return {
     settings,
+    unsaved,
     running: false,
     live: new Set(),
     rounds: [],
@@ -146,6 +151,10 @@ export function createCheckpointRecord(
 /** No commit is under way, so it is known which round is the last one. */
 export const isSettled = ({ rounds }: CheckpointRecord): boolean =>
   rounds.every(({ phase }) => phase !== 'Committing')
+
+/** No round can be taken for now. */
+export const isHeldUp = ({ unsaved, live }: CheckpointRecord): boolean =>
+  unsaved.size > 0 && [...unsaved].some((name) => live.has(name))
 
 /** Phase of a subtask in a round that is complete. */
 export const phaseIn = ({ acks }: Round, subtask: SubtaskId): SubtaskPhase =>
@@ -302,6 +311,7 @@ class Draft {
 
   #dueMs(): number {
     const { rounds, settings, requests, live, committing, isFinal } = this.#record
+    if (isHeldUp(this.#record)) return Number.POSITIVE_INFINITY
     const { lastBeganMs, lastOverMs } = this.#record
     const { intervalMs, minPauseMs, maxConcurrent } = settings
     const gathering = this.gathering().length

@@ -26,6 +26,7 @@ export const boundedJoinTraits: OperatorTraits = {
   key: 'required',
   speaksAtEnd: true,
   timeAfter: 'ended',
+  saved: false,
 }
 
 export interface Kept {

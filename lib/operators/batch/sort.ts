@@ -86,6 +86,7 @@ export function sort<T, E extends Time, Key>(
       speaksAtEnd: true,
       orderSensitive: within === 'stream',
       wholeStream: within === 'stream',
+      saved: false,
     },
     options: commonOptions('sort', options, own),
     settings: { order, within, memoryMb },

@@ -1,0 +1,58 @@
+/**
+ * Whether a checkpoint lies beyond the position at which a region failed last. Pure.
+ *
+ * Positions are counted in records that the region's sources have read, from the snapshot that the
+ * attempt went on from. The next attempt goes on from the newest one, so the failure lies as many records
+ * behind that as were read since. What fails at the same record each time takes checkpoints on the way
+ * to it, but none beyond.
+ */
+interface Region {
+  /** Records read when the last complete round of this attempt began. */
+  base: number
+  /** Where it failed, counted from the beginning of the present attempt; null: it has not, or is beyond. */
+  failedAt: number | null
+}
+
+export class RegionProgress {
+  readonly #regions: readonly Region[]
+  /** Records read by each region when a round began. */
+  readonly #rounds = new Map<number, readonly number[]>()
+
+  constructor(regions: number) {
+    this.#regions = Array.from({ length: regions }, () => ({ base: 0, failedAt: null }))
+  }
+
+  /** `read`: records that each region has read in its present attempt. */
+  triggered(round: number, read: readonly number[]): void {
+    this.#rounds.set(round, read)
+  }
+
+  abandoned(round: number): void {
+    this.#rounds.delete(round)
+  }
+
+  /** Regions that have got beyond their last failure with this round. */
+  completed(round: number): readonly number[] {
+    const read = this.#rounds.get(round)
+    this.#rounds.delete(round)
+    if (read === undefined) return []
+    const beyond: number[] = []
+    for (const [id, region] of this.#regions.entries()) {
+      region.base = read[id]!
+      if (region.failedAt === null || read[id]! <= region.failedAt) continue
+      region.failedAt = null
+      beyond.push(id)
+    }
+    return beyond
+  }
+
+  /** The attempt has failed after it had read so many records. */
+  failed(id: number, read: number): void {
+    const region = this.#regions[id]!
+    const since = read - region.base
+    // What was in the way before still is, where this attempt did not get so far.
+    const before = region.failedAt === null ? 0 : region.failedAt - region.base
+    region.failedAt = Math.max(since, before)
+    region.base = 0
+  }
+}
