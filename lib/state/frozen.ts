@@ -69,7 +69,8 @@ export interface StoredState {
   readonly ttl: Ttl | null
   /**
    * Gives rows of the state as it was when this epoch began, a few per step, while the state goes on to
-   * change: those changed since the beginning of epoch `from`, or all where that is null.
+   * change: those changed since the beginning of epoch `from`, or all where that is null. While no epoch's
+   * beginning is read: as it is.
    */
   walk(rows: Rows, from: number | null): Iterator<void>
 }

@@ -46,7 +46,8 @@ export class HeapSingleState<V> implements SingleState<V> {
   }
 
   walk(rows: Rows, from: number | null): Iterator<void> {
-    if (this.#world.epochs.now !== this.#epoch) this.#touch()
+    const { now, reading } = this.#world.epochs
+    if (!reading || now !== this.#epoch) this.#touch()
     if (this.#presentBefore) rows.put(0, undefined, this.#before, 0)
     else if (from !== null) rows.dropKey(0, undefined)
     return NO_STEPS.values()

@@ -110,7 +110,7 @@ export class KeyTable<V, N = V> {
   }
 
   /**
-   * All entries as they were when the epoch began, however the table changes meanwhile; an entry may come
+   * All entries as they were when the epoch began (while none is read: as they are), however the table changes meanwhile; an entry may come
    * twice. Null where there is nothing to say, so that every step is short.
    */
   *frozen(): IterableIterator<readonly [key: unknown, value: N] | null> {
@@ -161,10 +161,11 @@ export class KeyTable<V, N = V> {
     this.#journal = pruned(before, epochs.needed)
   }
 
-  /** What was changed in this epoch; null before the first change. */
+  /** What was changed since the beginning that is being read; null where nothing was. */
   get #undo(): Journal<V, N> | null {
     const journal = this.#journal
-    return journal !== null && journal.epoch === this.#world.epochs.now ? journal : null
+    const { now, reading } = this.#world.epochs
+    return reading && journal !== null && journal.epoch === now ? journal : null
   }
 
   /** The Map that a walk over the beginning of the epoch goes through. */

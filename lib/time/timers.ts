@@ -53,7 +53,7 @@ export interface PlacedTimer extends Timer {
 
 /** Timers that can be read as they were when the epoch began, while they go on to change. */
 export interface FreezableTimers extends Timers {
-  /** Null where there is nothing to say; a timer may come twice. */
+  /** While no epoch's beginning is read, those that are there. Null: nothing to say; one may come twice. */
   frozen(): IterableIterator<PlacedTimer | null>
   /** What has come and gone between the beginnings of epoch `from` and this one. */
   changes(from: number): IterableIterator<readonly [timer: PlacedTimer, isThere: boolean] | null>
@@ -210,10 +210,11 @@ class HeapTimers implements Timers {
   }
 
   *frozen(): IterableIterator<PlacedTimer | null> {
-    const { now } = this.#epochs
+    const { now, reading } = this.#epochs
     for (const entry of this.entries() as IterableIterator<Entry>) {
-      yield entry.since < now ? entry : null
+      yield !reading || entry.since < now ? entry : null
     }
+    if (!reading) return
     // As long as it is walked over, more may go.
     const log = this.#logs.at(-1)
     if (log?.epoch === now) yield* log.removed

@@ -3,7 +3,8 @@
  *
  * The harness keeps the caller's side of the contract (no signal while something is deferred, drain
  * downstream first) and checks the operator's: no batch through a closed gate, no empty or oversized
- * batch, keys parallel to records, nothing after the end. What breaks is in `broken`.
+ * batch, keys parallel to records, nothing after the end; and what is in its state can be snapshotted
+ * while it goes on. What breaks is in `broken`.
  */
 import { Subject, type Subscription } from 'rxjs'
 import { createNamedMetrics, type NamedMetrics } from '../../lib/metrics/named-metrics.js'
@@ -38,6 +39,7 @@ import {
 } from '../../lib/time/alignment.js'
 
 import { createMemorySpill } from './memory-spill.js'
+import { SnapshotWatch } from './snapshot-watch.js'
 
 export const MAX_PARALLELISM = 16
 /** Turns without output after which nothing more is expected. */
@@ -79,6 +81,13 @@ interface Place {
   recordsOut: number
 }
 
+/** States whose snapshots are watched all; then, in a test with many, one of so many. */
+const WATCHED_FIRST = 100
+const WATCHED_ONE_OF = 5
+let states = 0
+
+const isWatched = (): boolean => states++ < WATCHED_FIRST || states % WATCHED_ONE_OF === 0
+
 export class OperatorHarness {
   readonly output: Signal[] = []
   readonly broken: string[] = []
@@ -98,6 +107,7 @@ export class OperatorHarness {
   readonly #subscription: Subscription
   readonly #options: HarnessOptions
   readonly #state: StateStore[] = []
+  readonly #watches: SnapshotWatch[] = []
 
   constructor(definitions: readonly OperatorDefinition[], options: HarnessOptions = {}) {
     this.#options = options
@@ -174,6 +184,10 @@ export class OperatorHarness {
 
   push(signal: Signal): void {
     if (this.deferred) throw new Error('harness: pushed while something is deferred')
+    for (const watch of this.#watches) {
+      const wrong = watch.turn()
+      if (wrong !== null) this.broken.push(wrong)
+    }
     this.#inbox.next(signal)
   }
 
@@ -274,6 +288,7 @@ export class OperatorHarness {
         freeze: deepFreeze,
       })
     this.#state.push(state)
+    if (isWatched()) this.#watches.push(new SnapshotWatch(state, operator))
     const metrics = createNamedMetrics(operator)
     const context: OperatorContext = {
       operator,
