@@ -50,6 +50,11 @@ export function requireOneOf(
   throw bad(operator, `${what} must be ${said.join(' or ')}`, value)
 }
 
+/** Throws E_BAD_ARGUMENT unless `value` is true or false. */
+export function requireBoolean(operator: string, what: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw bad(operator, `${what} must be true or false`, value)
+}
+
 /** Throws E_BAD_ARGUMENT unless `value` is a positive number of milliseconds. */
 export function requireMs(operator: string, what: string, value: unknown): void {
   if (typeof value !== 'number' || !(value > 0)) {

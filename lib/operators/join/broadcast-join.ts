@@ -9,7 +9,7 @@ import type { OperatorContext, OperatorDefinition } from '../operator.js'
 import { SKIP } from '../record-error.js'
 import { guarded } from '../sequence/guarded.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { type Joiner, openJoin } from './joiner.js'
+import { type Joiner, openJoin, type Steps } from './joiner.js'
 
 /** Options of `broadcastJoin`. */
 export interface BroadcastJoinOptions<L, S, Kind extends 'inner' | 'left'> extends BufferOptions {
@@ -89,7 +89,8 @@ export function broadcastJoin<
     options: commonOptions('broadcastJoin', options, ['by', 'sideBy', 'kind', 'wait', 'bufferMax']),
     settings: { kind, wait, bufferMax },
     functions: [by, sideBy],
-    open: (context) => openJoin(context, () => new BroadcastJoiner(context, settings)),
+    open: (context) =>
+      openJoin(context, (results) => new BroadcastJoiner(context, results, settings)),
   }
   return (stream) => attachAll([stream, side], definition, site) as never
 }
@@ -107,6 +108,7 @@ interface Settings {
 type Waiting = readonly [record: unknown, key: unknown, group: number, timeMs: number]
 
 class BroadcastJoiner implements Joiner {
+  readonly #results: Results
   readonly #side
   readonly #waiting
   readonly #limit: HoldLimit
@@ -116,11 +118,13 @@ class BroadcastJoiner implements Joiner {
   readonly #wait: Settings['wait']
   #isReady: boolean
   #mainEnded = false
-  /** In hand: records that need not wait any more, and where the next is. */
-  #free: readonly Waiting[] = []
-  #at = 0
 
-  constructor(context: OperatorContext, { by, sideBy, isLeft, wait, bufferMax }: Settings) {
+  constructor(
+    context: OperatorContext,
+    results: Results,
+    { by, sideBy, isLeft, wait, bufferMax }: Settings,
+  ) {
+    this.#results = results
     this.#side = context.state.broadcast<unknown, unknown>('side')
     this.#waiting = context.state.operatorList<Waiting>('waiting')
     this.#limit = new HoldLimit(context, bufferMax)
@@ -132,13 +136,20 @@ class BroadcastJoiner implements Joiner {
     this.#isReady = wait === 'no' || (wait === 'first' && this.#side.size > 0)
   }
 
-  take(input: number, record: unknown, key: unknown, group: number, timeMs: number): void {
-    if (input === 1) this.#takeSide(record)
-    else if (this.#isReady) this.#free = [[record, key, group, timeMs]]
+  onRecord(
+    input: number,
+    record: unknown,
+    key: unknown,
+    group: number,
+    timeMs: number,
+  ): Steps | null {
+    if (input === 1) return this.#takeSide(record)
+    if (this.#isReady) this.#give(record, key, group, timeMs)
     else {
       this.#limit.claim(key)
       this.#waiting.append([record, key, group, timeMs])
     }
+    return null
   }
 
   get holdsTime(): boolean {
@@ -149,42 +160,45 @@ class BroadcastJoiner implements Joiner {
     return this.#mainEnded && this.#isReady
   }
 
-  onEnded(input: number): void {
-    if (input === 1) this.#ready()
-    else this.#mainEnded = true
+  onEnded(input: number): Steps | null {
+    if (input === 1) return this.#ready()
+    this.#mainEnded = true
+    return null
   }
 
-  onEnd(): void {
-    this.#ready()
+  onEnd(): Steps | null {
+    return this.#ready()
   }
 
-  give(results: Results): boolean {
-    while (this.#at < this.#free.length) {
-      if (results.room === 0) return false
-      const [record, key, group, timeMs] = this.#free[this.#at++]!
-      const name = this.#nameOf(record, key)
-      if (name === SKIP) continue
-      const known = canonicalKey(name)
-      if (!this.#isLeft && !this.#side.has(known)) continue
-      results.push([record, this.#side.get(known)], key, group, timeMs)
-    }
-    this.#free = []
-    this.#at = 0
-    return true
-  }
-
-  #takeSide(record: unknown): void {
-    const name = this.#sideNameOf(record, undefined)
+  #give(record: unknown, key: unknown, group: number, timeMs: number): void {
+    const name = this.#nameOf(record, key)
     if (name === SKIP) return
-    this.#side.set(canonicalKey(name), record)
-    if (this.#wait === 'first') this.#ready()
+    const known = canonicalKey(name)
+    if (!this.#isLeft && !this.#side.has(known)) return
+    this.#results.push([record, this.#side.get(known)], key, group, timeMs)
   }
 
-  #ready(): void {
-    if (this.#isReady) return
+  #takeSide(record: unknown): Steps | null {
+    const name = this.#sideNameOf(record, undefined)
+    if (name === SKIP) return null
+    this.#side.set(canonicalKey(name), record)
+    return this.#wait === 'first' ? this.#ready() : null
+  }
+
+  #ready(): Steps | null {
+    if (this.#isReady) return null
     this.#isReady = true
-    this.#free = [...this.#waiting.get()]
+    return this.#waiting.length > 0 ? this.#free() : null
+  }
+
+  /** Records that need not wait any more. */
+  *#free(): Steps {
+    const waiting = [...this.#waiting.get()]
     this.#waiting.clear()
-    this.#limit.release(this.#free.length)
+    this.#limit.release(waiting.length)
+    for (const [record, key, group, timeMs] of waiting) {
+      this.#give(record, key, group, timeMs)
+      if (this.#results.room === 0) yield
+    }
   }
 }

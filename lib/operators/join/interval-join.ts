@@ -1,31 +1,27 @@
-import type { OperatorFunction } from 'rxjs'
 import { callSite } from '../../base/call-site.js'
 import { type Duration, durationMs } from '../../base/duration.js'
 import { MillraceError } from '../../base/errors.js'
-import type { MapState } from '../../state/state.js'
-import { commonOptions } from '../arguments.js'
-import type { JoinKind, Kept, KeyedJoin } from '../batch/join-kind.js'
+import { commonOptions, requireBoolean } from '../arguments.js'
+import type { JoinKind, KeyedJoin } from '../batch/join-kind.js'
 import { attachAll, combinedTraits, requireStream } from '../combine/attach-all.js'
+import { type BufferOptions, bufferMaxOf } from '../combine/held.js'
 import type { KeyOf, RecordOf, TimeOf } from '../combine/inputs.js'
-import type { OperatorContext, OperatorDefinition, OperatorOptions } from '../operator.js'
-import type { Signal } from '../signal.js'
+import type { OperatorDefinition } from '../operator.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { JOIN_TIMERS, type JoinResult, openTimedJoin, type TimedJoin } from './join-shell.js'
-import {
-  createPair,
-  isSkipped,
-  type LeftOf,
-  pairingOf,
-  type RightOf,
-  type Select,
-} from './pairing.js'
+import { type Bounds, IntervalJoiner } from './interval-joiner.js'
+import { createPair, type LeftOf, pairingOf, type RightOf } from './pairing.js'
+import { openTimedJoin, type TimedJoin } from './timed-joiner.js'
 
 /** Options of `intervalJoin`. */
-export interface IntervalJoinOptions<L, R, Kind extends JoinKind, Out> extends OperatorOptions {
+export interface IntervalJoinOptions<L, R, Kind extends JoinKind, Out> extends BufferOptions {
   /** How much later than the left record the right one is, at least; negative: it may be earlier. */
   readonly lower: Duration
-  /** How much later it is, at most. Both bounds are inclusive. */
+  /** How much later it is, at most. */
   readonly upper: Duration
+  /** True: it is later than by `lower`. Default false: that much is enough. */
+  readonly lowerExclusive?: boolean
+  /** True: it is later by less than `upper`. Default false. */
+  readonly upperExclusive?: boolean
   /** Default `inner`. */
   readonly kind?: Kind
   /** What a result is. Default: `[left, right]`. */
@@ -41,7 +37,9 @@ export interface IntervalJoinOptions<L, R, Kind extends JoinKind, Out> extends O
  * later, so that it is never late. Records that come behind the watermark are dropped and counted
  * (`droppedLate`). Results keep the key. As Flink's interval join.
  *
- * State: each record, until the watermark says that no partner can come any more.
+ * State: each record, until the watermark says that no partner can come any more; at most `bufferMax`
+ * (1,000,000) of both sides per subtask, then E_BUFFER_FULL. A record finds its partners by their times,
+ * so a key may have many.
  *
  * @example
  * const orders = [{ id: 1, at: 1_000 }, { id: 2, at: 2_000 }]
@@ -83,165 +81,63 @@ export function intervalJoin<
   const { kind = 'inner' as Kind, select } = options
   const kept = pairingOf('intervalJoin', kind, select)
   const bounds = boundsOf(options)
+  const bufferMax = bufferMaxOf('intervalJoin', options)
   const definition: OperatorDefinition = {
     kind: 'intervalJoin',
     traits: { ...combinedTraits(2), key: 'required', time: 'required' },
-    options: commonOptions('intervalJoin', options, ['lower', 'upper', 'kind', 'select']),
-    settings: { ...bounds, kind },
+    options: commonOptions('intervalJoin', options, OWN_OPTIONS),
+    settings: { ...bounds, kind, bufferMax },
     functions: select === undefined ? [] : [select],
-    open: (context) => openIntervalJoin(context, bounds, kept, select),
+    open: (context) =>
+      openTimedJoin(
+        context,
+        (results) =>
+          new IntervalJoiner(
+            context,
+            results,
+            createPair(context, select),
+            bounds,
+            kept,
+            bufferMax,
+          ),
+      ),
   }
   const site = callSite()
   return (stream) => attachAll([stream, right], definition, site) as never
 }
 
-interface Bounds {
-  readonly lowerMs: number
-  readonly upperMs: number
-}
+const OWN_OPTIONS = [
+  'lower',
+  'upper',
+  'lowerExclusive',
+  'upperExclusive',
+  'kind',
+  'select',
+  'bufferMax',
+]
 
-function boundsOf({ lower, upper }: { lower: Duration; upper: Duration }): Bounds {
+type BoundOptions = Pick<
+  IntervalJoinOptions<never, never, never, never>,
+  'lower' | 'upper' | 'lowerExclusive' | 'upperExclusive'
+>
+
+function boundsOf(options: BoundOptions): Bounds {
+  const { lower, upper, lowerExclusive = false, upperExclusive = false } = options
   const lowerMs = durationMs(lower, 'intervalJoin: lower', Number.NEGATIVE_INFINITY)
   const upperMs = durationMs(upper, 'intervalJoin: upper', Number.NEGATIVE_INFINITY)
-  if (lowerMs <= upperMs) return { lowerMs, upperMs }
+  requireBoolean('intervalJoin', 'lowerExclusive', lowerExclusive)
+  requireBoolean('intervalJoin', 'upperExclusive', upperExclusive)
+  const isOpen = lowerExclusive || upperExclusive
+  if (isOpen ? lowerMs < upperMs : lowerMs <= upperMs) {
+    return { lowerMs, upperMs, lowerExclusive, upperExclusive }
+  }
   const at = callSite()()
+  const must = isOpen
+    ? 'must be below upper, where one of them is excluded'
+    : 'must not be above upper'
   throw new MillraceError(
     'E_BAD_ARGUMENT',
-    `intervalJoin (${at}): lower must not be above upper, or nothing would match; seen: ${lowerMs} and ${upperMs} ms`,
+    `intervalJoin (${at}): lower ${must}, or nothing would match; seen: ${lowerMs} and ${upperMs} ms`,
     { details: { operator: 'intervalJoin', at } },
   )
-}
-
-/** Records of one key, side and time. */
-interface Instant {
-  readonly records: unknown[]
-  /** Parallel to `records`. */
-  readonly matched: boolean[]
-}
-
-const copyInstant = ({ records, matched }: Instant): Instant => ({
-  records: records.slice(),
-  matched: matched.slice(),
-})
-
-/** One of the two inputs, as what is kept of it. */
-interface Side {
-  readonly isLeft: boolean
-  /** Per key, by time. */
-  readonly instants: MapState<number, Instant>
-  /** From a record's time to the first and the last time of its partners. */
-  readonly fromMs: number
-  readonly toMs: number
-  /** True where records without a partner are results. */
-  readonly keeps: boolean
-}
-
-function openIntervalJoin(
-  context: OperatorContext,
-  { lowerMs, upperMs }: Bounds,
-  kept: Kept,
-  select: Select | undefined,
-): OperatorFunction<Signal, Signal> {
-  const { state } = context
-  const instantsOf = (name: string) =>
-    state.map<number, Instant>(name, { mutable: true, copy: copyInstant })
-  const left: Side = {
-    isLeft: true,
-    instants: instantsOf('left'),
-    fromMs: lowerMs,
-    toMs: upperMs,
-    keeps: kept.left,
-  }
-  const right: Side = {
-    isLeft: false,
-    instants: instantsOf('right'),
-    fromMs: -upperMs,
-    toMs: -lowerMs,
-    keeps: kept.right,
-  }
-  const timers = state.timers(JOIN_TIMERS)
-  const pair = createPair(context, select)
-
-  function add(found: JoinResult[], a: unknown, b: unknown, key: unknown, timeMs: number): void {
-    const record = pair(a, b, key)
-    if (!isSkipped(record)) found.push({ record, timeMs })
-  }
-
-  /** Pairs of a record with what is there of the other side. Returns whether there were partners. */
-  function match(
-    found: JoinResult[],
-    own: Side,
-    record: unknown,
-    key: unknown,
-    group: number,
-    timeMs: number,
-  ): boolean {
-    const other = own.isLeft ? right : left
-    let isMatched = false
-    for (const [atMs, instant] of other.instants.entries(group, key)) {
-      if (atMs < timeMs + own.fromMs || atMs > timeMs + own.toMs) continue
-      isMatched = true
-      const pairMs = Math.max(atMs, timeMs)
-      for (const partner of instant.records) {
-        if (own.isLeft) add(found, record, partner, key, pairMs)
-        else add(found, partner, record, key, pairMs)
-      }
-      if (!other.keeps) continue
-      instant.matched.fill(true)
-      other.instants.set(group, key, atMs, instant)
-    }
-    return isMatched
-  }
-
-  function keep(
-    own: Side,
-    record: unknown,
-    isMatched: boolean,
-    key: unknown,
-    group: number,
-    timeMs: number,
-  ): void {
-    const found = own.instants.get(group, key, timeMs)
-    const instant: Instant = found ?? { records: [], matched: [] }
-    instant.records.push(record)
-    if (own.keeps) instant.matched.push(isMatched)
-    own.instants.set(group, key, timeMs, instant)
-    if (found === undefined) {
-      timers.register(group, key, timeMs + own.toMs, own.isLeft ? 'left' : 'right')
-    }
-  }
-
-  function addUnmatched(
-    found: JoinResult[],
-    own: Side,
-    record: unknown,
-    key: unknown,
-    timeMs: number,
-  ): void {
-    if (own.isLeft) add(found, record, undefined, key, timeMs)
-    else add(found, undefined, record, key, timeMs)
-  }
-
-  return openTimedJoin(context, {
-    onRecord(isLeft, record, key, group, timeMs, watermarkMs) {
-      const own = isLeft ? left : right
-      const found: JoinResult[] = []
-      const isMatched = match(found, own, record, key, group, timeMs)
-      if (timeMs + own.toMs > watermarkMs) keep(own, record, isMatched, key, group, timeMs)
-      else if (own.keeps && !isMatched) addUnmatched(found, own, record, key, timeMs)
-      return found
-    },
-    onTimer({ name, key, group, timeMs }) {
-      const own = name === 'left' ? left : right
-      const atMs = timeMs - own.toMs
-      const instant = own.instants.get(group, key, atMs)!
-      own.instants.delete(group, key, atMs)
-      if (!own.keeps) return null
-      const found: JoinResult[] = []
-      instant.records.forEach((record, i) => {
-        if (!instant.matched[i]) addUnmatched(found, own, record, key, Math.max(timeMs, atMs))
-      })
-      return found
-    },
-  })
 }

@@ -12,14 +12,15 @@ import {
   keptBy,
 } from '../batch/join-kind.js'
 import { attachAll, combinedTraits, requireStream } from '../combine/attach-all.js'
+import { type BufferOptions, bufferMaxOf, HoldLimit } from '../combine/held.js'
 import type { KeyOf, RecordOf } from '../combine/inputs.js'
 import { NO_TIME, type Results } from '../combine/results.js'
-import type { OperatorContext, OperatorDefinition, OperatorOptions } from '../operator.js'
+import type { OperatorContext, OperatorDefinition } from '../operator.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { type Joiner, Made, openJoin } from './joiner.js'
+import { type Joiner, openJoin, type Steps } from './joiner.js'
 
 /** Options of `join`. */
-export interface JoinOptions<Kind extends JoinKind> extends OperatorOptions {
+export interface JoinOptions<Kind extends JoinKind> extends BufferOptions {
   /**
    * How long a record waits for partners, in processing time; `'unbounded'`: for as long as the job
    * runs, so that state grows with the streams. It must be said.
@@ -37,7 +38,8 @@ export interface JoinOptions<Kind extends JoinKind> extends OperatorOptions {
  * streams are joined faster by `hashJoin` and `sortMergeJoin`; where records are near in event time use
  * `intervalJoin`.
  *
- * State: all records of both sides for the time of their `retention`.
+ * State: all records of both sides for the time of their `retention`, at most `bufferMax` (1,000,000) per
+ * subtask, then E_BUFFER_FULL: also with `retention: 'unbounded'`.
  *
  * @example
  * const pairs = collect<readonly [string, number]>()
@@ -64,13 +66,18 @@ export function join<L, E extends Time, Key, O extends AnyStream, Kind extends J
   const kept = keptBy('join', kind)
   const retentionMs =
     retention === 'unbounded' ? Number.POSITIVE_INFINITY : durationMs(retention, 'join: retention')
+  const bufferMax = bufferMaxOf('join', options)
   const definition: OperatorDefinition = {
     kind: 'join',
     traits: { ...combinedTraits(2), key: 'required', timeAfter: 'ended' },
-    options: commonOptions('join', options, ['retention', 'kind']),
-    settings: { kind, retention: String(retention) },
+    options: commonOptions('join', options, ['retention', 'kind', 'bufferMax']),
+    settings: { kind, retention: String(retention), bufferMax },
     functions: [],
-    open: (context) => openJoin(context, () => new RegularJoiner(context, kept, retentionMs)),
+    open: (context) =>
+      openJoin(
+        context,
+        (results) => new RegularJoiner(context, results, kept, retentionMs, bufferMax),
+      ),
   }
   return (stream) => attachAll([stream, right], definition, site) as never
 }
@@ -84,106 +91,89 @@ const SIDES = ['left', 'right'] as const
 
 class RegularJoiner implements Joiner {
   readonly #context: OperatorContext
+  readonly #results: Results
   readonly #rows: readonly MapState<number, Row>[]
   /** Number of the next row, by key. */
   readonly #numbers
   readonly #timers
+  readonly #limit: HoldLimit
   readonly #kept: readonly [boolean, boolean]
   readonly #retentionMs: number
-  /** Records whose retention is over, or that the end has left without a partner. */
-  readonly #single = new Made()
-  #partners: Iterator<readonly [number, Row]> | null = null
-  #input = 0
-  #record: unknown = undefined
-  #key: unknown = undefined
-  #group = 0
-  #unmatched: Iterator<unknown> | null = null
 
-  constructor(context: OperatorContext, kept: Kept, retentionMs: number) {
+  constructor(
+    context: OperatorContext,
+    results: Results,
+    kept: Kept,
+    retentionMs: number,
+    bufferMax: number,
+  ) {
     this.#context = context
+    this.#results = results
     this.#rows = SIDES.map((side) => context.state.map<number, Row>(side))
     this.#numbers = context.state.value<number>('number')
     this.#timers = context.state.timers('processing')
+    this.#limit = new HoldLimit(context, bufferMax)
     this.#kept = [kept.left, kept.right]
     this.#retentionMs = retentionMs
+    for (const rows of this.#rows) {
+      for (const key of rows.keys()) this.#limit.found(rows.count(this.#groupOf(key), key))
+    }
   }
 
   get alarmMs(): number {
     return this.#timers.nextMs
   }
 
-  take(input: number, record: unknown, key: unknown, group: number): void {
-    const own = this.#rows[input]!
-    const others = this.#rows[1 - input]!
+  onRecord(input: number, record: unknown, key: unknown, group: number): Steps | null {
+    const hasPartners = this.#rows[1 - input]!.count(group, key) > 0
+    this.#limit.claim(key)
     const number = this.#numbers.get(group, key) ?? 0
     this.#numbers.set(group, key, number + 1)
-    own.set(group, key, number, { record, isMatched: others.count(group, key) > 0 })
+    this.#rows[input]!.set(group, key, number, { record, isMatched: hasPartners })
     if (this.#retentionMs !== Number.POSITIVE_INFINITY) {
       const dueMs = this.#context.clock.wallTime() + this.#retentionMs
       this.#timers.register(group, key, dueMs, `${SIDES[input]} ${number}`)
     }
-    this.#input = input
-    this.#record = record
-    this.#key = key
-    this.#group = group
-    this.#partners = others.entries(group, key)
+    return hasPartners ? this.#pairs(input, record, key, group) : null
   }
 
-  give(results: Results): boolean {
-    if (!this.#givePairs(results)) return false
-    for (;;) {
-      if (!this.#single.give(results)) return false
-      if (this.#unmatched === null) return true
-      if (this.#unmatched.next().done) this.#unmatched = null
+  onClock(nowMs: number): Steps | null {
+    return this.#timers.nextMs <= nowMs ? this.#expired(nowMs) : null
+  }
+
+  onEnd(): Steps {
+    return this.#leftOver()
+  }
+
+  *#pairs(input: number, record: unknown, key: unknown, group: number): Steps {
+    const others = this.#rows[1 - input]!
+    const keeps = this.#kept[1 - input]
+    for (const [number, row] of others.entries(group, key)) {
+      if (keeps && !row.isMatched) others.set(group, key, number, { ...row, isMatched: true })
+      const pair = input === 0 ? [record, row.record] : [row.record, record]
+      this.#results.push(pair, key, group, NO_TIME)
+      if (this.#results.room === 0) yield
     }
   }
 
-  #givePairs(results: Results): boolean {
-    const others = this.#rows[1 - this.#input]!
-    while (this.#partners !== null) {
-      if (results.room === 0) return false
-      const next = this.#partners.next()
-      if (next.done) {
-        this.#partners = null
-        break
-      }
-      const [number, row] = next.value
-      if (!row.isMatched && this.#kept[1 - this.#input]) {
-        others.set(this.#group, this.#key, number, { ...row, isMatched: true })
-      }
-      const pair = this.#input === 0 ? [this.#record, row.record] : [row.record, this.#record]
-      results.push(pair, this.#key, this.#group, NO_TIME)
-    }
-    return true
-  }
-
-  onClock(nowMs: number): void {
-    this.#unmatched = this.#expired(nowMs)
-  }
-
-  onEnd(): void {
-    this.#unmatched = this.#leftOver()
-  }
-
-  /** Drops rows whose retention is over, one at a step. */
-  *#expired(nowMs: number): Iterator<undefined> {
+  /** Drops rows whose retention is over. */
+  *#expired(nowMs: number): Steps {
     for (let timer = this.#timers.takeDue(nowMs); timer; timer = this.#timers.takeDue(nowMs)) {
       const { key, group, name } = timer
       const [side, number] = name.split(' ')
       this.#drop(side === 'left' ? 0 : 1, key, group, Number(number))
-      yield undefined
+      if (this.#results.room === 0) yield
     }
   }
 
-  /** At the end: one row at a step. */
-  *#leftOver(): Iterator<undefined> {
+  *#leftOver(): Steps {
     for (const side of [0, 1] as const) {
       const rows = this.#rows[side]!
       for (const key of rows.keys()) {
         const group = this.#groupOf(key)
         for (const [number] of rows.entries(group, key)) {
           this.#drop(side, key, group, number)
-          yield undefined
+          if (this.#results.room === 0) yield
         }
       }
     }
@@ -195,9 +185,10 @@ class RegularJoiner implements Joiner {
     const row = rows.get(group, key, number)
     if (row === undefined) return
     rows.delete(group, key, number)
+    this.#limit.release(1)
     if (row.isMatched || !this.#kept[side]) return
     const single = side === 0 ? [row.record, undefined] : [undefined, row.record]
-    this.#single.add(single, key, group, NO_TIME)
+    this.#results.push(single, key, group, NO_TIME)
   }
 
   #groupOf(key: unknown): number {

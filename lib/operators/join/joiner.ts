@@ -1,7 +1,7 @@
 /**
- * The shell of joins: a record may find any number of partners, so its results are asked for one batch at
- * a time, as the gate allows; what time or the end sets free likewise, before time is passed on. A
- * joiner holds only the idea, and where it stands.
+ * The shell of joins. A record may find any number of partners, so what it gives is made in steps, as long as
+ * there is room and the gate allows; what time or the end sets free likewise, before time is passed on. A joiner
+ * holds only the idea.
  */
 import type { OperatorFunction } from 'rxjs'
 import { type Alarm, createAlarm } from '../alarm.js'
@@ -17,21 +17,35 @@ import {
   signalOperator,
 } from '../signal-operator.js'
 
+/**
+ * Puts results into the joiner's `Results`, where there is room for one at least whenever it goes on, and
+ * yields where there is none left. Nothing else happens to the joiner until it has been run to its end.
+ */
+export type Steps = Iterator<void>
+
+/**
+ * Contract: each handler puts at most one result itself, for which there is room; what gives more does so
+ * in steps. Null: nothing more comes of it.
+ */
 export interface Joiner {
-  /** Takes a record of `input`; its results are asked for next. */
-  take(input: number, record: unknown, key: unknown, group: number, timeMs: number): void
-  /** Puts results of what was taken, or has come due, into `results`; true when nothing is left. */
-  give(results: Results): boolean
+  /** A record of `input`; `timeMs` is NO_TIME without event time. */
+  onRecord(
+    input: number,
+    record: unknown,
+    key: unknown,
+    group: number,
+    timeMs: number,
+  ): Steps | null
   /** Event time has come to `timeMs`. */
-  onWatermark?(timeMs: number): void
+  onWatermark?(timeMs: number): Steps | null
   /** The clock has come to `nowMs`. */
-  onClock?(nowMs: number): void
+  onClock?(nowMs: number): Steps | null
   /** When the clock is to be looked at next; +∞: never. */
   readonly alarmMs?: number
   /** An input has ended; told once, and again after a restore. */
-  onEnded?(input: number): void
+  onEnded?(input: number): Steps | null
   /** All inputs have ended. */
-  onEnd?(): void
+  onEnd?(): Steps | null
   /** True while records are held that time must not overtake. */
   readonly holdsTime?: boolean
   /** True once nothing can come out any more, though not all inputs have ended. */
@@ -40,9 +54,9 @@ export interface Joiner {
 
 export function openJoin(
   context: OperatorContext,
-  create: (context: OperatorContext) => Joiner,
+  create: (results: Results) => Joiner,
 ): OperatorFunction<Signal, Signal> {
-  return signalOperator((out) => new JoinShell(context, create(context), out))
+  return signalOperator((out) => new JoinShell(context, create, out))
 }
 
 class JoinShell implements SignalHandlers<unknown> {
@@ -55,17 +69,21 @@ class JoinShell implements SignalHandlers<unknown> {
   readonly #alarm: Alarm
   #input: Batch | null = null
   #at = 0
-  /** What was taken has not given all its results. */
-  #giving = false
+  /** Of what was taken last, as long as they have not come to their end. */
+  #steps: Steps | null = null
   #heardTimeMs = Number.NEGATIVE_INFINITY
   #saidTimeMs = Number.NEGATIVE_INFINITY
   #finished = false
 
-  constructor(context: OperatorContext, joiner: Joiner, out: Outlet<unknown>) {
+  constructor(
+    context: OperatorContext,
+    create: (results: Results) => Joiner,
+    out: Outlet<unknown>,
+  ) {
     this.#context = context
-    this.#joiner = joiner
     this.#out = out
     this.#results = new Results(context.keyed)
+    this.#joiner = create(this.#results)
     this.#pump = createPump(context.gate, out)
     this.#work = out.deferred(() => this.#pump.busy || this.#onClock())
     this.#alarm = createAlarm(context.clock, () => context.wake(this.#work))
@@ -77,32 +95,26 @@ class JoinShell implements SignalHandlers<unknown> {
     this.#input = input
     this.#at = 0
     this.#context.count(input.records.length, 0)
-    this.#start(() => this.#sayTime())
+    this.#start(null, () => this.#sayTime())
   }
 
   mark(signal: Exclude<Signal, Batch>): void {
     if (this.#finished) return
     if (signal.tag === INPUT) {
       if (signal.state !== 'ended') return
-      this.#joiner.onEnded?.(signal.input)
-      this.#giving = true
-      this.#start(() => {
+      this.#start(this.#joiner.onEnded?.(signal.input), () => {
         this.#sayTime()
         if (this.#joiner.isDone === true) this.#finishEarly()
       })
     } else if (signal.tag === WATERMARK) {
       this.#heardTimeMs = signal.timeMs
-      this.#joiner.onWatermark?.(signal.timeMs)
-      this.#giving = true
-      this.#start(() => this.#sayTime())
+      this.#start(this.#joiner.onWatermark?.(signal.timeMs), () => this.#sayTime())
     } else this.#out.emit(signal)
   }
 
   end(): void {
     if (this.#finished) return
-    this.#joiner.onEnd?.()
-    this.#giving = true
-    this.#start(() => this.#finish())
+    this.#start(this.#joiner.onEnd?.(), () => this.#finish())
   }
 
   close(): void {
@@ -130,16 +142,15 @@ class JoinShell implements SignalHandlers<unknown> {
 
   #onClock(): boolean {
     if (this.#finished) return true
-    this.#joiner.onClock?.(this.#context.clock.wallTime())
-    this.#giving = true
-    return this.#start(() => {})
+    return this.#start(this.#joiner.onClock?.(this.#context.clock.wallTime()), () => {})
   }
 
   #setAlarm(): void {
     this.#alarm.set(this.#joiner.alarmMs ?? Number.POSITIVE_INFINITY)
   }
 
-  #start(done: () => void): boolean {
+  #start(steps: Steps | null | undefined, done: () => void): boolean {
+    this.#steps = steps ?? null
     return this.#pump.start(
       () => this.#next(),
       () => {
@@ -153,48 +164,24 @@ class JoinShell implements SignalHandlers<unknown> {
   #next(): Batch | null {
     const results = this.#results
     while (results.room > 0) {
-      if (this.#giving) {
-        if (!this.#joiner.give(results)) break
-        this.#giving = false
-      }
-      const input = this.#input
-      if (input === null) break
-      this.#take(input, this.#at++)
-      if (this.#at === input.records.length) this.#input = null
-      this.#giving = true
+      if (this.#steps !== null) {
+        if (this.#steps.next().done === true) this.#steps = null
+      } else if (this.#input !== null) this.#steps = this.#take(this.#input, this.#at++)
+      else break
     }
     const taken = results.take()
     if (taken !== null) this.#context.count(0, taken.records.length)
     return taken
   }
 
-  #take(input: Batch, i: number): void {
+  #take(input: Batch, i: number): Steps | null {
     const { records, groups, times } = input
+    if (this.#at === records.length) this.#input = null
     // Records of a broadcast input have no key.
     const keys = input.keys === null ? null : keysOf(this.#context, input)
     const key = keys === null ? undefined : keys[i]
     const group = groupAt(keys, groups, i, this.#context.maxParallelism)
-    this.#joiner.take(input.input, records[i], key, group, times === null ? NO_TIME : times[i]!)
-  }
-}
-
-/** Results that were made at once and wait for room. */
-export class Made {
-  #made: { readonly value: unknown; readonly timeMs: number; key: unknown; group: number }[] = []
-  #next = 0
-
-  add(value: unknown, key: unknown, group: number, timeMs: number): void {
-    this.#made.push({ value, timeMs, key, group })
-  }
-
-  give(results: Results): boolean {
-    while (this.#next < this.#made.length) {
-      if (results.room === 0) return false
-      const { value, key, group, timeMs } = this.#made[this.#next++]!
-      results.push(value, key, group, timeMs)
-    }
-    this.#made = []
-    this.#next = 0
-    return true
+    const timeMs = times === null ? NO_TIME : times[i]!
+    return this.#joiner.onRecord(input.input, records[i], key, group, timeMs)
   }
 }

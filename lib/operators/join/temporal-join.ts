@@ -1,25 +1,30 @@
-import type { OperatorFunction } from 'rxjs'
 import { callSite } from '../../base/call-site.js'
+import { keyGroupOf } from '../../base/key.js'
+import type { MapState } from '../../state/state.js'
+import type { Timer } from '../../time/timers.js'
 import { commonOptions } from '../arguments.js'
 import type { KeyedJoin } from '../batch/join-kind.js'
 import { attachAll, combinedTraits, requireStream } from '../combine/attach-all.js'
+import { type BufferOptions, bufferMaxOf, HoldLimit } from '../combine/held.js'
 import type { KeyOf, RecordOf, TimeOf } from '../combine/inputs.js'
-import type { OperatorContext, OperatorDefinition, OperatorOptions } from '../operator.js'
-import type { Signal } from '../signal.js'
+import type { Results } from '../combine/results.js'
+import type { OperatorContext, OperatorDefinition } from '../operator.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { JOIN_TIMERS, type JoinResult, openTimedJoin, type TimedJoin } from './join-shell.js'
+import type { Steps } from './joiner.js'
 import {
   createPair,
   isSkipped,
   type LeftOf,
+  type Pair,
   pairingOf,
   type RightOf,
-  type Select,
 } from './pairing.js'
+import { RowsByTime } from './rows-by-time.js'
+import { JOIN_TIMERS, openTimedJoin, type TimedJoin, type TimedJoinRun } from './timed-joiner.js'
 
 /** Options of `temporalJoin`. */
 export interface TemporalJoinOptions<L, R, Kind extends 'inner' | 'left', Out>
-  extends OperatorOptions {
+  extends BufferOptions {
   /** `left`: records for which no version was valid come with undefined. Default `inner`. */
   readonly kind?: Kind
   /** What a result is. Default: `[left, version]`. */
@@ -34,7 +39,8 @@ export interface TemporalJoinOptions<L, R, Kind extends 'inner' | 'left', Out>
  * come, unless a later one is there already.
  *
  * State: records until the watermark; per key the versions that such records may need, and the latest one for
- * ever.
+ * ever. Records and versions that are ahead of the watermark: at most `bufferMax` (1,000,000) together per
+ * subtask, then E_BUFFER_FULL. Versions are found by their time, so a key may have many.
  *
  * @example
  * const sums = collect<number>()
@@ -73,81 +79,127 @@ export function temporalJoin<
   requireStream('temporalJoin', versions)
   const { kind = 'inner' as Kind, select } = options
   const kept = pairingOf('temporalJoin', kind, select, ['inner', 'left'])
+  const bufferMax = bufferMaxOf('temporalJoin', options)
   const definition: OperatorDefinition = {
     kind: 'temporalJoin',
     traits: { ...combinedTraits(2), key: 'required', time: 'required' },
-    options: commonOptions('temporalJoin', options, ['kind', 'select']),
-    settings: { kind },
+    options: commonOptions('temporalJoin', options, ['kind', 'select', 'bufferMax']),
+    settings: { kind, bufferMax },
     functions: select === undefined ? [] : [select],
-    open: (context) => openTemporalJoin(context, kept.left, select),
+    open: (context) =>
+      openTimedJoin(
+        context,
+        (results) =>
+          new TemporalJoiner(context, results, createPair(context, select), kept.left, bufferMax),
+      ),
   }
   const site = callSite()
   return (stream) => attachAll([stream, versions], definition, site) as never
 }
 
-function openTemporalJoin(
-  context: OperatorContext,
-  keepsLeft: boolean,
-  select: Select | undefined,
-): OperatorFunction<Signal, Signal> {
-  const { state } = context
-  const waiting = state.map<number, unknown[]>('left', {
-    mutable: true,
-    copy: (records: unknown[]) => records.slice(),
-  })
-  const versions = state.map<number, unknown>('versions')
-  const timers = state.timers(JOIN_TIMERS)
-  const pair = createPair(context, select)
+class TemporalJoiner implements TimedJoinRun {
+  readonly #results: Results
+  readonly #pair: Pair
+  readonly #keepsLeft: boolean
+  /** Records by their time. */
+  readonly #waiting: MapState<number, unknown[]>
+  readonly #versions: RowsByTime<unknown>
+  readonly #timers
+  readonly #limit: HoldLimit
 
-  /** The time of the version valid at `timeMs`; undefined: none was. */
-  function validAt(key: unknown, group: number, timeMs: number): number | undefined {
-    let valid: number | undefined
-    for (const [fromMs] of versions.entries(group, key)) {
-      if (fromMs <= timeMs && (valid === undefined || fromMs > valid)) valid = fromMs
-    }
-    return valid
+  constructor(
+    context: OperatorContext,
+    results: Results,
+    pair: Pair,
+    keepsLeft: boolean,
+    bufferMax: number,
+  ) {
+    const { state } = context
+    this.#results = results
+    this.#pair = pair
+    this.#keepsLeft = keepsLeft
+    this.#waiting = state.map<number, unknown[]>('left', { mutable: true })
+    this.#versions = new RowsByTime(state.map<number, unknown>('versions'))
+    this.#timers = state.timers(JOIN_TIMERS)
+    this.#limit = new HoldLimit(context, bufferMax)
+    this.#countHeld(context)
   }
 
-  function dropBefore(timeMs: number, key: unknown, group: number): null {
-    for (const [fromMs] of versions.entries(group, key)) {
-      if (fromMs < timeMs) versions.delete(group, key, fromMs)
+  onRecord(input: number, record: unknown, key: unknown, group: number, timeMs: number): null {
+    if (input === 0) this.#wait(record, key, group, timeMs)
+    else {
+      if (this.#timers.register(group, key, timeMs, 'version')) this.#limit.claim(key)
+      this.#versions.set(group, key, timeMs, record)
     }
     return null
   }
 
-  return openTimedJoin(context, {
-    onRecord(isLeft, record, key, group, timeMs) {
-      timers.register(group, key, timeMs, isLeft ? 'left' : 'version')
-      if (!isLeft) versions.set(group, key, timeMs, record)
-      else {
-        const records = waiting.get(group, key, timeMs) ?? []
-        records.push(record)
-        waiting.set(group, key, timeMs, records)
-      }
+  /** A late version serves the records to come, unless a later one is there already. */
+  onLate(
+    input: number,
+    record: unknown,
+    key: unknown,
+    group: number,
+    timeMs: number,
+    watermarkMs: number,
+  ): boolean {
+    if (input === 0) return false
+    const valid = this.#versions.latestUntil(group, key, watermarkMs)
+    if (valid !== undefined && valid > timeMs) return false
+    this.#versions.set(group, key, timeMs, record)
+    this.#dropBefore(timeMs, key, group)
+    return true
+  }
+
+  onTimer({ name, key, group, timeMs }: Timer): Steps | null {
+    if (name === 'version') {
+      this.#limit.release(1)
+      this.#dropBefore(timeMs, key, group)
       return null
-    },
-    /** A late version serves the records to come, unless a later one is there already. */
-    onLate(isLeft, record, key, group, timeMs, watermarkMs) {
-      if (isLeft) return false
-      const valid = validAt(key, group, watermarkMs)
-      if (valid !== undefined && valid > timeMs) return false
-      versions.set(group, key, timeMs, record)
-      dropBefore(timeMs, key, group)
-      return true
-    },
-    onTimer({ name, key, group, timeMs }) {
-      if (name === 'version') return dropBefore(timeMs, key, group)
-      const records = waiting.get(group, key, timeMs)!
-      waiting.delete(group, key, timeMs)
-      const valid = validAt(key, group, timeMs)
-      if (valid === undefined && !keepsLeft) return null
-      const version = valid === undefined ? undefined : versions.get(group, key, valid)
-      const found: JoinResult[] = []
-      for (const left of records) {
-        const record = pair(left, version, key)
-        if (!isSkipped(record)) found.push({ record, timeMs })
-      }
-      return found
-    },
-  })
+    }
+    const records = this.#waiting.get(group, key, timeMs)!
+    this.#waiting.delete(group, key, timeMs)
+    this.#limit.release(records.length)
+    const valid = this.#versions.latestUntil(group, key, timeMs)
+    if (valid === undefined && !this.#keepsLeft) return null
+    const version = valid === undefined ? undefined : this.#versions.get(group, key, valid)
+    return this.#pairs(records, version, key, group, timeMs)
+  }
+
+  #wait(record: unknown, key: unknown, group: number, timeMs: number): void {
+    this.#limit.claim(key)
+    const records = this.#waiting.get(group, key, timeMs)
+    if (records === undefined) this.#timers.register(group, key, timeMs, 'left')
+    else records.push(record)
+    this.#waiting.set(group, key, timeMs, records ?? [record])
+  }
+
+  *#pairs(
+    records: readonly unknown[],
+    version: unknown,
+    key: unknown,
+    group: number,
+    timeMs: number,
+  ): Steps {
+    for (const record of records) {
+      const result = this.#pair(record, version, key)
+      if (!isSkipped(result)) this.#results.push(result, key, group, timeMs)
+      if (this.#results.room === 0) yield
+    }
+  }
+
+  #dropBefore(timeMs: number, key: unknown, group: number): void {
+    for (const fromMs of this.#versions.between(group, key, Number.NEGATIVE_INFINITY, timeMs)) {
+      if (fromMs < timeMs) this.#versions.delete(group, key, fromMs)
+    }
+  }
+
+  /** Those that were there when it was opened. */
+  #countHeld({ maxParallelism }: OperatorContext): void {
+    for (const key of this.#waiting.keys()) {
+      const group = keyGroupOf(key, maxParallelism)
+      for (const [, records] of this.#waiting.entries(group, key)) this.#limit.found(records.length)
+    }
+    for (const { name } of this.#timers.entries()) if (name === 'version') this.#limit.found(1)
+  }
 }

@@ -107,6 +107,80 @@ t.test('a record waits for its partners as long as its retention, not longer', a
   t.same(harness.broken, [])
 })
 
+t.test(
+  'what waits for partners has a limit, and what was there when it was opened counts',
+  async (t) => {
+    const definition = combinedDefinition(2, (a, b) =>
+      join(b as never, { retention: 10, bufferMax: 3 })(a as never),
+    )
+    const first = new OperatorHarness([definition], { keyed: true })
+    first.batch([1, 2], ['a', 'b'], 0)
+    first.batch([3], ['a'], 1)
+    const harness = new OperatorHarness([definition], { keyed: true, state: first.states })
+    t.equal(harness.gauge('held'), 3)
+    harness.clock.advance(10)
+    harness.drain()
+    t.equal(harness.gauge('held'), 0, 'the retention is over')
+    harness.batch([1, 2, 3], ['a', 'b', 'c'], 0)
+    t.equal(harness.error, undefined)
+    harness.batch([4], ['d'], 1)
+    t.match(harness.error, { code: 'E_BUFFER_FULL', message: /key 'd'.*raise bufferMax/ })
+  },
+)
+
+t.test(
+  'a regular join is restored at a barrier: partners, marks and ends of retention',
+  async (t) => {
+    const definition = combinedDefinition(2, (a, b) =>
+      join(b as never, { retention: 1000, kind: 'left' })(a as never),
+    )
+    const first = new OperatorHarness([definition], { keyed: true })
+    first.batch([1, 2, 3], ['a', 'b', 'c'], 0)
+    first.batch([10], ['a'], 1)
+    first.barrier(1)
+    first.drain()
+    t.same(first.marks, ['b1'])
+    const harness = new OperatorHarness([definition], { keyed: true, state: first.states })
+    harness.batch([20, 11], ['b', 'a'], 1)
+    t.same(harness.values, [
+      [2, 20],
+      [1, 11],
+    ])
+    harness.clock.advance(1000)
+    harness.drain()
+    t.same(harness.values.slice(2), [[3, undefined]], 'the others have had partners')
+    t.equal(harness.state().map('left').size, 0)
+    t.same(harness.broken, [])
+  },
+)
+
+for (const wait of ['end', 'first'] as const) {
+  t.test(`a broadcast join is restored at a barrier; records wait: ${wait}`, async (t) => {
+    const by = (x: number) => x % 10
+    const definition = combinedDefinition(2, (a, b) =>
+      broadcastJoin(b as never, { by, sideBy: by, wait, bufferMax: 2 } as const)(a as never),
+    )
+    const first = new OperatorHarness([definition])
+    first.batch([11, 12], null, 0, [5, 6])
+    if (wait === 'end') first.batch([1], null, 1)
+    first.barrier(1)
+    first.drain()
+    t.same(first.values, [])
+    t.same(first.marks, ['b1'])
+    const harness = new OperatorHarness([definition], { state: first.states })
+    t.equal(harness.gauge('held'), 2)
+    harness.batch(wait === 'end' ? [2] : [1, 2], null, 1)
+    if (wait === 'end') harness.input(1)
+    harness.drain()
+    harness.batch([21, 22], null, 0, [7, 8])
+    const found = harness.values.map(String)
+    const late = wait === 'end' ? ['12,2'] : []
+    t.same(found, ['11,1', ...late, '21,1', '22,2'], 'the first record sets those free that wait')
+    t.equal(harness.gauge('held'), 0)
+    t.same(harness.broken, [])
+  })
+}
+
 t.test('a join without a retention is refused', async (t) => {
   t.throws(() => combinedDefinition(2, (a, b) => join(b as never, {} as never)(a as never)), {
     code: 'E_BAD_ARGUMENT',

@@ -17,6 +17,7 @@ type Step =
   | { readonly watermark: number }
   | { readonly restore: true }
 
+const small = (min: number, max: number) => fc.integer({ min, max })
 const steps = fc.array(
   fc.oneof(
     {
@@ -38,8 +39,18 @@ const steps = fc.array(
 const kinds = ['inner', 'left', 'right', 'full'] as const
 type Kind = (typeof kinds)[number]
 
-const definitionOf = (lower: number, upper: number, kind: Kind) =>
-  combinedDefinition(2, (a, b) => intervalJoin(b!, { lower, upper, kind })(a as never) as never)
+interface Bounds {
+  readonly lower: number
+  readonly upper: number
+  readonly lowerExclusive?: boolean
+  readonly upperExclusive?: boolean
+}
+
+const definitionOf = (bounds: Bounds, kind: Kind, more: { bufferMax?: number } = {}) =>
+  combinedDefinition(
+    2,
+    (a, b) => intervalJoin(b!, { ...bounds, kind, ...more })(a as never) as never,
+  )
 
 /** Shows a result; records have ids. */
 const show = (result: unknown) => {
@@ -47,12 +58,17 @@ const show = (result: unknown) => {
   return `${left?.id ?? '-'} ${right?.id ?? '-'}`
 }
 
-function nestedLoop(left: Rec[], right: Rec[], lower: number, upper: number, kind: Kind): string[] {
+function isWithin(distance: number, { lower, upper, ...open }: Bounds): boolean {
+  if (open.lowerExclusive ? distance <= lower : distance < lower) return false
+  return open.upperExclusive ? distance < upper : distance <= upper
+}
+
+function nestedLoop(left: Rec[], right: Rec[], bounds: Bounds, kind: Kind): string[] {
   const results: string[] = []
   const matched = new Set<Rec>()
   for (const a of left) {
     for (const b of right) {
-      if (a.key !== b.key || b.at < a.at + lower || b.at > a.at + upper) continue
+      if (a.key !== b.key || !isWithin(b.at - a.at, bounds)) continue
       matched.add(a).add(b)
       results.push(show([a, b]))
     }
@@ -70,9 +86,14 @@ for (const kind of kinds) {
   t.test(
     `${kind}: gives what nested loops give, and keeps nothing behind the watermark`,
     async (t) => {
-      const bounds = fc.tuple(fc.integer({ min: -15, max: 15 }), fc.integer({ min: 0, max: 20 }))
-      const property = fc.property(steps, bounds, fc.boolean(), (steps, [lower, span], closes) => {
-        const definition = definitionOf(lower, lower + span, kind)
+      const bounds = fc
+        .tuple(small(-15, 15), small(0, 20), fc.boolean(), fc.boolean())
+        .filter(([, span, ...open]) => span > 0 || !open.includes(true))
+        .map(([lower, span, lowerExclusive, upperExclusive]): Bounds => {
+          return { lower, upper: lower + span, lowerExclusive, upperExclusive }
+        })
+      const property = fc.property(steps, bounds, fc.boolean(), (steps, bounds, closes) => {
+        const definition = definitionOf(bounds, kind)
         const options = { keyed: true, stayOpen: () => !closes }
         let harness = new OperatorHarness([definition], options)
         const kept: [Rec[], Rec[]] = [[], []]
@@ -123,11 +144,12 @@ for (const kind of kinds) {
         harness.watermark(1_000)
         harness.drain()
         if (harness.state().countEntries() !== 0) throw new Error('something is kept')
+        if (harness.gauge('held') !== 0) throw new Error(`held: ${harness.gauge('held')}`)
         harness.input(0)
         harness.end()
         harness.drain()
         close()
-        const expected = nestedLoop(...kept, lower, lower + span, kind)
+        const expected = nestedLoop(...kept, bounds, kind)
         if (JSON.stringify(results.map(show).sort()) !== JSON.stringify(expected)) {
           throw new Error(JSON.stringify([results.map(show).sort(), expected]))
         }
@@ -140,7 +162,9 @@ for (const kind of kinds) {
 }
 
 t.test('a record is dropped as soon as the watermark allows', async (t) => {
-  const harness = new OperatorHarness([definitionOf(-5, 10, 'inner')], { keyed: true })
+  const harness = new OperatorHarness([definitionOf({ lower: -5, upper: 10 }, 'inner')], {
+    keyed: true,
+  })
   harness.batch(['l'], [1], 0, [100])
   harness.batch(['r'], [1], 1, [100])
   t.equal(harness.state().countEntries(), 4, 'two records, two timers')
@@ -155,7 +179,7 @@ t.test('a record is dropped as soon as the watermark allows', async (t) => {
 
 t.test('more pairs than a batch holds wait for credit', async (t) => {
   const options = { keyed: true, stayOpen: () => false }
-  const harness = new OperatorHarness([definitionOf(0, 0, 'inner')], options)
+  const harness = new OperatorHarness([definitionOf({ lower: 0, upper: 0 }, 'inner')], options)
   harness.batch(new Array(3_000).fill('l'), new Array(3_000).fill(1), 0, new Array(3_000).fill(7))
   harness.batch(['r'], [1], 1, [7])
   t.equal(harness.values.length, 1_024)
@@ -165,7 +189,30 @@ t.test('more pairs than a batch holds wait for credit', async (t) => {
 })
 
 t.test('what is wrong is refused when it is built', async (t) => {
-  t.throws(() => definitionOf(2, 1, 'inner'), { code: 'E_BAD_ARGUMENT' })
-  t.throws(() => definitionOf(0, 1, 'outer' as never), { code: 'E_BAD_ARGUMENT' })
-  t.throws(() => definitionOf(0.5, 1, 'inner'), { code: 'E_BAD_DURATION' })
+  const bad = { code: 'E_BAD_ARGUMENT' }
+  t.throws(() => definitionOf({ lower: 2, upper: 1 }, 'inner'), bad)
+  t.throws(() => definitionOf({ lower: 1, upper: 1, lowerExclusive: true }, 'inner'), {
+    ...bad,
+    message: /lower must be below upper, where one of them is excluded/,
+  })
+  const lowerExclusive = 'yes' as never
+  t.throws(() => definitionOf({ lower: 1, upper: 2, lowerExclusive }, 'inner'), bad)
+  t.throws(() => definitionOf({ lower: 0, upper: 1 }, 'outer' as never), bad)
+  t.throws(() => definitionOf({ lower: 0, upper: 1 }, 'inner', { bufferMax: 0 }), bad)
+  t.throws(() => definitionOf({ lower: 0.5, upper: 1 }, 'inner'), { code: 'E_BAD_DURATION' })
+})
+
+t.test('what waits has a limit, and what was there when it was opened counts', async (t) => {
+  const definition = definitionOf({ lower: 0, upper: 10 }, 'inner', { bufferMax: 3 })
+  const first = new OperatorHarness([definition], { keyed: true })
+  first.batch(['a', 'b'], [1, 1], 0, [100, 100])
+  first.batch(['c'], [2], 1, [100])
+  const harness = new OperatorHarness([definition], { keyed: true, state: first.states })
+  t.equal(harness.gauge('held'), 3)
+  harness.watermark(100)
+  t.equal(harness.gauge('held'), 2, 'no left record comes for the right one any more')
+  harness.batch(['d'], [3], 0, [110])
+  t.equal(harness.error, undefined)
+  harness.batch(['e'], [4], 0, [110])
+  t.match(harness.error, { code: 'E_BUFFER_FULL', message: /key 4.*raise bufferMax/ })
 })

@@ -52,8 +52,30 @@ for (const kind of ['inner', 'left'] as const) {
       if (`${got.sort()}` !== `${expected.sort()}`) throw new Error(`${got} / ${expected}`)
       const keys = new Set(kept[1]!.map(({ key }) => key))
       if (harness.state().countEntries() !== keys.size) throw new Error('more than the latest kept')
+      if (harness.gauge('held') !== 0) throw new Error(`held: ${harness.gauge('held')}`)
     })
     fc.assert(property, { seed: SEED, numRuns: 300 })
     t.pass(`seed ${SEED}`)
   })
 }
+
+t.test(
+  'what is ahead of the watermark has a limit; versions that are valid do not count',
+  async (t) => {
+    const definition = combinedDefinition(
+      2,
+      (a, b) => temporalJoin(b!, { bufferMax: 2 })(a as never) as never,
+    )
+    const first = new OperatorHarness([definition], { keyed: true })
+    first.batch(['v', 'w'], [1, 2], 1, [5, 5])
+    first.watermark(5)
+    t.equal(first.gauge('held'), 0)
+    first.batch(['v2'], [1], 1, [10])
+    first.batch(['v3'], [1], 1, [10])
+    first.batch(['l'], [1], 0, [10])
+    const harness = new OperatorHarness([definition], { keyed: true, state: first.states })
+    t.equal(harness.gauge('held'), 2)
+    harness.batch(['m'], [1], 0, [11])
+    t.match(harness.error, { code: 'E_BUFFER_FULL' })
+  },
+)
