@@ -21,7 +21,7 @@ import { MillraceError } from '../base/errors.js'
 import type { ChunkStore } from './chunk-store.js'
 import { type LevelDb, openLevel } from './level.js'
 import { damagedText } from './sealed.js'
-import { isStoreDirectory, noStoreIn, syncParent } from './store-directory.js'
+import { checkRoomToReopen, isStoreDirectory, noStoreIn, syncParent } from './store-directory.js'
 import { isForWantOfRoom, storeError } from './store-error.js'
 import { INDEX_FILE, readIndex, writeIndex } from './store-index.js'
 import { type WriteOp, WriteQueue } from './write-queue.js'
@@ -102,7 +102,7 @@ class LevelChunkStore implements ChunkStore {
 
   put(id: string, bytes: Uint8Array): Promise<void> {
     return this.#once(`chunk ${id}`, async () => {
-      const db = await this.#usable()
+      const db = await this.#readable()
       if (await db.has(`i/${id}`)) throw exists(`chunk ${id}`, this.place)
       await this.#queue.add([
         { type: 'put', key: `c/${id}`, value: bytes },
@@ -117,7 +117,7 @@ class LevelChunkStore implements ChunkStore {
 
   async *list(): AsyncIterable<string> {
     try {
-      const db = await this.#usable()
+      const db = await this.#readable()
       for await (const key of db.keys({ gte: 'i/', lt: 'i0' })) yield key.slice(2)
     } catch (cause) {
       throw storeError(cause, 'list', this.place)
@@ -178,8 +178,7 @@ class LevelChunkStore implements ChunkStore {
   }
 
   async #write(ops: WriteOp[]): Promise<void> {
-    if (this.#fatal !== null) throw useless(this.#fatal, this.place)
-    const db = await this.#usable()
+    const db = await this.#writable()
     try {
       await db.batch(ops, { sync: true })
     } catch (cause) {
@@ -205,7 +204,7 @@ class LevelChunkStore implements ChunkStore {
 
   async #read(key: string, what: string): Promise<Uint8Array | null> {
     try {
-      const db = await this.#usable()
+      const db = await this.#readable()
       return (await db.get(key, { fillCache: false })) ?? null
     } catch (cause) {
       throw storeError(cause, what, this.place)
@@ -218,22 +217,36 @@ class LevelChunkStore implements ChunkStore {
     return error
   }
 
-  async #usable(): Promise<LevelDb> {
+  /** To write to: opened anew where its log may end in a torn record. */
+  async #writable(): Promise<LevelDb> {
     if (this.#isClosed) throw closed(this.place)
-    if (this.#isTorn && this.#fatal === null) {
-      this.#reopening ??= this.#reopen().finally(() => {
-        this.#reopening = null
-      })
-      await this.#reopening
+    if (this.#fatal !== null) throw useless(this.#fatal, this.place)
+    if (this.#isTorn) {
+      await this.#reopen()
+      this.#isTorn = false
     }
     return this.#db
   }
 
+  async #readable(): Promise<LevelDb> {
+    if (this.#isClosed) throw closed(this.place)
+    if (this.#reopening !== null || this.#db.status !== 'open') await this.#reopen()
+    return this.#db
+  }
+
   /** What the log holds is written to a file, synced, and the log is begun anew. */
-  async #reopen(): Promise<void> {
-    await this.#db.close()
-    this.#db = await openLevel(this.place, false, SIZES)
-    this.#isTorn = false
+  #reopen(): Promise<void> {
+    this.#reopening ??= (async () => {
+      try {
+        // Where there is no room for it, what is there can at least be read meanwhile.
+        if (this.#db.status === 'open') await checkRoomToReopen(this.place)
+        await this.#db.close()
+        this.#db = await openLevel(this.place, false, SIZES)
+      } finally {
+        this.#reopening = null
+      }
+    })()
+    return this.#reopening
   }
 }
 

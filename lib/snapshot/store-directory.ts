@@ -3,8 +3,8 @@
  * new, empty store where only its file CURRENT is missing, deleting the rest, and among a user's files it
  * would leave its own.
  */
-import { readdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readdir, stat, statfs } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { MillraceError } from '../base/errors.js'
 import { damagedText } from './sealed.js'
 import { syncDirectory } from './store-index.js'
@@ -46,3 +46,19 @@ export const noStoreIn = (directory: string): MillraceError =>
 
 /** The directory itself survives a power cut. */
 export const syncParent = (directory: string): Promise<void> => syncDirectory(dirname(directory))
+
+/** Beside what the log holds, for the files that are begun. */
+const REOPEN_BYTES = 64 * 1024
+
+/** Opening writes all that the log holds to another file. Rejects with ENOSPC where there is no room. */
+export async function checkRoomToReopen(directory: string): Promise<void> {
+  const logs = (await readdir(directory)).filter((name) => name.endsWith('.log'))
+  const sizes = await Promise.all(
+    logs.map(async (name) => (await stat(join(directory, name))).size),
+  )
+  const needed = sizes.reduce((sum, size) => sum + size, REOPEN_BYTES)
+  const { bavail, bsize } = await statfs(directory)
+  if (bavail * bsize >= needed) return
+  const message = `${needed} bytes are needed, ${bavail * bsize} are free`
+  throw Object.assign(new Error(message), { code: 'ENOSPC' })
+}

@@ -55,10 +55,11 @@ export async function putSnapshot(
   round: number,
   sizes: readonly number[],
   before: readonly ChunkRef[] = [],
+  run = 'run',
 ): Promise<Manifest> {
   const subtasks = []
   for (const [index, size] of sizes.entries()) {
-    const id = `run/${round}/1/0.${index}/0/0`
+    const id = `${run}/${round}/1/0.${index}/0/0`
     const bytes = chunkBytes(id, size)
     await store.put(id, bytes)
     subtasks.push(subtaskOf(...before, refOf(id, bytes, size)))
