@@ -1,5 +1,18 @@
 /** Type tests of joins; see `composing.ts`. */
-import { keyBy, lookupJoin, pipeline, type Stream } from '../../lib/index.js'
+import {
+  coGroup,
+  hashJoin,
+  intervalJoin,
+  join,
+  keyBy,
+  lookupJoin,
+  pipeline,
+  type Stream,
+  sortMergeJoin,
+  temporalJoin,
+  tumbling,
+  windowJoin,
+} from '../../lib/index.js'
 import { source } from '../support/fake-parts.js'
 import { type Equal, is } from './equal.js'
 
@@ -32,6 +45,44 @@ export const joining = pipeline('types', (flow) => {
   bids.pipe(lookupJoin(find, { by: (bid) => `${bid.price}` }))
   // @ts-expect-error nothing is known beside the records
   bids.pipe(lookupJoin(find, { by: (bid) => bid.auction, kind: 'full' }))
+})
+
+export const keys = pipeline('types', (flow) => {
+  const bids = flow.from(source<Bid>('bids')) as unknown as Stream<Bid, 'event'>
+  const auctions = flow.from(source<Auction>('auctions')) as unknown as Stream<Auction, 'event'>
+  const byNumber = bids.pipe(keyBy((bid) => bid.auction))
+  const byText = auctions.pipe(keyBy((auction) => auction.seller))
+  const near = { lower: 0, upper: '1m' } as const
+  const retention = '1h'
+
+  // @ts-expect-error 'needs keyBy(...) with the same type of key on both sides'
+  byNumber.pipe(join(byText, { retention }))
+  // @ts-expect-error 'needs keyBy(...) with the same type of key on both sides'
+  byNumber.pipe(intervalJoin(byText, near))
+  // @ts-expect-error 'needs keyBy(...) with the same type of key on both sides'
+  byNumber.pipe(temporalJoin(byText))
+  // @ts-expect-error 'needs keyBy(...) with the same type of key on both sides'
+  byNumber.pipe(hashJoin(byText))
+  // @ts-expect-error 'needs keyBy(...) with the same type of key on both sides'
+  byNumber.pipe(sortMergeJoin(byText))
+  // @ts-expect-error 'needs keyBy(...) with the same type of key on both sides'
+  byNumber.pipe(windowJoin(byText, tumbling('1m')))
+  // @ts-expect-error 'needs keyBy(...) with the same type of key on both sides'
+  byNumber.pipe(coGroup(byText, tumbling('1m'), () => []))
+  const pairs = auctions.pipe(keyBy(({ id, seller }) => [id, seller] as const))
+  // @ts-expect-error a pair is no number
+  byNumber.pipe(join(pairs, { retention }))
+
+  // Keys that can be equal are compared, whichever is the wider type.
+  const maybe = auctions.pipe(keyBy(({ id }): number | undefined => id))
+  byNumber.pipe(join(maybe, { retention }))
+  maybe.pipe(join(byNumber, { retention }))
+  const some = auctions.pipe(keyBy((): 'a' | 'b' => 'a'))
+  const others = auctions.pipe(keyBy((): 'b' | 'c' => 'b'))
+  some.pipe(join(others, { retention }))
+  some.pipe(join(byText, { retention }))
+  const sameReversed = bids.pipe(keyBy(({ auction }): [number, string] => [auction, '']))
+  pairs.pipe(join(sameReversed, { retention }))
 })
 
 type RecordOf<S> = S extends Stream<infer T, infer _E, infer _Key> ? T : never

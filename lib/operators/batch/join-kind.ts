@@ -17,9 +17,26 @@ export type Joined<L, R, Kind extends JoinKind> = readonly [
   right: Kind extends 'left' | 'full' ? R | undefined : R,
 ]
 
-/** What is missing where not both streams have a key. */
-export type KeyedJoin<Key, Other> = CoKeyed<Key | Other> &
-  ([Key] extends [NoKey] ? NeedsKey : unknown)
+/** In the compiler's message where no key of one side can equal one of the other. */
+export interface NeedsEqualKeys {
+  readonly 'needs keyBy(...) with the same type of key on both sides': never
+}
+
+/** False where no key of one side can equal one of the other: keys of different types never do. */
+type CanMeet<Key, Other> = [Key] extends [never]
+  ? true
+  : [Other] extends [never]
+    ? true
+    : [Extract<Key, Other> | Extract<Other, Key>] extends [never]
+      ? false
+      : true
+
+/** What is missing where not both streams have a key, or none could have a partner. */
+export type KeyedJoin<Key, Other> = [NoKey] extends [Key | Other]
+  ? CoKeyed<Key | Other> & ([Key] extends [NoKey] ? NeedsKey : unknown)
+  : CanMeet<Key, Other> extends true
+    ? unknown
+    : NeedsEqualKeys
 
 export const boundedJoinTraits: OperatorTraits = {
   ...combinedTraits(2),

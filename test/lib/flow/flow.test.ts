@@ -446,7 +446,7 @@ t.test("the place of an operator is the line of its own call in the user's code"
 t.test("a mistake does not compile, and is reported on the user's line in readable words", (t) => {
   // Against the declarations that were built: what a user's compiler sees.
   const root = fileURLToPath(new URL('../../../', import.meta.url))
-  const head = `import { pipeline, keyBy, count, map, scan } from '${root}lib/index.js'
+  const head = `import { pipeline, hashJoin, keyBy, count, map, scan } from '${root}lib/index.js'
 import { lines, remember, sink } from '${root}test/support/fake-parts.js'
 `
   const snippets: [law: string, body: string, line: number, text: RegExp][] = [
@@ -455,6 +455,12 @@ import { lines, remember, sink } from '${root}test/support/fake-parts.js'
       "flow.from(lines('a')).pipe(\n map((line) => line.length),\n remember(),\n).to(sink())",
       5,
       /needs keyBy\(\.\.\.\) earlier in the pipe/,
+    ],
+    [
+      'sides of a join whose keys never are equal',
+      "const other = flow.from(lines('b')).pipe(keyBy((line) => line))\nflow.from(lines('a')).pipe(\n keyBy((line) => line.length),\n hashJoin(other),\n).to(sink())",
+      6,
+      /needs keyBy\(\.\.\.\) with the same type of key on both sides/,
     ],
     [
       'an unknown field',
