@@ -111,7 +111,14 @@ export class StateChunkWriter {
   take(): { bytes: Uint8Array; count: number } | null {
     if (this.#bytes === 0) return null
     this.#endSection()
-    const chunk = { bytes: Buffer.concat(this.#parts), count: this.#count }
+    // In memory of its own, so that it may be transferred.
+    const bytes = new Uint8Array(this.#bytes)
+    let at = 0
+    for (const part of this.#parts) {
+      bytes.set(part, at)
+      at += part.length
+    }
+    const chunk = { bytes, count: this.#count }
     this.#parts = []
     this.#bytes = 0
     this.#count = 0

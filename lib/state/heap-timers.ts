@@ -41,10 +41,19 @@ function put(rows: Rows, { group, key, name, at, timeMs }: PlacedTimer): void {
   rows.put(group, key, record, timeMs)
 }
 
-/** Registers at last, in the order in which they were registered at first. */
+/**
+ * Registers at last, in the order in which they were registered at first. In columns: as many objects as
+ * there are timers would cost more than all the rest.
+ */
 class RestoringTimers implements Restoring {
   readonly #timers: Timers
-  readonly #byPlace = new Map<number, PlacedTimer>()
+  readonly #groups: number[] = []
+  readonly #keys: unknown[] = []
+  readonly #names: string[] = []
+  readonly #times: number[] = []
+  readonly #places: number[] = []
+  /** A place is given once, so what is gone does not come again. */
+  readonly #gone = new Set<number>()
 
   constructor(timers: Timers) {
     this.#timers = timers
@@ -54,18 +63,31 @@ class RestoringTimers implements Restoring {
   dropKey(): void {}
 
   dropPart(_group: number, _key: unknown, part: unknown): void {
-    this.#byPlace.delete(part as number)
+    this.#gone.add(part as number)
   }
 
   put(group: number, key: unknown, record: unknown, timeMs: number): void {
     const { name, at } = record as TimerRecord
-    this.#byPlace.set(at, { group, key, name, at, timeMs })
+    this.#groups.push(group)
+    this.#keys.push(key)
+    this.#names.push(name)
+    this.#times.push(timeMs)
+    this.#places.push(at)
   }
 
   done(): void {
-    const timers = [...this.#byPlace.values()].sort((a, b) => a.at - b.at)
-    for (const { group, key, timeMs, name } of timers) {
-      this.#timers.register(group, key, timeMs, name)
+    for (const i of byPlace(this.#places)) {
+      if (this.#gone.has(this.#places[i]!)) continue
+      this.#timers.register(this.#groups[i]!, this.#keys[i], this.#times[i]!, this.#names[i]!)
     }
   }
+}
+
+/** Rows in order of their places. Those that came twice are the same. */
+function byPlace(places: readonly number[]): Uint32Array {
+  const rows = Uint32Array.from(places.keys())
+  for (let i = 1; i < rows.length; i++) {
+    if (places[i]! < places[i - 1]!) return rows.sort((a, b) => places[a]! - places[b]!)
+  }
+  return rows
 }

@@ -17,9 +17,10 @@
  * ## What a snapshot relies on
  * - Every change is a method of a state (`set`, `append`, `delete` …): no container is handed out that
  *   could be changed from outside. A method changes one key, element or entry, or clears.
- * - Values are immutable by contract: `set` hands a value over, `get` hands a reference out, and both
- *   are *touches* of that entry. With `mutable: true` an operator may change a value that never
- *   escapes it in place: within the turn in which `get` gave it, and followed by `set`.
+ * - Values are immutable by contract: `set` hands a value over, `get` hands a reference out. With
+ *   `mutable: true` an operator may change a value that never escapes it in place: within the turn in
+ *   which `get` or `entries` gave it, and followed by `set`. Until a snapshot under way has read an
+ *   entry, `get` then gives a copy that takes its place.
  * - What is not in the store is not in the snapshot. An operator is restored by being opened over a
  *   store that has content, so it reads in `open` what it derives from its state.
  * - In development and tests values are frozen deeply when they are handed over, but for `mutable`.

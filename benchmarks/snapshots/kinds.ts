@@ -1,0 +1,57 @@
+/** A full snapshot of each kind of state with as many entries, and its restore. */
+import { keyGroupOf } from '../../lib/base/key.js'
+import { createStateSnapshots } from '../../lib/snapshot/state-rounds.js'
+import { createHeapState } from '../../lib/state/heap-state.js'
+import type { StateStore } from '../../lib/state/state.js'
+import type { Result } from '../micro/main.js'
+import { GROUPS, restoreTimed, take } from './take.js'
+
+const TTL = { ttl: { ms: 3_600_000, update: 'write' } } as const
+
+interface Slices {
+  readonly starts: number[]
+  readonly values: number[]
+}
+
+type Fill = (store: StateStore, i: number, group: number) => void
+
+const KINDS: Readonly<Record<string, Fill>> = {
+  'counts by text': (store, i) => {
+    const key = `customer-${i}`
+    store.value<number>('v').set(keyGroupOf(key, GROUPS), key, i)
+  },
+  'counts with a TTL': (store, i, group) => store.value<number>('v', TTL).set(group, i, i),
+  'records of 4 fields': (store, i, group) => {
+    store.value('v').set(group, i, { id: i, name: `name ${i % 100}`, price: i / 7, open: true })
+  },
+  'slices of windows': (store, i, group) => {
+    const value: Slices = { starts: [i, i + 60_000], values: [1, 2] }
+    store.value<Slices>('v', { mutable: true }).set(group, i, value)
+  },
+  'lists of 4': (store, i, group) => store.list('l').append(group & ~3, i >> 2, i),
+  'maps of 4': (store, i, group) => store.map('m').set(group & ~3, i >> 2, i & 3, i),
+  timers: (store, i, group) => {
+    store.timers('t').register(group, i, 1_700_000_000_000 + (i % 60_000))
+  },
+}
+
+export function* kindsBench({ quick }: { readonly quick: boolean }): Iterable<Result> {
+  const entries = quick ? 100_000 : 1_000_000
+  for (const [name, fill] of Object.entries(KINDS)) {
+    const store = createHeapState(GROUPS)
+    for (let i = 0; i < entries; i++) fill(store, i, i & (GROUPS - 1))
+    const snapshots = createStateSnapshots(store, 'o')
+    // A few change while it is encoded.
+    let changed = 0
+    const turn = (): void => {
+      for (let i = 0; i < 64; i++, changed += 997) fill(store, changed % entries, changed % GROUPS)
+    }
+    const full = take(snapshots, 1, turn)
+    yield { name: `${name}, full`, value: full.wholeMs, unit: 'ms' }
+    yield { name: `${name}, p99 of a step`, value: full.p99Ms, unit: 'ms' }
+    yield { name: `${name}, size`, value: full.bytes / entries, unit: 'bytes per entry' }
+    const { ms, store: back } = restoreTimed(full.chunks)
+    if (back.countEntries() < entries / 2) throw new Error(`${name}: entries are missing`)
+    yield { name: `${name}, restore`, value: ms, unit: 'ms' }
+  }
+}
