@@ -31,7 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   placement: ['base', 'graph'],
   snapshot: ['base', 'time', 'state', 'wire', 'connectors', 'graph'],
   flow: ['base', 'graph', 'operators', 'connectors', 'window'],
-  testing: ['base', 'flow'],
+  testing: ['base', 'connectors', 'flow'],
 }
 
 /** Each of these packages is named by exactly one file of lib and actors. */

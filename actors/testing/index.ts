@@ -4,6 +4,14 @@
  */
 export type { Clock } from '../../lib/base/clock.js'
 export { type Random, seededRandom } from '../../lib/base/random.js'
+export { checkSink, type SinkCheck } from '../../lib/testing/check-sink.js'
+export { checkSource, type SourceCheck } from '../../lib/testing/check-source.js'
+export {
+  checkTransactionalSink,
+  type SinkTarget,
+  type TransactionalSinkCheck,
+} from '../../lib/testing/check-transactional-sink.js'
+export type { Conformance } from '../../lib/testing/laws.js'
 export { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
 export { type Collected, collect } from './collect.js'
 export { type Injection, injectFailures } from './inject-failures.js'

@@ -2,11 +2,18 @@
  * Jobs with snapshots that write files: failed, restarted, cancelled and gone on with, they write what
  * a run without trouble writes.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { type Job, run } from '../../actors/index.js'
-import { csvFile, generate, linesFile, ndjsonFile, type Sink } from '../../lib/connectors/index.js'
+import {
+  csvFile,
+  generate,
+  linesFile,
+  ndjsonFile,
+  partFiles,
+  type Sink,
+} from '../../lib/connectors/index.js'
 import { keyBy, map, pipeline, scan } from '../../lib/index.js'
 
 const RECORDS = 3_000
@@ -83,4 +90,32 @@ t.test('what is in a plain file after failures and restarts is what was sent, on
     t.ok(restarts > 0, `${name}: there were failures`)
     t.strictSame(linesOf(readFileSync(path, 'utf8')), wanted, name)
   }
+})
+
+t.test('part files show each record once, in order, and leave nothing else behind', async (t) => {
+  const dir = t.testdir({})
+  const parts = join(dir, 'parts')
+  const sink = partFiles<object>(parts, { roll: { records: 200 } }) as Sink<never>
+  const options = {
+    checkpoint: { directory: join(dir, 'snapshots'), interval: 10 },
+    supervise: { maxRestarts: 10 },
+  }
+  const shown = () =>
+    readdirSync(parts)
+      .filter((name) => !name.startsWith('.'))
+      .sort()
+      .flatMap((name) => linesOf(readFileSync(join(parts, name), 'utf8')))
+  const wanted = expected().map((row) => JSON.stringify(row))
+  const first = run(counting(sink, [400, 900, 901], 4_000), options)
+  await completed(first, 4)
+  t.strictSame(shown(), wanted.slice(0, shown().length), 'what is shown early is never taken back')
+  await first.cancel()
+  await first.done.catch(() => {})
+  const second = run(counting(sink, [1_000, 1_700], 20_000), { ...options, restore: 'latest' })
+  await second.done
+  t.strictSame(shown(), wanted)
+  t.same(
+    readdirSync(parts).filter((name) => name.startsWith('.')),
+    [],
+  )
 })

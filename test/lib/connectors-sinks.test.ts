@@ -17,8 +17,8 @@ import {
   socketLinesSink,
 } from '../../lib/connectors/index.js'
 import { textWriter } from '../../lib/connectors/text-writer.js'
+import { batchesOf, DrivenWriter } from '../../lib/testing/driven-writer.js'
 import { sinkConformance } from '../conformance/sink.js'
-import { batchesOf, DrivenWriter } from '../support/sink-harness.js'
 import { until } from '../support/source-harness.js'
 
 /** A target that stands still until it is released, and takes few bytes at a time. */
@@ -318,7 +318,7 @@ t.test(
   'print writes to standard output, in a worker too, and says when the pipe is closed',
   async (t) => {
     const connectors = new URL('../../lib/connectors/index.js', import.meta.url).href
-    const harness = new URL('../support/sink-harness.js', import.meta.url).href
+    const harness = new URL('../../lib/testing/driven-writer.js', import.meta.url).href
     const dir = t.testdir({
       'print.mjs': `
       import { print } from '${connectors}'

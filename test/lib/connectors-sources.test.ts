@@ -28,8 +28,9 @@ import {
   type Source,
   socketLines,
 } from '../../lib/connectors/index.js'
+import { DrivenReader, readAll } from '../../lib/testing/driven-reader.js'
 import { sourceConformance } from '../conformance/source.js'
-import { DrivenReader, HandClock, readAll, until } from '../support/source-harness.js'
+import { HandClock, until } from '../support/source-harness.js'
 
 async function open<T>(source: Source<T>, clock?: HandClock, position: Json = null) {
   const [split] = await source.splits(1)
@@ -525,7 +526,7 @@ t.test('a named pipe waits for its writer, is read once, and can be given up', a
 })
 
 t.test('standard input is read from a pipe and from a file, in a worker as well', async (t) => {
-  const harness = new URL('../support/source-harness.js', import.meta.url).href
+  const harness = new URL('../../lib/testing/driven-reader.js', import.meta.url).href
   const connectors = new URL('../../lib/connectors/index.js', import.meta.url).href
   const dir = t.testdir({
     'in.txt': 'from\na file\n',

@@ -11,7 +11,7 @@ import { BlockWriter } from '../../../lib/connectors/block-writer.js'
 import { fileError } from '../../../lib/connectors/file-error.js'
 import { csvFile, linesFile, ndjsonFile, type Sink } from '../../../lib/connectors/index.js'
 import { isTransactional } from '../../../lib/connectors/sink.js'
-import { DrivenWriter, type SinkPlace } from '../../support/sink-harness.js'
+import { DrivenWriter, type SinkPlace } from '../../../lib/testing/driven-writer.js'
 
 const SEED = Number(process.env.MILLRACE_SEED ?? 1)
 t.comment(`MILLRACE_SEED=${SEED}`)

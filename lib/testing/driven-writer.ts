@@ -1,13 +1,13 @@
 /** Drives sink writers as a subtask would: writes while told true, else waits for the wake. */
-import { type Clock, systemClock } from '../../lib/base/clock.js'
-import type { Json } from '../../lib/base/json.js'
+import { type Clock, systemClock } from '../base/clock.js'
+import type { Json } from '../base/json.js'
 import {
   isTransactional,
   type Sink,
   type SinkContext,
   type SinkWriter,
   type TransactionalWriter,
-} from '../../lib/connectors/sink.js'
+} from '../connectors/sink.js'
 
 const DEADLINE_MS = 10_000
 
@@ -50,6 +50,10 @@ export class DrivenWriter<T> {
       publish: place.publish ?? (() => true),
     }
     this.writer = sink.open(this.context)
+  }
+
+  get isTransactional(): boolean {
+    return isTransactional(this.writer)
   }
 
   /** As a writer that takes part in snapshots. */
