@@ -18,8 +18,8 @@
  *   it merges its files.
  */
 import { MillraceError } from '../base/errors.js'
+import { type LevelDb, openLevel } from '../base/level.js'
 import type { ChunkStore } from './chunk-store.js'
-import { type LevelDb, openLevel } from './level.js'
 import { damagedText } from './sealed.js'
 import { checkRoomToReopen, isStoreDirectory, noStoreIn, syncParent } from './store-directory.js'
 import { isForWantOfRoom, storeError } from './store-error.js'
