@@ -7,6 +7,7 @@
  *     4 bytes   version
  *     4 + n     length and text of the head, JSON: ChunkHead
  *     sections
+ *     4 bytes   zero
  *
  * and a section
  *
@@ -111,6 +112,7 @@ export class StateChunkWriter {
   take(): { bytes: Uint8Array; count: number } | null {
     if (this.#bytes === 0) return null
     this.#endSection()
+    this.#push(Buffer.alloc(4))
     // In memory of its own, so that it may be transferred.
     const bytes = new Uint8Array(this.#bytes)
     let at = 0
@@ -163,13 +165,15 @@ export function decodeStateChunk(bytes: Uint8Array): DecodedChunk {
       { details: { version } },
     )
   }
-  const head = reader.json() as ChunkHead
+  const head = reader.json() as ChunkHead | null
+  if (head === null) throw damaged('it has no head')
   const sections: Section[] = []
-  while (!reader.atEnd) {
-    const section = reader.json() as SectionHead
-    if (!PARTS.includes(section.part)) throw damaged(`it has a part '${section.part}'`)
-    sections.push({ ...section, frames: [...framesOf(reader)] })
+  for (let section = reader.json(); section !== null; section = reader.json()) {
+    const { part } = section as SectionHead
+    if (!PARTS.includes(part)) throw damaged(`it has a part '${part}'`)
+    sections.push({ ...(section as SectionHead), frames: [...framesOf(reader)] })
   }
+  if (!reader.atEnd) throw damaged('it goes on behind its end')
   return { head, sections }
 }
 
@@ -211,8 +215,11 @@ class Reader {
     return this.uint16() * 65_536 + this.uint16()
   }
 
-  json(): object {
-    const text = Buffer.from(this.take(this.uint32())).toString()
+  /** Null where there is none. */
+  json(): object | null {
+    const length = this.uint32()
+    if (length === 0) return null
+    const text = Buffer.from(this.take(length)).toString()
     let value: unknown
     try {
       value = JSON.parse(text)

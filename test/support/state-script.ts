@@ -138,7 +138,7 @@ export function contentOf(store: StateStore): Readonly<Record<string, readonly u
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /** Exact: tells undefined, -0, dates and texts apart; the first part is what rows are sorted by. */
-function show([first, ...rest]: readonly unknown[]): string {
+export function show([first, ...rest]: readonly unknown[]): string {
   return [first, '¦', ...rest].map(showOne).join('|')
 }
 

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { keyGroupOf } from '../../../lib/base/key.js'
 import { type Random, seededRandom } from '../../../lib/base/random.js'
 import { deepFreeze } from '../../../lib/operators/freeze.js'
 import type { ChunkRef } from '../../../lib/snapshot/chunk-store.js'
@@ -7,7 +8,7 @@ import { CHAIN_MAX, createStateSnapshots } from '../../../lib/snapshot/state-rou
 import type { StateChunk, StateSnapshots } from '../../../lib/snapshot/state-snapshots.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
 import type { StateStore } from '../../../lib/state/state.js'
-import { contentOf, GROUPS, randomOperation } from '../../support/state-script.js'
+import { contentOf, GROUPS, randomOperation, show } from '../../support/state-script.js'
 
 type Content = ReturnType<typeof contentOf>
 
@@ -31,6 +32,7 @@ class Chunks {
 interface Round {
   readonly round: number
   readonly expected: Content
+  readonly order: unknown
   readonly nowMs: number
   readonly chunks: StateChunk[]
 }
@@ -82,7 +84,13 @@ function liveWithSnapshots(
     if (dice < 0.02) {
       if (current !== null) snapshots.abandoned(current.round)
       rounds++
-      current = { round: rounds, expected: contentOf(twin), nowMs: clock.nowMs, chunks: [] }
+      current = {
+        round: rounds,
+        expected: contentOf(twin),
+        order: orderOf(twin),
+        nowMs: clock.nowMs,
+        chunks: [],
+      }
       snapshots.begin(rounds, random() < 0.2)
     } else if (dice < 0.2 && current !== null) {
       current.chunks.push(...snapshots.step(1 + Math.floor(random() * 20)))
@@ -113,9 +121,10 @@ t.test('a round restores what was there when it began, whatever happens meanwhil
     const { store, twin } = liveWithSnapshots(
       random,
       1_500,
-      (chain, { expected, nowMs, round }) => {
+      (chain, { expected, order, nowMs, round }) => {
         const back = restored([{ subtask: 0, chunks: chain }], 0, 1, nowMs, 1)
         t.strictSame(contentOf(back), expected, `run ${run}, round ${round}`)
+        t.strictSame(orderOf(back), order, `run ${run}, round ${round}: order`)
         checked++
       },
     )
@@ -124,6 +133,19 @@ t.test('a round restores what was there when it began, whatever happens meanwhil
     if (!t.passing) break
   }
 })
+
+/** The orders that operators may rely on: of a map's entries. Keys of state have none. */
+function orderOf(store: StateStore): unknown {
+  const maps = ['map', 'instants'].flatMap((name) => {
+    const map = store.map<unknown, unknown>(name, { mutable: name === 'instants' })
+    const orders = [...map.keys()].map((key) => {
+      const group = keyGroupOf(key, GROUPS)
+      return show([key, ...[...map.entries(group, key)].map(([mapKey]) => mapKey)])
+    })
+    return orders.sort()
+  })
+  return [...maps, show([...store.broadcast('rules').entries()])]
+}
 
 /** As operators see it, in the order in which they see it. */
 function publicContentOf(store: StateStore): unknown {
@@ -268,6 +290,34 @@ t.test(
     }
   },
 )
+
+t.test('a life that reading has begun anew is a change', async (t) => {
+  const clock = { nowMs: 1_000 }
+  const store = createHeapState(GROUPS, { wallTime: () => clock.nowMs })
+  const options = { ttl: { ms: 100, update: 'readWrite' } } as const
+  const value = store.value<number>('v', options)
+  const list = store.list<number>('l', options)
+  const map = store.map<number, number>('m', options)
+  for (let key = 0; key < 10; key++) {
+    value.set(0, key, key)
+    list.append(0, key, key)
+    map.set(0, key, key, key)
+  }
+  const chunks = new Chunks()
+  const snapshots = createStateSnapshots(store, 'o')
+  takeRound(snapshots, chunks, 1)
+  clock.nowMs += 50
+  value.get(0, 3)
+  list.get(0, 3)
+  map.get(0, 3, 3)
+  const { chain, rows } = takeRound(snapshots, chunks, 2)
+  t.equal(rows, 4, 'and no more; a list is said anew as a whole')
+  const back = restored([{ subtask: 0, chunks: chunks.read(chain) }], 0, 1, 1_149, 1)
+  t.equal(back.value('v', options).get(0, 3), 3)
+  t.same(back.list('l', options).get(0, 3), [3])
+  t.equal(back.map('m', options).get(0, 3, 3), 3)
+  t.equal(back.value('v', options).get(0, 4), undefined)
+})
 
 t.test('what no snapshot can hold is refused by the names of operator and state', async (t) => {
   const store = createHeapState(GROUPS)
