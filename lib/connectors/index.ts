@@ -8,6 +8,8 @@
  * | lines of text     | `lines`              | `linesFile`             |
  * | CSV               | `csv`                | `csvFile`               |
  * | JSON per line     | `ndjson`             | `ndjsonFile`            |
+ * | parts of a whole  |                      | `partFiles`             |
+ * | keys and values   |                      | `levelSink`             |
  * | TCP, lines        | `socketLines`        | `socketLinesSink`       |
  * | standard in/out   | `lines('-')`         | `print`                 |
  * | values at hand    | `collection`         | `results`, `callback`   |
@@ -27,6 +29,7 @@ export type { FollowOptions } from './follow-source.js'
 export { type AsyncIterableOptions, fromAsyncIterable } from './from-async-iterable.js'
 export { fromObservable, type ObservableOptions } from './from-observable.js'
 export { type GenerateOptions, type Generator, generate } from './generate.js'
+export { type LevelSinkOptions, levelSink } from './level-sink.js'
 export { type LinesOptions, lines } from './lines.js'
 export { type LinesFileOptions, linesFile } from './lines-file.js'
 export type { FilePaths } from './list-files.js'
