@@ -41,7 +41,8 @@ type InWindows<E, Key, Other> = KeyedJoin<Key, Other> &
 /**
  * Groups the records of two keyed streams by key and window, and gives what `make` makes of each group: of
  * all keys that have a record on either side. As Flink's coGroup. Results have the time of the window's last
- * instant. State: all records of a window until it has spoken.
+ * instant. Late records are dropped and counted (`droppedLate`), or with `allowedLateness` the window's group is
+ * given anew, whole. State: all records of a window until it has spoken, and as long as it may be late.
  *
  * @example
  * const counts = collect<string>()
@@ -70,8 +71,9 @@ export function coGroup<L, E extends Time, Key, O extends AnyStream, Out>(
 /**
  * Joins the records of two keyed streams that have the same key and lie in the same window: `[left, right]`
  * for each pair, and with `kind` `left`, `right` or `full` also records without a partner there. As
- * Flink's window join. Pairs have the time of the window's last instant. State: all records of a window until it
- * has spoken.
+ * Flink's window join. Pairs have the time of the window's last instant. Late records are dropped and counted
+ * (`droppedLate`), or with `allowedLateness` all pairs of the window are given anew. State: all records of a
+ * window until it has spoken, and as long as it may be late.
  *
  * @example
  * const pairs = collect<readonly [number, number]>()

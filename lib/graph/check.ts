@@ -158,9 +158,12 @@ function endProblems(graph: Graph, node: GraphNode): Problem[] {
   )
   if (!endless) return []
   const sources = endlessSources(graph, node.id).map(placed).join(' and ')
-  const text = `speaks when its stream ends, but ${sources} never ends: use scan(…), which speaks at every record, or put window(…) before it.`
+  const { insteadOfEnd = USE_SCAN } = node.traits
+  const text = `speaks when its stream ends, but ${sources} never ends: ${insteadOfEnd}.`
   return [problemAt('E_NEVER_SPEAKS', node, text)]
 }
+
+const USE_SCAN = 'use scan(…), which speaks at every record, or put window(…) before it'
 
 function endlessSources(graph: Graph, id: number): GraphNode[] {
   const node = graph.nodes.find((candidate) => candidate.id === id)!

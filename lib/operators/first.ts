@@ -7,6 +7,7 @@ import type { OperatorContext, OperatorOptions, OperatorTraits } from './operato
 import type { SKIP } from './record-error.js'
 import { guarded } from './sequence/guarded.js'
 import {
+  endingTraits,
   openSequence,
   releaseEach,
   type Sequence,
@@ -49,7 +50,7 @@ export function last<T, E extends Time, Key, D = never>(
   predicate: (record: T) => boolean = always,
   options: PickOptions<D> = {},
 ): Op<Stream<T, E, Key>, Stream<T | D, 'untimed', Key>> {
-  return pick('last', predicate, options, { speaksAtEnd: true, timeAfter: 'ended' }, takeLatest)
+  return pick('last', predicate, options, endingTraits, takeLatest)
 }
 
 /**
@@ -65,7 +66,7 @@ export function single<T, E extends Time, Key>(
   predicate: (record: T) => boolean = always,
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key>, Stream<T, 'untimed', Key>> {
-  return pick('single', predicate, options, { speaksAtEnd: true, timeAfter: 'ended' }, takeOnly)
+  return pick('single', predicate, options, endingTraits, takeOnly)
 }
 
 /**

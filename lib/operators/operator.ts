@@ -68,6 +68,8 @@ export interface OperatorTraits {
   readonly stateful: boolean
   /** Speaks only when its stream ends: needs a bounded input. */
   readonly speaksAtEnd: boolean
+  /** What to do where that stream never ends, for the message that says so. Default: scan, or window. */
+  readonly insteadOfEnd?: string
   /** Without a key it depends on the order of the whole stream: parallelism 1, with a warning. */
   readonly orderSensitive: boolean
   /** Has a half that runs before the exchange: partial aggregates, or only the selected columns. */

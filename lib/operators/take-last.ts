@@ -3,7 +3,7 @@ import { HeldRecords, HoldLimit } from './combine/held.js'
 import { NO_TIME } from './combine/results.js'
 import { operate } from './operate.js'
 import type { OperatorContext, OperatorOptions } from './operator.js'
-import { delayingTraits, openSequence } from './sequence/sequence.js'
+import { delayingTraits, endingTraits, openSequence } from './sequence/sequence.js'
 import type { Op, Stream, Time } from './stream.js'
 
 /**
@@ -20,7 +20,7 @@ export function takeLast<T, E extends Time, Key>(
   requireCount('takeLast', 'count', count, 0)
   return operate({
     kind: 'takeLast',
-    traits: { ...delayingTraits, speaksAtEnd: true },
+    traits: endingTraits,
     options: commonOptions('takeLast', options),
     settings: { count },
     functions: [],

@@ -19,7 +19,11 @@ export function toArray<T, E extends Time, Key>(
   const bufferMax = bufferMaxOf('toArray', options)
   return operate({
     kind: 'toArray',
-    traits: { ...resultTraits, speaksAtEnd: true },
+    traits: {
+      ...resultTraits,
+      speaksAtEnd: true,
+      insteadOfEnd: 'use bufferCount(…) or bufferTime(…), or windowProcess(…) behind window(…)',
+    },
     options: commonOptions('toArray', options, ['bufferMax']),
     settings: { bufferMax },
     functions: [],

@@ -99,6 +99,43 @@ t.test('windowJoin of every kind keeps what has no partner in its window', async
   )
 })
 
+for (const [allowedLateness, expected, dropped] of [
+  [0, [[5, 7]], 1],
+  // A window speaks anew, with all of its pairs.
+  [
+    '1h',
+    [
+      [5, 7],
+      [5, 7],
+      [6, 7],
+    ],
+    0,
+  ],
+] as const) {
+  t.test(`windowJoin: a record comes late, allowed: ${allowedLateness}`, async (t) => {
+    // The last is of the first window again, many batches after the watermark has passed that one.
+    const far = Array.from({ length: 5_000 }, (_, i) => 1_000 + i)
+    const seen = collect<readonly [number, number]>()
+    const { summary, error } = await runTest(
+      pipeline('late', (flow) => {
+        const timed = (times: readonly number[]) =>
+          flow.from(times).pipe(
+            timestamps((ms: number) => ms, { outOfOrderMs: 0 }),
+            keyBy(() => 'all'),
+          )
+        timed([5, ...far, 6])
+          .pipe(windowJoin(timed([7]), tumbling(10), { allowedLateness, name: 'join' }))
+          .to(seen)
+      }),
+    )
+    t.equal(error, null)
+    t.same(seen.records, expected)
+    const operators = summary!.chains.flatMap((chain) => chain.operators)
+    const join = operators.find(({ operator }) => operator === 'join')
+    t.equal(join?.counters.droppedLate ?? 0, dropped, 'what is not joined is counted')
+  })
+}
+
 t.test('coGroup, also within sessions whose gap depends on the record', async (t) => {
   const outcomes = await joined((left, right) =>
     left.pipe(

@@ -42,6 +42,8 @@ export const boundedJoinTraits: OperatorTraits = {
   ...combinedTraits(2),
   key: 'required',
   speaksAtEnd: true,
+  insteadOfEnd:
+    'use intervalJoin(…), windowJoin(…) or temporalJoin(…), which go by event time, or join(…), which keeps records for a retention',
   timeAfter: 'ended',
   saved: false,
 }

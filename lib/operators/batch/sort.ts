@@ -84,6 +84,8 @@ export function sort<T, E extends Time, Key>(
       stateful: true,
       timeAfter: 'ended',
       speaksAtEnd: true,
+      insteadOfEnd:
+        "sort the records of a window, in windowProcess(…) behind window(…), or keep the first ones by topN(…, { emit: 'changes' })",
       orderSensitive: within === 'stream',
       wholeStream: within === 'stream',
       saved: false,

@@ -83,6 +83,13 @@ export const sequenceTraits: OperatorTraits = {
  */
 export const delayingTraits: OperatorTraits = { ...sequenceTraits, timeAfter: 'ended' }
 
+/** Of sequences that say what their stream has ended with. */
+export const endingTraits: OperatorTraits = {
+  ...delayingTraits,
+  speaksAtEnd: true,
+  insteadOfEnd: 'end it before, by take(…), takeWhile(…) or takeUntil(…)',
+}
+
 /** Traits of a sequence that speaks of its key: `[key, result]`, without a time. */
 export const resultTraits: OperatorTraits = {
   ...sequenceTraits,

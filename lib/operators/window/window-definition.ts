@@ -27,6 +27,7 @@ export function windowDefinition(
       ...(assigner.time === 'event' ? { time: 'required' } : { timeAfter: 'ended' }),
       stateful: true,
       speaksAtEnd: assigner.plan.by === 'nothing' && trigger === null,
+      insteadOfEnd: 'give its window a trigger, like countTrigger(…)',
       orderSensitive: all,
       before,
       ...(late === null ? {} : { sides: [late] }),

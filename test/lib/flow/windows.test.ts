@@ -92,8 +92,22 @@ const refused: Readonly<Record<string, readonly [code: string, message: RegExp, 
   ],
   'a global window without a trigger on an endless stream': [
     'E_NEVER_SPEAKS',
-    /never ends/,
+    /never ends: give its window a trigger, like countTrigger\(…\)\.$/,
     () => build(keyed, anyWindow(globalWindow()), counted),
+  ],
+  'two windows behind one key, each with the same aggregate': [
+    'E_DUPLICATE_NAME',
+    /are both called '.*count'.*give one of them its own, count\(…, \{ name/,
+    () =>
+      pipeline('twice', (flow) => {
+        const stream = (flow.from(source<number>('a')) as AnyStream).pipe(timed).pipe(keyed)
+        for (const size of ['1m', '1h'] as const) {
+          stream
+            .pipe(anyWindow(tumbling(size)))
+            .pipe(counted)
+            .to(sink())
+        }
+      }).compose(),
   ],
   'no assigner': ['E_BAD_ARGUMENT', /needs an assigner/, () => anyWindow(60_000)],
   'an option that does not exist': [

@@ -182,7 +182,11 @@ for (const name of NAMES) {
       }).compose()
     t.doesNotThrow(make(true, false))
     t.throws(make(false, false), { code: 'E_NOT_CO_KEYED' })
-    t.throws(make(true, true), { code: 'E_NEVER_SPEAKS' })
+    t.throws(make(true, true), {
+      code: 'E_NEVER_SPEAKS',
+      message:
+        /never ends: use intervalJoin\(…\).*or join\(…\), which keeps records for a retention\.$/,
+    })
     t.throws(() => JOINS[name](other as never, { kind: 'outer' as never }), {
       code: 'E_BAD_ARGUMENT',
       message: /kind/,
