@@ -34,6 +34,14 @@ async function carryOut(command: Command, world: CliWorld): Promise<ExitCode> {
       const { runCommand } = await import('./run.js')
       return runCommand(command, world)
     }
+    case 'Snapshots': {
+      const { snapshotsCommand } = await import('./snapshots.js')
+      return snapshotsCommand(command, world)
+    }
+    case 'StateRead': {
+      const { stateReadCommand } = await import('./state-read.js')
+      return stateReadCommand(command, world)
+    }
   }
 }
 

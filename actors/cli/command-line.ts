@@ -1,6 +1,15 @@
 /** The command line as data: what is asked for, or what is wrong with it. Nothing is done here. */
 import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { ModuleArgs } from '../planner/protocol.js'
+import {
+  addSnapshotCommands,
+  addStateCommands,
+  SNAPSHOT_ACTIONS,
+  type SnapshotsCommand,
+  type StateReadCommand,
+} from './snapshot-commands.js'
+
+export type Program = Commander
 
 interface ModuleCommand {
   /** Path as given. */
@@ -37,12 +46,15 @@ export interface ExplainCommand extends ModuleCommand {
 export type Command =
   | RunCommand
   | ExplainCommand
+  | SnapshotsCommand
+  | StateReadCommand
   /** Help or version, for standard output. */
   | { readonly kind: 'Show'; readonly text: string }
   | { readonly kind: 'WrongUsage'; readonly message: string }
 
 const SLOTS_MAX = 256
 const PARALLELISM_MAX = 32_768
+const ROUND_MAX = 999_999_999_999
 
 const RUN_HELP = `
 The module's default export is a pipeline, or a function of the arguments that
@@ -74,7 +86,7 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
   const program = createProgram(version, (parsed) => {
     command = parsed
   })
-  for (const each of [program, ...program.commands]) {
+  for (const each of [program, ...commandsOf(program)]) {
     each.exitOverride()
     each.configureOutput({ writeOut: (text) => (shown += text), writeErr: () => {} })
   }
@@ -88,6 +100,9 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
   }
   return command ?? wrongUsage('', argv)
 }
+
+const commandsOf = ({ commands }: Commander): readonly Commander[] =>
+  commands.flatMap((each) => [each, ...commandsOf(each)])
 
 function createProgram(version: string, found: (command: Command) => void): Commander {
   const program = new Commander('millrace')
@@ -126,6 +141,9 @@ function createProgram(version: string, found: (command: Command) => void): Comm
     .action((module: string, rest: string[], options: ExplainFlags) => {
       found({ kind: 'Explain', ...common(module, rest, options), json: options.json ?? false })
     })
+  const tools = { found, wholeNumber: wholeNumber(ROUND_MAX) }
+  addSnapshotCommands(program, tools)
+  addStateCommands(program, tools)
   return program
 }
 
@@ -214,17 +232,29 @@ function namedArgument(
   return Object.fromEntries([...Object.entries(before), [name, text.slice(at + 1)]])
 }
 
+/** Words of commands, and of those below them. */
+const COMMANDS = new Map<string, readonly string[]>([
+  ['run', []],
+  ['explain', []],
+  ['snapshots', SNAPSHOT_ACTIONS],
+  ['state', ['read']],
+])
+
 /** One message in our words; `argv` tells which command's help to point to. */
 function wrongUsage(message: string, argv: readonly string[]): Command {
-  const known = argv.find((word) => word === 'run' || word === 'explain')
-  const help = known === undefined ? 'millrace --help' : `millrace ${known} --help`
+  const known = argv.find((word) => COMMANDS.has(word))
+  const below = known === undefined ? [...COMMANDS.keys()] : COMMANDS.get(known)!
+  const action = below.find((word) => argv.includes(word))
+  const path = ['millrace', known, action].filter((word) => word !== undefined).join(' ')
   const text = message
     .replace(/^error: /, '')
     .replace(/\n?\(Did you mean (.+)\?\)/, ' (did you mean $1?)')
-    .replace(/^missing required argument 'module'$/, 'the module is missing')
+    .replace(/^missing required argument '(.+)'$/, 'the $1 is missing')
   const isOption = text.startsWith('unknown option') && !text.includes('did you mean')
-  const advice = isOption && known !== undefined ? '; arguments for the module go behind --' : ''
-  const said =
-    text === '' || text === '(outputHelp)' ? 'a command is missing: run or explain' : text
-  return { kind: 'WrongUsage', message: `${said}${advice}\nSee ${help}` }
+  const takesModule = known === 'run' || known === 'explain'
+  const advice = isOption && takesModule ? '; arguments for the module go behind --' : ''
+  const missing = `a command is missing: ${below.slice(0, -1).join(', ')} or ${below.at(-1)}`
+  const one = below.length === 1 ? `a command is missing: ${below[0]}` : missing
+  const said = text === '' || text === '(outputHelp)' ? one : text
+  return { kind: 'WrongUsage', message: `${said}${advice}\nSee ${path} --help` }
 }

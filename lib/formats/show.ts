@@ -9,11 +9,14 @@ const DEPTH_MAX = 8
 
 export function showRecord(record: unknown): string {
   if (typeof record === 'string') return record
-  if (Array.isArray(record) && record.length === 2) return `${top(record[0])}\t${top(record[1])}`
+  if (Array.isArray(record) && record.length === 2)
+    return `${showValue(record[0])}\t${showValue(record[1])}`
   return show(record, 0)
 }
 
-const top = (value: unknown): string => (typeof value === 'string' ? value : show(value, 0))
+/** As a record, but a pair is an array like any other. */
+export const showValue = (value: unknown): string =>
+  typeof value === 'string' ? value : show(value, 0)
 
 function show(value: unknown, depth: number): string {
   if (typeof value === 'string') return JSON.stringify(value)

@@ -47,7 +47,7 @@ export async function openLevelChunkStore(
   { create = true }: { readonly create?: boolean } = {},
 ): Promise<ChunkStore> {
   try {
-    const exists = await isStoreDirectory(directory)
+    const exists = await isStoreDirectory(directory, create)
     if (!exists && !create) throw noStoreIn(directory)
     const db = await openLevel(directory, !exists, SIZES)
     try {

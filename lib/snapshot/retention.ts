@@ -51,10 +51,18 @@ function garbageOf(
   going: readonly StoredManifest[],
   { suspects, isSpared }: RetentionFacts,
 ): readonly string[] {
-  // What one names that cannot be read is unknown: perhaps it can be read again tomorrow.
-  if (kept.some(({ chunks }) => chunks === null)) return []
-  const named = new Set(kept.flatMap(({ chunks }) => chunks!))
   const candidates = new Set(suspects)
   for (const { chunks } of going) for (const id of chunks ?? []) candidates.add(id)
-  return [...candidates].filter((id) => !named.has(id) && !isSpared(id))
+  return unnamedChunks(kept, candidates).filter((id) => !isSpared(id))
+}
+
+/** Those of `ids` that none of the manifests names; none where one of these cannot be read. */
+export function unnamedChunks(
+  manifests: readonly StoredManifest[],
+  ids: Iterable<string>,
+): readonly string[] {
+  // What one names that cannot be read is unknown: perhaps it can be read again tomorrow.
+  if (manifests.some(({ chunks }) => chunks === null)) return []
+  const named = new Set(manifests.flatMap(({ chunks }) => chunks!))
+  return [...ids].filter((id) => !named.has(id))
 }

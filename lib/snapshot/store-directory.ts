@@ -3,6 +3,7 @@
  * new, empty store where only its file CURRENT is missing, deleting the rest, and among a user's files it
  * would leave its own.
  */
+import { existsSync } from 'node:fs'
 import { readdir, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MillraceError } from '../base/errors.js'
@@ -14,8 +15,8 @@ const BEGINNINGS = /^(LOCK|LOG|LOG\.old|MANIFEST-000001|000001\.dbtmp)$/
 /** What belongs to a store that has been used. */
 const REMAINS = /^(SNAPSHOTS(\.tmp)?|MANIFEST-\d{6,}|\d{6,}\.(ldb|log|sst))$/
 
-/** True where there is a store, false where one may be made. */
-export async function isStoreDirectory(directory: string): Promise<boolean> {
+/** True where there is a store, false where one may be made; `create`: whether it is to be. */
+export async function isStoreDirectory(directory: string, create: boolean): Promise<boolean> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw error
@@ -28,6 +29,7 @@ export async function isStoreDirectory(directory: string): Promise<boolean> {
       'has no file CURRENT any more: restore the directory from a backup, or name an empty one',
     )
   }
+  if (!create) throw noStoreIn(directory)
   throw new MillraceError(
     'E_STORE',
     `${directory} is no snapshot store, and it is not empty (${names[0]}): name a new or an empty directory`,
@@ -35,14 +37,13 @@ export async function isStoreDirectory(directory: string): Promise<boolean> {
   )
 }
 
-export const noStoreIn = (directory: string): MillraceError =>
-  new MillraceError(
-    'E_NO_SNAPSHOT',
-    `there are no snapshots in ${directory}: it is no snapshot store`,
-    {
-      details: { place: directory },
-    },
-  )
+/** Why there is nothing to be read. */
+export function noStoreIn(directory: string): MillraceError {
+  const why = existsSync(directory) ? 'it is no snapshot store' : 'there is no such directory'
+  return new MillraceError('E_NO_SNAPSHOT', `there are no snapshots in ${directory}: ${why}`, {
+    details: { place: directory },
+  })
+}
 
 /** The directory itself survives a power cut. */
 export const syncParent = (directory: string): Promise<void> => syncDirectory(dirname(directory))

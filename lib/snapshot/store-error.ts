@@ -43,14 +43,14 @@ export function storeError(cause: unknown, what: string, place: string): Millrac
     return new MillraceError(
       'E_STORE_LOCKED',
       `the snapshot store ${place} is in use: a job runs on it, or a command reads it; end that first`,
-      { cause, retryable: true, details: { place, code } },
+      { retryable: true, details: { place, code } },
     )
   }
   const advice = ADVICE[code] === undefined ? '' : ` (${ADVICE[code]})`
   return new MillraceError(
     'E_STORE',
     `cannot ${what} the snapshot store ${place}: ${inner.message}${advice}`,
-    { cause, retryable: isForWantOfRoom(code), details: { place, code } },
+    { cause: inner, retryable: isForWantOfRoom(code), details: { place, code } },
   )
 }
 

@@ -92,7 +92,7 @@ async function unlessDamaged<T>(read: Promise<T>, damage: MillraceError[]): Prom
 }
 
 /** What LevelDB itself finds wrong in its files is damage too; a disk that fails may work again. */
-function isDamage(error: unknown): error is MillraceError {
+export function isDamage(error: unknown): error is MillraceError {
   if (!(error instanceof MillraceError) || error.code === 'E_STORE_LOCKED') return false
   return DAMAGE.includes(error.code) || /^LEVEL_/.test(String(error.details.code))
 }

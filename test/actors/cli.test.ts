@@ -88,7 +88,7 @@ t.test('explain is understood', async (t) => {
 
 t.test('wrong usage is one message that says what to do', async (t) => {
   const cases: Readonly<Record<string, string>> = {
-    '': 'a command is missing: run or explain\nSee millrace --help',
+    '': 'a command is missing: run, explain, snapshots or state\nSee millrace --help',
     rn: "unknown command 'rn' (did you mean run?)\nSee millrace --help",
     run: 'the module is missing\nSee millrace run --help',
     'run job.ts --slot 2':

@@ -55,7 +55,7 @@ t.test(
     const missing = fresh()
     await t.rejects(openLevelChunkStore(missing, { create: false }), {
       code: 'E_NO_SNAPSHOT',
-      message: /there are no snapshots in .*: it is no snapshot store/,
+      message: /there are no snapshots in .*: there is no such directory/,
     })
     t.notOk(existsSync(missing))
     const empty = fresh()
