@@ -2,21 +2,14 @@
  * The pairs of `cross`. A record is paired with all that has come by the other input, bit by bit as the
  * gate allows; then it is held for what will come there.
  */
-import type { BroadcastState, OperatorListState } from '../../state/state.js'
+import type { BroadcastState } from '../../state/state.js'
 import { groupAt, keysOf } from '../cells.js'
 import type { OperatorContext } from '../operator.js'
 import { type Batch, INPUT, type Signal, WATERMARK } from '../signal.js'
 import { createPump, type Outlet, type Pump, type SignalHandlers } from '../signal-operator.js'
+import { type LeftSides, openLeft, type Side } from './cross-left.js'
 import { HoldLimit } from './held.js'
 import { NO_TIME, Results } from './results.js'
-
-/** A record of either side; the other side has no key: undefined, in group 0. */
-interface Side {
-  readonly record: unknown
-  readonly key: unknown
-  readonly group: number
-  readonly time: number
-}
 
 export class CrossProduct implements SignalHandlers<unknown> {
   readonly #context: OperatorContext
@@ -24,7 +17,7 @@ export class CrossProduct implements SignalHandlers<unknown> {
   readonly #pump: Pump<unknown>
   readonly #results: Results
   readonly #limit: HoldLimit
-  readonly #left: OperatorListState<Side>
+  readonly #left: LeftSides
   readonly #right: BroadcastState<number, Side>
   /** What lies in `#right`, for fast passes. */
   readonly #rights: Side[]
@@ -37,7 +30,7 @@ export class CrossProduct implements SignalHandlers<unknown> {
     this.#pump = createPump(context.gate, out)
     this.#results = new Results(context.keyed)
     this.#limit = new HoldLimit(context, bufferMax)
-    this.#left = context.state.operatorList<Side>('left')
+    this.#left = openLeft(context)
     this.#right = context.state.broadcast<number, Side>('right')
     this.#rights = [...this.#right.entries()].map(([, side]) => side)
     this.#limit.found(this.#left.length + this.#rights.length)
@@ -47,7 +40,7 @@ export class CrossProduct implements SignalHandlers<unknown> {
     const sides = this.#sidesOf(input)
     this.#context.count(sides.length, 0)
     const isLeft = input.input === 0
-    const others = isLeft ? this.#rights : this.#left.get()
+    const others = isLeft ? this.#rights : this.#left.all()
     let index = 0
     let other = 0
     const next = (): Batch | null => {

@@ -1,6 +1,7 @@
 /** The laws that every operator with several inputs keeps; what each gives: test/conformance. */
 import fc from 'fast-check'
 import t from 'tap'
+import { keyGroupOf } from '../../../lib/base/key.js'
 import { buffer } from '../../../lib/operators/combine/buffer.js'
 import { concat } from '../../../lib/operators/combine/concat.js'
 import { connect } from '../../../lib/operators/combine/connect.js'
@@ -17,7 +18,11 @@ import {
   interleaving,
   type Step,
 } from '../../conformance/rxjs-combine.js'
-import { type HarnessOptions, OperatorHarness } from '../../support/operator-harness.js'
+import {
+  type HarnessOptions,
+  MAX_PARALLELISM,
+  OperatorHarness,
+} from '../../support/operator-harness.js'
 
 const SEED = Number(process.env.SEED ?? 20_261_121)
 const KEYS = 3
@@ -329,6 +334,31 @@ t.test('cross lets go of its stream when the other has ended', async (t) => {
     [3, 7],
   ])
 })
+
+t.test(
+  'behind keys cross holds its stream by key, and goes on with it after a restore',
+  async (t) => {
+    const row = rows.find(({ operator }) => operator === 'cross')!
+    const first = open(row, { keyed: true })
+    take(first, { input: 0, records: [1, 2, 4] }, true)
+    const left = first.state().list('left')
+    t.same(
+      [left.size, left.length(keyGroupOf(1, MAX_PARALLELISM), 1)],
+      [2, 2],
+      '1 and 4 have one key',
+    )
+    const harness = open(row, { keyed: true, state: first.states })
+    take(harness, { input: 0, records: [3] }, true)
+    t.equal(harness.gauge('held'), 4)
+    take(harness, { input: 1, records: [7] })
+    t.same(harness.values.map(String).sort(), ['1,7', '2,7', '3,7', '4,7'])
+    t.same(harness.keys.toSorted(), [0, 1, 1, 2])
+    take(harness, { input: 1, ended: true })
+    t.equal(harness.gauge('held'), 1, 'the other side only')
+    t.equal(harness.state().list('left').size, 0)
+    t.same(harness.broken, [])
+  },
+)
 
 t.test(
   'connect calls the function of the side, and a record on which it throws is skipped',
