@@ -1,8 +1,7 @@
 import type { OperatorFunction } from 'rxjs'
-import { callSite } from '../../base/call-site.js'
 import { commonOptions } from '../arguments.js'
 import { groupAt, keysOf } from '../cells.js'
-import { attachAll, requireStream } from '../combine/attach-all.js'
+import { attachBeside, requireStream } from '../combine/attach-all.js'
 import { type BufferOptions, bufferMaxOf, HoldLimit } from '../combine/held.js'
 import type { KeyOf, RecordOf } from '../combine/inputs.js'
 import type { OperatorContext, OperatorDefinition } from '../operator.js'
@@ -71,8 +70,7 @@ export function hashJoin<
     functions: [],
     open: (context) => openHashJoin(context, kept, bufferMax),
   }
-  const site = callSite()
-  return (stream) => attachAll([stream, other], definition, site) as never
+  return attachBeside([other], definition) as never
 }
 
 function openHashJoin(

@@ -1,9 +1,8 @@
 import type { OperatorFunction } from 'rxjs'
-import { callSite } from '../../base/call-site.js'
 import { canonicalKey } from '../../base/key.js'
 import { commonOptions } from '../arguments.js'
 import { keysOf } from '../cells.js'
-import { attachAll, requireStream } from '../combine/attach-all.js'
+import { attachBeside, requireStream } from '../combine/attach-all.js'
 import type { KeyOf, RecordOf } from '../combine/inputs.js'
 import type { OperatorContext, OperatorDefinition } from '../operator.js'
 import { INPUT, type Signal } from '../signal.js'
@@ -74,8 +73,7 @@ export function sortMergeJoin<
     functions: [],
     open: (context) => openSortMergeJoin(context, kept, memoryBytesMax),
   }
-  const site = callSite()
-  return (stream) => attachAll([stream, other], definition, site) as never
+  return attachBeside([other], definition) as never
 }
 
 const compareTexts = (a: unknown, b: unknown): number =>

@@ -3,7 +3,7 @@ import { type CallSite, callSite } from '../../base/call-site.js'
 import { MillraceError } from '../../base/errors.js'
 import type { OperatorDefinition, OperatorOptions, OperatorTraits } from '../operator.js'
 import { recordWiseTraits } from '../record-wise.js'
-import { type AnyStream, attach } from '../stream.js'
+import { type AnyStream, attach, type Op } from '../stream.js'
 
 /** Keeps the key and the event time, and state per key; without one, depends on all records. */
 export function combinedTraits(
@@ -20,7 +20,7 @@ export function combinedTraits(
 }
 
 /** `f(a, b)` and `f([a, b], options)`, as one. */
-export function streamsAndOptions<O extends OperatorOptions>(
+function streamsAndOptions<O extends OperatorOptions>(
   operator: string,
   given: readonly unknown[],
 ): { streams: readonly AnyStream[]; options: O } {
@@ -46,11 +46,43 @@ export function requireStream(operator: string, given: unknown, advice = ''): vo
 }
 
 /** Attaches behind all of `streams`, in order. What the result is its factory states. */
-export function attachAll(
+function attachAll(
   streams: readonly AnyStream[],
   definition: OperatorDefinition,
   site: CallSite,
 ): AnyStream {
   const [first, ...others] = streams
   return first![attach](definition, others, site)
+}
+
+/** An operator of a pipe: it reads `others` beside the stream it stands behind, which is the first. */
+export function attachBeside(
+  others: readonly AnyStream[],
+  definition: OperatorDefinition,
+): Op<AnyStream, AnyStream> {
+  const site = callSite()
+  return (stream) => attachAll([stream, ...others], definition, site)
+}
+
+/** The definition of an operator of any number of streams. */
+type Define<O> = (operator: string, inputs: number, options: O) => OperatorDefinition
+
+/** `operator(a, b)` or `operator([a, b], options)`: the stream that it makes of them. */
+export function combineAll<O extends OperatorOptions>(
+  operator: string,
+  given: readonly unknown[],
+  define: Define<O>,
+): AnyStream {
+  const { streams, options } = streamsAndOptions<O>(operator, given)
+  return attachAll(streams, define(operator, streams.length, options), callSite())
+}
+
+/** As `combineAll`, in a pipe. */
+export function combineWith<O extends OperatorOptions>(
+  operator: string,
+  given: readonly unknown[],
+  define: Define<O>,
+): Op<AnyStream, AnyStream> {
+  const { streams, options } = streamsAndOptions<O>(operator, given)
+  return attachBeside(streams, define(operator, streams.length + 1, options))
 }

@@ -1,9 +1,8 @@
-import { callSite } from '../../base/call-site.js'
 import { commonOptions } from '../arguments.js'
 import type { OperatorContext } from '../operator.js'
 import type { Batch } from '../signal.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { attachAll, combinedTraits, requireStream } from './attach-all.js'
+import { attachBeside, combinedTraits, requireStream } from './attach-all.js'
 import { type Combiner, type Combining, combine } from './combiner.js'
 import { type BufferOptions, bufferMaxOf, HeldRecords, HoldLimit } from './held.js'
 import type { CoKeyed, KeyOf } from './inputs.js'
@@ -33,7 +32,6 @@ export function buffer<T, E extends Time, Key, N extends AnyStream>(
 ): Op<Stream<T, E, Key> & CoKeyed<Key | KeyOf<N>>, Stream<T[], 'untimed', Key>> {
   requireStream('buffer', notifier)
   const bufferMax = bufferMaxOf('buffer', options)
-  const site = callSite()
   const definition = {
     kind: 'buffer',
     traits: { ...combinedTraits(2, 'first'), timeAfter: 'ended' as const },
@@ -43,7 +41,7 @@ export function buffer<T, E extends Time, Key, N extends AnyStream>(
     open: (context: OperatorContext) =>
       combine(context, 2, (combining) => new UntilNotified(combining, bufferMax)),
   }
-  return (stream) => attachAll([stream, notifier], definition, site) as Stream<T[], 'untimed', Key>
+  return attachBeside([notifier], definition) as never
 }
 
 class UntilNotified implements Combiner {

@@ -1,8 +1,7 @@
-import { callSite } from '../../base/call-site.js'
 import { commonOptions } from '../arguments.js'
 import type { OperatorContext, OperatorDefinition, OperatorOptions } from '../operator.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { attachAll, combinedTraits, streamsAndOptions } from './attach-all.js'
+import { combineAll, combinedTraits, combineWith } from './attach-all.js'
 import { type Combiner, combine } from './combiner.js'
 import type { CoKeyed, Combined, CommonTime, KeyOf, RecordsOf, Streams, TimeOf } from './inputs.js'
 import { Latest } from './latest.js'
@@ -31,8 +30,7 @@ export function combineLatest<const S extends Streams>(
   ...streams: S
 ): Combined<S[number], RecordsOf<S>>
 export function combineLatest(...given: readonly unknown[]): unknown {
-  const { streams, options } = streamsAndOptions<OperatorOptions>('combineLatest', given)
-  return attachAll(streams, definition('combineLatest', streams.length, options), callSite())
+  return combineAll('combineLatest', given, definition)
 }
 
 /**
@@ -49,10 +47,7 @@ export function combineLatestWith<T, E extends Time, Key, const S extends readon
   ...streams: S
 ): CombineLatestWith<T, E, Key, S>
 export function combineLatestWith(...given: readonly unknown[]): Op<AnyStream, AnyStream> {
-  const { streams, options } = streamsAndOptions<OperatorOptions>('combineLatestWith', given)
-  const combined = definition('combineLatestWith', streams.length + 1, options)
-  const site = callSite()
-  return (stream) => attachAll([stream, ...streams], combined, site)
+  return combineWith('combineLatestWith', given, definition)
 }
 
 type CombineLatestWith<T, E extends Time, Key, S extends readonly AnyStream[]> = Op<

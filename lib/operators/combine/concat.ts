@@ -1,11 +1,10 @@
-import { callSite } from '../../base/call-site.js'
 import { commonOptions } from '../arguments.js'
 import type { OperatorDefinition } from '../operator.js'
 import type { Batch } from '../signal.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { attachAll, combinedTraits, streamsAndOptions } from './attach-all.js'
+import { combineAll, combinedTraits, combineWith } from './attach-all.js'
 import { type Combiner, type Combining, combine } from './combiner.js'
-import { type BufferOptions, bufferMaxOf, HeldRecords, HoldLimit } from './held.js'
+import { type BufferOptions, bufferMaxOf, type HeldRecords, heldByInput } from './held.js'
 import type { CoKeyed, Combined, CommonTime, KeyOf, RecordOf, Streams, TimeOf } from './inputs.js'
 import { Results } from './results.js'
 
@@ -34,8 +33,7 @@ export function concat<const S extends Streams>(
   ...streams: S
 ): Combined<S[number], RecordOf<S[number]>>
 export function concat(...given: readonly unknown[]): unknown {
-  const { streams, options } = streamsAndOptions<BufferOptions>('concat', given)
-  return attachAll(streams, definition('concat', streams.length, options), callSite())
+  return combineAll('concat', given, definition)
 }
 
 /**
@@ -52,10 +50,7 @@ export function concatWith<T, E extends Time, Key, const S extends readonly AnyS
   ...streams: S
 ): ConcatWith<T, E, Key, S>
 export function concatWith(...given: readonly unknown[]): Op<AnyStream, AnyStream> {
-  const { streams, options } = streamsAndOptions<BufferOptions>('concatWith', given)
-  const joined = definition('concatWith', streams.length + 1, options)
-  const site = callSite()
-  return (stream) => attachAll([stream, ...streams], joined, site)
+  return combineWith('concatWith', given, definition)
 }
 
 type ConcatWith<T, E extends Time, Key, S extends readonly AnyStream[]> = Op<
@@ -85,13 +80,8 @@ class InOrder implements Combiner {
   #lastTimeMs = Number.NEGATIVE_INFINITY
 
   constructor(combining: Combining, inputs: number, bufferMax: number) {
-    const { context } = combining
-    const limit = new HoldLimit(context, bufferMax)
     this.#combining = combining
-    this.#held = Array.from(
-      { length: inputs },
-      (_, input) => new HeldRecords(context, `input ${input}`, limit),
-    )
+    this.#held = heldByInput(combining.context, inputs, bufferMax)
   }
 
   onRecord(input: number, record: unknown, key: unknown, group: number, time: number): void {

@@ -1,10 +1,9 @@
-import { callSite } from '../../base/call-site.js'
 import { commonOptions, requireSyncFunction } from '../arguments.js'
 import type { OperatorContext, OperatorOptions } from '../operator.js'
 import { SKIP } from '../record-error.js'
 import { recordWiseTraits } from '../record-wise.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { attachAll, requireStream } from './attach-all.js'
+import { attachBeside, requireStream } from './attach-all.js'
 import { type Combiner, type Combining, combine } from './combiner.js'
 import type { CoKeyed, CommonTime, KeyOf, RecordOf, TimeOf } from './inputs.js'
 
@@ -39,7 +38,6 @@ export function connect<T, A, B, E extends Time, Key, O extends AnyStream>(
   const { left, right } = functions
   requireSyncFunction('connect', 'left', left)
   requireSyncFunction('connect', 'right', right)
-  const site = callSite()
   const definition = {
     kind: 'connect',
     traits: { ...recordWiseTraits, inputs: ['main', 'main'] as const },
@@ -49,7 +47,7 @@ export function connect<T, A, B, E extends Time, Key, O extends AnyStream>(
     open: (context: OperatorContext) =>
       combine(context, 2, (combining) => each(combining, [left, right])),
   }
-  return (stream) => attachAll([stream, other], definition, site) as never
+  return attachBeside([other], definition) as never
 }
 
 function each(

@@ -1,10 +1,9 @@
-import { callSite } from '../../base/call-site.js'
 import { commonOptions } from '../arguments.js'
 import type { OperatorContext } from '../operator.js'
 import { recordWiseTraits } from '../record-wise.js'
 import { signalOperator } from '../signal-operator.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { attachAll, requireStream } from './attach-all.js'
+import { attachBeside, requireStream } from './attach-all.js'
 import { CrossProduct } from './cross-product.js'
 import { type BufferOptions, bufferMaxOf } from './held.js'
 import type { CommonTime, RecordOf, TimeOf } from './inputs.js'
@@ -33,7 +32,6 @@ export function cross<T, E extends Time, Key, O extends AnyStream>(
 ): Op<Stream<T, E, Key>, Stream<[T, RecordOf<O>], CommonTime<E | TimeOf<O>>, Key>> {
   requireStream('cross', other)
   const bufferMax = bufferMaxOf('cross', options)
-  const site = callSite()
   const definition = {
     kind: 'cross',
     traits: {
@@ -48,5 +46,5 @@ export function cross<T, E extends Time, Key, O extends AnyStream>(
     open: (context: OperatorContext) =>
       signalOperator((out) => new CrossProduct(context, out, bufferMax)),
   }
-  return (stream) => attachAll([stream, other], definition, site) as never
+  return attachBeside([other], definition) as never
 }

@@ -180,3 +180,16 @@ export class HeldRecords {
     this.#limit.release(count)
   }
 }
+
+/** A queue for each input, all with one limit. */
+export function heldByInput(
+  context: OperatorContext,
+  inputs: number,
+  bufferMax: number,
+): readonly HeldRecords[] {
+  const limit = new HoldLimit(context, bufferMax)
+  return Array.from(
+    { length: inputs },
+    (_, input) => new HeldRecords(context, `input ${input}`, limit),
+  )
+}

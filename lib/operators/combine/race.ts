@@ -1,9 +1,8 @@
-import { callSite } from '../../base/call-site.js'
 import { commonOptions } from '../arguments.js'
 import { cellsOf } from '../cells.js'
 import type { OperatorDefinition, OperatorOptions } from '../operator.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { attachAll, combinedTraits, streamsAndOptions } from './attach-all.js'
+import { combineAll, combinedTraits, combineWith } from './attach-all.js'
 import { type Combiner, type Combining, combine } from './combiner.js'
 import type { CoKeyed, Combined, CommonTime, KeyOf, RecordOf, Streams, TimeOf } from './inputs.js'
 
@@ -25,8 +24,7 @@ export function race<const S extends Streams>(
   ...streams: S
 ): Combined<S[number], RecordOf<S[number]>>
 export function race(...given: readonly unknown[]): unknown {
-  const { streams, options } = streamsAndOptions<OperatorOptions>('race', given)
-  return attachAll(streams, definition('race', streams.length, options), callSite())
+  return combineAll('race', given, definition)
 }
 
 /**
@@ -42,10 +40,7 @@ export function raceWith<T, E extends Time, Key, const S extends readonly AnyStr
   ...streams: S
 ): RaceWith<T, E, Key, S>
 export function raceWith(...given: readonly unknown[]): Op<AnyStream, AnyStream> {
-  const { streams, options } = streamsAndOptions<OperatorOptions>('raceWith', given)
-  const raced = definition('raceWith', streams.length + 1, options)
-  const site = callSite()
-  return (stream) => attachAll([stream, ...streams], raced, site)
+  return combineWith('raceWith', given, definition)
 }
 
 type RaceWith<T, E extends Time, Key, S extends readonly AnyStream[]> = Op<

@@ -1,9 +1,8 @@
-import { callSite } from '../../base/call-site.js'
 import { commonOptions } from '../arguments.js'
 import { cellsOf } from '../cells.js'
 import type { OperatorContext, OperatorOptions } from '../operator.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { attachAll, combinedTraits, requireStream } from './attach-all.js'
+import { attachBeside, combinedTraits, requireStream } from './attach-all.js'
 import { type Combiner, type Combining, combine } from './combiner.js'
 import type { CoKeyed, KeyOf } from './inputs.js'
 
@@ -28,7 +27,6 @@ export function skipUntil<T, E extends Time, Key, N extends AnyStream>(
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key> & CoKeyed<Key | KeyOf<N>>, Stream<T, E, Key>> {
   requireStream('skipUntil', notifier)
-  const site = callSite()
   const definition = {
     kind: 'skipUntil',
     traits: { ...combinedTraits(2, 'first'), timeOf: 'first' as const },
@@ -37,7 +35,7 @@ export function skipUntil<T, E extends Time, Key, N extends AnyStream>(
     functions: [],
     open: (context: OperatorContext) => combine(context, 2, onceNotified),
   }
-  return (stream) => attachAll([stream, notifier], definition, site) as Stream<T, E, Key>
+  return attachBeside([notifier], definition) as never
 }
 
 function onceNotified({ context, results, ended }: Combining): Combiner {

@@ -1,9 +1,8 @@
-import { callSite } from '../../base/call-site.js'
 import { commonOptions } from '../arguments.js'
 import { cellsOf } from '../cells.js'
 import type { OperatorContext, OperatorOptions } from '../operator.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { attachAll, combinedTraits, requireStream } from './attach-all.js'
+import { attachBeside, combinedTraits, requireStream } from './attach-all.js'
 import { type Combiner, type Combining, combine } from './combiner.js'
 import type { CoKeyed, KeyOf } from './inputs.js'
 
@@ -29,7 +28,6 @@ export function takeUntil<T, E extends Time, Key, N extends AnyStream>(
   options: OperatorOptions = {},
 ): Op<Stream<T, E, Key> & CoKeyed<Key | KeyOf<N>>, Stream<T, E, Key>> {
   requireStream('takeUntil', notifier)
-  const site = callSite()
   const definition = {
     kind: 'takeUntil',
     traits: { ...combinedTraits(2, 'first'), endsStream: true, timeOf: 'first' as const },
@@ -38,7 +36,7 @@ export function takeUntil<T, E extends Time, Key, N extends AnyStream>(
     functions: [],
     open: (context: OperatorContext) => combine(context, 2, untilNotified),
   }
-  return (stream) => attachAll([stream, notifier], definition, site) as Stream<T, E, Key>
+  return attachBeside([notifier], definition) as never
 }
 
 function untilNotified({ context, results, ended }: Combining): Combiner {

@@ -1,8 +1,7 @@
-import { callSite } from '../../base/call-site.js'
 import { commonOptions } from '../arguments.js'
-import type { OperatorContext, OperatorOptions } from '../operator.js'
+import type { OperatorDefinition, OperatorOptions } from '../operator.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { attachAll, combinedTraits, streamsAndOptions } from './attach-all.js'
+import { combinedTraits, combineWith } from './attach-all.js'
 import { type Combiner, type Combining, combine } from './combiner.js'
 import type { CoKeyed, KeyOf, RecordsOf } from './inputs.js'
 import { Latest } from './latest.js'
@@ -27,25 +26,24 @@ export function withLatestFrom<T, E extends Time, Key, const S extends readonly 
   ...streams: S
 ): WithLatestFrom<T, E, Key, S>
 export function withLatestFrom(...given: readonly unknown[]): Op<AnyStream, AnyStream> {
-  const { streams, options } = streamsAndOptions<OperatorOptions>('withLatestFrom', given)
-  const inputs = streams.length + 1
-  const site = callSite()
-  const definition = {
-    kind: 'withLatestFrom',
-    traits: { ...combinedTraits(inputs, 'first'), timeOf: 'first' as const },
-    options: commonOptions('withLatestFrom', options),
-    settings: {},
-    functions: [],
-    open: (context: OperatorContext) =>
-      combine(context, inputs, (combining) => withLatest(combining, inputs)),
-  }
-  return (stream) => attachAll([stream, ...streams], definition, site)
+  return combineWith('withLatestFrom', given, definition)
 }
 
 type WithLatestFrom<T, E extends Time, Key, S extends readonly AnyStream[]> = Op<
   Stream<T, E, Key> & CoKeyed<Key | KeyOf<S[number]>>,
   Stream<[T, ...RecordsOf<S>], E, Key>
 >
+
+function definition(kind: string, inputs: number, options: OperatorOptions): OperatorDefinition {
+  return {
+    kind,
+    traits: { ...combinedTraits(inputs, 'first'), timeOf: 'first' },
+    options: commonOptions(kind, options),
+    settings: {},
+    functions: [],
+    open: (context) => combine(context, inputs, (combining) => withLatest(combining, inputs)),
+  }
+}
 
 function withLatest({ context, results, ended }: Combining, inputs: number): Combiner {
   const latest = Array.from({ length: inputs }, (_, i) =>

@@ -1,10 +1,9 @@
-import { callSite } from '../../base/call-site.js'
 import { commonOptions } from '../arguments.js'
 import type { OperatorDefinition } from '../operator.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
-import { attachAll, combinedTraits, streamsAndOptions } from './attach-all.js'
+import { combineAll, combinedTraits, combineWith } from './attach-all.js'
 import { type Combiner, type Combining, combine } from './combiner.js'
-import { type BufferOptions, bufferMaxOf, HeldRecords, HoldLimit } from './held.js'
+import { type BufferOptions, bufferMaxOf, type HeldRecords, heldByInput } from './held.js'
 import type { CoKeyed, Combined, CommonTime, KeyOf, RecordsOf, Streams, TimeOf } from './inputs.js'
 
 /**
@@ -29,8 +28,7 @@ export function zip<const S extends Streams>(
 ): Combined<S[number], RecordsOf<S>>
 export function zip<const S extends Streams>(...streams: S): Combined<S[number], RecordsOf<S>>
 export function zip(...given: readonly unknown[]): unknown {
-  const { streams, options } = streamsAndOptions<BufferOptions>('zip', given)
-  return attachAll(streams, definition('zip', streams.length, options), callSite())
+  return combineAll('zip', given, definition)
 }
 
 /**
@@ -47,10 +45,7 @@ export function zipWith<T, E extends Time, Key, const S extends readonly AnyStre
   ...streams: S
 ): ZipWith<T, E, Key, S>
 export function zipWith(...given: readonly unknown[]): Op<AnyStream, AnyStream> {
-  const { streams, options } = streamsAndOptions<BufferOptions>('zipWith', given)
-  const zipped = definition('zipWith', streams.length + 1, options)
-  const site = callSite()
-  return (stream) => attachAll([stream, ...streams], zipped, site)
+  return combineWith('zipWith', given, definition)
 }
 
 type ZipWith<T, E extends Time, Key, S extends readonly AnyStream[]> = Op<
@@ -76,13 +71,8 @@ class Zipper implements Combiner {
   readonly #held: readonly HeldRecords[]
 
   constructor(combining: Combining, inputs: number, bufferMax: number) {
-    const { context } = combining
-    const limit = new HoldLimit(context, bufferMax)
     this.#combining = combining
-    this.#held = Array.from(
-      { length: inputs },
-      (_, input) => new HeldRecords(context, `input ${input}`, limit),
-    )
+    this.#held = heldByInput(combining.context, inputs, bufferMax)
   }
 
   onRecord(input: number, record: unknown, key: unknown, group: number, time: number): void {

@@ -1,7 +1,6 @@
-import { callSite } from '../../base/call-site.js'
 import { canonicalKey } from '../../base/key.js'
 import { commonOptions, requireOneOf, requireSyncFunction } from '../arguments.js'
-import { attachAll, combinedTraits, requireStream } from '../combine/attach-all.js'
+import { attachBeside, combinedTraits, requireStream } from '../combine/attach-all.js'
 import { type BufferOptions, bufferMaxOf, HoldLimit } from '../combine/held.js'
 import type { RecordOf } from '../combine/inputs.js'
 import type { Results } from '../combine/results.js'
@@ -76,7 +75,6 @@ export function broadcastJoin<
     wait,
     bufferMax,
   }
-  const site = callSite()
   const definition: OperatorDefinition = {
     kind: 'broadcastJoin',
     traits: {
@@ -92,7 +90,7 @@ export function broadcastJoin<
     open: (context) =>
       openJoin(context, (results) => new BroadcastJoiner(context, results, settings)),
   }
-  return (stream) => attachAll([stream, side], definition, site) as never
+  return attachBeside([side], definition) as never
 }
 
 type Select = (record: unknown) => unknown

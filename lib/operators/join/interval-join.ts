@@ -3,7 +3,7 @@ import { type Duration, durationMs } from '../../base/duration.js'
 import { MillraceError } from '../../base/errors.js'
 import { commonOptions, requireBoolean } from '../arguments.js'
 import type { JoinKind, KeyedJoin } from '../batch/join-kind.js'
-import { attachAll, combinedTraits, requireStream } from '../combine/attach-all.js'
+import { attachBeside, combinedTraits, requireStream } from '../combine/attach-all.js'
 import { type BufferOptions, bufferMaxOf } from '../combine/held.js'
 import type { KeyOf, RecordOf, TimeOf } from '../combine/inputs.js'
 import type { OperatorDefinition } from '../operator.js'
@@ -102,8 +102,7 @@ export function intervalJoin<
           ),
       ),
   }
-  const site = callSite()
-  return (stream) => attachAll([stream, right], definition, site) as never
+  return attachBeside([right], definition) as never
 }
 
 const OWN_OPTIONS = [

@@ -11,7 +11,7 @@ import {
   type KeyedJoin,
   keptBy,
 } from '../batch/join-kind.js'
-import { attachAll, combinedTraits, requireStream } from '../combine/attach-all.js'
+import { attachBeside, combinedTraits, requireStream } from '../combine/attach-all.js'
 import { type BufferOptions, bufferMaxOf, HoldLimit } from '../combine/held.js'
 import type { KeyOf, RecordOf } from '../combine/inputs.js'
 import { NO_TIME, type Results } from '../combine/results.js'
@@ -79,7 +79,7 @@ export function join<L, E extends Time, Key, O extends AnyStream, Kind extends J
         (results) => new RegularJoiner(context, results, kept, retentionMs, bufferMax),
       ),
   }
-  return (stream) => attachAll([stream, right], definition, site) as never
+  return attachBeside([right], definition) as never
 }
 
 interface Row {

@@ -1,10 +1,9 @@
-import { callSite } from '../../base/call-site.js'
 import { keyGroupOf } from '../../base/key.js'
 import type { MapState } from '../../state/state.js'
 import type { Timer } from '../../time/timers.js'
 import { commonOptions } from '../arguments.js'
 import type { KeyedJoin } from '../batch/join-kind.js'
-import { attachAll, combinedTraits, requireStream } from '../combine/attach-all.js'
+import { attachBeside, combinedTraits, requireStream } from '../combine/attach-all.js'
 import { type BufferOptions, bufferMaxOf, HoldLimit } from '../combine/held.js'
 import type { KeyOf, RecordOf, TimeOf } from '../combine/inputs.js'
 import type { Results } from '../combine/results.js'
@@ -93,8 +92,7 @@ export function temporalJoin<
           new TemporalJoiner(context, results, createPair(context, select), kept.left, bufferMax),
       ),
   }
-  const site = callSite()
-  return (stream) => attachAll([stream, versions], definition, site) as never
+  return attachBeside([versions], definition) as never
 }
 
 class TemporalJoiner implements TimedJoinRun {

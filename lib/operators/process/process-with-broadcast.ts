@@ -1,6 +1,5 @@
-import { callSite } from '../../base/call-site.js'
 import { requireSyncFunction } from '../arguments.js'
-import { attachAll, requireStream } from '../combine/attach-all.js'
+import { attachBeside, requireStream } from '../combine/attach-all.js'
 import type { RecordOf } from '../combine/inputs.js'
 import type { OperatorOptions } from '../operator.js'
 import type { AnyStream, NoKey, Op, Stream, Time } from '../stream.js'
@@ -116,6 +115,5 @@ export function processWithBroadcast<
     { call: onBroadcast, name: 'onBroadcast', hasKey: false, broadcasts: true },
   ]
   const definition = processDefinition('processWithBroadcast', spec, inputs, options)
-  const site = callSite()
-  return (stream) => attachAll([stream, other], definition, site) as never
+  return attachBeside([other], definition) as never
 }

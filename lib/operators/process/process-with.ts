@@ -1,6 +1,5 @@
-import { callSite } from '../../base/call-site.js'
 import { requireSyncFunction } from '../arguments.js'
-import { attachAll, requireStream } from '../combine/attach-all.js'
+import { attachBeside, requireStream } from '../combine/attach-all.js'
 import type { CoKeyed, CommonTime, KeyOf, RecordOf, TimeOf } from '../combine/inputs.js'
 import type { OperatorOptions } from '../operator.js'
 import type { AnyStream, Op, Stream, Time } from '../stream.js'
@@ -71,6 +70,5 @@ export function processWith<
     { call: onRight, name: 'onRight', hasKey: true, broadcasts: true },
   ]
   const definition = processDefinition('processWith', spec, inputs, options)
-  const site = callSite()
-  return (stream) => attachAll([stream, other], definition, site) as never
+  return attachBeside([other], definition) as never
 }
