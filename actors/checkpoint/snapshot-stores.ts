@@ -2,10 +2,11 @@
  * The stores of one job's snapshots: its own, for checkpoints, and one for each savepoint while it is
  * being made. Opened before the job starts.
  */
-import { MillraceError } from '../../lib/base/errors.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
-import { decodeManifest, type Manifest } from '../../lib/snapshot/manifest.js'
-import { chunkIdsOf } from '../../lib/snapshot/restore-plan.js'
+import type { Manifest } from '../../lib/snapshot/manifest.js'
+import { chunksOf } from '../../lib/snapshot/manifest-chunks.js'
+import { planRetention, type StoredManifest } from '../../lib/snapshot/retention.js'
+import { isDamage, readManifest } from '../../lib/snapshot/verify.js'
 
 export interface SnapshotStoresOptions {
   readonly store: ChunkStore
@@ -26,14 +27,30 @@ export class SnapshotStores {
   /** Of savepoints under way, by round. */
   readonly #others = new Map<number, Promise<ChunkStore>>()
   #retiring: Promise<void> = Promise.resolve()
+  /** Chunks put into the job's own store, by round, until that is over. */
+  readonly #written = new Map<number, Set<string>>()
+  /** Chunks that are being put. */
+  readonly #putting = new Set<string>()
+  /** Chunks of rounds that are over: garbage where no manifest names them. Null: all there are. */
+  #suspects: Set<string> | null = null
+  /** Ids that a manifest names; what is committed never changes. */
+  readonly #named = new Map<number, readonly string[]>()
+
+  /** The two that were committed last, or restored. */
+  #recent: readonly number[]
+  /** The oldest one that a round may build on, by round. */
+  readonly #basis = new Map<number, number>()
 
   constructor(options: SnapshotStoresOptions, lastRound: number) {
     this.#options = options
+    this.#recent = options.restored === null ? [] : [options.restored.round]
     this.lastRound = lastRound
     this.restored = options.restored
   }
 
   begin(round: number, directory: string | null): void {
+    // A subtask may not have heard yet that the newest one is complete, and build on that before it.
+    this.#basis.set(round, this.#recent[0] ?? 0)
     if (directory === null) return
     const opened = this.#options.open(directory)
     opened.catch(() => {})
@@ -42,7 +59,13 @@ export class SnapshotStores {
 
   async put(round: number, id: string, bytes: Uint8Array): Promise<void> {
     const store = await this.#storeOf(round)
-    await store.put(id, bytes)
+    const isOwn = store === this.#options.store
+    if (isOwn) this.#note(round, id)
+    try {
+      await store.put(id, bytes)
+    } finally {
+      this.#putting.delete(id)
+    }
   }
 
   /** Chunks that were restored may lie in another place. */
@@ -54,6 +77,7 @@ export class SnapshotStores {
   async commit(round: number, manifest: Uint8Array): Promise<void> {
     const store = await this.#storeOf(round)
     await store.commit(round, manifest)
+    if (store === this.#options.store) this.#recent = [...this.#recent, round].slice(-2)
   }
 
   /** The round is over: a savepoint's store is closed. */
@@ -64,36 +88,90 @@ export class SnapshotStores {
     await store?.close()
   }
 
-  /** Deletes manifests beyond those to keep, and chunks that neither these nor running rounds name. */
+  /**
+   * Deletes manifests beyond those to keep, and chunks that neither these nor running rounds need. What
+   * fails is tried again with the next call.
+   */
   retire(running: readonly number[]): Promise<void> {
-    this.#retiring = this.#retiring.then(() => this.#retire(running))
-    return this.#retiring
+    const retired = this.#retiring.then(() => this.#retire(running))
+    this.#retiring = retired.catch(() => {})
+    return retired
   }
 
   async close(): Promise<void> {
     const { store, restoredFrom } = this.#options
-    await this.#retiring.catch(() => {})
+    await this.#retiring
     await store.close()
     if (restoredFrom !== null) await restoredFrom.close()
   }
 
-  async #retire(_running: readonly number[]): Promise<void> {
+  async #retire(running: readonly number[]): Promise<void> {
     const { store, retained } = this.#options
-    const numbers = await store.manifests()
-    const kept = numbers.slice(-retained)
-    if (kept.length === numbers.length) return
-    const named = new Set<string>()
-    for (const number of kept) {
-      for (const id of chunkIdsOf(await readManifest(store, number))) named.add(id)
+    const suspects = await this.#takeSuspects(running)
+    const manifests = await this.#stored()
+    const spared = new Set([
+      ...this.#putting,
+      ...[...this.#written.values()].flatMap((ids) => [...ids]),
+    ])
+    const { retire, garbage } = planRetention({
+      manifests,
+      retained,
+      pinned: this.#builtUpon(running, manifests),
+      suspects,
+      isSpared: (id) => spared.has(id),
+    })
+    for (const number of retire) await store.retire(number)
+    await store.delete(garbage)
+    // What is being put now may come after it was deleted: it is looked at once more.
+    this.#suspects = new Set([...suspects].filter((id) => spared.has(id)))
+    for (const number of retire) this.#named.delete(number)
+  }
+
+  /** At first everything in the store: an earlier process may have left what nobody names. */
+  async #takeSuspects(running: readonly number[]): Promise<ReadonlySet<string>> {
+    this.#suspects ??= await idsIn(this.#options.store)
+    for (const [round, ids] of this.#written) {
+      if (running.includes(round)) continue
+      for (const id of ids) this.#suspects.add(id)
+      this.#written.delete(round)
     }
-    const garbage = new Set<string>()
-    for (const number of numbers.slice(0, -retained)) {
-      for (const id of chunkIdsOf(await readManifest(store, number))) {
-        if (!named.has(id)) garbage.add(id)
-      }
-      await store.retire(number)
+    return this.#suspects
+  }
+
+  /** Manifests whose chunks a running round may go on naming. */
+  #builtUpon(
+    running: readonly number[],
+    manifests: readonly StoredManifest[],
+  ): ReadonlySet<number> {
+    for (const round of this.#basis.keys()) if (!running.includes(round)) this.#basis.delete(round)
+    const first = Math.min(...this.#basis.values())
+    return new Set(manifests.map(({ number }) => number).filter((number) => number >= first))
+  }
+
+  async #stored(): Promise<readonly StoredManifest[]> {
+    const stored: StoredManifest[] = []
+    for (const number of await this.#options.store.manifests()) {
+      stored.push({ number, chunks: this.#named.get(number) ?? (await this.#read(number)) })
     }
-    await store.delete([...garbage])
+    return stored
+  }
+
+  async #read(number: number): Promise<readonly string[] | null> {
+    try {
+      const manifest = await readManifest(this.#options.store, number)
+      const ids = chunksOf(manifest).map(({ id }) => id)
+      this.#named.set(number, ids)
+      return ids
+    } catch (error) {
+      if (isDamage(error)) return null
+      throw error
+    }
+  }
+
+  #note(round: number, id: string): void {
+    const ids = this.#written.get(round) ?? new Set()
+    this.#written.set(round, ids.add(id))
+    this.#putting.add(id)
   }
 
   async #storeOf(round: number): Promise<ChunkStore> {
@@ -101,14 +179,8 @@ export class SnapshotStores {
   }
 }
 
-/** @throws MillraceError `E_SNAPSHOT_DAMAGED`, `E_SNAPSHOT_VERSION`. */
-export async function readManifest(store: ChunkStore, number: number): Promise<Manifest> {
-  const name = `manifest ${number} in ${store.place}`
-  const bytes = await store.manifest(number)
-  if (bytes === null) {
-    throw new MillraceError('E_SNAPSHOT_DAMAGED', `${name} is missing`, {
-      details: { manifest: number, place: store.place },
-    })
-  }
-  return decodeManifest(bytes, name)
+async function idsIn(store: ChunkStore): Promise<Set<string>> {
+  const ids = new Set<string>()
+  for await (const id of store.list()) ids.add(id)
+  return ids
 }

@@ -174,12 +174,6 @@ const toPlaced = ({ id, data, position }: SplitSnapshot): PlacedSplit => ({
   position,
 })
 
-/** Ids of every chunk that a manifest names. */
-export const chunkIdsOf = ({ operators }: Manifest): readonly string[] =>
-  operators.flatMap(({ subtasks }) =>
-    subtasks.flatMap(({ chunks, flights }) => [...chunks, ...flights].map(({ id }) => id)),
-  )
-
 export const restoreOrders = (
   manifest: Manifest,
   plan: Plan,

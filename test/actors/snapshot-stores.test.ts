@@ -1,0 +1,118 @@
+/** What a job's stores keep and clear away while its rounds come and go. */
+import t from 'tap'
+import { SnapshotStores } from '../../actors/checkpoint/snapshot-stores.js'
+import { refOf } from '../../lib/snapshot/chunk-ref.js'
+import { encodeManifest } from '../../lib/snapshot/manifest.js'
+import { MemoryChunkStore } from '../../lib/snapshot/memory-chunk-store.js'
+import { idsOf } from '../conformance/chunk-store.js'
+import { manifestOf, operatorOf, subtaskOf } from '../support/snapshots.js'
+
+const BYTES = Uint8Array.of(1)
+
+function storesOf(store: MemoryChunkStore, retained = 1) {
+  const open = async () => new MemoryChunkStore({ place: 'savepoint' })
+  return new SnapshotStores({ store, open, retained, restored: null, restoredFrom: null }, 0)
+}
+
+/** A round that puts one chunk, and commits it with those that it builds on. */
+async function round(stores: SnapshotStores, number: number, ...before: readonly string[]) {
+  const id = `c${number}`
+  stores.begin(number, null)
+  await stores.put(number, id, BYTES)
+  await commit(stores, number, id, ...before)
+}
+
+const commit = (stores: SnapshotStores, number: number, ...ids: readonly string[]) => {
+  const refs = ids.map((id) => refOf(id, BYTES, 1))
+  return stores.commit(
+    number,
+    encodeManifest(manifestOf(number, operatorOf('a', subtaskOf(...refs)))),
+  )
+}
+
+t.test('keeps the manifests that are retained, and the chunks that they name', async (t) => {
+  const store = new MemoryChunkStore()
+  const stores = storesOf(store, 2)
+  await round(stores, 1)
+  await stores.retire([])
+  await round(stores, 2, 'c1')
+  await stores.retire([])
+  await round(stores, 3)
+  await stores.retire([])
+  t.same(await store.manifests(), [2, 3])
+  t.same(await idsOf(store), ['c1', 'c2', 'c3'])
+  await round(stores, 4)
+  await stores.retire([])
+  t.same(await idsOf(store), ['c3', 'c4'])
+})
+
+t.test('clears away what abandoned rounds and earlier processes have left', async (t) => {
+  const store = new MemoryChunkStore()
+  await store.put('left', BYTES)
+  const stores = storesOf(store)
+  stores.begin(1, null)
+  await stores.put(1, 'abandoned', BYTES)
+  stores.begin(2, null)
+  await stores.put(2, 'running', BYTES)
+  await round(stores, 3)
+  await stores.retire([2])
+  t.same(await idsOf(store), ['c3', 'running'])
+  await round(stores, 4)
+  await stores.retire([])
+  t.same(await idsOf(store), ['c4'])
+})
+
+t.test(
+  'spares what a round under way may build on, whatever has been completed meanwhile',
+  async (t) => {
+    const store = new MemoryChunkStore()
+    const stores = storesOf(store)
+    await round(stores, 1)
+    await stores.retire([])
+    stores.begin(3, null)
+    await round(stores, 2)
+    await stores.retire([3])
+    t.same(await idsOf(store), ['c1', 'c2'])
+    await stores.put(3, 'c3', BYTES)
+    await commit(stores, 3, 'c1', 'c3')
+    await stores.retire([])
+    t.same(await idsOf(store), ['c1', 'c3'])
+  },
+)
+
+t.test(
+  'deletes nothing while a manifest cannot be read, and tries again what has failed',
+  async (t) => {
+    let failing = false
+    const store = new MemoryChunkStore({
+      fault: (step) => (failing && step === 'delete' ? new Error('no') : null),
+    })
+    const stores = storesOf(store)
+    await round(stores, 1)
+    failing = true
+    await round(stores, 2)
+    await t.rejects(stores.retire([]), { message: 'no' })
+    failing = false
+    await round(stores, 3)
+    await stores.retire([])
+    t.same(await idsOf(store), ['c3'])
+    const restarted = storesOf(store)
+    store.damageManifest(3, () => null)
+    await round(restarted, 4)
+    await restarted.retire([])
+    t.same(await idsOf(store), ['c3', 'c4'])
+  },
+)
+
+t.test('a savepoint has a store of its own, which nothing is cleared from', async (t) => {
+  const store = new MemoryChunkStore()
+  const stores = storesOf(store)
+  stores.begin(1, 'somewhere')
+  await stores.put(1, 's1', BYTES)
+  await commit(stores, 1, 's1')
+  await stores.end(1)
+  await round(stores, 2)
+  await stores.retire([])
+  t.same(await store.manifests(), [2])
+  t.same(await idsOf(store), ['c2'])
+})
