@@ -102,12 +102,10 @@ export class IntervalJoiner implements TimedJoinRun {
 
   onTimer({ name, key, group, timeMs }: Timer): Steps | null {
     const own = this.#sides[name === 'left' ? 0 : 1]
-    const atMs = timeMs - own.toMs
-    const { records, isMatched } = own.instants.get(group, key, atMs)!
-    own.instants.delete(group, key, atMs)
-    this.#limit.release(records.length)
-    if (isMatched || !own.keeps) return null
-    return this.#alone(own, records, key, group, Math.max(timeMs, atMs))
+    const times = overAt(own, key, group, timeMs)
+    if (own.keeps) return this.#alone(own, key, group, timeMs, times)
+    for (const atMs of times) this.#drop(own, key, group, atMs)
+    return null
   }
 
   #open({ state, maxParallelism }: OperatorContext, name: string): RowsByTime<Instant> {
@@ -157,17 +155,23 @@ export class IntervalJoiner implements TimedJoinRun {
     }
   }
 
-  *#alone(
-    own: Side,
-    records: readonly unknown[],
-    key: unknown,
-    group: number,
-    timeMs: number,
-  ): Steps {
-    for (const record of records) {
-      this.#giveAlone(own, record, key, group, timeMs)
-      if (this.#results.room === 0) yield
+  /** What has found no partner in its time. */
+  *#alone(own: Side, key: unknown, group: number, nowMs: number, times: readonly number[]): Steps {
+    for (const atMs of times) {
+      const { records, isMatched } = this.#drop(own, key, group, atMs)
+      if (isMatched) continue
+      for (const record of records) {
+        this.#giveAlone(own, record, key, group, Math.max(nowMs, atMs))
+        if (this.#results.room === 0) yield
+      }
     }
+  }
+
+  #drop(own: Side, key: unknown, group: number, timeMs: number): Instant {
+    const instant = own.instants.get(group, key, timeMs)!
+    own.instants.delete(group, key, timeMs)
+    this.#limit.release(instant.records.length)
+    return instant
   }
 
   #giveAlone(own: Side, record: unknown, key: unknown, group: number, timeMs: number): void {
@@ -195,6 +199,20 @@ function partnersOf(
     (atMs) =>
       !(fromExclusive && atMs === timeMs + fromMs) && !(toExclusive && atMs === timeMs + toMs),
   )
+}
+
+/**
+ * The times of records whose timer is that of `nowMs`. Fractions are rounded when `toMs` is added: there is no way
+ * back, and two may have become one.
+ */
+function overAt(
+  { instants, toMs }: Side,
+  key: unknown,
+  group: number,
+  nowMs: number,
+): readonly number[] {
+  const near = instants.between(group, key, Number.NEGATIVE_INFINITY, nowMs - toMs + 1)
+  return near.filter((timeMs) => timeMs + toMs <= nowMs)
 }
 
 function setMatched(

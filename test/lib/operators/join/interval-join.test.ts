@@ -177,6 +177,19 @@ t.test('a record is dropped as soon as the watermark allows', async (t) => {
   t.same(harness.times, [100])
 })
 
+t.test('records at fractions of a millisecond are dropped in time, too', async (t) => {
+  const harness = new OperatorHarness([definitionOf({ lower: 0, upper: 10 }, 'left')], {
+    keyed: true,
+  })
+  // 0.1 + 10 − 10 is not 0.1, and the last two are one number once 10 is added.
+  const times = [0.1, 0.3, 1e-17, 2e-17]
+  harness.batch(['a', 'b', 'c', 'd'], [1, 1, 1, 1], 0, times)
+  harness.watermark(11)
+  t.same(harness.values.map((pair) => (pair as unknown[])[0]).sort(), ['a', 'b', 'c', 'd'])
+  t.equal(harness.state().countEntries(), 0)
+  t.equal(harness.gauge('held'), 0)
+})
+
 t.test('more pairs than a batch holds wait for credit', async (t) => {
   const options = { keyed: true, stayOpen: () => false }
   const harness = new OperatorHarness([definitionOf({ lower: 0, upper: 0 }, 'inner')], options)
