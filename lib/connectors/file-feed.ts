@@ -99,12 +99,14 @@ export class FileFeed implements ByteFeed {
   }
 
   async #readInto(block: Buffer): Promise<void> {
-    const { path, size } = this.#range
+    const { path, start, size } = this.#range
     if (size !== null && this.#offset >= size) return this.#end()
     const handle = this.#handle ?? (await this.#open())
     if (handle === null) return
     const wanted = size === null ? block.length : Math.min(block.length, size - this.#offset)
-    const { bytesRead } = await handle.read(block, 0, wanted, size === null ? null : this.#offset)
+    // What is no regular file has no positions; it is read from its beginning only.
+    const at = size === null && start === 0 ? null : this.#offset
+    const { bytesRead } = await handle.read(block, 0, wanted, at)
     if (this.#closed) return
     if (bytesRead === 0 && size !== null) throw shrunk(path, size, this.#offset)
     if (bytesRead === 0) return this.#end()

@@ -210,6 +210,11 @@ export class FollowFeed implements ByteFeed {
       if (this.#closed) return false
       throw Object.assign(new Error('directory'), { code: 'EISDIR' })
     }
+    // Between finding it and opening it, it was rotated: look for it again.
+    if (resume !== null && resume.inode !== String(found.ino)) {
+      await handle.close()
+      return false
+    }
     this.#begin(handle, String(found.ino), Number(found.size), resume)
     return true
   }
@@ -228,10 +233,13 @@ export class FollowFeed implements ByteFeed {
   /** The path of the file that held the position: the path itself, or its rotated name. */
   async #find(inode: string): Promise<string> {
     const { path } = this.#start
-    if ((await inodeOf(path)) === inode) return path
-    for (const name of await readdir(dirname(path)).catch(() => [])) {
-      const other = join(dirname(path), name)
-      if ((await inodeOf(other)) === inode) return other
+    // Twice: names may move on while they are looked at.
+    for (let look = 0; look < 2; look++) {
+      if ((await inodeOf(path)) === inode) return path
+      for (const name of await readdir(dirname(path)).catch(() => [])) {
+        const other = join(dirname(path), name)
+        if ((await inodeOf(other)) === inode) return other
+      }
     }
     throw new MillraceError(
       'E_POSITION_LOST',

@@ -2,7 +2,8 @@
  * The reader of everything that is text: bytes from a feed, cut into runs, decoded into records.
  *
  * Its position is the byte offset behind the last record, with the number of lines before it so that
- * messages stay right, and with the file's inode where a path may stand for several files in turn.
+ * messages stay right, with the file's inode where a path may stand for several files in turn, and with
+ * what the decoder has learnt from earlier records.
  */
 import type { Json } from '../base/json.js'
 import type { Decoder } from '../formats/decoder.js'
@@ -15,6 +16,8 @@ export interface TextPosition {
   /** Lines before it, counted from the start of the split. */
   readonly line: number
   readonly inode: string | null
+  /** Of the decoder. */
+  readonly memory: Json
 }
 
 export class TextReader<T> implements SourceReader<T> {
@@ -60,9 +63,14 @@ export class TextReader<T> implements SourceReader<T> {
 
   position(): Json {
     if (!this.#started) return this.#initial
-    const { line } = this.#decoder
+    const { line, memory = null } = this.#decoder
     const offset = this.#runs.offsetAt(this.#at)
-    return this.#inode === null ? { offset, line } : { offset, line, inode: this.#inode }
+    return {
+      offset,
+      line,
+      ...(this.#inode !== null && { inode: this.#inode }),
+      ...(memory !== null && { memory }),
+    }
   }
 
   close(): void | Promise<void> {
@@ -101,10 +109,11 @@ export class TextReader<T> implements SourceReader<T> {
 /** A position as it came from a snapshot; null is the beginning. */
 export function readPosition(position: Json): TextPosition | null {
   if (position === null) return null
-  const { offset, line, inode } = position as Record<string, Json>
+  const { offset, line, inode, memory } = position as Record<string, Json>
   return {
     offset: offset as number,
     line: line as number,
     inode: (inode as string | undefined) ?? null,
+    memory: memory ?? null,
   }
 }

@@ -6,6 +6,7 @@
  * Standard input, pipes and devices are one split and cannot be read again.
  */
 
+import { statSync } from 'node:fs'
 import { MillraceError } from '../base/errors.js'
 import type { Json, JsonObject } from '../base/json.js'
 import type { Decoder, ReportBad } from '../formats/decoder.js'
@@ -152,20 +153,26 @@ function openText<T>(
 ): TextReader<T> {
   const range = split.data as unknown as FileSplit
   const from = readPosition(position)
-  if (from !== null && range.size === null) throw notAgain(range.path)
+  if (from !== null && range.size === null && !isRegular(range.path)) throw notAgain(range.path)
   const start = from?.offset ?? range.start
   const skipFirst = from === null && range.skipFirst
   const name = range.path === STDIN ? 'stdin' : range.path
   const runs = new TextRuns(name, { start, skipFirst, end: range.end }, options)
   const decoder = format.decoder(split, badTextReporter(name, !range.skipFirst, runs, context))
   decoder.line = from?.line ?? range.line
+  if (from !== null && from.memory !== null) decoder.recall?.(from.memory)
   return new TextReader(openFeed(range, start, context), runs, decoder, position)
 }
 
 function openFeed(range: FileSplit, start: number, context: SourceContext): ByteFeed {
   const wake = () => context.wake()
-  if (range.size === null) return openStream(range.path, wake)
+  // A regular file whose size was not known is read from a position as far as it goes.
+  if (range.size === null && start === 0) return openStream(range.path, wake)
   return new FileFeed({ path: range.path, start, size: range.size }, wake)
+}
+
+function isRegular(path: string): boolean {
+  return path !== STDIN && (statSync(path, { throwIfNoEntry: false })?.isFile() ?? false)
 }
 
 /** Names file, line where lines can be counted, and byte. */

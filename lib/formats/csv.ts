@@ -7,6 +7,7 @@
  * cut when the row is built, so columns that were not chosen cost nothing but the search.
  */
 
+import type { Json } from '../base/json.js'
 import { arrayRows, type RowBuilder } from './csv-row.js'
 import { type Decoder, type ReportBad, shorten } from './decoder.js'
 
@@ -29,6 +30,8 @@ const NEEDS_TEXT = -1
 
 export class CsvDecoder<T> implements Decoder<T> {
   line: number = 0
+  /** The header where it was read as the first line, or the width of the first line. */
+  memory: Json = null
   readonly #delimiter: string
   readonly #delimiterCode: number
   readonly #quote: string
@@ -60,6 +63,14 @@ export class CsvDecoder<T> implements Decoder<T> {
     this.#builder = known.builder
     this.#width = known.width ?? 0
     this.#ends = new Int32Array(this.#width)
+  }
+
+  recall(memory: Json): void {
+    this.memory = memory
+    if (typeof memory === 'number') this.#setShape({ width: memory, builder: this.#builder })
+    else if (Array.isArray(memory) && this.#header !== null) {
+      this.#setShape(this.#header(memory as readonly string[]))
+    }
   }
 
   decode(text: string, from: number, final: boolean, out: T[], max: number): number {
@@ -125,12 +136,17 @@ export class CsvDecoder<T> implements Decoder<T> {
       fields.length === 1 && fields[0] === '' && text.charCodeAt(start) <= CARRIAGE_RETURN
     if (this.#problem !== null) this.#refuse(this.#problem, text, start, next)
     else if (isBlank) return
-    else if (this.#header !== null) this.#setShape(this.#header(fields))
-    else this.#build(fields, text, start, next, out)
+    else if (this.#header !== null) {
+      this.#setShape(this.#header(fields))
+      this.memory = fields
+    } else this.#build(fields, text, start, next, out)
   }
 
   #build(fields: readonly string[], text: string, start: number, next: number, out: T[]): void {
-    if (this.#width === 0) this.#setShape({ width: fields.length, builder: this.#builder })
+    if (this.#width === 0) {
+      this.#setShape({ width: fields.length, builder: this.#builder })
+      this.memory = fields.length
+    }
     if (fields.length !== this.#width) {
       this.#refuse(this.#wrongCount(fields.length), text, start, next)
       return

@@ -5,6 +5,8 @@
  * and ends with a whole line (`TextRuns` sees to both), and is called again where it stopped.
  */
 
+import type { Json } from '../base/json.js'
+
 /** Says that a piece of the input is no record. `at` is where the piece begins in the text. */
 export type ReportBad = (problem: BadText, at: number) => void
 
@@ -19,6 +21,13 @@ export interface BadText {
 export interface Decoder<out T> {
   /** Lines consumed so far; part of the position, so that a resumed reader names lines correctly. */
   line: number
+  /**
+   * What it has learnt from the first records and needs for later ones; part of the position too. Null
+   * or missing: nothing.
+   */
+  readonly memory?: Json
+  /** Called at most once, before `decode`, with the memory of the decoder that read what came before. */
+  recall?(memory: Json): void
   /**
    * Appends at most `max` records of `text` from index `at` on, and returns where the next record
    * begins. It stops before the end of the text only when it has appended `max` records, or when a
