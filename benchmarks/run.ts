@@ -1,12 +1,13 @@
-/** `npm run bench -- cost|latency|micro|windows [--quick] [--reps N] [--job NAME,…]` */
+/** `npm run bench -- cost|latency|micro|windows|snapshots [--quick] [--reps N] [--job NAME,…]` */
 import { parseArgs } from 'node:util'
 
-const USAGE = `usage: npm run bench -- cost|latency|micro|windows [--quick] [--reps N] [--job NAME,...]
+const USAGE = `usage: npm run bench -- cost|latency|micro|windows|snapshots [--quick] [--reps N] [--job NAME,...]
 
   cost     the same jobs as a loop, as plain RxJS and as Millrace; ratios
   latency  one exchange between two slots under open-loop load; percentiles
   micro    codec, channel, mailbox, fused loop, line reading
   windows  heap per key, timers per second, sliding beside tumbling windows
+  snapshots  freezing, encoding and restoring state; jobs with checkpoints beside jobs without
   --quick  small sizes, one repetition: for trying it out, not for quoting
 `
 
@@ -42,6 +43,11 @@ async function main(): Promise<number> {
     case 'windows': {
       const { windowsBench } = await import('./windows/main.js')
       await windowsBench({ quick, reps })
+      return 0
+    }
+    case 'snapshots': {
+      const { snapshotsBench } = await import('./snapshots/main.js')
+      await snapshotsBench({ quick, reps })
       return 0
     }
     default:

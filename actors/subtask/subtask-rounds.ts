@@ -20,8 +20,8 @@ import {
 } from '../../lib/snapshot/round.js'
 import type { StateSnapshots } from '../../lib/snapshot/state-snapshots.js'
 
-/** Rows encoded in one go; about 2 ms. */
-const ROWS_PER_STEP = 4_096
+/** Rows encoded in one go: some ms, of windows too. */
+const ROWS_PER_STEP = 2_048
 /** Chunks on their way to the store: more would only wait, in memory. */
 const PUTS_MAX = 4
 
@@ -159,10 +159,15 @@ export class SubtaskRounds {
       void this.#finish(round, 'running')
       return false
     }
-    const chunks = this.#steps[position]!.snapshots!.step(ROWS_PER_STEP)
-    const { refs } = round.steps[position]!
-    for (const { bytes, count } of chunks) {
-      refs.push(this.#put(round, `${position}/${refs.length}`, bytes, count))
+    try {
+      const chunks = this.#steps[position]!.snapshots!.step(ROWS_PER_STEP)
+      const { refs } = round.steps[position]!
+      for (const { bytes, count } of chunks) {
+        refs.push(this.#put(round, `${position}/${refs.length}`, bytes, count))
+      }
+    } catch (error) {
+      // A value that cannot be stored spoils the round, not the job.
+      this.#decline(round.barrier.round, error)
     }
     return this.busy
   }
@@ -226,11 +231,16 @@ export class SubtaskRounds {
         })),
       })
     } catch (error) {
-      if (this.#current !== round) return
-      this.#place.decline(barrier.round, error instanceof Error ? error : new Error(String(error)))
+      if (this.#current === round) this.#decline(barrier.round, error)
+      return
     }
     this.#current = null
     this.#owner.ready()
+  }
+
+  #decline(round: number, error: unknown): void {
+    this.#place.decline(round, error instanceof Error ? error : new Error(String(error)))
+    this.abandon(round)
   }
 
   async #acknowledged(step: StepInRound | null, position: number): Promise<StepAck> {
