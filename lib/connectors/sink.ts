@@ -90,11 +90,11 @@ export interface SinkContext {
   publish(records: readonly unknown[]): boolean
 }
 
-/** What happens to output when a failed job is replayed from the beginning. */
+/** What becomes of the output of a failed attempt, when records come again. */
 export type SinkGuarantee =
-  /** Output of the failed attempt stays: at least once. */
+  /** It stays, and they are written again. */
   | 'at-least-once'
-  /** Output is replaced by the next attempt, or written under the same keys. */
+  /** In the end all is as if written once; a reader may see records withdrawn and written again. */
   | 'idempotent'
   /** Its writers are transactional: with snapshots, each record is shown exactly once. */
   | 'exactly-once'
