@@ -1,7 +1,7 @@
 /**
  * A table from times to places: numbers only, in typed arrays, at most half full, searched from a time's own
- * cell onwards. A Map costs twice as much to look up and three times as much to delete from, once it has a
- * million times at random (`npm run bench -- windows`).
+ * cell onwards. With a million times at random a Map takes twice as long to add to and to delete from
+ * (`npm run bench -- windows`).
  */
 
 const CAPACITY_FIRST = 64
