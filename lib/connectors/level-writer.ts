@@ -116,6 +116,8 @@ class EpochStore<T> {
 
   async prepare(round: number): Promise<readonly Json[]> {
     const ops = this.#take()
+    // What ends while this is being written has another one to come, with what it holds.
+    const isLast = this.#hasEnded
     const isUnmarked = this.#isUnmarked || ops.length > 0
     this.#isUnmarked = false
     const { run, attempt } = this.#context
@@ -126,7 +128,7 @@ class EpochStore<T> {
         await (await this.#open()).batch(ops, { sync: true })
       })
     } else await this.#writes
-    if (this.#hasEnded) await this.close()
+    if (isLast) await this.close()
     const epoch: Epoch = { directory: this.#directory, round }
     return isUnmarked ? [{ ...epoch }] : []
   }

@@ -76,6 +76,18 @@ t.test('what came between two barriers appears at once, and is there after a cra
   t.same(await contentOf(directory), { a: 2, b: 1 }, 'the end is prepared, then it is closed')
 })
 
+t.test('an end that comes while a barrier is being written loses nothing', async (t) => {
+  const directory = join(t.testdir({}), 'db')
+  const { writer, transactional } = opened(directory)
+  writer.write([['a', 1]])
+  const barrier = transactional.prepare(1)
+  writer.write([['a', 2]])
+  await writer.finish()
+  t.same(await transactional.prepare(2), [{ directory, round: 2 }])
+  await barrier
+  t.same(await contentOf(directory), { a: 2 })
+})
+
 t.test('whatever the crashes, in the end each key has its last value', async (t) => {
   const dir = t.testdir({})
   for (let seed = SEED; seed < SEED + 10; seed++) {
