@@ -1,7 +1,9 @@
 /** A file to write to. Missing parent directories are made. */
+
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { MillraceError } from '../base/errors.js'
+import { failpoint } from '../base/failpoint.js'
 import type { ByteTarget } from './block-writer.js'
 import { fileError } from './file-error.js'
 import type { SinkContext, SinkGuarantee } from './sink.js'
@@ -63,7 +65,9 @@ async function cutOff(handle: FileHandle, path: string, bytes: number): Promise<
   // Pipes and devices cannot take anything back.
   if (size === null || size === bytes) return
   if (size < bytes) throw notAsLeft(path, bytes, `it has ${size}`)
+  failpoint('file-cut.before')
   await handle.truncate(bytes)
+  failpoint('file-cut.after')
 }
 
 /** Drops what is behind the first `bytes` bytes of a file that nobody goes on with. */
@@ -127,7 +131,9 @@ export class FileTarget implements ByteTarget {
     if (this.#bytes === 0) await this.#begin()
     if (!this.#dirty) return
     try {
+      failpoint('file-sync.before')
       await this.#handle.sync()
+      failpoint('file-sync.after')
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException
       // Pipes and devices have nothing to sync.

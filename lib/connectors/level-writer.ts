@@ -6,6 +6,7 @@
  */
 
 import { MillraceError } from '../base/errors.js'
+import { failpoint } from '../base/failpoint.js'
 import type { Json } from '../base/json.js'
 import type { LevelDb } from '../base/level.js'
 import { levelError } from './level-error.js'
@@ -125,7 +126,10 @@ class EpochStore<T> {
       const mark: Mark = { run, attempt, round }
       ops.push({ type: 'put', key: MARK_KEY, value: Buffer.from(JSON.stringify(mark)) })
       await this.#then(async () => {
-        await (await this.#open()).batch(ops, { sync: true })
+        const db = await this.#open()
+        failpoint('level-epoch.before')
+        await db.batch(ops, { sync: true })
+        failpoint('level-epoch.after')
       })
     } else await this.#writes
     if (isLast) await this.close()

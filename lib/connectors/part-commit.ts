@@ -3,11 +3,13 @@
  * be interrupted anywhere, and done again, by any process. A final file that is there already counts
  * as committed only with the bytes that were prepared.
  */
+
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { link, opendir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MillraceError } from '../base/errors.js'
+import { failpoint } from '../base/failpoint.js'
 import type { Json } from '../base/json.js'
 import { fileError } from './file-error.js'
 import { formerPart, pendingName } from './part-name.js'
@@ -30,9 +32,17 @@ const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
 export async function commitParts(transactions: readonly Json[]): Promise<void> {
   const parts = transactions.map(readPart)
-  for (const part of parts) await show(part)
+  for (const part of parts) {
+    failpoint('part-link.before')
+    await show(part)
+    failpoint('part-link.after')
+  }
   await syncDirectories(parts)
-  for (const part of parts) await removePending(part)
+  for (const part of parts) {
+    failpoint('part-unlink.before')
+    await removePending(part)
+    failpoint('part-unlink.after')
+  }
 }
 
 /** What is committed already stays. */
@@ -62,7 +72,9 @@ export async function removeFormerParts(
   for await (const { parent, name } of filesBelow(directory)) {
     const former = formerPart(name, prefix, context)
     if (former === null || (former.final !== null && kept.has(former.final))) continue
+    failpoint('part-clear.before')
     await remove(join(parent, name))
+    failpoint('part-clear.after')
   }
 }
 

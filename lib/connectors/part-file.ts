@@ -1,8 +1,10 @@
 /** One part while it is being written. Its states and names: `part-name.ts`. */
+
 import { createHash } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MillraceError } from '../base/errors.js'
+import { failpoint } from '../base/failpoint.js'
 import { BlockWriter, type ByteTarget } from './block-writer.js'
 import { fileError } from './file-error.js'
 import type { FileText } from './file-writer.js'
@@ -73,7 +75,9 @@ export class PartFile<T> {
   async makePending(final: string): Promise<PendingPart> {
     const { root, bucket } = this.#options
     try {
+      failpoint('part-rename.before')
       await rename(this.#path, join(root, bucket, pendingName(final)))
+      failpoint('part-rename.after')
     } catch (cause) {
       throw (cause as NodeJS.ErrnoException).code === 'ENOENT'
         ? deleted(this.#path)
@@ -102,7 +106,11 @@ export class PartFile<T> {
           this.#bytes += bytesWritten
           return bytesWritten
         },
-        sync: () => handle.sync(),
+        sync: async () => {
+          failpoint('part-sync.before')
+          await handle.sync()
+          failpoint('part-sync.after')
+        },
         close: () => handle.close(),
       }
       let rest = Buffer.from(text.header?.() ?? '')

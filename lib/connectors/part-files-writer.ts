@@ -5,8 +5,10 @@
  * closed. Closing takes its time (all is synced), so few are closed at once, and while more wait the
  * writer says that it is full.
  */
+
 import type { Cancel } from '../base/clock.js'
 import { MillraceError } from '../base/errors.js'
+import { failpoint } from '../base/failpoint.js'
 import type { Json } from '../base/json.js'
 import type { FileText } from './file-writer.js'
 import { assertBucket } from './part-bucket.js'
@@ -127,6 +129,7 @@ export class PartFilesWriter<T> implements TransactionalWriter<T> {
       pending.push(await part.makePending(name))
     }
     await syncDirectories(pending)
+    failpoint('part-prepare.after')
     return pending
   }
 

@@ -17,7 +17,9 @@
  * - On disk are up to six times as many bytes as are stored: LevelDB clears away what was deleted when
  *   it merges its files.
  */
+
 import { MillraceError } from '../base/errors.js'
+import { failpoint } from '../base/failpoint.js'
 import { type LevelDb, openLevel } from '../base/level.js'
 import type { ChunkStore } from './chunk-store.js'
 import { damagedText } from './sealed.js'
@@ -104,10 +106,12 @@ class LevelChunkStore implements ChunkStore {
     return this.#once(`chunk ${id}`, async () => {
       const db = await this.#readable()
       if (await db.has(`i/${id}`)) throw exists(`chunk ${id}`, this.place)
+      failpoint('chunk-put.before')
       await this.#queue.add([
         { type: 'put', key: `c/${id}`, value: bytes },
         { type: 'put', key: `i/${id}`, value: NOTHING },
       ])
+      failpoint('chunk-put.after')
     })
   }
 
@@ -129,14 +133,20 @@ class LevelChunkStore implements ChunkStore {
       { type: 'del', key: `c/${id}` },
       { type: 'del', key: `i/${id}` },
     ])
-    if (ops.length > 0) await this.#queue.add(ops)
+    if (ops.length === 0) return
+    failpoint('chunk-delete.before')
+    await this.#queue.add(ops)
+    failpoint('chunk-delete.after')
   }
 
   commit(number: number, manifest: Uint8Array): Promise<void> {
     return this.#once(`manifest ${number}`, async () => {
       if (this.#numbers.includes(number)) throw exists(`manifest ${number}`, this.place)
+      failpoint('manifest-commit.before')
       await this.#queue.add([{ type: 'put', key: keyOf(number), value: manifest }])
+      failpoint('manifest-commit.written')
       await this.#index((numbers) => [...numbers, number].sort((a, b) => a - b))
+      failpoint('manifest-commit.after')
     })
   }
 
@@ -152,8 +162,11 @@ class LevelChunkStore implements ChunkStore {
 
   async retire(number: number): Promise<void> {
     if (!this.#numbers.includes(number)) return
+    failpoint('manifest-retire.before')
     await this.#index((numbers) => numbers.filter((each) => each !== number))
+    failpoint('manifest-retire.unlisted')
     await this.#queue.add([{ type: 'del', key: keyOf(number) }])
+    failpoint('manifest-retire.after')
   }
 
   async close(): Promise<void> {

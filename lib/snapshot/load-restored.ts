@@ -1,4 +1,5 @@
 /** Reads what a restore order names. */
+import { failpoint } from '../base/failpoint.js'
 import type { ChunkRef } from './chunk-store.js'
 import type { RestoreOrder } from './restore-plan.js'
 import type { RestoredSubtask } from './round.js'
@@ -14,7 +15,11 @@ export async function loadRestored(
     for (const { subtask, refs } of former) {
       // One after another: what is in flight takes memory beside what it becomes.
       const chunks: Uint8Array[] = []
-      for (const ref of refs) chunks.push(await read(ref))
+      for (const ref of refs) {
+        failpoint('restore-read.before')
+        chunks.push(await read(ref))
+        failpoint('restore-read.after')
+      }
       loaded.push({ subtask, chunks })
     }
     steps.push({ ...rest, former: loaded })

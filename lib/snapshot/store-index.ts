@@ -8,8 +8,10 @@
  * Written as tmp → fsync → rename → fsync of the directory: a power cut leaves the old one or the new
  * one. Format: a sealed text (`sealed.ts`) of the numbers, ascending.
  */
+
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { failpoint } from '../base/failpoint.js'
 import { damagedText, seal, unseal } from './sealed.js'
 
 export const INDEX_FILE = 'SNAPSHOTS'
@@ -37,7 +39,9 @@ export async function writeIndex(directory: string, numbers: readonly number[]):
   const temporary = join(directory, TEMPORARY)
   try {
     await writeSynced(temporary, seal(FORMAT, numbers))
+    failpoint('index-write.synced')
     await rename(temporary, join(directory, INDEX_FILE))
+    failpoint('index-write.renamed')
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
     throw error

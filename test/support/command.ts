@@ -12,6 +12,7 @@ const DEADLINE_MS = 30_000
 
 export interface Ended {
   readonly code: number | null
+  readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
 }
@@ -24,9 +25,24 @@ export interface Command {
   output(holds: (stdout: string) => boolean): Promise<void>
 }
 
+export interface CommandOptions {
+  readonly cwd?: string
+  /** Beside that of the test. */
+  readonly env?: NodeJS.ProcessEnv
+}
+
 /** `node script …args`, ended by force at its deadline. */
-export function command(script: string, args: readonly string[] = [], cwd = ROOT): Command {
-  const child = spawn(process.execPath, [script, ...args], { cwd, timeout: DEADLINE_MS })
+export function command(
+  script: string,
+  args: readonly string[] = [],
+  { cwd = ROOT, env = {} }: CommandOptions = {},
+): Command {
+  const child = spawn(process.execPath, [script, ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    timeout: DEADLINE_MS,
+    killSignal: 'SIGABRT',
+  })
   let stdout = ''
   let stderr = ''
   const waiting = new Set<() => void>()
@@ -42,7 +58,7 @@ export function command(script: string, args: readonly string[] = [], cwd = ROOT
   })
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code) => resolve({ code, stdout, stderr }))
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
   return {
     process: child,

@@ -1,0 +1,102 @@
+/**
+ * The death of the process before and after each durable step. Each place that the source names as a
+ * failpoint is the end of one life of the accounting job; the next life restores what that one left.
+ * `CI_FULL=1` gives each place a job of its own, at its first passes.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { seededRandom } from '../../lib/base/random.js'
+import { ROOT } from '../support/command.js'
+import { judgeOutput, judgeSoFar, startAccounting } from './accounting.js'
+
+const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 100_000)
+t.comment(`MILLRACE_SEED=${SEED}`)
+const random = seededRandom(SEED)
+const PASSES = 3
+const ROWS = 200_000
+
+t.setTimeout(process.env.CI_FULL ? 1_800_000 : 240_000)
+
+/** Names of all failpoints in the source. */
+function failpoints(): readonly string[] {
+  const found = ['lib', 'actors'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .flatMap((file) => {
+        const text = readFileSync(join(ROOT, folder, file), 'utf8')
+        return [...text.matchAll(/\bfailpoint\('([^']+)'\)/g)].map(([, name]) => name!)
+      }),
+  )
+  return [...new Set(found)]
+}
+
+/** A life that ends at the place; true where it did. */
+async function dies(t: Test, dir: string, place: string): Promise<boolean> {
+  const env = { MILLRACE_FAILPOINT: place }
+  const slots = random() < 0.2 ? 2 : 1
+  const life = startAccounting(dir, { rows: ROWS, perSecond: 2_000, slots, interval: '30ms', env })
+  const { signal, code, stderr } = await life.ended
+  if (!t.equal(signal, 'SIGKILL', `dies at ${place}; exit code ${code}: ${stderr}`)) return false
+  return t.equal(judgeSoFar(dir), null, `what ${place} left`)
+}
+
+async function endsExactly(t: Test, dir: string): Promise<void> {
+  const { code, stderr } = await startAccounting(dir, { rows: ROWS, perSecond: 1e6 }).ended
+  t.equal(code, 0, stderr)
+  t.equal(await judgeOutput(dir, ROWS), null)
+}
+
+function directory(t: Test): string {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-failpoints-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+t.test('names before and after each durable step', async (t) => {
+  const steps = new Set(failpoints().map((name) => name.split('.')[0]!))
+  for (const step of [
+    ...['chunk-put', 'manifest-commit', 'manifest-retire', 'chunk-delete', 'restore-read'],
+    ...['part-sync', 'part-rename', 'part-prepare', 'part-link', 'part-unlink', 'part-clear'],
+    ...['file-sync', 'file-cut', 'level-epoch'],
+  ]) {
+    t.ok(steps.has(step), step)
+  }
+})
+
+t.test('whichever step a process dies at, each row is in the output once', async (t) => {
+  const dir = directory(t)
+  // So that the first of them has something to restore.
+  if (!(await dies(t, dir, 'manifest-retire.after:2'))) return
+  const places = failpoints()
+  const startMs = Date.now()
+  for (const name of places) {
+    // What a life clears away, the one before must have left.
+    if (/^(part-clear|file-cut)/.test(name) && !(await dies(t, dir, 'manifest-commit.before:2'))) {
+      return
+    }
+    const pass = 1 + Math.floor(random() * PASSES)
+    if (!(await dies(t, dir, `${name}:${isRare(name) ? 1 : pass}`))) return
+  }
+  t.comment(`${places.length} failpoints in ${Date.now() - startMs} ms`)
+  await endsExactly(t, dir)
+})
+
+if (process.env.CI_FULL) {
+  for (const name of failpoints()) {
+    t.test(`dies at ${name}, and goes on`, async (t) => {
+      for (let pass = 1; pass <= (isRare(name) ? 1 : PASSES); pass++) {
+        const dir = directory(t)
+        await dies(t, dir, 'manifest-retire.after:1')
+        await dies(t, dir, 'manifest-commit.before:2')
+        if (await dies(t, dir, `${name}:${pass}`)) await endsExactly(t, dir)
+      }
+    })
+  }
+}
+
+/** Steps of a restart come once in a life. */
+function isRare(name: string): boolean {
+  return /^(restore-read|part-clear|file-cut)\./.test(name)
+}
