@@ -36,6 +36,7 @@ export interface CheckpointFlags {
   /** `latest`, the number of a snapshot, or the directory of a savepoint. */
   readonly restore: string | null
   readonly allowDroppedState: boolean
+  readonly acceptDuplicates: boolean
 }
 
 export interface ExplainCommand extends ModuleCommand {
@@ -124,6 +125,7 @@ function createProgram(version: string, found: (command: Command) => void): Comm
       'go on from a snapshot: latest, a number, or the directory of a savepoint',
     )
     .option('--allow-dropped-state', 'lose state of operators that the pipeline no longer has')
+    .option('--accept-duplicates', 'go on from an older snapshot though output comes twice')
     .addHelpText('after', RUN_HELP)
     .action((module: string, rest: string[], options: RunFlags) => {
       const { summary = null, quiet = false } = options
@@ -160,6 +162,7 @@ type RunFlags = Flags & {
   readonly checkpointInterval?: string
   readonly restore?: string
   readonly allowDroppedState?: boolean
+  readonly acceptDuplicates?: boolean
 }
 type ExplainFlags = Flags & { readonly json?: boolean }
 
@@ -196,12 +199,14 @@ const common = (module: string, rest: readonly string[], flags: Flags): ModuleCo
 })
 
 function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
-  const { checkpointDir, checkpointInterval, restore, allowDroppedState } = flags
+  const { checkpointDir, checkpointInterval, restore } = flags
+  const { allowDroppedState, acceptDuplicates } = flags
   if (checkpointDir === undefined) {
     const lone = [
       ['--checkpoint-interval', checkpointInterval],
       ['--restore', restore],
       ['--allow-dropped-state', allowDroppedState],
+      ['--accept-duplicates', acceptDuplicates],
     ].find(([, value]) => value !== undefined)
     if (lone === undefined) return null
     throw new InvalidArgumentError(`error: ${lone[0]} needs --checkpoint-dir <dir>`)
@@ -211,6 +216,7 @@ function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
     interval: checkpointInterval ?? null,
     restore: restore ?? null,
     allowDroppedState: allowDroppedState ?? false,
+    acceptDuplicates: acceptDuplicates ?? false,
   }
 }
 

@@ -41,7 +41,7 @@ export async function runCommand(command: RunCommand, world: CliWorld): Promise<
 }
 
 function snapshotOptions(flags: CheckpointFlags) {
-  const { directory, interval, restore, allowDroppedState } = flags
+  const { directory, interval, restore, allowDroppedState, acceptDuplicates } = flags
   return {
     checkpoint: {
       directory,
@@ -49,6 +49,7 @@ function snapshotOptions(flags: CheckpointFlags) {
     },
     ...(restore !== null && { restore: /^\d+$/.test(restore) ? Number(restore) : restore }),
     allowDroppedState,
+    acceptDuplicates,
   }
 }
 

@@ -54,6 +54,11 @@ export interface RunOptions {
   readonly restore?: 'latest' | number | string
   /** State of operators that the pipeline does not have any more may be lost. Default false. */
   readonly allowDroppedState?: boolean
+  /**
+   * Goes on from an older snapshot, where the newest is damaged or `restore` names another one, though a
+   * sink then writes again what it has written since. Default false: only where every sink is idempotent.
+   */
+  readonly acceptDuplicates?: boolean
   /** Freezes records and state, so that a change after the fact throws. Default false. */
   readonly freeze?: boolean
   /**
@@ -79,6 +84,7 @@ export const RUN_OPTIONS = [
   'checkpoint',
   'restore',
   'allowDroppedState',
+  'acceptDuplicates',
   'freeze',
   'memoryMb',
   'stallWatch',
@@ -144,11 +150,13 @@ export function launch(
 
   async function main(): Promise<void> {
     const { plan, operators, nodes, module, pool, warnings } = await prepare()
-    const snapshots = await openSnapshots(options, plan, nodes, world.openStore)
+    const notes: string[] = []
+    const note = (text: string) => notes.push(text)
+    const snapshots = await openSnapshots(options, plan, nodes, note, world.openStore)
     const counters = createCounterTable(subtasksOf(plan).length)
     const operatorCounters = createOperatorTable(operatorRows(plan))
     board.planned(plan, operators, counters, operatorCounters)
-    for (const warning of warnings) board.log('warn', warning)
+    for (const warning of [...warnings, ...notes]) board.log('warn', warning)
     const policy = createRestartPolicy(supervision, clock, random)
     const parts = {
       id,

@@ -1,5 +1,5 @@
 /** What a job's options say about snapshots, checked; and the stores that go with them, opened. */
-import { existsSync } from 'node:fs'
+import { unreachable } from '../../lib/base/assert.js'
 import { type Duration, durationMs } from '../../lib/base/duration.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
@@ -8,10 +8,10 @@ import type { Plan } from '../../lib/graph/plan.js'
 import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
 import type { CheckpointSettings } from '../../lib/snapshot/checkpoint.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
+import { findRestore } from '../../lib/snapshot/find-restore.js'
 import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
 import type { Manifest, SnapshotMode } from '../../lib/snapshot/manifest.js'
 import { checkRestore } from '../../lib/snapshot/restore-plan.js'
-import { readManifest } from '../../lib/snapshot/verify.js'
 import { SnapshotStores } from '../checkpoint/snapshot-stores.js'
 import type { SnapshotSettings } from '../worker/protocol.js'
 import type { JobSnapshots } from './job-rounds.js'
@@ -71,13 +71,18 @@ export interface SnapshotOptions {
   readonly checkpoint?: CheckpointOptions
   readonly restore?: 'latest' | number | string
   readonly allowDroppedState?: boolean
+  readonly acceptDuplicates?: boolean
 }
 
-/** Null where no snapshots are taken. */
+/**
+ * Null where no snapshots are taken. What is restored has been read to its last byte. `note` is told what
+ * the user should know of it.
+ */
 export async function openSnapshots(
-  { checkpoint, restore, allowDroppedState = false }: SnapshotOptions,
+  { checkpoint, restore, allowDroppedState = false, acceptDuplicates = false }: SnapshotOptions,
   plan: Plan,
   nodes: readonly NamedNode[],
+  note: (text: string) => void,
   open: (directory: string) => Promise<ChunkStore> = openLevelChunkStore,
 ): Promise<JobSnapshots | null> {
   if (checkpoint === undefined) {
@@ -89,7 +94,11 @@ export async function openSnapshots(
   const store = await open(directory)
   try {
     const numbers = await store.manifests()
-    const found = await findRestored(store, numbers, restore)
+    const mayRepeat = nodes.every(
+      ({ role, traits }) => role !== 'sink' || traits.idempotent === true,
+    )
+    const search = { restore, mayRepeat, acceptDuplicates, note }
+    const found = await findRestored(store, numbers, search)
     if (found !== null) checkRestore(found.manifest, plan, nodes, allowDroppedState)
     const stores = new SnapshotStores(
       {
@@ -114,35 +123,60 @@ interface Found {
   readonly from: ChunkStore | null
 }
 
+interface Search {
+  readonly restore: SnapshotOptions['restore']
+  readonly mayRepeat: boolean
+  readonly acceptDuplicates: boolean
+  readonly note: (text: string) => void
+}
+
 async function findRestored(
   store: ChunkStore,
   numbers: readonly number[],
-  restore: SnapshotOptions['restore'],
+  search: Search,
 ): Promise<Found | null> {
+  const { restore } = search
   if (restore === undefined) {
     if (numbers.length > 0) throw directoryInUse(store.place, numbers)
     return null
   }
-  if (restore === 'latest') {
-    const latest = numbers.at(-1)
-    return latest === undefined ? null : { manifest: await readManifest(store, latest), from: null }
-  }
-  if (typeof restore === 'number') {
-    if (!numbers.includes(restore)) throw notFound(store.place, restore, numbers)
-    return { manifest: await readManifest(store, restore), from: null }
-  }
-  return findSavepoint(restore)
+  if (restore !== 'latest' && typeof restore === 'string') return findSavepoint(restore, search)
+  const manifest = await choose(store, restore, search)
+  return manifest === null ? null : { manifest, from: null }
 }
 
-async function findSavepoint(directory: string): Promise<Found> {
-  if (!existsSync(directory)) throw notThere(directory)
+async function findSavepoint(directory: string, search: Search): Promise<Found> {
   const from = await openLevelChunkStore(directory, { create: false })
-  const number = (await from.manifests()).at(-1)
-  if (number === undefined) {
+  try {
+    const manifest = await choose(from, 'latest', search)
+    if (manifest === null) throw notThere(directory)
+    return { manifest, from }
+  } catch (error) {
     await from.close()
-    throw notThere(directory)
+    throw error
   }
-  return { manifest: await readManifest(from, number), from }
+}
+
+/** Null where the store is empty. */
+async function choose(
+  store: ChunkStore,
+  wanted: 'latest' | number,
+  { mayRepeat, acceptDuplicates, note }: Search,
+): Promise<Manifest | null> {
+  const choice = await findRestore(store, { wanted, mayRepeat, acceptDuplicates })
+  switch (choice.kind) {
+    case 'none':
+      return null
+    case 'refused':
+      throw choice.error
+    case 'restore':
+      for (const { number, damage } of choice.passedOver) {
+        note(`snapshot ${number} is damaged and was passed over: ${damage[0]!.message}`)
+      }
+      return choice.manifest
+    default:
+      return unreachable(choice)
+  }
 }
 
 function settingsOf(options: CheckpointOptions): CheckpointSettings {
@@ -188,12 +222,6 @@ const directoryInUse = (place: string, numbers: readonly number[]): MillraceErro
     'E_SNAPSHOTS_THERE',
     `${place} holds snapshots ${numbers[0]} to ${numbers.at(-1)} of an earlier run: go on from the last one ` +
       "with restore: 'latest' (--restore latest), or name an empty directory",
-  )
-
-const notFound = (place: string, wanted: number, numbers: readonly number[]): MillraceError =>
-  new MillraceError(
-    'E_NO_SNAPSHOT',
-    `${place} has no snapshot ${wanted}; it has ${numbers.length === 0 ? 'none' : numbers.join(', ')}`,
   )
 
 const notThere = (directory: string): MillraceError =>

@@ -47,3 +47,6 @@ export const plainTraits: OperatorTraits = {
   before: null,
   replays: true,
 }
+
+/** Of a sink that may write the same again. */
+export const idempotentTraits: OperatorTraits = { ...plainTraits, idempotent: true }

@@ -1,4 +1,5 @@
 /** Makes the manifest of a round of what its subtasks have acknowledged. Pure. */
+import type { NodeRole } from '../graph/graph.js'
 import type { Plan } from '../graph/plan.js'
 import { subtaskName } from '../graph/subtasks.js'
 import { type Round as CheckpointRound, phaseIn } from './checkpoint.js'
@@ -16,7 +17,8 @@ import { emptyStep, type PlacedSplit } from './round.js'
 export interface NamedNode {
   readonly name: string
   readonly kind: string
-  readonly traits: { readonly saved?: false }
+  readonly role: NodeRole
+  readonly traits: { readonly saved?: false; readonly idempotent?: true }
 }
 
 export interface ManifestFacts {

@@ -14,7 +14,7 @@ import type { Verified } from './verify.js'
 export interface RestoreWish {
   /** `latest`, or a number. */
   readonly wanted: 'latest' | number
-  /** Every sink is idempotent or can withdraw, or the job promises no more than at least once. */
+  /** Every sink is idempotent or can withdraw. */
   readonly mayRepeat: boolean
   /** Whoever asks has been told, and wants it all the same. */
   readonly acceptDuplicates: boolean

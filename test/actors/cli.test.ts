@@ -59,7 +59,7 @@ t.test('a run is understood with all it can be given', async (t) => {
     },
   )
   const snapshots = parse(
-    'run job.ts --checkpoint-dir state --checkpoint-interval 1s --restore 7 --allow-dropped-state',
+    'run job.ts --checkpoint-dir state --checkpoint-interval 1s --restore 7 --allow-dropped-state --accept-duplicates',
   )
   t.match(snapshots, {
     checkpoint: {
@@ -67,6 +67,7 @@ t.test('a run is understood with all it can be given', async (t) => {
       interval: '1s',
       restore: '7',
       allowDroppedState: true,
+      acceptDuplicates: true,
     },
   })
   t.match(parse('run job.ts --restore latest'), {
