@@ -1,6 +1,6 @@
 /** The README: every TypeScript block is type-checked, and does what the text around it says. */
 import { execFile } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import ts from 'typescript'
@@ -94,6 +94,31 @@ t.test('supervised.ts survives a failure and sets broken lines apart', async (t)
   t.equal(taxed.split('\n').length, 4, 'three orders, each once: the file is written anew')
   t.match(readFileSync(join(folder, 'rejected.ndjson'), 'utf8'), /"record":"not an order"/)
 })
+
+t.test(
+  'resumable.ts counts on, and a second run from its last checkpoint adds nothing',
+  async (t) => {
+    const first = await millrace(
+      'run',
+      'resumable.ts',
+      ...CHECKPOINTS,
+      '--checkpoint-interval',
+      '1s',
+    )
+    t.equal(first.code, 0, first.stderr)
+    const shown = () => readdirSync(join(folder, 'out')).filter((name) => !name.startsWith('.'))
+    t.equal(shown().length, 1)
+    t.match(readFileSync(join(folder, 'out', shown()[0]!), 'utf8'), /^1 lines of 41 characters$/m)
+    const again = await millrace('run', 'resumable.ts', ...CHECKPOINTS, '--restore', 'latest')
+    t.equal(again.code, 0, again.stderr)
+    t.equal(shown().length, 1, 'it had finished')
+    const list = await millrace('snapshots', 'list', 'state')
+    t.equal(list.code, 0, list.stderr)
+    t.match(list.stdout, /running-counts|checkpoint/)
+  },
+)
+
+const CHECKPOINTS = ['--checkpoint-dir', 'state']
 
 t.test('sums.test.ts passes', async (t) => {
   t.same(await node('sums.test.js'), { code: 0, stdout: '', stderr: '' })
