@@ -15,8 +15,9 @@ export {
   type SupervisionOptions,
   supervise,
 } from '../lib/supervision/strategy.js'
-export type { Job, JobEvent, JobMetrics, JobSummary } from './job/job.js'
+export type { Job, JobEvent, JobMetrics, JobSummary, SnapshotSummary } from './job/job.js'
 export type { RunOptions } from './job/launch.js'
+export type { CheckpointOptions } from './job/open-snapshots.js'
 export { type RunModuleOptions, run } from './job/run.js'
 export type {
   ActorContext,

@@ -18,12 +18,13 @@
  *   job/          a job's life as one pure protocol                     base, graph, supervision
  *   spill/        what does not fit into memory, in temporary files     base, wire
  *   operators/    operator.ts is the contract; one operator per file    base, time, window, state, spill
+ *   snapshot/     barriers, rounds, manifests, chunk stores, restoring  base, time, state, wire, connectors, graph
  *   formats/      lines, csv, ndjson                                    base
  *   connectors/   source and sink contracts and the built-ins           base, time, formats, operators
  *   graph/        logical graph → chains → subtasks; explain            base, operators, connectors
  *   flow/         pipeline, flow, stream: builds a graph, runs nothing  base, graph, operators, connectors, window
  *   transport/    loopback and message ports behind one contract        base, wire
- *   channel/      credit-bound links between subtasks                   base, wire, credit, time, transport, operators
+ *   channel/      credit-bound links between subtasks                   base, wire, credit, time, transport, operators, snapshot
  *   testing/      virtual clock, seeded scheduler                       base, flow
  *
  * How a pipeline becomes subtasks: `flow/` records what the user composes, `graph/build.ts` makes a

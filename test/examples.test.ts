@@ -196,3 +196,12 @@ t.test(
 function* pairs(list: readonly string[]): Generator<[string, string]> {
   for (let at = 0; at < list.length; at += 2) yield [list[at]!, list[at + 1]!]
 }
+
+// ---- stop and resume ------------------------------------------------------------------------
+
+t.test('stop-and-resume: a job that stopped goes on where it was', async (t) => {
+  const { code, stdout, stderr } = await command(join(ROOT, 'dist/examples/stop-and-resume.js'))
+    .ended
+  t.equal(code, 0, stderr)
+  t.same(printed(stdout), ['stopped in the middle', '20000 lines, 20000 different ones'])
+})
