@@ -14,8 +14,8 @@
  *   its log may end in a torn record (`write-queue.ts`). After any other failed write nothing more is
  *   written: whether a failed sync has kept what it was to keep cannot be known (Rebello et al., "Can
  *   applications recover from fsync failures?", 2020).
- * - On disk are up to six times as many bytes as are stored: LevelDB clears away what was deleted when
- *   it merges its files.
+ * - On disk are up to eight times as many bytes as are stored, and some 50 MiB at least: LevelDB clears
+ *   away what was deleted when it merges its files.
  */
 
 import { MillraceError } from '../base/errors.js'
@@ -33,7 +33,7 @@ const DIGITS = 12
 const NOTHING = new Uint8Array(0)
 /**
  * With the usual 4 and 2 MiB, 30 MiB of chunks that are replaced all the time take 530 MiB of disk and
- * growing, and 100 MB/s are written; with these 90 to 170 MiB, and 170 MB/s.
+ * growing, and 100 MB/s are written; with these up to 220 MiB, and 170 MB/s.
  */
 const SIZES = { writeBufferBytes: 16 * 1024 * 1024, fileBytesMax: 16 * 1024 * 1024 }
 
