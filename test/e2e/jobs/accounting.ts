@@ -6,20 +6,31 @@
 import { keyBy, map, pipeline, scan } from 'millrace'
 import { generate, levelSink, linesFile, partFiles } from 'millrace/connectors'
 
-export default ({ out, rows, perSecond, parallelism = '2' }: Record<string, string>) =>
-  pipeline('accounting', (flow) => {
-    const counts = flow
-      .from(generate(Number(rows), (n) => n, { perSecond: Number(perSecond), splits: 4 }))
-      .pipe(
-        keyBy((n) => n % 97),
-        scan((count) => count + 1, 0, { name: 'counts', parallelism: Number(parallelism) }),
-      )
-    const counted = counts.pipe(map(([key, count]) => `${key} ${count}`))
-    counted.to(partFiles(`${out}/parts`, { format: (line) => line, roll: { records: 5_000 } }), {
-      name: 'parts',
-    })
-    counted.to(linesFile(`${out}/lines.txt`), { name: 'lines' })
-    counts.to(levelSink(`${out}/last`, { key: ([key]) => String(key), value: ([, n]) => n }), {
-      name: 'last',
-    })
-  })
+export default ({
+  out,
+  rows,
+  perSecond,
+  parallelism = '2',
+  name = 'counts',
+  keyGroups = '128',
+}: Record<string, string>) =>
+  pipeline(
+    'accounting',
+    (flow) => {
+      const counts = flow
+        .from(generate(Number(rows), (n) => n, { perSecond: Number(perSecond), splits: 4 }))
+        .pipe(
+          keyBy((n) => n % 97),
+          scan((count) => count + 1, 0, { name, parallelism: Number(parallelism) }),
+        )
+      const counted = counts.pipe(map(([key, count]) => `${key} ${count}`))
+      counted.to(partFiles(`${out}/parts`, { format: (line) => line, roll: { records: 5_000 } }), {
+        name: 'parts',
+      })
+      counted.to(linesFile(`${out}/lines.txt`), { name: 'lines' })
+      counts.to(levelSink(`${out}/last`, { key: ([key]) => String(key), value: ([, n]) => n }), {
+        name: 'last',
+      })
+    },
+    { maxParallelism: Number(keyGroups) },
+  )

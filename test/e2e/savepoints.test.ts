@@ -1,0 +1,184 @@
+/** Savepoints, stops and restores of a whole job: what of its output is there, and that it is there once. */
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type Job, type RunOptions, run } from '../../actors/index.js'
+import { judgeOutput } from './accounting.js'
+import accounting from './jobs/accounting.js'
+import { ended, ending, first } from './support.js'
+
+t.setTimeout(120_000)
+
+const ROWS = 20_000
+/** Long enough for a test to do something in between. */
+const SLOW = 5_000
+const FAST = 1_000_000
+
+interface Life extends Partial<RunOptions> {
+  readonly rows?: number
+  readonly perSecond?: number
+  readonly parallelism?: number
+  /** Of the operator with the state. */
+  readonly name?: string
+  readonly keyGroups?: number
+  readonly state?: string
+  readonly interval?: string
+}
+
+function directory(t: Test): string {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-savepoints-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+/** Takes no checkpoint by itself, unless an interval is given. */
+function start(t: Test, dir: string, life: Life = {}): Job {
+  const { rows = ROWS, perSecond = SLOW, parallelism = 2, name = 'counts', keyGroups = 128 } = life
+  const { state = 'state', interval = '1h', restore, allowDroppedState } = life
+  const pipeline = accounting({
+    out: join(dir, 'out'),
+    rows: String(rows),
+    perSecond: String(perSecond),
+    parallelism: String(parallelism),
+    name,
+    keyGroups: String(keyGroups),
+  })
+  const options = {
+    metricsIntervalMs: 30,
+    checkpoint: { directory: join(dir, state), interval: interval as '1h' },
+    ...(restore !== undefined && { restore }),
+    ...(allowDroppedState !== undefined && { allowDroppedState }),
+  }
+  return ending(t, run(pipeline, options))
+}
+
+const hasRead = (job: Job, records: number) =>
+  first(job.metrics$, ({ chains }) => chains.some(({ totals }) => totals.recordsIn >= records))
+
+const parts = (dir: string, pattern: RegExp): readonly string[] =>
+  existsSync(join(dir, 'out/parts'))
+    ? readdirSync(join(dir, 'out/parts')).filter((name) => pattern.test(name))
+    : []
+
+const committed = (dir: string) => parts(dir, /^[^.]/)
+
+async function finishes(t: Test, dir: string, life: Life): Promise<void> {
+  const { error, summary } = await ended(start(t, dir, { perSecond: FAST, ...life }))
+  t.equal(error, null)
+  t.match(summary, { state: 'Finished' })
+  t.equal(await judgeOutput(dir, life.rows ?? ROWS), null)
+}
+
+t.test('a savepoint commits nothing, and the job goes on to its end', async (t) => {
+  const dir = directory(t)
+  const job = start(t, dir)
+  await hasRead(job, 500)
+  const taken = await job.savepoint(join(dir, 'savepoint'))
+  t.match(taken, { round: 1, directory: join(dir, 'savepoint') })
+  t.same(committed(dir), [], 'nothing is committed')
+  t.not(parts(dir, /^\./).length, 0, 'but prepared')
+  await hasRead(job, 1500)
+  t.equal(job.state, 'Running')
+  t.match(await job.stop(), { round: 2, directory: join(dir, 'state') })
+  t.not(committed(dir).length, 0, 'what it had prepared comes with the next checkpoint')
+  await finishes(t, dir, { restore: 'latest' })
+})
+
+t.test('a savepoint is complete in itself, wherever it is copied to', async (t) => {
+  const dir = directory(t)
+  // Incremental checkpoints before it: it needs none of their chunks.
+  const job = start(t, dir, { interval: '30ms' })
+  await hasRead(job, 1000)
+  const stopped = await job.stop(join(dir, 'savepoint'))
+  t.ok(stopped.round > 1)
+  await job.done
+  cpSync(join(dir, 'savepoint'), join(dir, 'copy'), { recursive: true })
+  for (const gone of ['savepoint', 'state']) rmSync(join(dir, gone), { recursive: true })
+  await finishes(t, dir, { restore: join(dir, 'copy') })
+})
+
+t.test('what follows a restored savepoint needs it no more', async (t) => {
+  const dir = directory(t)
+  const job = start(t, dir)
+  await hasRead(job, 500)
+  await job.stop(join(dir, 'savepoint'))
+  const next = start(t, dir, { restore: join(dir, 'savepoint'), state: 'next' })
+  await hasRead(next, 500)
+  await next.stop()
+  rmSync(join(dir, 'savepoint'), { recursive: true })
+  await finishes(t, dir, { restore: 'latest', state: 'next' })
+})
+
+t.test('a stopped job goes on exactly where it was', async (t) => {
+  const dir = directory(t)
+  const job = start(t, dir)
+  await hasRead(job, 500)
+  await job.stop()
+  t.match(await job.done, { state: 'Cancelled', partial: true })
+  await finishes(t, dir, { restore: 'latest' })
+})
+
+t.test('rescaled from 1 to 3 to 2 through savepoints, the result is the same', async (t) => {
+  const dir = directory(t)
+  let restore: string | undefined
+  for (const parallelism of [1, 3]) {
+    const life = { parallelism, state: `state-${parallelism}` }
+    const job = start(t, dir, { ...life, ...(restore !== undefined && { restore }) })
+    await hasRead(job, 1000)
+    restore = join(dir, `savepoint-${parallelism}`)
+    await job.stop(restore)
+  }
+  await finishes(t, dir, { parallelism: 2, state: 'state-2', restore: restore! })
+})
+
+t.test('an empty directory is begun at the beginning, a used one only when told how', async (t) => {
+  const dir = directory(t)
+  await finishes(t, dir, { restore: 'latest' })
+  const { error } = await ended(start(t, dir))
+  t.match(error, { code: 'E_SNAPSHOTS_THERE', message: /--restore latest/ })
+  t.equal(await judgeOutput(dir, ROWS), null, 'the output is as it was')
+})
+
+t.test('restored, a job that has finished ends at once, with no output', async (t) => {
+  const dir = directory(t)
+  await finishes(t, dir, {})
+  const before = committed(dir)
+  const { summary } = await ended(start(t, dir, { restore: 'latest' }))
+  t.match(summary, { state: 'Finished', recordsIn: 0, recordsOut: 0 })
+  t.same(committed(dir), before)
+  t.equal(await judgeOutput(dir, ROWS), null)
+})
+
+t.test('state of an operator that is no more is refused with a report, or dropped', async (t) => {
+  const dir = directory(t)
+  const job = start(t, dir)
+  await hasRead(job, 500)
+  await job.stop()
+  const renamed = { restore: 'latest', name: 'tallies' } as const
+  const { error } = await ended(start(t, dir, renamed))
+  t.match(error, { code: 'E_RESTORE_DROPS', message: /does not have: counts\. Kept: .*parts/ })
+  t.match(error?.message, /new, without state: .*tallies/)
+  const allowed = start(t, dir, { ...renamed, allowDroppedState: true, perSecond: FAST })
+  t.match((await ended(allowed)).summary, { state: 'Finished' })
+  t.not(await judgeOutput(dir, ROWS), null, 'the counts have begun anew')
+})
+
+t.test('what cannot be restored is told', async (t) => {
+  const dir = directory(t)
+  const job = start(t, dir)
+  await hasRead(job, 500)
+  await job.stop()
+  const cases = [
+    [{ restore: 7 }, /has no snapshot 7; it has 1/],
+    [{ restore: join(dir, 'nowhere') }, /no snapshots? in .*nowhere/],
+    [{ restore: join(dir, 'out') }, /no snapshot.* in .*out/],
+  ] as const
+  for (const [life, message] of cases) {
+    const { error } = await ended(start(t, dir, life))
+    t.match(error, { code: 'E_NO_SNAPSHOT', message })
+  }
+  const { error } = await ended(start(t, dir, { restore: 'latest', keyGroups: 64 }))
+  t.match(error, { code: 'E_RESTORE_KEY_GROUPS', message: /set maxParallelism: 128/ })
+  await finishes(t, dir, { restore: 1 })
+})
