@@ -133,6 +133,10 @@ export class BlockWriter {
     this.#aborted = true
     this.#drop()
     await this.#done
+    await this.#letGo()
+  }
+
+  async #letGo(): Promise<void> {
     const target = this.#target
     this.#target = null
     // What is given up has nobody left to hear that it could not be closed.
@@ -179,6 +183,7 @@ export class BlockWriter {
     } catch (cause) {
       this.#failure = this.#options.explain(cause)
       this.#drop()
+      await this.#letGo()
       if (!this.#aborted) this.#options.onFailure(this.#failure)
     } finally {
       this.#isRunning = false

@@ -113,12 +113,20 @@ export class PartFile<T> {
         },
         close: () => handle.close(),
       }
-      let rest = Buffer.from(text.header?.() ?? '')
-      while (rest.length > 0) rest = rest.subarray(await target.write(rest))
+      await writeAll(target, Buffer.from(text.header?.() ?? ''))
       return target
     } catch (cause) {
       throw fileError(cause, 'open', this.#path)
     }
+  }
+}
+
+async function writeAll(target: ByteTarget, bytes: Uint8Array): Promise<void> {
+  try {
+    for (let at = 0; at < bytes.length; ) at += await target.write(bytes.subarray(at))
+  } catch (cause) {
+    await target.close()
+    throw cause
   }
 }
 
