@@ -46,6 +46,10 @@ export class TimeTable {
     }
     times[hole] = Number.NaN
     this.#size--
+    // Far from where it grows again.
+    if (times.length > CAPACITY_FIRST && 16 * this.#size < times.length) {
+      this.#resize(times.length / 4)
+    }
   }
 
   clear(): void {

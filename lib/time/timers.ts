@@ -295,7 +295,10 @@ class HeapTimers implements Timers {
     this.#places.delete(this.#queue.first)
     this.#queue.pop()
     this.#buckets[place] = null
-    this.#free.push(place)
+    if (this.#places.size === 0 && this.#buckets.length > STALE_MIN) {
+      this.#buckets = []
+      this.#free = []
+    } else this.#free.push(place)
   }
 
   /** Nothing is stale any more. Buckets keep their places: somebody may walk over them. */

@@ -130,6 +130,23 @@ export async function timerConformance(t: Test, create: () => Timers) {
     t.equal(timers.size, 0)
   })
 
+  t.test('thousands fire, and thousands more after them', async (t) => {
+    const timers = create()
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 3_000; i++) timers.register(0, i, round * 10_000 + ((i * 7) % 3_000))
+      const fired: number[] = []
+      for (let due = timers.takeDue(1e6); due !== null; due = timers.takeDue(1e6)) {
+        fired.push(due.timeMs - round * 10_000)
+      }
+      t.same(
+        fired,
+        Array.from({ length: 3_000 }, (_, i) => i),
+      )
+      t.equal(timers.size, 0)
+      t.equal(timers.nextMs, Number.POSITIVE_INFINITY)
+    }
+  })
+
   t.test('timers that are moved on and on take no more place than those alive', async (t) => {
     const timers = create()
     let lost = 0

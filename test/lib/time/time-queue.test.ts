@@ -66,5 +66,14 @@ for (const [name, timeOf] of Object.entries(KINDS)) {
     const wrong = [...seen].filter((time) => table.get(time) !== (expected.get(time) ?? -1))
     t.same(wrong, [])
     t.equal(table.size, expected.size)
+    // It becomes small again, and grows again.
+    const times = [...expected.keys()]
+    for (const time of times.slice(10)) table.delete(time)
+    t.same(
+      times.filter((time) => table.get(time) !== -1),
+      times.slice(0, 10),
+    )
+    for (const time of times.slice(10)) table.add(time, 1)
+    t.equal(times.filter((time) => table.get(time) === -1).length, 0)
   })
 }
