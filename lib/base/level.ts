@@ -26,7 +26,7 @@ export async function openLevel(
   create: boolean,
   { writeBufferBytes, fileBytesMax }: LevelSizes,
 ): Promise<LevelDb> {
-  if (create) await mkdir(directory, { recursive: true, mode: 0o700 })
+  if (create) await makeDirectory(directory)
   const path = await realpath(directory)
   if (held.has(path)) throw lockedError(directory)
   held.add(path)
@@ -46,6 +46,16 @@ export async function openLevel(
   } catch (error) {
     held.delete(path)
     throw error
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    // All that is heard of a read-only file system; without the parents it says what it is.
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+    await mkdir(path, { mode: 0o700 })
   }
 }
 
