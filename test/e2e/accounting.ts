@@ -1,9 +1,14 @@
-/** The accounting job on the command line, and the judge of what it leaves. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+/** The accounting job on the command line and in the calling thread, and the judge of what it leaves. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import { type Job, type RunOptions, run } from '../../actors/index.js'
 import { openLevel } from '../../lib/base/level.js'
 import { type Command, command, MILLRACE } from '../support/command.js'
+import accounting from './jobs/accounting.js'
+import { ending, first } from './support.js'
 
 export const KEYS = 97
 const MODULE = fileURLToPath(new URL('./jobs/accounting.js', import.meta.url))
@@ -33,6 +38,51 @@ export function startAccounting(dir: string, life: Life): Command {
     ...['--arg', `rows=${rows}`, '--arg', `perSecond=${perSecond}`, ...more],
   ]
   return command(MILLRACE, args, { env })
+}
+
+/** The accounting job in the calling thread. */
+export interface LocalLife extends Omit<RunOptions, 'checkpoint'> {
+  readonly checkpoint?: Partial<NonNullable<RunOptions['checkpoint']>>
+  readonly rows: number
+  readonly perSecond: number
+  readonly parallelism?: number
+  /** Of the operator with the state. */
+  readonly name?: string
+  readonly keyGroups?: number
+  /** Beside the output. Default `state`. */
+  readonly state?: string
+}
+
+/** Takes no checkpoint by itself, unless an interval is given. */
+export function runAccounting(t: Test, dir: string, life: LocalLife): Job {
+  const { rows, perSecond, parallelism, name = 'counts', keyGroups = 128, ...options } = life
+  const { state = 'state', checkpoint, ...rest } = options
+  const pipeline = accounting({
+    out: join(dir, 'out'),
+    rows: String(rows),
+    perSecond: String(perSecond),
+    parallelism: String(parallelism ?? 2),
+    name,
+    keyGroups: String(keyGroups),
+  })
+  const directory = isAbsolute(state) ? state : join(dir, state)
+  return ending(
+    t,
+    run(pipeline, {
+      metricsIntervalMs: 30,
+      checkpoint: { interval: '1h', ...checkpoint, directory },
+      ...rest,
+    }),
+  )
+}
+
+export const hasRead = (job: Job, records: number) =>
+  first(job.metrics$, ({ chains }) => chains.some(({ totals }) => totals.recordsIn >= records))
+
+export function directoryOf(t: Test, name: string): string {
+  const dir = mkdtempSync(join(tmpdir(), `millrace-${name}-`))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
 }
 
 /** What is wrong with the output of a job that has ended; null: each row is in each sink once. */

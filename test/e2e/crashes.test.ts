@@ -2,12 +2,9 @@
  * The death of the whole process, for real: `kill -9` at random moments, then `--restore latest`, until
  * the job has ended. What it leaves is what a run without faults leaves.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
 import { seededRandom } from '../../lib/base/random.js'
-import { judgeOutput, startAccounting } from './accounting.js'
+import { directoryOf, judgeOutput, startAccounting } from './accounting.js'
 
 t.setTimeout(300_000)
 
@@ -21,9 +18,7 @@ t.test(
   { timeout: 240_000 },
   async (t) => {
     const random = seededRandom(SEED)
-    const dir = mkdtempSync(join(tmpdir(), 'millrace-crashes-'))
-    mkdirSync(dir, { recursive: true })
-    t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = directoryOf(t, 'crashes')
     let kills = 0
     for (let life = 0; kills < KILLS; life++) {
       // Slow, so that no kill comes too late.

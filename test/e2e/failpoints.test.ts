@@ -3,13 +3,12 @@
  * failpoint is the end of one life of the accounting job; the next life restores what that one left.
  * `CI_FULL=1` gives each place a job of its own, at its first passes.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { seededRandom } from '../../lib/base/random.js'
 import { ROOT } from '../support/command.js'
-import { judgeOutput, judgeSoFar, startAccounting } from './accounting.js'
+import { directoryOf, judgeOutput, judgeSoFar, startAccounting } from './accounting.js'
 
 const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 100_000)
 t.comment(`MILLRACE_SEED=${SEED}`)
@@ -48,11 +47,7 @@ async function endsExactly(t: Test, dir: string): Promise<void> {
   t.equal(await judgeOutput(dir, ROWS), null)
 }
 
-function directory(t: Test): string {
-  const dir = mkdtempSync(join(tmpdir(), 'millrace-failpoints-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
-  return dir
-}
+const directory = (t: Test) => directoryOf(t, 'failpoints')
 
 t.test('names before and after each durable step', async (t) => {
   const steps = new Set(failpoints().map((name) => name.split('.')[0]!))

@@ -1,12 +1,10 @@
 /** Savepoints, stops and restores of a whole job: what of its output is there, and that it is there once. */
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type Job, type RunOptions, run } from '../../actors/index.js'
-import { judgeOutput } from './accounting.js'
-import accounting from './jobs/accounting.js'
-import { ended, ending, first } from './support.js'
+import type { Job } from '../../actors/index.js'
+import { directoryOf, hasRead, judgeOutput, type LocalLife, runAccounting } from './accounting.js'
+import { ended } from './support.js'
 
 t.setTimeout(120_000)
 
@@ -15,46 +13,12 @@ const ROWS = 20_000
 const SLOW = 5_000
 const FAST = 1_000_000
 
-interface Life extends Partial<RunOptions> {
-  readonly rows?: number
-  readonly perSecond?: number
-  readonly parallelism?: number
-  /** Of the operator with the state. */
-  readonly name?: string
-  readonly keyGroups?: number
-  readonly state?: string
-  readonly interval?: string
-}
+type Life = Partial<LocalLife>
 
-function directory(t: Test): string {
-  const dir = mkdtempSync(join(tmpdir(), 'millrace-savepoints-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
-  return dir
-}
+const start = (t: Test, dir: string, life: Life = {}): Job =>
+  runAccounting(t, dir, { rows: ROWS, perSecond: SLOW, ...life })
 
-/** Takes no checkpoint by itself, unless an interval is given. */
-function start(t: Test, dir: string, life: Life = {}): Job {
-  const { rows = ROWS, perSecond = SLOW, parallelism = 2, name = 'counts', keyGroups = 128 } = life
-  const { state = 'state', interval = '1h', restore, allowDroppedState } = life
-  const pipeline = accounting({
-    out: join(dir, 'out'),
-    rows: String(rows),
-    perSecond: String(perSecond),
-    parallelism: String(parallelism),
-    name,
-    keyGroups: String(keyGroups),
-  })
-  const options = {
-    metricsIntervalMs: 30,
-    checkpoint: { directory: join(dir, state), interval: interval as '1h' },
-    ...(restore !== undefined && { restore }),
-    ...(allowDroppedState !== undefined && { allowDroppedState }),
-  }
-  return ending(t, run(pipeline, options))
-}
-
-const hasRead = (job: Job, records: number) =>
-  first(job.metrics$, ({ chains }) => chains.some(({ totals }) => totals.recordsIn >= records))
+const directory = (t: Test) => directoryOf(t, 'savepoints')
 
 const parts = (dir: string, pattern: RegExp): readonly string[] =>
   existsSync(join(dir, 'out/parts'))
@@ -67,7 +31,7 @@ async function finishes(t: Test, dir: string, life: Life): Promise<void> {
   const { error, summary } = await ended(start(t, dir, { perSecond: FAST, ...life }))
   t.equal(error, null)
   t.match(summary, { state: 'Finished' })
-  t.equal(await judgeOutput(dir, life.rows ?? ROWS), null)
+  t.equal(await judgeOutput(dir, ROWS), null)
 }
 
 t.test('a savepoint commits nothing, and the job goes on to its end', async (t) => {
@@ -88,7 +52,7 @@ t.test('a savepoint commits nothing, and the job goes on to its end', async (t) 
 t.test('a savepoint is complete in itself, wherever it is copied to', async (t) => {
   const dir = directory(t)
   // Incremental checkpoints before it: it needs none of their chunks.
-  const job = start(t, dir, { interval: '30ms' })
+  const job = start(t, dir, { checkpoint: { interval: '30ms' } })
   await hasRead(job, 1000)
   const stopped = await job.stop(join(dir, 'savepoint'))
   t.ok(stopped.round > 1)

@@ -21,6 +21,7 @@ import type { ChunkStore } from '../../../lib/snapshot/chunk-store.js'
 import { openLevelChunkStore } from '../../../lib/snapshot/level-chunk-store.js'
 import { verifySnapshot } from '../../../lib/snapshot/verify.js'
 import { idsOf } from '../../conformance/chunk-store.js'
+import { mount, skip, succeeds } from '../../support/mount.js'
 import { putSnapshot } from '../../support/snapshots.js'
 
 const WRITER = fileURLToPath(new URL('../../support/snapshot-writer.js', import.meta.url))
@@ -225,25 +226,4 @@ function startWriter(saidFile: string, directory: string) {
     }
   }
   return { child, ended, said, hasSaid }
-}
-
-/** Undoes it, at the end of the test if not before; null where it is not allowed. */
-function mount(t: Test, at: string, ...how: readonly string[]): (() => void) | null {
-  if (process.platform !== 'linux' || !succeeds('mount', ...how, at)) return null
-  let isMounted = true
-  const unmount = () => {
-    if (isMounted) spawnSync('umount', ['-l', at])
-    isMounted = false
-  }
-  t.teardown(unmount)
-  return unmount
-}
-
-const succeeds = (command: string, ...args: readonly string[]): boolean =>
-  spawnSync(command, args, { stdio: 'ignore' }).status === 0
-
-/** Loudly: a test that is not run proves nothing. */
-function skip(t: Test, why: string): void {
-  console.error(`SKIPPED: ${t.name}: ${why}`)
-  t.pass(`SKIPPED: ${why}`)
 }
