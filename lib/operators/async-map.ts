@@ -7,15 +7,29 @@
  * In order, only the first of the queue speaks; else whatever has something, up to the first mark:
  * a mark is passed on after everything that came before it, and before everything behind it.
  *
+ * A barrier waits for nobody: what is in flight before it becomes state, with the number of its results
+ * that were emitted, and is called again after a restart, where as many results are dropped. So a
+ * function that gives several results for a record must give the same ones again.
+ *
  * Promises and timers only wake the operator. It emits in its own turns, while the gate is open, and
  * asks an iterator for its next element only then. While input waits for a free place it is deferred.
  */
 import type { OperatorFunction } from 'rxjs'
-import { canonicalKey } from '../base/key.js'
+import { canonicalKey, keyGroupOf } from '../base/key.js'
+import type { MapState } from '../state/state.js'
 import { Flight, type FlightPlan } from './flight.js'
 import type { OperatorContext } from './operator.js'
 import { AGAIN } from './record-error.js'
-import { BATCH_RECORDS_MAX, type Batch, batch, END, type Signal, WATERMARK } from './signal.js'
+import {
+  BARRIER,
+  BATCH_RECORDS_MAX,
+  type Barrier,
+  type Batch,
+  batch,
+  END,
+  type Signal,
+  WATERMARK,
+} from './signal.js'
 import { signalOperator } from './signal-operator.js'
 
 export interface AsyncMapSettings extends Omit<FlightPlan, 'operator' | 'clock' | 'settled'> {
@@ -30,6 +44,18 @@ export interface AsyncMapSettings extends Omit<FlightPlan, 'operator' | 'clock' 
 }
 
 type Mark = Exclude<Signal, Batch>
+
+/** A record in flight as a snapshot has it. */
+interface Saved {
+  readonly record: unknown
+  readonly key: unknown
+  /** Null on a stream without event time. */
+  readonly timeMs: number | null
+  /** Results emitted before the barrier. */
+  readonly sent: number
+  /** Its place in the queue. */
+  readonly place: number
+}
 type Entry = Flight | Mark
 
 const hasFailed = (entry: Entry): boolean => entry instanceof Flight && entry.status === 'failed'
@@ -55,6 +81,61 @@ export function asyncMap(
     /** Whether batches carry keys, and times: all do, or none. */
     let keyed = false
     let timed = false
+    /** The barrier that is to be passed on as soon as the gate is open. */
+    let due: Barrier | null = null
+    // Before the exchange several subtasks have the same key: each has entries of its own in the key's map.
+    const savedByKey = context.keyed ? context.state.map<string, Saved>('in flight') : null
+    const saved = context.keyed ? null : context.state.operatorList<Saved>('in flight')
+    /** How many results of each record of `input` a former life has emitted; null: none. */
+    let sentBefore: readonly number[] | null = null
+
+    /** Calls again for what was in flight. */
+    function restore(): void {
+      const rows = savedByKey === null ? [...saved!.get()] : rowsOf(savedByKey)
+      if (rows.length === 0) return
+      const times = rows[0]!.timeMs === null ? null : rows.map(({ timeMs }) => timeMs!)
+      input = batch(
+        rows.map(({ record }) => record),
+        context.keyed ? rows.map(({ key }) => key) : null,
+        null,
+        times === null ? null : Float64Array.from(times),
+      )
+      sentBefore = rows.map(({ sent }) => sent)
+      forget()
+      context.wake(self)
+    }
+
+    /** A key that is in one subtask keeps its order. */
+    function rowsOf(byKey: MapState<string, Saved>): Saved[] {
+      const rows: Saved[] = []
+      for (const key of byKey.keys()) {
+        const entries = byKey.entries(keyGroupOf(key, context.maxParallelism), key)
+        for (const [, row] of entries) rows.push(row)
+      }
+      return rows.sort((a, b) => a.place - b.place)
+    }
+
+    function forget(): void {
+      saved?.clear()
+      savedByKey?.clear()
+    }
+
+    /** What is in flight becomes state while the barrier passes, and is none behind it. */
+    function pass(barrier: Barrier): void {
+      for (const [place, entry] of queue.entries()) {
+        if (!(entry instanceof Flight) || entry.status === 'done') continue
+        const { record, key, timeMs, sent } = entry
+        const row: Saved = { record, key, timeMs: timed ? timeMs : null, sent, place }
+        if (savedByKey === null) saved!.append(row)
+        else {
+          const group = keyGroupOf(key, context.maxParallelism)
+          savedByKey.set(group, key, `${context.subtask}.${place}`, row)
+        }
+      }
+      due = null
+      out.emit(barrier)
+      forget()
+    }
 
     /** Does all that can be done now; true when the next signal may come. */
     function advance(): boolean {
@@ -66,7 +147,7 @@ export function asyncMap(
       const crowded = queue.length - flights >= MARKS_MAX
       const last = queue.at(-1)
       const ending = last !== undefined && !(last instanceof Flight) && last.tag === END
-      const blocked = input !== null || crowded || ending || hasOutput()
+      const blocked = input !== null || due !== null || crowded || ending || hasOutput()
       if (blocked) gate.defer(self)
       return !blocked
     }
@@ -89,7 +170,8 @@ export function asyncMap(
         }
         if (flights >= concurrency) break
         const timeMs = input.times === null ? Number.NaN : input.times[next]!
-        const flight = new Flight(plan, input.records[next], key, timeMs)
+        const sent = sentBefore === null ? 0 : sentBefore[next]!
+        const flight = new Flight(plan, input.records[next], key, timeMs, sent)
         keyed = input.keys !== null
         timed = input.times !== null
         queue.push(flight)
@@ -124,7 +206,7 @@ export function asyncMap(
       for (const flight of queue) {
         while (flight instanceof Flight && hasFailed(flight)) {
           const { error, record, key } = flight
-          if (flight.sent) errors.fail(error, record, key)
+          if (flight.sent > 0) errors.fail(error, record, key)
           if (errors.decide(error, record, key, ++flight.decided) === AGAIN) flight.start()
           else flight.close()
         }
@@ -134,6 +216,10 @@ export function asyncMap(
     /** Emits one batch or one mark, if there is one and it may; false when it did nothing. */
     function speak(): boolean {
       if (!gate.open || out.closed) return false
+      if (due !== null) {
+        pass(due)
+        return true
+      }
       const records: unknown[] = []
       const keys: unknown[] = []
       const times: number[] = []
@@ -188,13 +274,20 @@ export function asyncMap(
       return false
     }
 
+    restore()
     return {
       batch(taken) {
         input = taken
         next = 0
+        sentBefore = null
         advance()
       },
       mark(signal) {
+        if (signal.tag === BARRIER) {
+          due = signal
+          advance()
+          return
+        }
         const last = queue.at(-1)
         const coalesces = signal.tag === WATERMARK && !(last instanceof Flight)
         if (coalesces && last?.tag === WATERMARK) queue[queue.length - 1] = signal

@@ -45,8 +45,10 @@ export class Flight {
   error: unknown = undefined
   /** Failed calls that were given to the record error policy. */
   decided = 0
-  /** True once a result was taken: then an error is a failure. */
-  sent = false
+  /** Results that were taken, in this life or a former one: once there is one, an error is a failure. */
+  sent: number
+  /** Of them, those that are still to come again and nobody waits for. */
+  #again: number
   readonly #plan: FlightPlan
   #value: unknown = undefined
   #iterator: Iterator<unknown> | AsyncIterator<unknown> | null = null
@@ -57,11 +59,14 @@ export class Flight {
   #abort: AbortController | null = null
   #cancelTimer: Cancel | null = null
 
-  constructor(plan: FlightPlan, record: unknown, key: unknown, timeMs: number) {
+  /** `sent`: results that a former life has emitted of this record; they are not given again. */
+  constructor(plan: FlightPlan, record: unknown, key: unknown, timeMs: number, sent = 0) {
     this.#plan = plan
     this.record = record
     this.key = key
     this.timeMs = timeMs
+    this.sent = sent
+    this.#again = sent
   }
 
   /** True where something can be emitted at once; false where it waits, or has nothing. */
@@ -99,7 +104,7 @@ export class Flight {
   take(): unknown {
     const value = this.#value
     this.#value = undefined
-    this.sent = true
+    this.sent++
     this.status = this.#iterator === null ? 'done' : 'pullable'
     return value
   }
@@ -153,6 +158,11 @@ export class Flight {
       this.status = 'done'
       return
     }
+    if (this.#again > 0) {
+      this.#again--
+      this.status = this.#iterator === null ? 'done' : 'pullable'
+      return
+    }
     this.#value = value
     this.status = 'value'
   }
@@ -180,7 +190,7 @@ export class Flight {
   #onError(error: unknown): void {
     const { retries, clock, pauseFirstMs, pauseMaxMs } = this.#plan
     this.#iterator = null
-    if (this.sent || this.#retried >= retries) {
+    if (this.sent > 0 || this.#retried >= retries) {
       this.error = error
       this.status = 'failed'
       return

@@ -108,7 +108,10 @@ function topologyOf(random: Random, fault: Fault): Topology {
   const rows = 30 + pick(70)
   const stages = Array.from({ length: 1 + pick(4) }, () => STAGES[pick(STAGES.length)]!)
   const keys = 1 + pick(7)
-  const copies = stages.reduce((n, stage) => n * (stage === 'diamond' ? 2 : 1), 1)
+  const copies = stages.reduce(
+    (n, stage) => n * (stage === 'diamond' || stage === 'fan' ? 2 : 1),
+    1,
+  )
   const options = () => ({ parallelism: 1 + pick(3), chain: random() < 0.7 })
   const shapes = stages.map(() => [options(), options()] as const)
   const last = random() < 0.5 ? 'count' : LASTS[pick(LASTS.length)]!
@@ -164,7 +167,7 @@ function addLast(stream: any, last: Topology['last'], first: any, keys: number, 
   }
 }
 
-const STAGES = ['map', 'shuffle', 'count', 'diamond', 'async', 'filter'] as const
+const STAGES = ['map', 'shuffle', 'count', 'diamond', 'async', 'keyed', 'fan'] as const
 type Stage = (typeof STAGES)[number]
 interface Shape {
   readonly parallelism: number
@@ -209,8 +212,23 @@ function addStage(
       )
     case 'async':
       return stream.pipe(slow(name, clock))
-    case 'filter':
-      return stream.pipe(filter(() => true, { name, ...one }))
+    case 'keyed':
+      return stream.pipe(
+        keyBy((row: Row) => row.n % keys),
+        slow(name, clock),
+        filter(() => true, { name: `${name} filter`, ...one }),
+      )
+    case 'fan':
+      return stream.pipe(
+        mergeMap(
+          async function* (row: Row) {
+            yield { ...row, ways: `${row.ways}x` }
+            await new Promise<void>((resolve) => clock.after(row.n % 3, resolve))
+            yield { ...row, ways: `${row.ways}y` }
+          },
+          { name, concurrency: 2 },
+        ),
+      )
   }
 }
 
