@@ -18,7 +18,7 @@ import type { Timers } from '../../time/timers.js'
 import { type Alarm, createAlarm } from '../alarm.js'
 import { groupAt } from '../cells.js'
 import type { Deferred, OperatorContext } from '../operator.js'
-import { type Batch, INPUT, type Signal, WATERMARK } from '../signal.js'
+import { BARRIER, type Batch, INPUT, type Signal, WATERMARK } from '../signal.js'
 import { type Outlet, signalOperator } from '../signal-operator.js'
 import { Lifecycle, type LifecycleFunctions } from './lifecycle.js'
 import { type Called, ProcessCalls, type ProcessInput } from './process-calls.js'
@@ -66,7 +66,7 @@ class ProcessRun {
   readonly #processingTimers: Timers
   readonly #alarm: Alarm
   readonly #lifecycle: Lifecycle
-  readonly #time = new SeenTime()
+  readonly #time: SeenTime
   readonly #calls: ProcessCalls
   /** True once the input has ended. */
   #isOver = false
@@ -82,6 +82,7 @@ class ProcessRun {
     this.#self = out.deferred(() => this.#advance())
     const wake = () => context.wake(this.#self)
     this.#alarm = createAlarm(clock, wake)
+    this.#time = new SeenTime(state)
     this.#eventTimers = state.timers('event-time timers')
     this.#processingTimers = state.timers('processing-time timers')
     this.#lifecycle = new Lifecycle(parts, context, wake)
@@ -112,6 +113,7 @@ class ProcessRun {
       this.#time.watermark(signal.timeMs)
       this.#start(this.#dueEventTimers, () => this.#pass(signal))
     } else if (signal.tag !== INPUT || this.#parts.inputs.length === 1) {
+      if (signal.tag === BARRIER) this.#time.save()
       this.#out.emit(signal)
     }
     this.#context.state.sweep(SWEPT_PER_MARK)

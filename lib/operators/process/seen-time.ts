@@ -1,4 +1,6 @@
 /** Event time as one operator sees it: the watermark, and the latest time of what has come. */
+import type { OperatorListState, StateStore } from '../../state/state.js'
+
 export class SeenTime {
   /** Never goes back. -∞ before the first, +∞ at the end. */
   watermarkMs = Number.NEGATIVE_INFINITY
@@ -6,6 +8,22 @@ export class SeenTime {
   isTimed = false
   #hasSeenRecords = false
   #latestMs = Number.NEGATIVE_INFINITY
+  /** The latest time as of the last barrier; empty without event time. */
+  readonly #saved: OperatorListState<number>
+
+  /** Restored, it knows of the time that had come: what speaks before the first record has one. */
+  constructor(state: StateStore) {
+    this.#saved = state.operatorList<number>('latest event time')
+    for (const timeMs of this.#saved.get()) {
+      this.isTimed = true
+      this.record(timeMs)
+    }
+  }
+
+  /** Caller must say so before it passes a barrier on. */
+  save(): void {
+    if (this.isTimed && Number.isFinite(this.#latestMs)) this.#saved.replace([this.#latestMs])
+  }
 
   batch(times: Float64Array | null): void {
     this.#hasSeenRecords = true
