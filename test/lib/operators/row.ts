@@ -15,6 +15,10 @@ export interface Row {
   readonly begins?: readonly unknown[]
   readonly order?: 'any'
   readonly async?: true
+  /** Records that come together meet each other: RxJS is given one batch, then time to settle. */
+  readonly paced?: true
+  /** What is fed for a number. Default: itself. */
+  readonly given?: (value: number) => unknown
   /** It has something to do at a time: ms that bring all of it. */
   readonly waitsMs?: number
   /** False where the operator has no user function that may throw on one record. */

@@ -1,6 +1,8 @@
 /** Operators that look at the sequence of records: rows of the table of all operators. */
 import * as rx7 from 'rxjs/operators'
 import { bufferCount } from '../../../lib/operators/buffer-count.js'
+import { groupBy } from '../../../lib/operators/combine/group-by.js'
+import { partition } from '../../../lib/operators/combine/partition.js'
 import { defaultIfEmpty } from '../../../lib/operators/default-if-empty.js'
 import {
   distinctUntilChanged,
@@ -9,20 +11,23 @@ import {
 import { every, isEmpty } from '../../../lib/operators/every.js'
 import { elementAt, find, first, last } from '../../../lib/operators/first.js'
 import { ignoreElements } from '../../../lib/operators/ignore-elements.js'
-import { materialize } from '../../../lib/operators/materialize.js'
+import { dematerialize, materialize } from '../../../lib/operators/materialize.js'
 import { pairwise } from '../../../lib/operators/pairwise.js'
 import { endWith, startWith } from '../../../lib/operators/start-with.js'
+import type { AnyStream } from '../../../lib/operators/stream.js'
+import { exhaustMap, switchMap } from '../../../lib/operators/switch-map.js'
 import { skipLast, takeLast } from '../../../lib/operators/take-last.js'
 import { skipWhile, takeWhile } from '../../../lib/operators/take-while.js'
 import { debounceTime } from '../../../lib/operators/time/debounce-time.js'
 import { delay } from '../../../lib/operators/time/delay.js'
 import { bufferTime, sampleTime } from '../../../lib/operators/time/sample-time.js'
 import { auditTime, throttleTime } from '../../../lib/operators/time/throttle-time.js'
-import { timeInterval } from '../../../lib/operators/time/time-interval.js'
+import { timeInterval, timestamp } from '../../../lib/operators/time/time-interval.js'
 import { timeout } from '../../../lib/operators/time/timeout.js'
 import { windowTime } from '../../../lib/operators/time/window-time.js'
 import { toArray } from '../../../lib/operators/to-array.js'
 import { windowCount } from '../../../lib/operators/window-count.js'
+import { createVirtualClock } from '../../../lib/testing/virtual-clock.js'
 import type { Row } from './row.js'
 
 const lengthOf = (x: unknown) => (x as { length?: number }).length
@@ -36,6 +41,10 @@ const plain = (
   keyed: Row['keyed'] = 'kept',
   waitsMs?: number,
 ): Row => ({ name, op, rx, keyed, throws: false, ...(waitsMs === undefined ? {} : { waitsMs }) })
+
+/** 12 is the end; what is past it is not looked at. */
+const noted = (value: number) =>
+  value === 12 ? { kind: 'C' as const } : { kind: 'N' as const, value }
 
 /** In input that comes at one instant nothing but the last is left of a pause. */
 const lastOne = rx7.takeLast<number>(1)
@@ -122,6 +131,68 @@ export const sequenceRows: readonly Row[] = [
     (_, o) => timeInterval(o),
     rx7.map((value) => ({ value, interval: 0 })),
   ),
+  {
+    ...plain(
+      'dematerialize',
+      (_, o) => dematerialize(o),
+      (source) => source.pipe(rx7.map(noted), rx7.dematerialize()),
+    ),
+    given: noted,
+  },
+  plain(
+    'timestamp',
+    (_, o) => timestamp(o),
+    rx7.map((value) => ({ value, timestamp: createVirtualClock().wallTime() })),
+  ),
+  plain(
+    'throttleTime, trailing',
+    (_, o) => throttleTime(WAIT_MS, { ...o, trailing: true }),
+    (source) =>
+      source.pipe(
+        rx7.toArray(),
+        rx7.mergeMap((all) => (all.length > 1 ? [all[0], all.at(-1)] : all)),
+      ),
+    'kept',
+    WAIT_MS,
+  ),
+  {
+    name: 'groupBy',
+    op: (f, o) => groupBy((x: number) => f(x) % 3, o),
+    rx: rx7.tap(() => {}),
+    keyed: 'no',
+  },
+  {
+    name: 'partition',
+    op: (f, o) => (stream: AnyStream) => partition(stream, (x: number) => f(x) > 5, o),
+    // The last one attached: those for which it is not true.
+    rx: rx7.filter((x) => x <= 5),
+    keyed: 'kept',
+  },
+  {
+    name: 'switchMap',
+    op: (f, o) => switchMap((x: number) => Promise.resolve(f(x) + 1), o),
+    rx: rx7.switchMap((x) => Promise.resolve(x + 1)),
+    keyed: 'kept',
+    order: 'any',
+    async: true,
+    paced: true,
+  },
+  {
+    name: 'switchMap of arrays',
+    op: (f, o) => switchMap((x: number) => [f(x), x + 1], o),
+    rx: rx7.switchMap((x) => [x, x + 1]),
+    keyed: 'kept',
+    async: true,
+  },
+  {
+    name: 'exhaustMap',
+    op: (f, o) => exhaustMap((x: number) => Promise.resolve(f(x) + 1), o),
+    rx: rx7.exhaustMap((x) => Promise.resolve(x + 1)),
+    keyed: 'kept',
+    order: 'any',
+    async: true,
+    paced: true,
+  },
   plain(
     'materialize',
     (_, o) => materialize(o),
