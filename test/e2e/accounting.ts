@@ -18,6 +18,8 @@ export interface Life {
   readonly perSecond: number
   readonly slots?: number
   readonly interval?: string
+  /** Default true. */
+  readonly quiet?: boolean
   /** For `--restore`. Default `latest`. */
   readonly restore?: string
   /** More for the command line. */
@@ -29,10 +31,10 @@ export interface Life {
 
 /** Snapshots and output lie below `dir`. */
 export function startAccounting(dir: string, life: Life): Command {
-  const { rows, perSecond, slots = 1, interval = '60ms', more = [], env = {} } = life
-  const { restore = 'latest', state = join(dir, 'state') } = life
+  const { rows, perSecond, slots = 1, interval = '60ms', more = [], quiet = true } = life
+  const { restore = 'latest', state = join(dir, 'state'), env = {} } = life
   const args = [
-    ...['run', MODULE, '--slots', String(slots), '--quiet'],
+    ...['run', MODULE, '--slots', String(slots), ...(quiet ? ['--quiet'] : [])],
     ...['--checkpoint-dir', state, '--checkpoint-interval', interval],
     ...['--restore', restore, '--arg', `out=${join(dir, 'out')}`],
     ...['--arg', `rows=${rows}`, '--arg', `perSecond=${perSecond}`, ...more],

@@ -23,6 +23,8 @@ export interface Command {
   readonly ended: Promise<Ended>
   /** Resolves when standard output holds; rejects with all that was said where it ends before. */
   output(holds: (stdout: string) => boolean): Promise<void>
+  /** The same for standard error. */
+  errors(holds: (stderr: string) => boolean): Promise<void>
 }
 
 export interface CommandOptions {
@@ -55,27 +57,30 @@ export function command(
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
+    look()
   })
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
+  const said = (holds: () => boolean): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const check = () => {
+        if (!holds()) return
+        waiting.delete(check)
+        resolve()
+      }
+      waiting.add(check)
+      ended.then(() => reject(new Error(`ended too early\n${stdout}\n${stderr}`)), reject)
+      check()
+    })
   return {
     process: child,
     get stdout() {
       return stdout
     },
     ended,
-    output: (holds) =>
-      new Promise((resolve, reject) => {
-        const check = () => {
-          if (!holds(stdout)) return
-          waiting.delete(check)
-          resolve()
-        }
-        waiting.add(check)
-        ended.then(() => reject(new Error(`ended too early\n${stdout}\n${stderr}`)), reject)
-        check()
-      }),
+    output: (holds) => said(() => holds(stdout)),
+    errors: (holds) => said(() => holds(stderr)),
   }
 }

@@ -5,6 +5,7 @@
 
 import { keyBy, map, pipeline, scan } from 'millrace'
 import { generate, levelSink, linesFile, partFiles } from 'millrace/connectors'
+import { type Fault, happen } from './faults.js'
 
 export default ({
   out,
@@ -13,6 +14,8 @@ export default ({
   parallelism = '2',
   name = 'counts',
   keyGroups = '128',
+  fault = 'none',
+  marker = '',
 }: Record<string, string>) =>
   pipeline(
     'accounting',
@@ -20,6 +23,10 @@ export default ({
       const counts = flow
         .from(generate(Number(rows), (n) => n, { perSecond: Number(perSecond), splits: 4 }))
         .pipe(
+          map((n) => {
+            if (n === Number(rows) >> 1 && fault !== 'none') happen(fault as Fault, marker)
+            return n
+          }),
           keyBy((n) => n % 97),
           scan((count) => count + 1, 0, { name, parallelism: Number(parallelism) }),
         )
