@@ -15,8 +15,8 @@ export interface Cleared<V> {
   readonly keys: ReadonlyMap<CanonicalKey, unknown> | null
 }
 
-/** Fewer keys are noted one by one, whatever their share. */
-const KEYS_MIN = 64
+/** A table of so few keys is written anew as a whole: noting each change of it costs more. */
+const SMALL = 64
 
 /** `N`: what is kept of a value `V`. */
 export class Journal<V, N> {
@@ -58,10 +58,11 @@ export class Journal<V, N> {
 
   /** `size`: of the table. Caller must know that nobody has to know what the key had before. */
   touch(canonical: CanonicalKey, size: number): void {
-    this.touched ??= new Set()
-    const { touched } = this
-    touched.add(canonical)
-    if (touched.size < KEYS_MIN || (touched.size + this.changed.size) * 2 < size) return
+    if (size > SMALL) {
+      this.touched ??= new Set()
+      this.touched.add(canonical)
+      if ((this.touched.size + this.changed.size) * 2 < size) return
+    }
     this.isWhole = true
     this.changed.clear()
     this.touched = null

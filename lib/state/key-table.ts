@@ -46,6 +46,8 @@ export class KeyTable<V, N = V> {
   #keys: Map<CanonicalKey, unknown> | null = null
   /** Of the last epoch with a change; null where none is needed. */
   #journal: Journal<V, N> | null = null
+  /** The epoch in which changes are not noted any more; 0: none is as long as there is no snapshot. */
+  #openEpoch = 0
 
   constructor(world: TableWorld<V, N> = ALONE as unknown as TableWorld<V, N>) {
     this.#world = world
@@ -61,7 +63,7 @@ export class KeyTable<V, N = V> {
 
   set(key: unknown, value: V): void {
     const canonical = canonicalKey(key)
-    if (this.#world.epochs.now !== 0) this.#touch(canonical)
+    if (this.#world.epochs.now !== this.#openEpoch) this.#touch(canonical)
     const values = this.#values
     const { size } = values
     values.set(canonical, value)
@@ -215,7 +217,10 @@ export class KeyTable<V, N = V> {
   #touch(canonical: CanonicalKey): boolean {
     const journal = this.#current()
     const { changed } = journal
-    if (journal.isOpen) return false
+    if (journal.isOpen) {
+      this.#openEpoch = journal.epoch
+      return false
+    }
     const { epochs, compares } = this.#world
     if (!epochs.reading && !compares) {
       journal.touch(canonical, this.#values.size)
