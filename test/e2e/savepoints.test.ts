@@ -1,10 +1,12 @@
 /** Savepoints, stops and restores of a whole job: what of its output is there, and that it is there once. */
-import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Job } from '../../actors/index.js'
+import { type Job, run } from '../../actors/index.js'
+import { generate, results } from '../../lib/connectors/index.js'
+import { pipeline } from '../../lib/index.js'
 import { directoryOf, hasRead, judgeOutput, type LocalLife, runAccounting } from './accounting.js'
-import { ended } from './support.js'
+import { ended, ending, first } from './support.js'
 
 t.setTimeout(120_000)
 
@@ -145,4 +147,37 @@ t.test('what cannot be restored is told', async (t) => {
   const { error } = await ended(start(t, dir, { restore: 'latest', keyGroups: 64 }))
   t.match(error, { code: 'E_RESTORE_KEY_GROUPS', message: /set maxParallelism: 128/ })
   await finishes(t, dir, { restore: 1 })
+})
+
+t.test('a savepoint that cannot be taken says why, and the job goes on', async (t) => {
+  const dir = directory(t)
+  writeFileSync(join(dir, 'file'), '')
+  const job = start(t, dir)
+  await hasRead(job, 500)
+  await t.rejects(job.savepoint(join(dir, 'file')), { message: /name a directory/ })
+  await t.rejects(job.stop(join(dir, 'file')), { message: /name a directory/ })
+  await job.savepoint(join(dir, 'savepoint'))
+  const [first, second] = await Promise.all([
+    job.savepoint(join(dir, 'first')),
+    job.savepoint(join(dir, 'second')),
+  ])
+  t.not(first.round, second.round, 'two at a time come one after the other')
+  await job.stop(join(dir, 'savepoint'))
+  await t.rejects(job.savepoint(join(dir, 'late')), { code: 'E_JOB_NOT_RUNNING' })
+  await finishes(t, dir, { restore: join(dir, 'savepoint'), state: 'next' })
+})
+
+t.test('without checkpoints there is no savepoint, and no stop', async (t) => {
+  const job = ending(
+    t,
+    run(
+      pipeline('plain', (flow) =>
+        flow.from(generate(1e6, (n) => n, { perSecond: 100 })).to(results()),
+      ),
+    ),
+  )
+  await first(job.events$, ({ kind }) => kind === 'StateChanged')
+  await t.rejects(job.savepoint(join(directory(t), 'savepoint')), { code: 'E_NO_CHECKPOINTS' })
+  await t.rejects(job.stop(), { code: 'E_NO_CHECKPOINTS' })
+  t.equal(job.state, 'Running')
 })

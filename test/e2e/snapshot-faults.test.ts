@@ -96,6 +96,21 @@ t.test('a directory that cannot be written to is told before anything runs', asy
   await refused(disk, /must allow writing/)
 })
 
+t.test(
+  'a directory that is deleted under way is named, round by round, and the job goes on',
+  async (t) => {
+    const dir = directoryOf(t, 'deleted')
+    const checkpoint = { interval: 20, tolerableFailures: Number.POSITIVE_INFINITY }
+    const job = runAccounting(t, dir, { rows: ROWS, perSecond: 5_000, checkpoint })
+    await completed(job)
+    rmSync(join(dir, 'state'), { recursive: true })
+    for (let i = 0; i < 3; i++) t.match(await abandoned(job), { reason: /snapshot store .*state/ })
+    t.equal(job.state, 'Running')
+    await t.rejects(job.stop(), { message: /snapshot store .*state/ })
+    t.equal(job.state, 'Running', 'who cannot stop goes on')
+  },
+)
+
 /** Rows seen, and committed; its first `prepare`s hang for as long as the test wants. */
 function hangingSink(hangs: number): Sink<unknown> & { readonly shown: unknown[] } {
   const shown: unknown[] = []
