@@ -189,14 +189,24 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     const { owner, stores } = this.#parts
     const request = this.#take(round)
     void stores.end(round.round)
-    // A savepoint belongs to the user: no round builds on it, and nothing is committed with it, unless
-    // the job ends with it.
-    const isOwn = round.kind === 'checkpoint' || request?.stop === true
-    const committed = isOwn ? owner.complete(round.round) : Promise.resolve()
-    if (!isOwn) owner.abandon(round.round)
     const manifest = this.#committed
+    if (round.kind === 'savepoint' && request?.stop === false) {
+      // It belongs to the user: no round builds on it, and nothing is committed with it.
+      owner.abandon(round.round)
+      if (manifest !== null) this.#secure(request, manifest)
+      return
+    }
+    const committed = owner.complete(round.round)
     if (request === null || manifest === null) return
     void committed.then(() => request.done(manifest))
+  }
+
+  /**
+   * What a savepoint has prepared is in no checkpoint of the job yet: a restart would clear it away. So a
+   * checkpoint follows at once, and the savepoint is told when that is complete.
+   */
+  #secure({ done, failed }: SavepointRequest, manifest: Manifest): void {
+    this.#onRequested({ directory: null, stop: false, done: () => done(manifest), failed })
   }
 
   #abandon(round: Round, reason: string, isFailure: boolean): void {
