@@ -1,0 +1,73 @@
+/**
+ * What a query file is: `export default defineQuery({…})`. The result is a job module's function, so that
+ * `run(module, { slots, args })` and the command line run a query as they run any job; and it carries
+ * what the runner and the tests ask of it: its columns, what it reads, whether it updates.
+ *
+ * A query is composed from `millrace` alone, as a user would write it. It gets streams that have event
+ * time, and returns the stream of its results; it knows neither where events come from nor where
+ * results go.
+ */
+import { type Flow, type Pipeline, pipeline, type Stream, type Time } from 'millrace'
+import type { Sink } from 'millrace/connectors'
+import { type Events, openEvents } from './events.js'
+import type { Change, EventKind } from './model.js'
+import type { Cell, Columns } from './row-text.js'
+import { type QueryArgs, settingsOf } from './settings.js'
+import { toSink } from './sinks.js'
+
+/** What a query's results are, whatever their kind. */
+interface Described<Row> {
+  /** `q5`. */
+  readonly name: string
+  /** What it asks, in one line. */
+  readonly title: string
+  /** The kinds of events that it takes; the others are not read. */
+  readonly reads: readonly EventKind[]
+  readonly columns: Columns<Row>
+  /** True where two runs need not agree: processing time. */
+  readonly volatile?: boolean
+  /** Writes to files in a way of its own (`--sink file`); default: canonical rows. */
+  readonly files?: (directory: string) => Sink<Row>
+}
+
+/** Results are final: they are added, and never taken back. */
+export interface AppendQuery<Row> extends Described<Row> {
+  build(flow: Flow, events: Events): Stream<Row, Time, unknown>
+}
+
+/** Results are the changes of a table. */
+export interface UpdatingQuery<Row> extends Described<Row> {
+  /** Primary key of the table: a number or text. Changes of a key come in order, from one subtask. */
+  readonly key: (row: Row) => Cell
+  build(flow: Flow, events: Events): Stream<Change<Row>, Time, unknown>
+}
+
+/** A query as the runner sees it. */
+export interface Query extends Described<never> {
+  (args: QueryArgs): Pipeline
+  readonly updates: boolean
+}
+
+/**
+ * Defines a query; the default export of its file.
+ *
+ *     export default defineQuery({
+ *       name: 'q2',
+ *       title: 'bids of some auctions',
+ *       reads: ['bid'],
+ *       columns: { auction: (bid: Bid) => bid.auction, price: (bid: Bid) => bid.price },
+ *       build: (_flow, { bids }) => bids.pipe(filter((bid) => bid.auction % 123 === 0)),
+ *     })
+ */
+export function defineQuery<Row>(query: AppendQuery<Row> | UpdatingQuery<Row>): Query {
+  const build = (args: QueryArgs): Pipeline => {
+    const settings = settingsOf(args)
+    return pipeline(query.name, (flow) => {
+      const events = openEvents(flow, query.reads, settings)
+      toSink(query, query.build(flow, events), settings)
+    })
+  }
+  const { name, ...rest } = query
+  Object.defineProperty(build, 'name', { value: name })
+  return Object.assign(build, { ...rest, updates: 'key' in query }) as unknown as Query
+}
