@@ -1,17 +1,71 @@
-/**
- * Events made while they are read. A split is a partition: group `g` of fifty events is in partition
- * `g mod P`, so that each keeps the mix of kinds and the order of time.
- */
-
-import type { Source } from 'millrace/connectors'
-import { MillraceError } from '../../lib/base/errors.js'
+/** Events made while they are read: one split per partition, read side by side. */
+import type { ReadStatus, Source, SourceReader } from 'millrace/connectors'
 import type { Dataset } from './dataset.js'
-import type { EventKind, NexmarkEvent } from './model.js'
+import { Generator } from './generator.js'
+import { type EventKind, kindOf, type NexmarkEvent } from './model.js'
+import { PartitionOrder } from './partition.js'
 
 export function generated(
-  _dataset: Dataset,
-  _reads: readonly EventKind[],
-  _partitions: number,
+  dataset: Dataset,
+  reads: readonly EventKind[],
+  partitions: number,
 ): Source<NexmarkEvent> {
-  throw new MillraceError('E_NOT_THERE', 'the generator is not there yet')
+  return {
+    kind: 'nexmark',
+    label: 'nexmark',
+    bounded: true,
+    replays: true,
+    pauses: true,
+    parallelism: null,
+    concurrentSplits: true,
+    settings: { ...dataset, reads: [...reads], partitions },
+    functions: [],
+    splits: async () =>
+      Array.from({ length: partitions }, (_, partition) => ({
+        id: `${partition}/${partitions}`,
+        data: { partition },
+      })),
+    open: ({ data }, position) =>
+      new GeneratingReader(
+        new Generator(dataset),
+        new PartitionOrder(
+          dataset,
+          data.partition as number,
+          partitions,
+          (position ?? 0) as number,
+        ),
+        reads,
+      ),
+  }
+}
+
+class GeneratingReader implements SourceReader<NexmarkEvent> {
+  readonly #generator: Generator
+  readonly #order: PartitionOrder
+  readonly #reads: readonly EventKind[]
+  #closed = false
+
+  constructor(generator: Generator, order: PartitionOrder, reads: readonly EventKind[]) {
+    this.#generator = generator
+    this.#order = order
+    this.#reads = reads
+  }
+
+  read(out: NexmarkEvent[], max: number): ReadStatus {
+    const full = out.length + max
+    while (out.length < full && !this.#closed) {
+      const seq = this.#order.next()
+      if (seq < 0) return 'end'
+      if (this.#reads.includes(kindOf(seq))) out.push(this.#generator.event(seq))
+    }
+    return this.#closed ? 'end' : 'more'
+  }
+
+  position(): number {
+    return this.#order.position
+  }
+
+  close(): void {
+    this.#closed = true
+  }
 }

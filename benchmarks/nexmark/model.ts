@@ -60,16 +60,16 @@ export const GROUP_EVENTS = 50
 export const GROUP_PERSONS = 1
 export const GROUP_AUCTIONS = 3
 
-/** What the `seq`-th event is follows from its number. */
-export const isPerson = (event: NexmarkEvent): event is Person => event.seq % GROUP_EVENTS === 0
-
-export const isAuction = (event: NexmarkEvent): event is Auction => {
-  const at = event.seq % GROUP_EVENTS
-  return at >= GROUP_PERSONS && at < GROUP_PERSONS + GROUP_AUCTIONS
+/** What an event is follows from its number. */
+export function kindOf(seq: number): EventKind {
+  const at = seq % GROUP_EVENTS
+  if (at < GROUP_PERSONS) return 'person'
+  return at < GROUP_PERSONS + GROUP_AUCTIONS ? 'auction' : 'bid'
 }
 
-export const isBid = (event: NexmarkEvent): event is Bid =>
-  event.seq % GROUP_EVENTS >= GROUP_PERSONS + GROUP_AUCTIONS
+export const isPerson = (event: NexmarkEvent): event is Person => kindOf(event.seq) === 'person'
+export const isAuction = (event: NexmarkEvent): event is Auction => kindOf(event.seq) === 'auction'
+export const isBid = (event: NexmarkEvent): event is Bid => kindOf(event.seq) === 'bid'
 
 /** One change of a query whose result is a table: what an updating query emits. */
 export interface Change<Row> {
