@@ -4,6 +4,7 @@
  */
 import { type Flow, filter, type Stream, timestamps } from 'millrace'
 import type { Source } from 'millrace/connectors'
+import { replayed } from './data-source.js'
 import { disorderMs } from './dataset.js'
 import { generated } from './generated-source.js'
 import {
@@ -53,5 +54,6 @@ export function openEvents(
 }
 
 function sourceOf(reads: readonly EventKind[], settings: QuerySettings): Source<NexmarkEvent> {
+  if (settings.data !== null) return replayed(settings.data, reads)
   return generated(settings.dataset, reads, settings.partitions)
 }
