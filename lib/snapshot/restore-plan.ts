@@ -7,7 +7,7 @@
  */
 import { MillraceError } from '../base/errors.js'
 import type { Chain, Plan } from '../graph/plan.js'
-import { type SubtaskId, subtaskName } from '../graph/subtasks.js'
+import { channelsOf, type SubtaskId, subtaskName } from '../graph/subtasks.js'
 import type { NamedNode } from './build-manifest.js'
 import type { ChunkRef } from './chunk-store.js'
 import type { Manifest, OperatorSnapshot, SplitSnapshot, SubtaskSnapshot } from './manifest.js'
@@ -93,31 +93,65 @@ function dropsMessage({ round }: Manifest, { pipeline }: Plan, report: RestoreRe
 const holdsState = ({ subtasks }: OperatorSnapshot): boolean =>
   subtasks.some(({ chunks, transactions }) => chunks.length > 0 || transactions.length > 0)
 
-/** For one subtask of a plan. */
-export function planRestore(
+/** What each of these subtasks is given: whole regions, so that whoever feeds one of them is among them. */
+export function restoreOrders(
   manifest: Manifest,
   plan: Plan,
   nodes: readonly NamedNode[],
-  subtask: SubtaskId,
-): RestoreOrder {
-  const chain = plan.chains[subtask.chain]!
+  subtasks: readonly SubtaskId[],
+): ReadonlyMap<string, RestoreOrder> {
   const stored = new Map(manifest.operators.map((operator) => [operator.name, operator]))
-  const ofStep = chain.steps.map(({ node, half }) =>
-    half === 'before' ? undefined : stored.get(nodes[node]!.name),
+  const storedOf = ({ steps }: Chain) =>
+    steps.map(({ node, half }) => (half === 'before' ? undefined : stored.get(nodes[node]!.name)))
+  const ended = endedOf(plan, subtasks, ({ chain, index }) =>
+    hadEnded(storedOf(plan.chains[chain]!), plan.chains[chain]!, index),
   )
-  return {
-    round: manifest.round,
-    hasEnded: hasEnded(ofStep, chain, subtask.index),
-    steps: ofStep.map((operator, step) =>
-      restoreStep(operator, chain, subtask.index, isSource(chain, step)),
-    ),
+  const orders = new Map<string, RestoreOrder>()
+  for (const { chain: id, index } of subtasks) {
+    const chain = plan.chains[id]!
+    const name = subtaskName({ chain: id, index })
+    orders.set(name, {
+      round: manifest.round,
+      hasEnded: ended.has(name),
+      steps: storedOf(chain).map((operator, step) =>
+        restoreStep(operator, chain, index, isSource(chain, step)),
+      ),
+    })
   }
+  return orders
 }
 
 const isSource = (chain: Chain, step: number): boolean => step === 0 && chain.inputs.length === 0
 
+/**
+ * Subtasks that have nothing left to do. Having ended once is not enough: with another parallelism, or
+ * chained otherwise, what feeds a subtask may be work that belonged to others, and has not ended.
+ */
+function endedOf(
+  plan: Plan,
+  subtasks: readonly SubtaskId[],
+  hadEnded: (subtask: SubtaskId) => boolean,
+): ReadonlySet<string> {
+  const ended = new Set(subtasks.filter(hadEnded).map(subtaskName))
+  const channels = plan.edges.flatMap((edge) =>
+    channelsOf(plan, edge).map(({ from, to }) => ({
+      from: subtaskName({ chain: edge.from, index: from }),
+      to: subtaskName({ chain: edge.to, index: to }),
+    })),
+  )
+  // What goes on wakes all that is behind it.
+  for (let isSettled = false; !isSettled; ) {
+    isSettled = true
+    for (const { from, to } of channels) {
+      if (ended.has(from)) continue
+      if (ended.delete(to)) isSettled = false
+    }
+  }
+  return ended
+}
+
 /** An operator that is new has not ended. */
-function hasEnded(
+function hadEnded(
   operators: readonly (OperatorSnapshot | undefined)[],
   { parallelism, steps }: Chain,
   index: number,
@@ -173,11 +207,3 @@ const toPlaced = ({ id, data, position }: SplitSnapshot): PlacedSplit => ({
   split: { id, data },
   position,
 })
-
-export const restoreOrders = (
-  manifest: Manifest,
-  plan: Plan,
-  nodes: readonly NamedNode[],
-  subtasks: readonly SubtaskId[],
-): ReadonlyMap<string, RestoreOrder> =>
-  new Map(subtasks.map((id) => [subtaskName(id), planRestore(manifest, plan, nodes, id)]))

@@ -5,7 +5,14 @@ import type { Restoring, Rows, SnapshotSource, StateKind } from '../state/frozen
 import { createHeapState } from '../state/heap-state.js'
 import { BatchDecoder, type DecodedBatch } from '../wire/decoder.js'
 import { ListAssembly } from './list-assembly.js'
-import { type DecodedChunk, damaged, decodeStateChunk, PARTS, type Section } from './state-chunk.js'
+import {
+  type DecodedChunk,
+  damaged,
+  decodeStateChunk,
+  type GroupedFrame,
+  PARTS,
+  type Section,
+} from './state-chunk.js'
 import { VALUE_BYTES_MAX } from './state-encoding.js'
 import { sourceOf } from './state-rounds.js'
 import type { FormerState, RestoreState, RestoreTarget } from './state-snapshots.js'
@@ -31,6 +38,8 @@ class Restore {
   readonly #target: RestoreTarget
   /** As many subtasks and key groups as before: each has what it had. */
   #isSame = false
+  /** Frames of keyed states that may have rows for this subtask; null: all. */
+  #wants: ((frame: GroupedFrame) => boolean) | null = null
   /** The operator lists of all former subtasks, by name. */
   readonly #dealt = new Map<string, unknown[]>()
   /** Broadcast states that are there already: they are the same everywhere. */
@@ -52,9 +61,11 @@ class Restore {
     const { formerParallelism, parallelism, maxParallelism } = this.#target
     this.#subtask = subtask
     this.#isSame = formerParallelism === parallelism && head.maxParallelism === maxParallelism
+    this.#wants = this.#isSame ? null : (frame) => this.#ownsAny(frame)
     if (this.#isSame && subtask !== this.#target.subtask) return
-    if (head.maxParallelism === maxParallelism) this.#applyAll(decoded)
-    else this.#rehash(decoded, head.maxParallelism)
+    const isDirect = this.#isSame || decoded.every(({ head }) => head.full)
+    if (isDirect && head.maxParallelism === maxParallelism) this.#applyAll(decoded)
+    else this.#dealOut(decoded, head.maxParallelism)
   }
 
   /** Gives this subtask its share of the operator lists. */
@@ -89,9 +100,8 @@ class Restore {
       this.#states.set(state, into)
     }
     if (into === null) return
-    const moves = isKeyed(kind) && !this.#isSame
-    for (const batch of batchesOf(section, moves ? (frame) => this.#ownsAny(frame) : null)) {
-      this.#applyBatch(section, batch, into, moves)
+    for (const batch of batchesOf(section, isKeyed(kind) ? this.#wants : null)) {
+      this.#applyBatch(section, batch, into, isKeyed(kind) && !this.#isSame)
     }
   }
 
@@ -135,7 +145,7 @@ class Restore {
     return subtaskOf(group, parallelism, maxParallelism) === subtask
   }
 
-  #ownsAny({ firstGroup, lastGroup }: { firstGroup: number; lastGroup: number }): boolean {
+  #ownsAny({ firstGroup, lastGroup }: GroupedFrame): boolean {
     const { subtask, parallelism, maxParallelism } = this.#target
     if (firstGroup === 0) return true
     return (
@@ -144,12 +154,16 @@ class Restore {
     )
   }
 
-  /** Another number of key groups: all is put together as it was, then each key finds its new group. */
-  #rehash(chunks: readonly DecodedChunk[], maxParallelism: number): void {
+  /**
+   * What a chain drops is its own: several former subtasks may have had rows of one key. So it is put
+   * together as it was, and then each key finds its subtask, in its group of now.
+   */
+  #dealOut(chunks: readonly DecodedChunk[], maxParallelism: number): void {
     const former = createHeapState(maxParallelism)
     const own = { ...this.#target, subtask: this.#subtask, maxParallelism }
     const whole = new Restore(sourceOf(former), own)
     whole.#isSame = true
+    if (maxParallelism === this.#target.maxParallelism) whole.#wants = this.#wants
     whole.#applyAll(chunks)
     for (const { name, kind, ttl, walk } of sourceOf(former).states()) {
       const into = this.#open(name, kind, ttl)
@@ -188,7 +202,7 @@ function* roundsOf(chunks: readonly DecodedChunk[]): Iterable<readonly Section[]
 
 function* batchesOf(
   { frames }: Section,
-  wants: ((frame: Section['frames'][number]) => boolean) | null,
+  wants: ((frame: GroupedFrame) => boolean) | null,
 ): Iterable<DecodedBatch> {
   const decoder = new BatchDecoder({ recordBytesMax: VALUE_BYTES_MAX })
   for (const frame of frames) {

@@ -36,25 +36,32 @@ async function finishes(t: Test, dir: string, life: Life): Promise<void> {
   t.equal(await judgeOutput(dir, ROWS), null)
 }
 
-t.test('a savepoint commits nothing; the checkpoint behind it does, and the job goes on', async (t) => {
-  const dir = directory(t)
-  const job = start(t, dir)
-  const completed: unknown[] = []
-  job.events$.subscribe((event) => {
-    if (event.kind !== 'SnapshotCompleted') return
-    completed.push([event.round, event.savepoint, committed(dir), parts(dir, /^\./).length > 0])
-  })
-  await hasRead(job, 500)
-  const taken = await job.savepoint(join(dir, 'savepoint'))
-  t.match(taken, { round: 1, directory: join(dir, 'savepoint') })
-  t.not(committed(dir).length, 0, 'what it prepared is told with it, and no restart clears it away')
-  t.match(completed[0], [1, true, [], true], 'it has prepared, and committed nothing')
-  t.match(completed[1], [2, false])
-  await hasRead(job, 1500)
-  t.equal(job.state, 'Running')
-  t.match(await job.stop(), { round: 3, directory: join(dir, 'state') })
-  await finishes(t, dir, { restore: 'latest' })
-})
+t.test(
+  'a savepoint commits nothing; the checkpoint behind it does, and the job goes on',
+  async (t) => {
+    const dir = directory(t)
+    const job = start(t, dir)
+    const completed: unknown[] = []
+    job.events$.subscribe((event) => {
+      if (event.kind !== 'SnapshotCompleted') return
+      completed.push([event.round, event.savepoint, committed(dir), parts(dir, /^\./).length > 0])
+    })
+    await hasRead(job, 500)
+    const taken = await job.savepoint(join(dir, 'savepoint'))
+    t.match(taken, { round: 1, directory: join(dir, 'savepoint') })
+    t.not(
+      committed(dir).length,
+      0,
+      'what it prepared is told with it, and no restart clears it away',
+    )
+    t.match(completed[0], [1, true, [], true], 'it has prepared, and committed nothing')
+    t.match(completed[1], [2, false])
+    await hasRead(job, 1500)
+    t.equal(job.state, 'Running')
+    t.match(await job.stop(), { round: 3, directory: join(dir, 'state') })
+    await finishes(t, dir, { restore: 'latest' })
+  },
+)
 
 t.test('a savepoint is complete in itself, wherever it is copied to', async (t) => {
   const dir = directory(t)

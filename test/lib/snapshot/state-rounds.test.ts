@@ -191,6 +191,38 @@ t.test('with another parallelism the subtasks hold together what there was', asy
   }
 })
 
+t.test(
+  'what a chain drops is of its own subtask, also where others have rows of the key',
+  async (t) => {
+    const keys = Array.from({ length: 2 * GROUPS }, (_, key) => key)
+    const chunks = new Chunks()
+    const former = [0, 1].map((subtask) => {
+      const store = createHeapState(GROUPS)
+      const snapshots = createStateSnapshots(store, 'o')
+      const map = store.map<string, number>('in flight')
+      let chain: readonly ChunkRef[] = []
+      for (const round of [1, 2]) {
+        map.clear()
+        for (const key of keys) {
+          if (key % 3 !== round) map.set(keyGroupOf(key, GROUPS), key, `${subtask}.${round}`, key)
+        }
+        chain = takeRound(snapshots, chunks, round).chain
+      }
+      return { subtask, chunks: chunks.read(chain) }
+    })
+    const expected = keys.flatMap((key) => (key % 3 === 2 ? [] : [`${key} 0.2`, `${key} 1.2`]))
+    for (const parallelism of [1, 3]) {
+      const found = Array.from({ length: parallelism }, (_, subtask) => {
+        const map = restored(former, subtask, parallelism, 0, 2).map<string, number>('in flight')
+        return [...map.keys()].flatMap((key) =>
+          [...map.entries(keyGroupOf(key, GROUPS), key)].map(([name]) => `${key} ${name}`),
+        )
+      })
+      t.same(found.flat().sort(), expected.toSorted(), `2 → ${parallelism}`)
+    }
+  },
+)
+
 function snapshotOf(stores: readonly StateStore[]) {
   return stores.map((store, subtask) => {
     const snapshots = createStateSnapshots(store, 'o')

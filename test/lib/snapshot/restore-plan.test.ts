@@ -1,0 +1,59 @@
+/** What each subtask of a plan goes on from, where the plan is no longer that of the snapshot. */
+import t from 'tap'
+import { planGraph } from '../../../lib/graph/planner.js'
+import { subtasksOf } from '../../../lib/graph/subtasks.js'
+import { map, pipeline, rebalance } from '../../../lib/index.js'
+import type { SubtaskPhase } from '../../../lib/snapshot/manifest.js'
+import { restoreOrders } from '../../../lib/snapshot/restore-plan.js'
+import { lines, sink } from '../../support/fake-parts.js'
+import { manifestOf, operatorOf, subtaskOf } from '../../support/snapshots.js'
+
+/** Subtasks that do nothing more, in a plan `lines → first ⇢ second` of these parallelisms. */
+function endedIn(
+  [first, second]: readonly [number, number],
+  phases: Readonly<Record<string, readonly SubtaskPhase[]>>,
+): readonly string[] {
+  const { graph } = pipeline('sales', (flow) => {
+    flow
+      .from(lines('a'), { name: 'lines', parallelism: first })
+      .pipe(
+        map((line: string) => line, { name: 'first', parallelism: first }),
+        rebalance(),
+        map((line: string) => line, { name: 'second', parallelism: second }),
+      )
+      .to(sink(), { name: 'sink', parallelism: second })
+  }).compose()
+  const plan = planGraph(graph, { parallelism: 1 })
+  const names = graph.nodes.map(({ name, kind, role, traits }) => ({ name, kind, role, traits }))
+  const operators = Object.entries(phases).map(([name, all]) =>
+    operatorOf(name, ...all.map((phase) => ({ ...subtaskOf(), phase }))),
+  )
+  const orders = restoreOrders(manifestOf(1, ...operators), plan, names, subtasksOf(plan))
+  return [...orders].filter(([, order]) => order.hasEnded).map(([name]) => name)
+}
+
+const both = (phases: readonly SubtaskPhase[], names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, phases]))
+
+t.test('what had ended has nothing left to do', async (t) => {
+  const first = both(['ended', 'running'], ['lines', 'first'])
+  const second = both(['running'], ['second', 'sink'])
+  t.same(endedIn([2, 1], { ...first, ...second }), ['0:0'])
+})
+
+t.test('but where what feeds it goes on, it goes on', async (t) => {
+  // Then they were one chain: the second half of it knew no more than the first.
+  const phases = both(['ended', 'running'], ['lines', 'first', 'second', 'sink'])
+  t.same(endedIn([1, 2], phases), [])
+  t.same(endedIn([2, 2], phases), ['0:0'])
+})
+
+t.test('all that had ended stays so, whatever the parallelism', async (t) => {
+  const phases = both(['ended', 'finished'], ['lines', 'first', 'second', 'sink'])
+  t.same(endedIn([1, 3], phases), ['0:0', '1:0', '1:1', '1:2'])
+})
+
+t.test('what is new has not ended, nor has what is behind it', async (t) => {
+  const phases = both(['ended'], ['lines', 'second', 'sink'])
+  t.same(endedIn([1, 1], phases), [])
+})
