@@ -184,7 +184,7 @@ export class SinkEnd implements SubtaskEnd {
   }
 
   write(records: Batch): void {
-    this.#full = !this.#writer.write(records.records)
+    this.#full = !this.#writer.write(records.records, records.times)
   }
 
   side(): null {

@@ -17,6 +17,7 @@ import {
   type NexmarkEvent,
   type Person,
 } from './model.js'
+import { observed } from './observed-source.js'
 import type { QuerySettings } from './settings.js'
 
 /** Branches of one stream. Reading a kind that the query's `reads` does not name is an error. */
@@ -54,6 +55,7 @@ export function openEvents(
 }
 
 function sourceOf(reads: readonly EventKind[], settings: QuerySettings): Source<NexmarkEvent> {
-  if (settings.data !== null) return replayed(settings.data, reads)
-  return generated(settings.dataset, reads, settings.partitions)
+  const { dataset, data, partitions, pace } = settings
+  const source = data === null ? generated(dataset, reads, partitions) : replayed(data, reads)
+  return observed(source, pace)
 }

@@ -1,6 +1,10 @@
 /** What a query is run with, from the text arguments of its job module. */
 import { MillraceError } from '../../lib/base/errors.js'
-import { type Dataset, PROFILES, type Profile } from './dataset.js'
+import { readDirectory } from './data-file.js'
+import { type Dataset, PROFILES } from './dataset.js'
+
+/** Arguments that determine a data set. */
+export const DATASET_ARGUMENTS = ['events', 'rate', 'seed', 'profile', 'out-of-order'] as const
 
 export const SINKS = ['blackhole', 'file', 'hash'] as const
 export type SinkKind = (typeof SINKS)[number]
@@ -18,6 +22,8 @@ export interface QueryArgs {
   readonly sink?: string
   /** Directory of `sink: 'file'`. */
   readonly out?: string
+  /** Events per second of the clock on the wall; default: as fast as they are taken. */
+  readonly pace?: string
 }
 
 export interface QuerySettings {
@@ -27,16 +33,40 @@ export interface QuerySettings {
   readonly partitions: number
   readonly sink: SinkKind
   readonly out: string
+  /** Events per second; null: unpaced. */
+  readonly pace: number | null
 }
 
 export function settingsOf(args: QueryArgs): QuerySettings {
-  return {
-    dataset: datasetOf(args),
-    data: args.data ?? null,
-    partitions: wholeNumber('partitions', args.partitions ?? '1', 1, 1024),
-    sink: oneOf('sink', args.sink ?? 'blackhole', SINKS),
-    out: args.out ?? '',
+  const sink = oneOf('sink', args.sink ?? 'blackhole', SINKS)
+  if (sink === 'file' && args.out === undefined) {
+    throw new MillraceError('E_BAD_ARGUMENT', '--sink file needs --out, the place to write to')
   }
+  return {
+    ...inputOf(args),
+    sink,
+    out: args.out ?? '',
+    pace: args.pace === undefined ? null : wholeNumber('pace', args.pace, 1, 1_000_000_000),
+  }
+}
+
+/** Of a data set in files the header decides; arguments that say otherwise are an error. */
+function inputOf(args: QueryArgs): Pick<QuerySettings, 'dataset' | 'data' | 'partitions'> {
+  const wanted = datasetOf(args)
+  const partitions = wholeNumber('partitions', args.partitions ?? '1', 1, 1024)
+  if (args.data === undefined) return { dataset: wanted, data: null, partitions }
+  const header = readDirectory(args.data)[0]!
+  const there = { ...header.dataset, partitions: header.partitions }
+  for (const name of [...DATASET_ARGUMENTS, 'partitions'] as const) {
+    const field = name === 'out-of-order' ? 'outOfOrder' : name
+    const seen = { ...wanted, partitions }[field]
+    if (args[name] === undefined || seen === there[field]) continue
+    throw new MillraceError(
+      'E_BAD_ARGUMENT',
+      `--${name} ${args[name]} is not what ${args.data} holds: ${there[field]}; leave it out, or generate other data`,
+    )
+  }
+  return { dataset: header.dataset, data: args.data, partitions: header.partitions }
 }
 
 /** @throws MillraceError `E_BAD_ARGUMENT`, which names what is allowed. */
@@ -45,7 +75,7 @@ export function datasetOf(args: QueryArgs): Dataset {
     events: wholeNumber('events', args.events ?? '1000000', 0, 2 ** 40),
     rate: wholeNumber('rate', args.rate ?? '10000', 1, 1_000_000_000),
     seed: wholeNumber('seed', args.seed ?? '0', 0, 2 ** 31 - 1),
-    profile: oneOf('profile', args.profile ?? 'M', PROFILES) as Profile,
+    profile: oneOf('profile', args.profile ?? 'M', PROFILES),
     outOfOrder: wholeNumber('out-of-order', args['out-of-order'] ?? '1', 1, 1_000_000),
   }
 }

@@ -1,6 +1,7 @@
 /** Where results go: nowhere, into files of canonical rows, or into a sum that tells whether they agree. */
 import { filter, keyBy, lastPerKey, map, type Stream } from 'millrace'
 import { blackhole, partFiles } from 'millrace/connectors'
+import { measured } from './measured-sink.js'
 import type { Change } from './model.js'
 import type { AppendQuery, UpdatingQuery } from './query.js'
 import { rowHash } from './row-hash.js'
@@ -14,12 +15,12 @@ export function toSink<Row>(
   results: Stream<Row | Change<Row>, 'event' | 'untimed', unknown>,
   { sink, out }: QuerySettings,
 ): void {
-  if (sink === 'blackhole') return results.to(blackhole())
+  if (sink === 'blackhole') return results.to(measured(blackhole()))
   const rows = 'key' in query ? materialized(query, results) : results
   const text = rowText(query.columns)
-  if (sink === 'hash') return (rows as Stream<Row>).to(rowHash(text))
+  if (sink === 'hash') return (rows as Stream<Row>).to(measured(rowHash(text)))
   const files = query.files?.(out) ?? partFiles<Row>(out, { format: text })
-  return (rows as Stream<Row>).to(files)
+  return (rows as Stream<Row>).to(measured(files))
 }
 
 /**

@@ -20,7 +20,8 @@ import type { SinkOf } from '../operators/stream.js'
 
 /** Writes the records of one subtask, in one attempt. */
 export interface SinkWriter<T> {
-  write(records: readonly T[]): boolean
+  /** `times`: the event time of each record, in ms since 1970; null where the stream has none. */
+  write(records: readonly T[], times?: ArrayLike<number> | null): boolean
   flush(): void
   finish(): Promise<void>
   abort(): void | Promise<void>
