@@ -8,7 +8,9 @@ import {
   BARRIER,
   BATCH,
   BATCH_RECORDS_MAX,
+  type Barrier,
   type Batch,
+  batch as createBatch,
   END,
   type Marker,
 } from '../operators/signal.js'
@@ -62,6 +64,8 @@ export class ChannelOutput implements OutputChannel {
   #draining = false
   #closed = false
   #failed = false
+  /** Records that may be held; more while a flood is let in, and until that has gone. */
+  #heldMax = RECORDS_HELD_MAX
 
   constructor(id: ChannelId, exclusive: number, carrier: Carrier) {
     this.id = id
@@ -78,6 +82,14 @@ export class ChannelOutput implements OutputChannel {
     const collected = this.#collector.size > 0 && !this.#flushDue
     const markersWait = this.#waiting.length > 0 && this.writable
     return this.#deaf || !(collected || markersWait)
+  }
+
+  get flooded(): boolean {
+    return this.#heldMax === Number.POSITIVE_INFINITY
+  }
+
+  set flooded(flooded: boolean) {
+    this.#heldMax = flooded ? Number.POSITIVE_INFINITY : Math.max(RECORDS_HELD_MAX, this.held + 1)
   }
 
   get held(): number {
@@ -113,6 +125,29 @@ export class ChannelOutput implements OutputChannel {
     this.#waiting.push(marker)
     const urgent = marker.tag === BARRIER || marker.tag === END
     if (urgent || !this.#carrier.lazyMarkers) this.#drain()
+  }
+
+  overtake(barrier: Barrier): readonly Batch[] {
+    if (this.#deaf) return []
+    // What may go goes before it.
+    this.#drain()
+    const held = this.#heldBefore(null)
+    if (this.#collector.size > 0) held.push(this.#collector.copy())
+    this.#carrier.mark(barrier)
+    return held
+  }
+
+  hurry(round: number): readonly Batch[] {
+    const barrier = this.#barrierOf(round)
+    if (barrier === null) return []
+    const held = this.#heldBefore(barrier)
+    this.#waiting.retain((entry) => entry !== barrier)
+    this.#carrier.mark({ ...barrier, unaligned: true })
+    return held
+  }
+
+  holdsBarrier(round: number): boolean {
+    return this.#barrierOf(round) !== null
   }
 
   /** From the receiver: data up to number `upToSequence` may be sent. */
@@ -154,6 +189,28 @@ export class ChannelOutput implements OutputChannel {
     return this.cancelled || this.#closed || this.#failed
   }
 
+  #barrierOf(round: number): Barrier | null {
+    let found: Barrier | null = null
+    this.#waiting.forEach((entry) => {
+      if (entry.tag === BARRIER && entry.round === round) found = entry
+    })
+    return found
+  }
+
+  /** Records that wait as data before this entry, or all; of the first batch what has not been sent. */
+  #heldBefore(marker: Marker | null): Batch[] {
+    const held: Batch[] = []
+    let start = this.#start
+    let isBefore = true
+    this.#waiting.forEach((entry) => {
+      if (entry === marker) isBefore = false
+      if (entry.tag !== BATCH || !isBefore) return
+      held.push(start === 0 ? entry : sliceBatch(entry, start))
+      start = 0
+    })
+    return held
+  }
+
   #full(): void {
     if (this.#deaf) this.#collector.size = 0
     else this.#offer(this.#collector.take())
@@ -170,7 +227,7 @@ export class ChannelOutput implements OutputChannel {
     this.#drain()
     if (this.writable) return
     this.#waited = true
-    assert(this.held < RECORDS_HELD_MAX, 'a sender holds one unfinished unit and one batch at most')
+    assert(this.held < this.#heldMax, 'a sender holds one unfinished unit and one batch at most')
   }
 
   /** Sends what waits, in order, as far as credit allows. */
@@ -197,7 +254,9 @@ export class ChannelOutput implements OutputChannel {
     this.#waiting.shift()
     this.#waitingRecords -= length
     this.#start = 0
-    if (this.writable) this.#waited = false
+    if (!this.writable) return
+    this.#waited = false
+    if (!this.flooded) this.#heldMax = RECORDS_HELD_MAX
   }
 
   /**
@@ -219,3 +278,12 @@ export class ChannelOutput implements OutputChannel {
     this.#flushDue = false
   }
 }
+
+const sliceBatch = ({ records, keys, groups, times, input }: Batch, start: number): Batch =>
+  createBatch(
+    records.slice(start),
+    keys === null ? null : keys.slice(start),
+    groups === null ? null : groups.slice(start),
+    times === null ? null : times.slice(start),
+    input,
+  )

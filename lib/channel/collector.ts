@@ -80,6 +80,17 @@ export class Collector {
     return batch(records, keys, groups, times)
   }
 
+  /** What was collected, as a batch of its own; it stays collected. */
+  copy(): Batch {
+    const { size } = this
+    return batch(
+      this.#records.slice(0, size),
+      this.#keyed ? this.#keys.slice(0, size) : null,
+      this.#grouped ? this.#groups.slice(0, size) : null,
+      this.#timed ? this.#times!.slice(0, size) : null,
+    )
+  }
+
   clear(): void {
     this.#records = new Array(BATCH_RECORDS_MAX)
     if (this.#keyed) this.#keys = new Array(BATCH_RECORDS_MAX)

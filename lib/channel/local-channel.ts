@@ -5,8 +5,17 @@
  * subtasks are placed. Nothing is copied or encoded, and nothing can get lost: it never fails.
  */
 import type { CreditAccount } from '../credit/ledger.js'
-import { BATCH, BATCH_RECORDS_MAX, type Batch, END, type Marker } from '../operators/signal.js'
-import type { ChannelId, InputChannel, OutputChannel } from './channel.js'
+import {
+  BARRIER,
+  BATCH,
+  BATCH_RECORDS_MAX,
+  type Barrier,
+  type Batch,
+  END,
+  type Marker,
+} from '../operators/signal.js'
+import { Arrivals } from './arrivals.js'
+import type { ArrivalLog, ChannelId, InputChannel, OutputChannel } from './channel.js'
 import { type Carrier, ChannelOutput } from './channel-output.js'
 import { SignalQueue } from './signal-queue.js'
 
@@ -56,11 +65,13 @@ class LocalCarrier implements Carrier {
 class LocalInput implements InputChannel {
   onReadable: () => void = () => {}
   onFailure: (error: Error) => void = () => {}
+  onBarrier: (barrier: Barrier) => void = () => {}
   onCancel: () => void = () => {}
   sequence = 0
   readonly id: ChannelId
   readonly #credits: CreditAccount
   readonly #queue = new SignalQueue<Batch>()
+  readonly #arrivals = new Arrivals<Batch>((log, batch) => log.add(batch))
   #cancelled = false
   #closed = false
 
@@ -81,7 +92,9 @@ class LocalInput implements InputChannel {
     if (this.#closed || (this.#cancelled && signal.tag !== END)) return
     const wasEmpty = this.#queue.length === 0
     this.#queue.push(signal)
+    this.#arrivals.arrive(signal)
     if (wasEmpty) this.onReadable()
+    if (signal.tag === BARRIER && signal.unaligned) this.onBarrier(signal)
   }
 
   take(): Batch | Marker | null {
@@ -94,9 +107,18 @@ class LocalInput implements InputChannel {
     return signal
   }
 
+  log(round: number, log: ArrivalLog): void {
+    this.#arrivals.begin(round, log, this.#queue)
+  }
+
+  unlog(): void {
+    this.#arrivals.drop()
+  }
+
   cancel(): void {
     if (this.#cancelled || this.#closed) return
     this.#cancelled = true
+    this.#arrivals.end()
     this.#stop((signal) => signal.tag === END)
     this.onCancel()
   }
@@ -104,6 +126,7 @@ class LocalInput implements InputChannel {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#arrivals.drop()
     this.#stop(() => false)
   }
 

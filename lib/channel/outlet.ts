@@ -8,6 +8,7 @@
 import { assert } from '../base/assert.js'
 import {
   BATCH_RECORDS_MAX,
+  type Barrier,
   type Batch,
   END,
   IDLE,
@@ -21,7 +22,12 @@ export interface OutletEdge {
   readonly partition: Partition
   /** In the order of the receiving subtasks. */
   readonly channels: readonly OutputChannel[]
+  /** True where an unaligned barrier goes ahead of what is held. Default false. */
+  readonly overtaken?: boolean
 }
+
+/** What a barrier has overtaken on one channel, in order. */
+export type Overtook = (id: ChannelId, batches: readonly Batch[]) => void
 
 export interface Outlet {
   /** False while a live channel waits for credit: write no further batch. */
@@ -36,6 +42,17 @@ export interface Outlet {
   write(batch: Batch): void
   /** Flushes, then sends a signal on every channel, in order with the data. */
   signal(signal: Marker): void
+  /** As `signal`, ahead of what is held where the edge allows it. */
+  overtake(barrier: Barrier, took: Overtook): void
+  /** A barrier that waits behind data goes ahead of them, where the edge allows it. */
+  hurry(round: number, took: Overtook): void
+  /** True while the barrier of that round has not left on every channel. */
+  holdsBarrier(round: number): boolean
+  /**
+   * True while an unaligned barrier passes the chain: batches are taken although nothing is writable.
+   * *Caller must* bound how many.
+   */
+  flooded: boolean
   /** Sends what was collected, as far as credit allows. When: see `flush-policy.ts`. */
   flush(): void
   /** Called when `writable` or `cancelled` may have become true. MUST only schedule. */
@@ -66,6 +83,9 @@ class ChainOutlet implements Outlet {
   readonly #writers: readonly EdgeWriter[]
   /** All of them in a row. */
   readonly #channels: OutputChannel[]
+  /** Edges on which an unaligned barrier keeps its place. */
+  readonly #aligned: ReadonlySet<number>
+  #flooded = false
   /** The last of each kind, in the order in which a receiver that comes late hears them. */
   readonly #said: { time: Marker | null; idle: Marker | null; end: Marker | null } = {
     time: null,
@@ -79,6 +99,11 @@ class ChainOutlet implements Outlet {
       createEdgeWriter(partition, this.#channelsOf[i]!),
     )
     this.#channels = this.#channelsOf.flat()
+    this.#aligned = new Set(
+      edges.flatMap(({ channels, overtaken = false }) =>
+        overtaken ? [] : channels.map(({ id }) => id.edge),
+      ),
+    )
     for (const channel of this.#channels) this.#listen(channel)
   }
 
@@ -117,6 +142,32 @@ class ChainOutlet implements Outlet {
     for (const channel of this.#channels) channel.signal(signal)
   }
 
+  overtake(barrier: Barrier, took: Overtook): void {
+    for (const channel of this.#channels) {
+      if (this.#aligned.has(channel.id.edge)) channel.signal(barrier)
+      else say(channel, channel.overtake(barrier), took)
+    }
+  }
+
+  hurry(round: number, took: Overtook): void {
+    for (const channel of this.#channels) {
+      if (!this.#aligned.has(channel.id.edge)) say(channel, channel.hurry(round), took)
+    }
+  }
+
+  holdsBarrier(round: number): boolean {
+    return this.#channels.some((channel) => channel.holdsBarrier(round))
+  }
+
+  get flooded(): boolean {
+    return this.#flooded
+  }
+
+  set flooded(flooded: boolean) {
+    this.#flooded = flooded
+    for (const channel of this.#channels) channel.flooded = flooded
+  }
+
   flush(): void {
     for (const channel of this.#channels) channel.flush()
   }
@@ -151,6 +202,10 @@ class ChainOutlet implements Outlet {
     channel.onWritable = () => this.onWritable()
     channel.onFailure = (error) => this.onFailure(error)
   }
+}
+
+function say({ id }: OutputChannel, batches: readonly Batch[], took: Overtook): void {
+  if (batches.length > 0) took(id, batches)
 }
 
 const unknownChannel = (id: ChannelId): Error =>

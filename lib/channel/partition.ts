@@ -34,6 +34,14 @@ export type Partition =
       readonly operator?: string
     }
 
+/**
+ * True where records in flight may go to any receiver, or to that of their key group: only these may be
+ * overtaken. Of the other edges a restore with another parallelism could not say where they belong, so
+ * their barriers keep their place.
+ */
+export const mayBeOvertaken = (kind: Partition['kind']): boolean =>
+  kind === 'hash' || kind === 'rebalance' || kind === 'shuffle' || kind === 'global'
+
 /** Writes batches to the channels of one edge. It sees a channel replaced in the array. */
 export type EdgeWriter = (batch: Batch) => void
 

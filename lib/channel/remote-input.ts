@@ -7,6 +7,7 @@ import type { CreditAccount } from '../credit/ledger.js'
 import {
   BARRIER,
   BATCH,
+  type Barrier,
   type Batch,
   batch,
   END,
@@ -18,6 +19,7 @@ import {
 import { BatchDecoder } from '../wire/decoder.js'
 import {
   BARRIER_FRAME,
+  type BarrierFrame,
   DATA_FRAME,
   END_FRAME,
   encodeCancel,
@@ -27,7 +29,8 @@ import {
   openData,
   WATERMARK_FRAME,
 } from '../wire/frame.js'
-import type { ChannelId, InputChannel } from './channel.js'
+import { Arrivals } from './arrivals.js'
+import type { ArrivalLog, ChannelId, InputChannel } from './channel.js'
 import {
   channelBroken,
   channelLost,
@@ -56,6 +59,7 @@ export interface RemoteInputOptions {
 
 export class RemoteInput implements InputChannel {
   onReadable: () => void = () => {}
+  onBarrier: (barrier: Barrier) => void = () => {}
   onFailure: (error: Error) => void = () => {}
   sequence = 0
   readonly place: RemotePlace
@@ -66,6 +70,9 @@ export class RemoteInput implements InputChannel {
   readonly #onStale: (records: number) => void
   readonly #decoder = new BatchDecoder()
   readonly #queue = new SignalQueue<EncodedBatch>()
+  readonly #arrivals = new Arrivals<EncodedBatch>((log, { frame }) => log.add(frame))
+  /** Fragments taken of a record whose last one was not. */
+  #fragments: ArrayBuffer[] = []
   #cancelled = false
   #ended = false
   /** Closed or failed: nothing comes in or out any more. */
@@ -124,9 +131,19 @@ export class RemoteInput implements InputChannel {
     return null
   }
 
+  log(round: number, log: ArrivalLog): void {
+    for (const fragment of this.#fragments) log.add(fragment)
+    this.#arrivals.begin(round, log, this.#queue)
+  }
+
+  unlog(): void {
+    this.#arrivals.drop()
+  }
+
   cancel(): void {
     if (this.#cancelled || this.#over) return
     this.#cancelled = true
+    this.#arrivals.end()
     this.#stop((entry) => entry.tag === END)
     if (!this.#ended) sendFrame(this.place, encodeCancel(this.#numbering.next()))
   }
@@ -154,14 +171,20 @@ export class RemoteInput implements InputChannel {
     else if (this.#cancelled) return
     const wasEmpty = this.#queue.length === 0
     this.#queue.push(entry)
+    this.#arrivals.arrive(entry)
     if (wasEmpty) this.onReadable()
+    if (entry.tag === BARRIER && entry.unaligned) this.onBarrier(entry)
   }
 
   /** Null for a fragment that does not complete its record. */
   #decode({ frame }: EncodedBatch): Batch | null {
     try {
       const decoded = this.#decoder.decode(frame)
-      if (decoded === null) return null
+      if (decoded === null) {
+        this.#fragments.push(frame)
+        return null
+      }
+      this.#fragments.length = 0
       this.sequence += 1
       return batch(decoded.records, decoded.keys, decoded.groups, decoded.times)
     } catch (error) {
@@ -171,17 +194,23 @@ export class RemoteInput implements InputChannel {
   }
 
   #stop(keep: (entry: EncodedBatch | Marker) => boolean): void {
+    this.#arrivals.drop()
+    this.#fragments.length = 0
     this.#queue.retain(keep)
     this.#credits.close()
   }
 }
+
+/** As it was said: `unaligned` is present, or it is not. */
+const barrierOf = ({ round, full, unaligned }: BarrierFrame): Barrier =>
+  unaligned ? { tag: BARRIER, round, full, unaligned } : { tag: BARRIER, round, full }
 
 function markerOf(frame: Frame): Marker {
   switch (frame.kind) {
     case WATERMARK_FRAME:
       return { tag: WATERMARK, timeMs: frame.timeMs }
     case BARRIER_FRAME:
-      return { tag: BARRIER, round: frame.round, full: frame.full }
+      return barrierOf(frame)
     case IDLE_FRAME:
       return { tag: IDLE, active: frame.active }
     case END_FRAME:

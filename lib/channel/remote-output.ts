@@ -136,7 +136,7 @@ class FrameCarrier implements Carrier {
       case WATERMARK:
         return encodeWatermark(head, marker.timeMs)
       case BARRIER:
-        return encodeBarrier(head, marker.round, marker.full)
+        return encodeBarrier(head, marker.round, marker.full, marker.unaligned)
       case IDLE:
         return encodeIdle(head, marker.active)
       case END:

@@ -40,6 +40,11 @@ export interface Barrier {
   readonly round: number
   /** Everything is to be stored, not only what has changed: for a savepoint. */
   readonly full: boolean
+  /**
+   * Present where it goes ahead of data: what it overtakes is stored with the snapshot. Else it keeps
+   * its place among them.
+   */
+  readonly unaligned?: true
 }
 
 /** The input has gone quiet (`active: false`) or speaks again, as seen by the watermark merge. */

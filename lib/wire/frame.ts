@@ -8,6 +8,10 @@
  *   other data between.
  * - `Watermark`, `Barrier`, `Idle`, `End` cost no credit and keep their place in the order of data.
  *   Nothing MUST follow `End`.
+ * - A `Barrier` may be unaligned: it goes ahead of data that waits for credit, and its receiver heeds it
+ *   when it arrives, not when its turn has come. What it overtook is stored by the side on which it was:
+ *   what had not been sent by the sender, what had by the receiver. It may stand between the fragments
+ *   of a record: that one counts as not sent, and the receiver's part of it is worth nothing.
  * Against the data:
  * - `Credit` carries the bound, not an increment: data up to number `upToSequence` may be sent, all
  *   data frames of the channel counted from 1. A credit that arrives late or twice changes nothing.
@@ -39,7 +43,7 @@
  *     Credit     1b + 8 upToSequence
  *     Cancel     –
  *     Watermark  fb + 8 time in ms since 1970 (float64)
- *     Barrier    1b + 8 round; flag 4: a full one
+ *     Barrier    1b + 8 round; flag 4: a full one, flag 8: unaligned
  *     Idle       f4 quiet, f5 active
  *     End        –
  */
@@ -57,6 +61,7 @@ export const END_FRAME = 6
 const SEALED = 1
 const FRAGMENT = 2
 const FULL = 4
+const UNALIGNED = 8
 
 /** Whose frame it is: channel, attempt and session, each 0 … 2^32 - 1, and the sequence number. */
 export interface FrameHead {
@@ -94,6 +99,7 @@ export interface BarrierFrame extends FrameHead {
   readonly kind: typeof BARRIER_FRAME
   readonly round: number
   readonly full: boolean
+  readonly unaligned: boolean
 }
 
 export interface IdleFrame extends FrameHead {
@@ -155,9 +161,14 @@ export function encodeWatermark(head: FrameHead, timeMs: number): ArrayBuffer {
   return view.buffer
 }
 
-export function encodeBarrier(head: FrameHead, round: number, full: boolean): ArrayBuffer {
+export function encodeBarrier(
+  head: FrameHead,
+  round: number,
+  full: boolean,
+  unaligned = false,
+): ArrayBuffer {
   const view = newFrame(BARRIER_FRAME, head, 9)
-  if (full) view.setUint8(OFFSET_FLAGS, FULL)
+  view.setUint8(OFFSET_FLAGS, (full ? FULL : 0) | (unaligned ? UNALIGNED : 0))
   putUint64(view, OFFSET_BODY, round)
   return view.buffer
 }
@@ -260,7 +271,7 @@ export function decodeFrame(frame: ArrayBuffer, sealed = false): Frame {
     sequence: getUint64(view, OFFSET_SEQUENCE - 1, 'sequence'),
   }
   const kind = view.getUint8(2)
-  must((flags & FULL) === 0 || kind === BARRIER_FRAME, 'flags of its kind')
+  must((flags & (FULL | UNALIGNED)) === 0 || kind === BARRIER_FRAME, 'flags of its kind')
   if (kind === DATA_FRAME) {
     const isFragment = (flags & FRAGMENT) !== 0
     checkDataHead(view)
@@ -271,7 +282,7 @@ export function decodeFrame(frame: ArrayBuffer, sealed = false): Frame {
     case CREDIT_FRAME:
       return { kind, ...head, upToSequence: bodyUint64(view, 'upToSequence') }
     case BARRIER_FRAME:
-      return { kind, ...head, round: bodyUint64(view, 'round'), full: (flags & FULL) !== 0 }
+      return { kind, ...head, ...barrierOf(view, flags) }
     case WATERMARK_FRAME:
       return { kind, ...head, timeMs: bodyFloat64(view) }
     case IDLE_FRAME:
@@ -284,6 +295,12 @@ export function decodeFrame(frame: ArrayBuffer, sealed = false): Frame {
       throw badFrame(`kind ${kind}`)
   }
 }
+
+const barrierOf = (view: DataView, flags: number) => ({
+  round: bodyUint64(view, 'round'),
+  full: (flags & FULL) !== 0,
+  unaligned: (flags & UNALIGNED) !== 0,
+})
 
 /** What a data frame says of its columns; for `decoder.ts`. Throws E_BAD_FRAME. */
 export function openData(frame: ArrayBuffer): {
@@ -306,7 +323,7 @@ function checkFixed(frame: ArrayBuffer): DataView {
   const view = new DataView(frame)
   must(
     view.getUint8(0) === ARRAY_8 &&
-      view.getUint8(OFFSET_FLAGS) <= (SEALED | FRAGMENT | FULL) &&
+      view.getUint8(OFFSET_FLAGS) <= (SEALED | FRAGMENT | FULL | UNALIGNED) &&
       view.getUint8(OFFSET_EDGE) === UINT_32 &&
       view.getUint8(OFFSET_FROM) === UINT_32 &&
       view.getUint8(OFFSET_TO) === UINT_32 &&

@@ -2,8 +2,18 @@
  * What every channel must hold, in-thread or over a link, as a function of a factory.
  */
 import type { Test } from 'tap'
-import type { InputChannel, OutputChannel } from '../../lib/channel/channel.js'
-import { BATCH, BATCH_RECORDS_MAX, type Batch, batch, end } from '../../lib/operators/signal.js'
+import { seededRandom } from '../../lib/base/random.js'
+import type { ArrivalLog, InputChannel, OutputChannel } from '../../lib/channel/channel.js'
+import {
+  BARRIER,
+  BATCH,
+  BATCH_RECORDS_MAX,
+  type Barrier,
+  type Batch,
+  batch,
+  end,
+} from '../../lib/operators/signal.js'
+import { BatchDecoder } from '../../lib/wire/decoder.js'
 
 export interface ChannelPair {
   readonly output: OutputChannel
@@ -35,6 +45,29 @@ export function takeAll({ input, settle }: ChannelPair): unknown[] {
 
 const recordsOf = (taken: unknown[]): unknown[] =>
   taken.filter((entry): entry is unknown[] => Array.isArray(entry)).flat()
+
+/** Keeps the records that are logged, as a snapshot would. */
+class LoggedRecords implements ArrivalLog {
+  readonly records: unknown[] = []
+  hasEnded = false
+  readonly #decoder = new BatchDecoder()
+
+  add(data: Batch | ArrayBuffer): void {
+    const logged = data instanceof ArrayBuffer ? this.#decoder.decode(data) : data
+    if (logged !== null) this.records.push(...logged.records)
+  }
+
+  end(): void {
+    this.hasEnded = true
+  }
+}
+
+const barrierOf = (round: number): Barrier => ({
+  tag: BARRIER,
+  round,
+  full: false,
+  unaligned: true,
+})
 
 export function testChannel(t: Test, name: string, open: OpenChannel): void {
   const law = (
@@ -206,6 +239,142 @@ export function testChannel(t: Test, name: string, open: OpenChannel): void {
     ])
     t.equal(output.flushed, true)
   })
+
+  law('at an unaligned barrier, each record is taken, in flight, or held', two, (t, first) => {
+    const LARGE = 'x'.repeat(200_000)
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = seededRandom(seed)
+      const pair = seed === 1 ? first : open(two)
+      const { output, input } = pair
+      const taken: unknown[] = []
+      let next = 0
+      const act = (steps: number) => {
+        for (let step = 0; step < steps; step++) {
+          const dice = random()
+          if (dice < 0.5 && output.writable) {
+            const size = 1 + Math.floor(random() * 300)
+            output.pushBatch(batch(numbers(next, size)))
+            next += size
+          } else if (dice < 0.6 && output.writable) {
+            output.push(random() < 0.3 ? `${next}${LARGE}` : next, undefined, -1)
+            next += 1
+          } else if (dice < 0.7) output.flush()
+          else if (dice < 0.85) pair.settle()
+          else {
+            const signal = input.take()
+            if (signal?.tag === BATCH) taken.push(...signal.records)
+          }
+        }
+      }
+      act(Math.floor(random() * 60))
+      const early = random() < 0.5
+      const log = new LoggedRecords()
+      let before = taken.length
+      if (early) {
+        input.log(1, log)
+        act(Math.floor(random() * 20))
+      }
+      let told: Barrier | null = null
+      input.onBarrier = (barrier) => {
+        told = barrier
+      }
+      const sent = next
+      const held = output.overtake(barrierOf(1)).flatMap(({ records }) => records)
+      pair.settle()
+      t.same(told, barrierOf(1), 'the receiver is told at once')
+      if (!early) {
+        before = taken.length
+        input.log(1, log)
+      }
+      const plain = (records: readonly unknown[]) =>
+        records.map((record) => (typeof record === 'string' ? Number.parseInt(record, 10) : record))
+      const all = [...taken.slice(0, before), ...log.records, ...held]
+      t.equal(log.hasEnded, true, 'the barrier has come')
+      t.same(plain(all), numbers(0, sent), `seed ${seed}: each once, in order`)
+      // What was overtaken follows all the same.
+      for (let last = -1; last !== taken.length; ) {
+        last = taken.length
+        output.flush()
+        taken.push(...recordsOf(takeAll(pair)))
+      }
+      t.same(plain(taken), numbers(0, next), `seed ${seed}: nothing is lost`)
+    }
+  })
+
+  law('a barrier that waits behind data goes ahead of it when hurried', two, (t, pair) => {
+    const { output, input } = pair
+    for (const b of [0, 1, 2]) output.pushBatch(batch(numbers(b * 1000, 1000)))
+    output.signal({ tag: 2, round: 4, full: false })
+    pair.settle()
+    t.equal(output.holdsBarrier(4), true)
+    const log = new LoggedRecords()
+    input.log(4, log)
+    t.equal(log.hasEnded, false)
+    const held = output.hurry(4)
+    pair.settle()
+    t.same(
+      held.flatMap(({ records }) => records),
+      numbers(2000, 1000),
+    )
+    t.equal(output.holdsBarrier(4), false)
+    t.equal(log.hasEnded, true)
+    t.same(log.records, numbers(0, 2000))
+    t.same(output.hurry(4), [], 'once')
+    t.same(recordsOf(takeAll(pair)), numbers(0, 3000))
+  })
+
+  law('logs what comes before an end, and nothing behind a barrier', two, (t, pair) => {
+    const { output, input } = pair
+    const log = new LoggedRecords()
+    output.pushBatch(batch(numbers(0, 1000)))
+    output.signal({ tag: 2, round: 1, full: false })
+    output.pushBatch(batch(numbers(1000, 1000)))
+    pair.settle()
+    input.log(1, log)
+    t.same(log.records, numbers(0, 1000))
+    t.equal(log.hasEnded, true)
+    const next = new LoggedRecords()
+    input.log(2, next)
+    output.signal(end)
+    pair.settle()
+    t.same(next.records, numbers(0, 2000), 'a barrier of a former round is passed over')
+    t.equal(next.hasEnded, true)
+    const dropped = new LoggedRecords()
+    input.log(3, dropped)
+    input.unlog()
+    t.equal(dropped.hasEnded, true, 'the end has come long ago')
+  })
+
+  law('cancelled, ends the log with what was there', two, (t, pair) => {
+    const { output, input } = pair
+    const log = new LoggedRecords()
+    output.pushBatch(batch(numbers(0, 1000)))
+    pair.settle()
+    input.log(1, log)
+    input.cancel()
+    t.same(log.records, numbers(0, 1000))
+    t.equal(log.hasEnded, true)
+  })
+
+  law(
+    'flooded, takes what a barrier flushes, and is as tight as ever behind it',
+    two,
+    (t, pair) => {
+      const { output } = pair
+      for (const b of [0, 1, 2]) output.pushBatch(batch(numbers(b * 1000, 1000)))
+      output.flooded = true
+      for (const b of [3, 4, 5]) output.pushBatch(batch(numbers(b * 1000, 1000)))
+      const held = output.overtake(barrierOf(1)).flatMap(({ records }) => records)
+      output.flooded = false
+      t.same(held, numbers(2000, 4000))
+      t.equal(output.writable, false)
+      output.signal({ tag: 1, timeMs: 1 })
+      t.same(recordsOf(takeAll(pair)), numbers(0, 6000))
+      t.equal(output.writable, true)
+      for (const b of [0, 1, 2, 3]) output.pushBatch(batch(numbers(b * 1000, 1000)))
+      t.throws(() => output.pushBatch(batch(numbers(5000, 1000))), /holds one unfinished unit/)
+    },
+  )
 
   law('cancelled, drops what waits and takes nothing but the end', two, (t, pair) => {
     const { output, input } = pair
