@@ -1,7 +1,9 @@
 /** `npm run nexmark -- generate|run|baseline|all …` */
 import { MillraceError } from '../../lib/base/errors.js'
+import { ALL_FLAGS, runAll } from './all.js'
 import { describe, type Flag, parseFlags } from './flags.js'
 import { GENERATE_FLAGS, generate } from './generate.js'
+import { BASELINE_FLAGS, runBaseline } from './run-baseline.js'
 import { RUN_FLAGS, runQuery } from './run-query.js'
 
 interface Command {
@@ -25,6 +27,16 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     what: 'runs a query once, and prints what it took as one line of JSON',
     flags: RUN_FLAGS,
     run: async (args) => printed(await runQuery(parseFlags('run', args, RUN_FLAGS))),
+  },
+  baseline: {
+    what: 'runs the hand-written loop of a query once, over a data set of one partition',
+    flags: BASELINE_FLAGS,
+    run: async (args) => printed(runBaseline(parseFlags('baseline', args, BASELINE_FLAGS))),
+  },
+  all: {
+    what: 'runs all queries, or those named, beside their loops, and prints a table; --data keeps the data sets',
+    flags: ALL_FLAGS,
+    run: async (args) => runAll(parseFlags('all', args, ALL_FLAGS)),
   },
 }
 
