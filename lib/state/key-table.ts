@@ -29,6 +29,7 @@ export interface TableWorld<V, N = V> {
 export type Change<N> = readonly [key: unknown, before: N | Absent, now: N | Absent]
 
 const UNKNOWN: unknown = undefined
+const NO_KEY: unique symbol = Symbol('no key')
 
 const ALONE: TableWorld<never, never> = {
   epochs: new Epochs(),
@@ -48,6 +49,10 @@ export class KeyTable<V, N = V> {
   #journal: Journal<V, N> | null = null
   /** The epoch in which changes are not noted any more; 0: none is as long as there is no snapshot. */
   #openEpoch = 0
+  /** What `own` has given last, and in which epoch: to set it again changes nothing. */
+  #ownKey: unknown = NO_KEY
+  #ownValue: V | undefined = undefined
+  #ownEpoch = 0
 
   constructor(world: TableWorld<V, N> = ALONE as unknown as TableWorld<V, N>) {
     this.#world = world
@@ -62,6 +67,8 @@ export class KeyTable<V, N = V> {
   }
 
   set(key: unknown, value: V): void {
+    if (key === this.#ownKey && this.#isOwn(value)) return
+    this.#ownKey = NO_KEY
     const canonical = canonicalKey(key)
     if (this.#world.epochs.now !== this.#openEpoch) this.#touch(canonical)
     const values = this.#values
@@ -71,6 +78,7 @@ export class KeyTable<V, N = V> {
   }
 
   delete(key: unknown): void {
+    this.#ownKey = NO_KEY
     const canonical = canonicalKey(key)
     if (this.#world.epochs.now !== 0) this.#beforeDelete(canonical)
     this.#values.delete(canonical)
@@ -81,11 +89,16 @@ export class KeyTable<V, N = V> {
   own(key: unknown): V | undefined {
     const canonical = canonicalKey(key)
     const found = this.#values.get(canonical)
+    if (found === undefined) return found
     const { epochs, copy } = this.#world
-    if (found === undefined || epochs.now === 0) return found
-    if (!this.#touch(canonical) || copy === null || !epochs.reading) return found
-    const own = copy(found)
-    this.#values.set(canonical, own)
+    let own: V = found
+    if (epochs.now !== 0 && this.#touch(canonical) && copy !== null && epochs.reading) {
+      own = copy(found)
+      this.#values.set(canonical, own)
+    }
+    this.#ownKey = key
+    this.#ownValue = own
+    this.#ownEpoch = epochs.now
     return own
   }
 
@@ -103,6 +116,7 @@ export class KeyTable<V, N = V> {
   }
 
   clear(): void {
+    this.#ownKey = NO_KEY
     if (this.#world.epochs.now === 0) this.#values.clear()
     else {
       this.#current().cleared ??= { values: this.#values, keys: this.#keys }
@@ -161,6 +175,10 @@ export class KeyTable<V, N = V> {
       }
     }
     this.#journal = pruned(before, epochs.needed)
+  }
+
+  #isOwn(value: V): boolean {
+    return value === this.#ownValue && this.#ownEpoch === this.#world.epochs.now
   }
 
   /** What was changed since the beginning that is being read; null where nothing was. */

@@ -36,7 +36,7 @@ export class Results {
       this.#records,
       this.#keyed ? this.#keys : null,
       this.#keyed ? Uint16Array.from(this.#groups) : null,
-      this.#times.length === this.#records.length ? Float64Array.from(this.#times) : null,
+      this.#times.length === this.#records.length ? new Float64Array(this.#times) : null,
     )
     this.#records = []
     this.#keys = []

@@ -203,7 +203,7 @@ class Before {
   #flush(done: () => void): void {
     const accumulators = this.#accumulators
     const keys = this.#keys
-    const times = Float64Array.from(this.#times)
+    const times = new Float64Array(this.#times)
     this.#accumulators = []
     this.#keys = []
     this.#times = []

@@ -78,7 +78,7 @@ export class WindowOutput {
   take(): Batch | null {
     const records = this.#records
     if (records.length === 0) return null
-    const times = this.#options.timed ? Float64Array.from(this.#times) : null
+    const times = this.#options.timed ? new Float64Array(this.#times) : null
     this.#records = []
     this.#times = []
     this.#context.count(0, records.length)
