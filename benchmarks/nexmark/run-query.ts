@@ -1,8 +1,14 @@
 /** Runs one query once, and measures it: from running to finished, start-up and compiling apart. */
-import { createReadStream, createWriteStream, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { type Job, type RunModuleOptions, run } from 'millrace/actors'
 import { loadQuery, queryModule } from './catalog.js'
 import { type Flag, type Flags, pick, required } from './flags.js'
@@ -77,8 +83,8 @@ export async function runQuery(flags: Flags): Promise<RunReport> {
       slots === 0
         ? run((await loadQuery(query))(args), options)
         : run(module, { ...options, slots, args: { ...args } })
-    const measured = await measure(job)
-    if (args.sink === 'file' && flags.out !== undefined) await gather(args.out!, flags.out)
+    const measured = await measure(job, noteOf(flags))
+    if (args.sink === 'file' && flags.out !== undefined) gather(args.out!, flags.out)
     const { wallSeconds, cpuSeconds } = measured
     return {
       query,
@@ -130,6 +136,13 @@ function optionsOf(flags: Flags, parallelism: number, scratch: string): RunModul
   }
 }
 
+/** Whoever goes on from snapshots wants to know when there are some: on standard error. */
+const noteOf =
+  (flags: Flags) =>
+  (round: number): void => {
+    if (flags['checkpoint-dir'] !== undefined) console.error(JSON.stringify({ checkpoint: round }))
+  }
+
 interface Measurement {
   readonly wallSeconds: number
   readonly cpuSeconds: number
@@ -138,7 +151,7 @@ interface Measurement {
   readonly sum: RowSum
 }
 
-async function measure(job: Job): Promise<Measurement> {
+async function measure(job: Job, onCheckpoint: (round: number) => void): Promise<Measurement> {
   let startMs = 0
   let endMs = 0
   let before = process.cpuUsage()
@@ -147,7 +160,10 @@ async function measure(job: Job): Promise<Measurement> {
   let latency: Histogram = []
   let sum = NO_ROWS
   job.events$.subscribe((event) => {
-    if (event.kind === 'SnapshotCompleted') checkpoints++
+    if (event.kind === 'SnapshotCompleted') {
+      checkpoints++
+      onCheckpoint(event.round)
+    }
     if (event.kind !== 'StateChanged') return
     if (event.to === 'Running' && startMs === 0) {
       startMs = performance.now()
@@ -178,14 +194,13 @@ async function measure(job: Job): Promise<Measurement> {
 const isMeasured = (result: unknown): result is Measured => 'latency' in (result as object)
 
 /** All part files of a directory, one after another, as one file. */
-async function gather(parts: string, file: string): Promise<void> {
+function gather(parts: string, file: string): void {
   const names = readdirSync(parts, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
-  const to = createWriteStream(file)
-  for (const name of names) await pipeline(createReadStream(name), to, { end: false })
-  await new Promise<void>((resolve) => to.end(resolve))
+  writeFileSync(file, '')
+  for (const name of names) appendFileSync(file, readFileSync(name))
   rmSync(parts, { recursive: true })
 }
 
