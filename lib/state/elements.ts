@@ -23,7 +23,23 @@ export interface ListView<V> {
   readonly length: number
 }
 
+/** A list as plain data. */
+export type PackedElements<V> = readonly [
+  values: V[],
+  untils: number[] | null,
+  number: number,
+  renewals: number,
+]
+
 export class Elements<V> {
+  static unpack<V>(packed: PackedElements<V>, freeze: (value: V) => V): Elements<V> {
+    const [values, untils, number, renewals] = packed
+    for (const value of values) freeze(value)
+    const elements = new Elements(values, untils, number)
+    elements.#renewals = renewals
+    return elements
+  }
+
   #values: V[]
   /** Parallel to the values with a TTL, else null. It ascends: what is older ends first. */
   #untils: number[] | null
@@ -99,6 +115,11 @@ export class Elements<V> {
       first: this.#number + this.#dropped,
       length: this.length,
     }
+  }
+
+  pack(): PackedElements<V> {
+    this.#cut()
+    return [this.#values, this.#untils, this.#number, this.#renewals]
   }
 
   #cut(): void {

@@ -1,5 +1,5 @@
 /** List state on the heap: an array per key; with a TTL, the ends of its elements beside it. */
-import { Elements, type ListView } from './elements.js'
+import { Elements, type ListView, type PackedElements } from './elements.js'
 import { Expiry } from './expiry.js'
 import type { ElementRecord, Restoring, Rows } from './frozen.js'
 import { GroupedTable } from './grouped-table.js'
@@ -21,6 +21,12 @@ export class HeapListState<V> implements ListState<V> {
       note: (elements) => elements.view(),
       compares: true,
       release: null,
+      rows:
+        world.rows?.world<Elements<V>>({
+          pack: (elements) => elements.pack(),
+          unpack: (data) => Elements.unpack(data as PackedElements<V>, this.freeze),
+          isBusy: null,
+        }) ?? null,
     })
     this.freeze = freeze
     this.expiry = ttl === null ? null : new Expiry(ttl, world.wallTime, () => this.#visit())
@@ -114,11 +120,11 @@ export class HeapListState<V> implements ListState<V> {
         const count = found === undefined ? 0 : (part as number) - found.first
         if (found === undefined || count <= 0) return
         if (count >= found.length) table.delete(group, key)
-        else table.get(group, key)!.drop(count)
+        else table.own(group, key)!.drop(count)
       },
       put(group, key, record, timeMs) {
         const { at, value } = record as ElementRecord
-        const found = table.get(group, key)
+        const found = table.own(group, key)
         if (found === undefined) {
           table.set(group, key, new Elements([value as V], expiry === null ? null : [timeMs], at))
         } else if (at === found.end) found.push(value as V, timeMs)

@@ -2,7 +2,7 @@
 import { Expiry } from './expiry.js'
 import type { Restoring, Rows } from './frozen.js'
 import type { HeapWorld } from './heap-world.js'
-import { Cell, MapCells, MortalCell } from './map-cells.js'
+import { Cell, cellShape, MapCells, MortalCell, mortalCellShape } from './map-cells.js'
 import type { MapState, Ttl } from './state.js'
 
 export class HeapMapState<K, V> implements MapState<K, V> {
@@ -11,9 +11,8 @@ export class HeapMapState<K, V> implements MapState<K, V> {
   readonly #freeze: (value: V) => V
 
   constructor(world: HeapWorld, freeze: (value: V) => V, copy: ((value: V) => V) | null) {
-    this.#cells = new MapCells(world, ({ value, at }) => {
-      return new Cell(copy === null ? value : copy(value), at)
-    })
+    const copyCell = ({ value, at }: Cell<V>) => new Cell(copy === null ? value : copy(value), at)
+    this.#cells = new MapCells(world, copyCell, cellShape(freeze))
     this.#isMutable = copy !== null
     this.#freeze = freeze
   }
@@ -88,9 +87,9 @@ export class MortalMapState<K, V> implements MapState<K, V> {
   readonly expiry: Expiry
 
   constructor(world: HeapWorld, ttl: Ttl, freeze: (value: V) => V, copy: ((value: V) => V) | null) {
-    this.#cells = new MapCells(world, ({ value, at, untilMs }) => {
-      return new MortalCell(copy === null ? value : copy(value), at, untilMs)
-    })
+    const copyCell = ({ value, at, untilMs }: MortalCell<V>) =>
+      new MortalCell(copy === null ? value : copy(value), at, untilMs)
+    this.#cells = new MapCells(world, copyCell, mortalCellShape(freeze))
     this.#isMutable = copy !== null
     this.#freeze = freeze
     this.expiry = new Expiry(ttl, world.wallTime, () => this.#visit())

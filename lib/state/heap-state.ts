@@ -1,4 +1,8 @@
-/** The heap backend: state as Maps and arrays in this thread's heap; each kind has its file. */
+/**
+ * State in tables; each kind has its file. The heap backend has all of it as Maps and arrays in this
+ * thread's heap. The level backend is the same with keyed values, lists and maps in rows of a database
+ * (`level-state.ts`); what has no key, and timers, are in the heap there too.
+ */
 import { assert, unreachable } from '../base/assert.js'
 import { systemClock } from '../base/clock.js'
 import { Epochs } from '../base/epochs.js'
@@ -28,6 +32,7 @@ import type {
   Ttl,
   ValueState,
 } from './state.js'
+import type { StateRows } from './state-rows.js'
 
 export interface HeapStateOptions {
   /** Ms since 1970, for times to live. Default: the system's. */
@@ -41,7 +46,7 @@ export function createHeapState(
   maxParallelism: number,
   options: HeapStateOptions = {},
 ): StateStore {
-  return new HeapStateStore(maxParallelism, options)
+  return new TableStateStore(maxParallelism, options, null)
 }
 
 /** What every kind of state can do for snapshots. */
@@ -66,29 +71,45 @@ interface Mortals {
 const DEFAULT_SWEEP = 1_000
 const unchanged = <V>(value: V): V => value
 
-class HeapStateStore implements StateStore, SnapshotSource {
+/** Gives the rows of a state by its name. */
+export type RowsOf = (state: string) => StateRows
+
+/** As `createHeapState`, over rows. */
+export function createStateOver(
+  rowsOf: RowsOf,
+  maxParallelism: number,
+  options: HeapStateOptions = {},
+): StateStore {
+  return new TableStateStore(maxParallelism, options, rowsOf)
+}
+
+class TableStateStore implements StateStore, SnapshotSource {
   readonly epochs = new Epochs()
   readonly maxParallelism: number
   readonly #world: HeapWorld
+  readonly #rowsOf: RowsOf | null
   readonly #freeze: <V>(value: V) => V
   readonly #declared = new Map<string, Declared>()
   /** States with a TTL. */
   readonly #mortal = new Map<string, Mortals>()
 
-  constructor(maxParallelism: number, options: HeapStateOptions) {
+  constructor(maxParallelism: number, options: HeapStateOptions, rowsOf: RowsOf | null) {
     const { epochs } = this
+    const wallTime = options.wallTime ?? systemClock.wallTime
     this.maxParallelism = maxParallelism
-    this.#world = { maxParallelism, epochs, wallTime: options.wallTime ?? systemClock.wallTime }
+    this.#world = { maxParallelism, epochs, wallTime, rows: null }
+    this.#rowsOf = rowsOf
     this.#freeze = options.freeze ?? unchanged
   }
 
   value<V>(name: string, options?: StateOptions): ValueState<V> {
-    return this.#declare(name, 'value', options, () => this.#values<V>(options))
+    return this.#declare(name, 'value', options, () => this.#values<V>(name, options))
   }
 
   list<V>(name: string, options?: StateOptions): ListState<V> {
     return this.#declare(name, 'list', options, () => {
-      return new HeapListState<V>(this.#world, options?.ttl ?? null, this.#freezeOf(options))
+      const ttl = options?.ttl ?? null
+      return new HeapListState<V>(this.#worldOf(name), ttl, this.#freezeOf(options))
     })
   }
 
@@ -96,8 +117,9 @@ class HeapStateStore implements StateStore, SnapshotSource {
     return this.#declare(name, 'map', options, () => {
       const freeze = this.#freezeOf<V>(options)
       const copy = copyOf<V>(options)
-      if (options?.ttl === undefined) return new HeapMapState<K, V>(this.#world, freeze, copy)
-      return new MortalMapState<K, V>(this.#world, options.ttl, freeze, copy)
+      const world = this.#worldOf(name)
+      if (options?.ttl === undefined) return new HeapMapState<K, V>(world, freeze, copy)
+      return new MortalMapState<K, V>(world, options.ttl, freeze, copy)
     })
   }
 
@@ -106,7 +128,7 @@ class HeapStateStore implements StateStore, SnapshotSource {
     add: (reduced: V, value: V) => V,
     options?: StateOptions,
   ): ReducingState<V> {
-    const values = this.#declare(name, 'reducing', options, () => this.#values<V>(options))
+    const values = this.#declare(name, 'reducing', options, () => this.#values<V>(name, options))
     return new FoldingReducingState(values, add)
   }
 
@@ -115,7 +137,7 @@ class HeapStateStore implements StateStore, SnapshotSource {
     aggregation: StateAggregation<In, Acc, Out>,
     options?: StateOptions,
   ): AggregatingState<In, Out> {
-    const make = () => this.#values<Acc>(options)
+    const make = () => this.#values<Acc>(name, options)
     return new FoldingAggregatingState(
       this.#declare(name, 'aggregating', options, make),
       aggregation,
@@ -180,7 +202,7 @@ class HeapStateStore implements StateStore, SnapshotSource {
       }
       return found.state.restoring()
     }
-    const state = this.#make(kind, ttl === null ? {} : { ttl })
+    const state = this.#make(name, kind, ttl === null ? {} : { ttl })
     this.#keep(name, { kind, ttl, state, isClaimed: false })
     return state.restoring()
   }
@@ -189,21 +211,27 @@ class HeapStateStore implements StateStore, SnapshotSource {
     return options?.mutable === true ? unchanged : this.#freeze
   }
 
-  #values<V>(options: StateOptions | undefined): ValueState<V> & Walkable {
+  #values<V>(name: string, options: StateOptions | undefined): ValueState<V> & Walkable {
     const freeze = this.#freezeOf<V>(options)
     const copy = copyOf<V>(options)
-    if (options?.ttl === undefined) return new HeapValueState(this.#world, freeze, copy)
-    return new MortalValueState(this.#world, options.ttl, freeze, copy)
+    const world = this.#worldOf(name)
+    if (options?.ttl === undefined) return new HeapValueState(world, freeze, copy)
+    return new MortalValueState(world, options.ttl, freeze, copy)
+  }
+
+  /** Of a state with keys. */
+  #worldOf(name: string): HeapWorld {
+    return this.#rowsOf === null ? this.#world : { ...this.#world, rows: this.#rowsOf(name) }
   }
 
   /** Of what is restored nobody knows yet how it will be used. */
-  #make(kind: StateKind, options: StateOptions): Walkable {
-    const world = this.#world
+  #make(name: string, kind: StateKind, options: StateOptions): Walkable {
+    const world = this.#worldOf(name)
     switch (kind) {
       case 'value':
       case 'reducing':
       case 'aggregating':
-        return this.#values(options)
+        return this.#values(name, options)
       case 'list':
         return new HeapListState(world, options.ttl ?? null, unchanged)
       case 'map':
@@ -276,6 +304,8 @@ class HeapStateStore implements StateStore, SnapshotSource {
     const steps = found.state.walk(into, null)
     while (steps.next().done !== true);
     rows.done()
+    // What lay in rows is not left there.
+    if (this.#rowsOf !== null) (found.state as { clear?: () => void }).clear?.()
     this.#keep(name, { kind, ttl, state, isClaimed: true })
     return state
   }

@@ -75,7 +75,7 @@ export class HeapOperatorListState<V> implements OperatorListState<V> {
   readonly #list: HeapListState<V>
 
   constructor(world: HeapWorld, freeze: Freeze<V>) {
-    this.#list = new HeapListState({ ...world, maxParallelism: 1 }, null, freeze)
+    this.#list = new HeapListState({ ...world, maxParallelism: 1, rows: null }, null, freeze)
   }
 
   append(value: V): void {
@@ -119,6 +119,7 @@ export class HeapBroadcastState<K, V> implements BroadcastState<K, V> {
       note: null,
       compares: false,
       release: null,
+      rows: null,
     })
     this.#freeze = freeze
   }

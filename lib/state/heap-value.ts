@@ -19,6 +19,12 @@ export class HeapValueState<V> implements ValueState<V> {
       note: null,
       compares: false,
       release: null,
+      rows:
+        world.rows?.world<V>({
+          pack: (value) => value,
+          unpack: (data) => freeze(data as V),
+          isBusy: null,
+        }) ?? null,
     })
     this.#freeze = freeze
     this.#copy = copy
@@ -98,6 +104,15 @@ export class MortalValueState<V> implements ValueState<V> {
       note: null,
       compares: false,
       release: null,
+      rows:
+        world.rows?.world<Mortal<V>>({
+          pack: ({ value, untilMs }) => [value, untilMs],
+          unpack(data) {
+            const [value, untilMs] = data as [V, number]
+            return new Mortal(freeze(value), untilMs)
+          },
+          isBusy: null,
+        }) ?? null,
     })
     this.#isMutable = copy !== null
     this.#freeze = freeze

@@ -4,6 +4,7 @@
  * the journal of this epoch laid over it, and the keys of the journals before are what has changed.
  */
 import type { CanonicalKey } from '../base/key.js'
+import { RowTable } from './row-table.js'
 
 /** Stands for no value. */
 export const ABSENT = Symbol('absent')
@@ -11,7 +12,7 @@ export type Absent = typeof ABSENT
 
 /** All that a table held when it was cleared. */
 export interface Cleared<V> {
-  readonly values: ReadonlyMap<CanonicalKey, V>
+  readonly values: Map<CanonicalKey, V> | RowTable<V>
   readonly keys: ReadonlyMap<CanonicalKey, unknown> | null
 }
 
@@ -56,13 +57,22 @@ export class Journal<V, N> {
     for (const canonical of this.touched) if (!this.changed.has(canonical)) yield canonical
   }
 
-  /** `size`: of the table. Caller must know that nobody has to know what the key had before. */
-  touch(canonical: CanonicalKey, size: number): void {
+  /**
+   * `size`: of the table; `max`: keys that are noted at most. Caller must know that nobody has to know what
+   * the key had before.
+   */
+  touch(canonical: CanonicalKey, size: number, max = Number.POSITIVE_INFINITY): void {
     if (size > SMALL) {
       this.touched ??= new Set()
       this.touched.add(canonical)
-      if ((this.touched.size + this.changed.size) * 2 < size) return
+      const count = this.touched.size + this.changed.size
+      if (count * 2 < size && count <= max) return
     }
+    this.noteNoMore()
+  }
+
+  /** Caller must know that the beginning of its epoch is read by nobody any more. */
+  noteNoMore(): void {
     this.isWhole = true
     this.changed.clear()
     this.touched = null
@@ -73,11 +83,17 @@ export class Journal<V, N> {
   /** The key that has this canonical form, if it was deleted in this epoch or before. */
   keyOf(canonical: CanonicalKey): unknown {
     for (let at: Journal<V, N> | null = this; at !== null; at = at.older) {
-      const key = at.keys?.get(canonical) ?? at.cleared?.keys?.get(canonical)
+      const key = at.keys?.get(canonical) ?? clearedKey(at.cleared, canonical)
       if (key !== undefined) return key
     }
     return undefined
   }
+}
+
+function clearedKey<V>(cleared: Cleared<V> | null, canonical: CanonicalKey): unknown {
+  if (cleared === null) return undefined
+  const { values, keys } = cleared
+  return values instanceof RowTable ? values.keyFor(canonical) : keys?.get(canonical)
 }
 
 /** The journals without those of epochs before `needed`. */

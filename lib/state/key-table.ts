@@ -11,6 +11,7 @@
 import { Epochs } from '../base/epochs.js'
 import { type CanonicalKey, canonicalKey, flatKey, isEscaped, isView } from '../base/key.js'
 import { ABSENT, type Absent, Journal, pruned } from './journal.js'
+import { RowTable } from './row-table.js'
 
 /** What the tables of one state have in common. */
 export interface TableWorld<V, N = V> {
@@ -23,6 +24,17 @@ export interface TableWorld<V, N = V> {
   readonly compares: boolean
   /** For values that keep notes of their own: no snapshot needs those any more. */
   readonly release: ((value: V) => void) | null
+  /** Where the values lie in rows; null: in a Map. */
+  readonly rows: RowWorld<V> | null
+}
+
+/** Tables that lie in rows. */
+export interface RowWorld<V> {
+  create(): RowTable<V>
+  /** A table of so few entries is a Map, that lies in one row with what it belongs to; 0: none is. */
+  readonly growAt: number
+  /** Changed keys that a journal may hold: what it cannot tell is written as a whole. */
+  readonly notesMax: number
 }
 
 /** One key with what it had at a former snapshot and has at this one. */
@@ -31,19 +43,24 @@ export type Change<N> = readonly [key: unknown, before: N | Absent, now: N | Abs
 const UNKNOWN: unknown = undefined
 const NO_KEY: unique symbol = Symbol('no key')
 
+type Values<V> = Map<CanonicalKey, V> | RowTable<V>
+
 const ALONE: TableWorld<never, never> = {
   epochs: new Epochs(),
   copy: null,
   note: null,
   compares: false,
   release: null,
+  rows: null,
 }
 
 /** A Map ends at 2^24 entries, so keyed state has one table per key group. */
 export class KeyTable<V, N = V> {
   readonly #world: TableWorld<V, N>
-  #values = new Map<CanonicalKey, V>()
-  /** The keys that are not their own canonical form. */
+  #values: Values<V>
+  /** The same, where it lies in rows. */
+  #rows: RowTable<V> | null = null
+  /** Of a Map, the keys that are not their own canonical form. */
   #keys: Map<CanonicalKey, unknown> | null = null
   /** Of the last epoch with a change; null where none is needed. */
   #journal: Journal<V, N> | null = null
@@ -53,9 +70,17 @@ export class KeyTable<V, N = V> {
   #ownKey: unknown = NO_KEY
   #ownValue: V | undefined = undefined
   #ownEpoch = 0
+  /** Walks over a table that can grow out of its Map: it does not while there are any. */
+  #walks = 0
 
-  constructor(world: TableWorld<V, N> = ALONE as unknown as TableWorld<V, N>) {
+  /** `values`: what it begins with. */
+  constructor(
+    world: TableWorld<V, N> = ALONE as unknown as TableWorld<V, N>,
+    values: Values<V> | null = null,
+  ) {
     this.#world = world
+    this.#values = values ?? this.#begin()
+    if (this.#values instanceof RowTable) this.#rows = this.#values
   }
 
   get(key: unknown): V | undefined {
@@ -72,9 +97,10 @@ export class KeyTable<V, N = V> {
     const canonical = canonicalKey(key)
     if (this.#world.epochs.now !== this.#openEpoch) this.#touch(canonical)
     const values = this.#values
+    if (values instanceof RowTable) return values.set(canonical, value, key)
     const { size } = values
     values.set(canonical, value)
-    if (values.size > size) this.#own(canonical, key, value)
+    if (values.size > size) this.#own(canonical, key, value, values)
   }
 
   delete(key: unknown): void {
@@ -88,14 +114,16 @@ export class KeyTable<V, N = V> {
   /** The value of a key, for who is going to change it in place. */
   own(key: unknown): V | undefined {
     const canonical = canonicalKey(key)
-    const found = this.#values.get(canonical)
+    const found = this.#rows === null ? this.#values.get(canonical) : this.#rows.own(canonical)
     if (found === undefined) return found
     const { epochs, copy } = this.#world
     let own: V = found
     if (epochs.now !== 0 && this.#touch(canonical) && copy !== null && epochs.reading) {
       own = copy(found)
-      this.#values.set(canonical, own)
+      this.#values.set(canonical, own, undefined)
     }
+    // A row may have been written before the value was changed: it has to be set again.
+    if (this.#rows !== null) return own
     this.#ownKey = key
     this.#ownValue = own
     this.#ownEpoch = epochs.now
@@ -105,7 +133,8 @@ export class KeyTable<V, N = V> {
   /** In order of insertion. Entries may be set and deleted meanwhile. */
   *entries(): IterableIterator<[key: unknown, value: V]> {
     const values = this.#values
-    for (const [canonical, value] of values) {
+    if (this.#world.rows !== null) return yield* this.#heldEntries(values)
+    for (const [canonical, value] of values as Map<CanonicalKey, V>) {
       yield [isEscaped(canonical) ? this.#keys?.get(canonical) : canonical, value]
       if (this.#values !== values) return
     }
@@ -119,8 +148,11 @@ export class KeyTable<V, N = V> {
     this.#ownKey = NO_KEY
     if (this.#world.epochs.now === 0) this.#values.clear()
     else {
-      this.#current().cleared ??= { values: this.#values, keys: this.#keys }
-      this.#values = new Map()
+      const journal = this.#current()
+      if (journal.cleared === null) journal.cleared = { values: this.#values, keys: this.#keys }
+      else this.#rows?.forget()
+      this.#values = this.#begin()
+      this.#rows = this.#values instanceof RowTable ? this.#values : null
     }
     this.#keys = null
   }
@@ -130,9 +162,13 @@ export class KeyTable<V, N = V> {
    * twice. Null where there is nothing to say, so that every step is short.
    */
   *frozen(): IterableIterator<readonly [key: unknown, value: N] | null> {
-    for (const canonical of this.#before.keys()) {
-      const was = this.#was(canonical)
-      yield was === ABSENT ? null : [this.#keyOf(canonical), was]
+    const before = this.#before
+    if (before instanceof RowTable) yield* this.#frozenRows(before)
+    else {
+      for (const canonical of before.keys()) {
+        const was = this.#was(canonical)
+        yield was === ABSENT ? null : [this.#keyOf(canonical), was]
+      }
     }
     const undo = this.#undo
     if (undo === null || undo.removed === null) return
@@ -169,10 +205,10 @@ export class KeyTable<V, N = V> {
   prune(): void {
     const { release, epochs } = this.#world
     const before = this.#journal
-    if (release !== null) {
-      for (let at = before; at !== null; at = at.older) {
-        if (at.epoch < epochs.needed) this.#release(at, release)
-      }
+    for (let at = before; at !== null; at = at.older) {
+      if (at.epoch >= epochs.needed) continue
+      if (release !== null) this.#release(at, release)
+      if (at.cleared?.values instanceof RowTable) at.cleared.values.forget()
     }
     this.#journal = pruned(before, epochs.needed)
   }
@@ -188,8 +224,8 @@ export class KeyTable<V, N = V> {
     return reading && journal !== null && journal.epoch === now ? journal : null
   }
 
-  /** The Map that a walk over the beginning of the epoch goes through. */
-  get #before(): ReadonlyMap<CanonicalKey, V> {
+  /** What a walk over the beginning of the epoch goes through. */
+  get #before(): Values<V> {
     return this.#undo?.cleared?.values ?? this.#values
   }
 
@@ -201,7 +237,7 @@ export class KeyTable<V, N = V> {
       if (was !== undefined || changed.has(canonical)) return was as N | Absent
     }
     const before = this.#before
-    const value = before.get(canonical)
+    const value = before instanceof RowTable ? before.peek(canonical) : before.get(canonical)
     return value !== undefined || before.has(canonical) ? this.#note(value as V) : ABSENT
   }
 
@@ -212,7 +248,8 @@ export class KeyTable<V, N = V> {
 
   #keyOf(canonical: CanonicalKey): unknown {
     if (!isEscaped(canonical)) return canonical
-    return this.#keys?.get(canonical) ?? this.#journal?.keyOf(canonical)
+    const key = this.#rows === null ? this.#keys?.get(canonical) : this.#rows.keyFor(canonical)
+    return key ?? this.#journal?.keyOf(canonical)
   }
 
   #current(): Journal<V, N> {
@@ -226,7 +263,7 @@ export class KeyTable<V, N = V> {
 
   #release(journal: Journal<V, N>, release: (value: V) => void): void {
     for (const canonical of journal.keysChanged()) {
-      const value = this.#values.get(canonical)
+      const value = this.#rows === null ? this.#values.get(canonical) : this.#rows.cached(canonical)
       if (value !== undefined) release(value)
     }
   }
@@ -239,15 +276,16 @@ export class KeyTable<V, N = V> {
       this.#openEpoch = journal.epoch
       return false
     }
-    const { epochs, compares } = this.#world
+    const { epochs, compares, rows } = this.#world
     if (!epochs.reading && !compares) {
-      journal.touch(canonical, this.#values.size)
+      journal.touch(canonical, this.#values.size, rows?.notesMax)
       return false
     }
     if (changed.has(canonical)) return false
     const value = this.#values.get(canonical)
     const isThere = value !== undefined || this.#values.has(canonical)
     changed.set(canonical, isThere ? this.#note(value as V) : ABSENT)
+    if (rows !== null && !epochs.reading && changed.size > rows.notesMax) journal.noteNoMore()
     return isThere
   }
 
@@ -258,7 +296,7 @@ export class KeyTable<V, N = V> {
     if (journal.isOpen) return
     if (isEscaped(canonical)) {
       journal.keys ??= new Map()
-      journal.keys.set(canonical, this.#keys?.get(canonical))
+      journal.keys.set(canonical, this.#keyOf(canonical))
     }
     if (this.#world.epochs.reading && journal.changed.get(canonical) !== ABSENT) {
       journal.removed ??= new Set()
@@ -266,13 +304,103 @@ export class KeyTable<V, N = V> {
     }
   }
 
-  #own(canonical: CanonicalKey, key: unknown, value: V): void {
+  #own(canonical: CanonicalKey, key: unknown, value: V, values: Map<CanonicalKey, V>): void {
     if (isEscaped(canonical)) {
       this.#keys ??= new Map()
       this.#keys.set(canonical, flatKey(key))
     } else if (typeof canonical === 'string' && isView(canonical)) {
-      this.#values.delete(canonical)
-      this.#values.set(flatKey(canonical) as string, value)
+      values.delete(canonical)
+      values.set(flatKey(canonical) as string, value)
+    }
+    const { rows, epochs } = this.#world
+    if (rows === null || values.size < rows.growAt) return
+    if (this.#walks === 0 && !epochs.reading) this.#grow(values, rows)
+  }
+
+  // ---- in rows ------------------------------------------------------------------------------------
+
+  /** What it holds, for who stores it in a row. */
+  get content(): Values<V> {
+    return this.#values
+  }
+
+  /** Takes up what it held when it was put into a row: no change that a snapshot has to know of. */
+  fill(entries: Iterable<readonly [key: unknown, value: V]>): void {
+    const values = this.#values as Map<CanonicalKey, V>
+    for (const [key, value] of entries) {
+      const canonical = canonicalKey(key)
+      values.set(canonical, value)
+      if (!isEscaped(canonical)) continue
+      this.#keys ??= new Map()
+      this.#keys.set(canonical, key)
+    }
+  }
+
+  /** Every entry, with its key. */
+  *pairs(): IterableIterator<readonly [key: unknown, value: V]> {
+    for (const [canonical, value] of this.#values as Map<CanonicalKey, V>) {
+      yield [isEscaped(canonical) ? this.#keys?.get(canonical) : canonical, value]
+    }
+  }
+
+  /**
+   * True while another copy of it, read from its row, would not do: somebody walks over it, or rows of its
+   * own are in use. Without its notes a snapshot takes it as another table, and writes it as a whole.
+   */
+  get isHeld(): boolean {
+    if (this.#walks > 0) return true
+    if (this.#rows === null) return false
+    if (this.#rows.resident > 0 || this.#world.epochs.reading) return true
+    if (this.#journal !== null) this.prune()
+    return this.#journal !== null
+  }
+
+  /** Its rows are not needed any more. */
+  forget(): void {
+    this.#rows?.forget()
+  }
+
+  /** A row is read once. */
+  *#frozenRows(before: RowTable<V>): IterableIterator<readonly [key: unknown, value: N] | null> {
+    for (const [canonical, value, key] of before.entries()) {
+      const was = this.#undo?.changed.get(canonical)
+      if (was === ABSENT) yield null
+      else {
+        const isChanged = was !== undefined || this.#undo?.changed.has(canonical) === true
+        yield [key === undefined ? canonical : key, isChanged ? (was as N) : this.#note(value)]
+      }
+    }
+  }
+
+  #begin(): Values<V> {
+    const { rows } = this.#world
+    return rows === null || rows.growAt > 0 ? new Map() : rows.create()
+  }
+
+  #grow(values: Map<CanonicalKey, V>, { create }: RowWorld<V>): void {
+    const grown = create()
+    for (const [canonical, value] of values) grown.set(canonical, value, this.#keys?.get(canonical))
+    this.#values = grown
+    this.#rows = grown
+    this.#keys = null
+  }
+
+  *#heldEntries(values: Values<V>): IterableIterator<[key: unknown, value: V]> {
+    this.#walks++
+    try {
+      if (values instanceof RowTable) {
+        for (const [canonical, value, key] of values.entries()) {
+          yield [key === undefined ? canonical : key, value]
+          if (this.#values !== values) return
+        }
+        return
+      }
+      for (const [canonical, value] of values) {
+        yield [isEscaped(canonical) ? this.#keys?.get(canonical) : canonical, value]
+        if (this.#values !== values) return
+      }
+    } finally {
+      this.#walks--
     }
   }
 }

@@ -1,9 +1,13 @@
 /** What map states have in common: cells by entry, by key, by key group, and as rows. */
+import type { Epochs } from '../base/epochs.js'
+import { type CanonicalKey, canonicalKey } from '../base/key.js'
 import type { EntryRecord, Restoring, Rows } from './frozen.js'
 import { GroupedTable } from './grouped-table.js'
 import type { HeapWorld } from './heap-world.js'
 import { ABSENT } from './journal.js'
 import { KeyTable, type TableWorld } from './key-table.js'
+import { nestedShape } from './nested-table.js'
+import type { ValueShape } from './row-table.js'
 import { type RowShape, walkGroups } from './walk.js'
 
 /** One entry: its value, and its place in the order of entries. */
@@ -30,6 +34,29 @@ export class MortalCell<V> {
   }
 }
 
+/** Cells as plain data. */
+export function cellShape<V>(freeze: (value: V) => V): ValueShape<Cell<V>> {
+  return {
+    pack: ({ value, at }) => [at, value],
+    unpack(data) {
+      const [at, value] = data as [number, V]
+      return new Cell(freeze(value), at)
+    },
+    isBusy: null,
+  }
+}
+
+export function mortalCellShape<V>(freeze: (value: V) => V): ValueShape<MortalCell<V>> {
+  return {
+    pack: ({ value, at, untilMs }) => [at, value, untilMs],
+    unpack(data) {
+      const [at, value, untilMs] = data as [number, V, number]
+      return new MortalCell(freeze(value), at, untilMs)
+    },
+    isBusy: null,
+  }
+}
+
 interface AnyCell {
   readonly value: unknown
   readonly at: number
@@ -42,17 +69,27 @@ type MakeCell<C> = (record: EntryRecord, untilMs: number) => C
 export class MapCells<C extends AnyCell> {
   readonly #table: GroupedTable<KeyTable<C>>
   readonly #world: TableWorld<C>
+  readonly #epochs: Epochs
+  /** Deleted while a snapshot still had to read them. */
+  #deleted: KeyTable<C>[] = []
   #places = 0
 
-  constructor({ maxParallelism, epochs }: HeapWorld, copy: (cell: C) => C) {
+  constructor(
+    { maxParallelism, epochs, rows }: HeapWorld,
+    copy: (cell: C) => C,
+    shape: ValueShape<C>,
+  ) {
+    const nested = rows?.nestedWorld(shape) ?? null
+    this.#world = { epochs, copy, note: null, compares: false, release: null, rows: nested }
+    this.#epochs = epochs
     this.#table = new GroupedTable(maxParallelism, {
       epochs,
       copy: null,
       note: null,
       compares: true,
       release: (map) => map.prune(),
+      rows: rows?.world(nestedShape(shape, this.#world, (head) => rows.table(shape, head))) ?? null,
     })
-    this.#world = { epochs, copy, note: null, compares: false, release: null }
   }
 
   get nextPlace(): number {
@@ -69,7 +106,7 @@ export class MapCells<C extends AnyCell> {
   }
 
   add(group: number, key: unknown, mapKey: unknown, cell: C): void {
-    let found = this.#table.get(group, key)
+    let found = this.#table.own(group, key)
     if (found === undefined) {
       found = new KeyTable(this.#world)
       this.#table.set(group, key, found)
@@ -81,11 +118,13 @@ export class MapCells<C extends AnyCell> {
     const found = this.#table.own(group, key)
     if (found === undefined) return
     found.delete(mapKey)
-    if (found.size === 0) this.#table.delete(group, key)
+    if (found.size === 0) this.#remove(group, key, found)
   }
 
   deleteAll(group: number, key: unknown): void {
-    this.#table.delete(group, key)
+    if (this.#world.rows === null) return this.#table.delete(group, key)
+    const found = this.#table.get(group, key)
+    if (found !== undefined) this.#remove(group, key, found)
   }
 
   count(group: number, key: unknown): number {
@@ -120,23 +159,40 @@ export class MapCells<C extends AnyCell> {
 
   restoring(make: MakeCell<C>): Restoring {
     const table = this.#table
-    /** Maps whose entries have come out of their order. */
-    const unordered = new Set<KeyTable<C>>()
+    /** Keys of maps whose entries may have come out of their order. */
+    const unordered: (readonly [group: number, key: unknown])[] = []
+    const last = { group: -1, key: null as CanonicalKey, at: 0 }
     return {
       dropGroup: (group) => table.clearGroup(group),
-      dropKey: (group, key) => table.delete(group, key),
+      dropKey: (group, key) => this.deleteAll(group, key),
       dropPart: (group, key, part) => this.delete(group, key, part),
       put: (group, key, record, timeMs) => {
         const cell = make(record as EntryRecord, timeMs)
         this.add(group, key, (record as EntryRecord).key, cell)
         this.#places = Math.max(this.#places, cell.at + 1)
-        const map = table.get(group, key)!
-        if (map.size > 1) unordered.add(map)
+        const canonical = canonicalKey(key)
+        const follows = last.key === canonical && last.group === group && cell.at > last.at
+        if (!follows && this.count(group, key) > 1) unordered.push([group, key])
+        last.group = group
+        last.key = canonical
+        last.at = cell.at
       },
       done() {
-        for (const map of unordered) putInOrder(map)
+        for (const [group, key] of unordered) {
+          const map = table.own(group, key)
+          if (map !== undefined) putInOrder(map)
+        }
       },
     }
+  }
+
+  #remove(group: number, key: unknown, found: KeyTable<C>): void {
+    this.#table.delete(group, key)
+    if (this.#world.rows === null) return
+    this.#deleted.push(found)
+    if (this.#epochs.reading) return
+    for (const map of this.#deleted) map.forget()
+    this.#deleted = []
   }
 }
 

@@ -8,7 +8,16 @@ import { CHAIN_MAX, createStateSnapshots } from '../../../lib/snapshot/state-rou
 import type { StateChunk, StateSnapshots } from '../../../lib/snapshot/state-snapshots.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
 import type { StateStore } from '../../../lib/state/state.js'
+import { cachedState } from '../../support/level-state.js'
 import { contentOf, GROUPS, randomOperation, show } from '../../support/state-script.js'
+
+type MakeStore = (maxParallelism: number, options: { wallTime: () => number }) => StateStore
+
+/** The second with hardly any cache. */
+const BACKENDS: readonly (readonly [name: string, make: MakeStore])[] = [
+  ['heap', createHeapState],
+  ['level', (groups, options) => cachedState(groups, 4_000, options).store],
+]
 
 type Content = ReturnType<typeof contentOf>
 
@@ -44,8 +53,9 @@ function restored(
   nowMs: number,
   formerParallelism: number,
   maxParallelism = GROUPS,
+  make: MakeStore = createHeapState,
 ): StateStore {
-  const store = createHeapState(maxParallelism, { wallTime: () => nowMs })
+  const store = make(maxParallelism, { wallTime: () => nowMs })
   const target = { operator: 'o', subtask, parallelism, maxParallelism, formerParallelism }
   restoreState(store, former, target)
   return store
@@ -64,15 +74,16 @@ const seedOf = (t: { comment: (text: string) => void }): number => {
   return seed
 }
 
-/** Two stores live the same life, one of them with snapshots. */
+/** Two stores live the same life, one of them in the heap, the other with snapshots. */
 function liveWithSnapshots(
+  make: MakeStore,
   random: Random,
   steps: number,
   check: (chain: Uint8Array[], round: Round) => void,
 ) {
   const clock = { nowMs: 1_000 }
   const wallTime = () => clock.nowMs
-  const store = createHeapState(GROUPS, { wallTime })
+  const store = make(GROUPS, { wallTime })
   const twin = createHeapState(GROUPS, { wallTime })
   const snapshots = createStateSnapshots(store, 'o')
   const chunks = new Chunks()
@@ -113,26 +124,31 @@ function liveWithSnapshots(
   return { store, twin }
 }
 
-t.test('a round restores what was there when it began, whatever happens meanwhile', async (t) => {
-  const seed = seedOf(t)
-  for (let run = 0; run < 60; run++) {
-    const random = seededRandom(seed + run)
-    let checked = 0
-    const { store, twin } = liveWithSnapshots(
-      random,
-      1_500,
-      (chain, { expected, order, nowMs, round }) => {
-        const back = restored([{ subtask: 0, chunks: chain }], 0, 1, nowMs, 1)
-        t.strictSame(contentOf(back), expected, `run ${run}, round ${round}`)
-        t.strictSame(orderOf(back), order, `run ${run}, round ${round}: order`)
-        checked++
-      },
-    )
-    t.strictSame(publicContentOf(store), publicContentOf(twin), `run ${run}: live state`)
-    if (checked === 0) t.fail('no round was checked')
-    if (!t.passing) break
-  }
-})
+for (const [name, make] of BACKENDS) {
+  const law = 'a round restores what was there when it began, whatever happens meanwhile'
+  t.test(`${law} (${name})`, async (t) => {
+    const seed = seedOf(t)
+    for (let run = 0; run < 60; run++) {
+      const random = seededRandom(seed + run)
+      let checked = 0
+      const { store, twin } = liveWithSnapshots(
+        make,
+        random,
+        1_500,
+        (chain, { expected, order, nowMs, round }) => {
+          const into = BACKENDS[round % 2]![1]
+          const back = restored([{ subtask: 0, chunks: chain }], 0, 1, nowMs, 1, GROUPS, into)
+          t.strictSame(contentOf(back), expected, `run ${run}, round ${round}`)
+          t.strictSame(orderOf(back), order, `run ${run}, round ${round}: order`)
+          checked++
+        },
+      )
+      t.strictSame(publicContentOf(store), publicContentOf(twin), `run ${run}: live state`)
+      if (checked === 0) t.fail('no round was checked')
+      if (!t.passing) break
+    }
+  })
+}
 
 /** The orders that operators may rely on: of a map's entries. Keys of state have none. */
 function orderOf(store: StateStore): unknown {

@@ -1,0 +1,309 @@
+/**
+ * A table whose entries lie as rows in a database, as far as they are not in the cache. It does what a Map
+ * does: its entries come in the order in which they were set first, and a walk sees what is changed
+ * meanwhile.
+ *
+ * | row                | what is in it                                                   |
+ * |--------------------|-----------------------------------------------------------------|
+ * | `<id>:<key>`       | place of the entry, its value, and its key where that is not its own canonical form |
+ * | `<id>!<page>`      | the canonical keys of 64 places                                 |
+ *
+ * Places are given once. A page of which no place is in use any more is deleted; while some are, it keeps
+ * the others too. In memory is a number per page, and the page that is being filled.
+ */
+import { type CanonicalKey, flatKey, isEscaped, isView } from '../base/key.js'
+import { type RowCache, SLOT_BYTES } from './row-cache.js'
+import { rowKeyOf } from './row-key.js'
+
+const PAGE_PLACES = 64
+
+/** How values become plain data, and come back. */
+export interface ValueShape<V> {
+  pack(value: V): unknown
+  unpack(data: unknown): V
+  /** True while it must not leave memory: whoever has it would not see what becomes of it. Null: never. */
+  readonly isBusy: ((value: V) => boolean) | null
+}
+
+/** An entry in the cache; also one that is known not to be there. */
+export class Slot<V> {
+  readonly table: RowTable<V>
+  readonly canonical: CanonicalKey
+  /** Where it is not its own canonical form. */
+  key: unknown
+  value: V | undefined
+  /** −1: there is no such entry. */
+  place: number
+  bytes: number
+  /** When it was used last, and what that was when the hand last came by. */
+  stamp = 0
+  seen = 0
+  isDirty = false
+  isWriting = false
+  isGone = false
+
+  constructor(
+    table: RowTable<V>,
+    canonical: CanonicalKey,
+    key: unknown,
+    value: V | undefined,
+    place: number,
+    bytes: number,
+  ) {
+    this.table = table
+    this.canonical = canonical
+    this.key = key
+    this.value = value
+    this.place = place
+    this.bytes = bytes
+  }
+}
+
+/** With how rows become bytes. */
+export interface RowShape<V> extends ValueShape<V> {
+  encode(row: unknown): Uint8Array
+}
+
+type Row = readonly [place: number, data: unknown, key?: unknown]
+
+/** What a table is but for its rows: enough to go on with it. */
+export interface RowTableHead {
+  readonly id: string
+  readonly next: number
+  readonly size: number
+  /** Page numbers, each with how many of its places are in use. */
+  readonly pages: readonly number[]
+  readonly tail: readonly CanonicalKey[]
+}
+
+/** One entry as a walk meets it. */
+export type Entry<V> = readonly [canonical: CanonicalKey, value: V, key: unknown]
+
+const NOWHERE = -1
+
+export class RowTable<V> {
+  readonly #cache: RowCache
+  readonly #shape: RowShape<V>
+  #id: string
+  #slots = new Map<CanonicalKey, Slot<V>>()
+  /** How many places of each page are in use; pages without any are not in it. */
+  #pages = new Map<number, number>()
+  /** Of the page that is being filled, the canonical keys. */
+  #tail: CanonicalKey[] = []
+  #next = 0
+  #size = 0
+  /** What a row of this table takes, for one that was not written yet. */
+  #usualBytes = SLOT_BYTES + 64
+
+  constructor(cache: RowCache, shape: RowShape<V>, head: RowTableHead | null = null) {
+    this.#cache = cache
+    this.#shape = shape
+    this.#id = head?.id ?? cache.newId()
+    if (head !== null) this.#resume(head)
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Entries in the cache. */
+  get resident(): number {
+    return this.#slots.size
+  }
+
+  get(canonical: CanonicalKey): V | undefined {
+    const slot = this.#slots.get(canonical) ?? this.#load(canonical)
+    slot.stamp = ++this.#cache.clock
+    return slot.value
+  }
+
+  has(canonical: CanonicalKey): boolean {
+    const slot = this.#slots.get(canonical) ?? this.#load(canonical)
+    slot.stamp = ++this.#cache.clock
+    return slot.place !== NOWHERE
+  }
+
+  /** The value of a key, for who is going to change it in place at once. */
+  own(canonical: CanonicalKey): V | undefined {
+    const slot = this.#slots.get(canonical) ?? this.#load(canonical)
+    slot.stamp = ++this.#cache.clock
+    if (slot.place !== NOWHERE) this.#cache.dirty(slot)
+    return slot.value
+  }
+
+  set(canonical: CanonicalKey, value: V, key: unknown): void {
+    const slot = this.#slots.get(canonical) ?? this.#load(flat(canonical))
+    slot.stamp = ++this.#cache.clock
+    slot.value = value
+    if (slot.place === NOWHERE) {
+      slot.place = this.#takePlace(slot.canonical)
+      slot.key = isEscaped(canonical) ? flatKey(key) : undefined
+      this.#size++
+    }
+    this.#cache.dirty(slot)
+  }
+
+  delete(canonical: CanonicalKey): boolean {
+    const slot = this.#slots.get(canonical) ?? this.#load(canonical)
+    slot.stamp = ++this.#cache.clock
+    if (slot.place === NOWHERE) return false
+    this.#leavePlace(slot.place)
+    slot.place = NOWHERE
+    slot.value = undefined
+    slot.key = undefined
+    this.#size--
+    this.#cache.dirty(slot)
+    return true
+  }
+
+  /** What a key has, without bringing it into the cache. */
+  peek(canonical: CanonicalKey): V | undefined {
+    return this.#find(canonical)?.value
+  }
+
+  /** The key that has this canonical form. */
+  keyFor(canonical: CanonicalKey): unknown {
+    return isEscaped(canonical) ? this.#find(canonical)?.key : canonical
+  }
+
+  /** The value of a key that is in the cache. */
+  cached(canonical: CanonicalKey): V | undefined {
+    return this.#slots.get(canonical)?.value
+  }
+
+  clear(): void {
+    this.forget()
+    this.#id = this.#cache.newId()
+    this.#slots = new Map()
+    this.#pages = new Map()
+    this.#tail = []
+    this.#next = 0
+    this.#size = 0
+  }
+
+  /** Its rows are not needed any more. */
+  forget(): void {
+    this.#cache.forget([`${this.#id}:`, `${this.#id}!`], this.#slots.values())
+  }
+
+  /** In order of their places. Entries may be set and deleted meanwhile. */
+  *entries(): IterableIterator<Entry<V>> {
+    const id = this.#id
+    for (const page of this.#pages.keys()) {
+      const keys = this.#keysOf(page)
+      for (let at = 0; at < keys.length; at++) {
+        const found = this.#find(keys[at])
+        if (found === null || found.place !== page * PAGE_PLACES + at) continue
+        yield [found.canonical, found.value as V, found.key]
+        if (this.#id !== id) return
+      }
+    }
+  }
+
+  *keys(): IterableIterator<CanonicalKey> {
+    for (const [canonical] of this.entries()) yield canonical
+  }
+
+  /** For a table that lies in a row itself. */
+  get head(): RowTableHead {
+    return {
+      id: this.#id,
+      next: this.#next,
+      size: this.#size,
+      pages: [...this.#pages].flat(),
+      tail: this.#tail,
+    }
+  }
+
+  // ---- what the cache asks for ------------------------------------------------------------------
+
+  keyOf(slot: Slot<V>): string {
+    return `${this.#id}:${rowKeyOf(slot.canonical)}`
+  }
+
+  /** Null where there is nothing to be kept. */
+  rowOf(slot: Slot<V>): Uint8Array | null {
+    if (slot.place === NOWHERE) return null
+    const data = this.#shape.pack(slot.value as V)
+    const row: Row = slot.key === undefined ? [slot.place, data] : [slot.place, data, slot.key]
+    const bytes = this.#shape.encode(row)
+    this.#usualBytes += (SLOT_BYTES + 2 * bytes.length - this.#usualBytes) / 16
+    return bytes
+  }
+
+  /** Throws a clean slot out, if it may go. */
+  drop(slot: Slot<V>): boolean {
+    const { isBusy } = this.#shape
+    if (isBusy !== null && slot.place !== NOWHERE && isBusy(slot.value as V)) return false
+    this.#slots.delete(slot.canonical)
+    return true
+  }
+
+  // ---- within -------------------------------------------------------------------------------------
+
+  #resume({ next, size, pages, tail }: RowTableHead): void {
+    this.#next = next
+    this.#size = size
+    for (let i = 0; i < pages.length; i += 2) this.#pages.set(pages[i]!, pages[i + 1]!)
+    this.#tail = [...tail]
+  }
+
+  #load(canonical: CanonicalKey): Slot<V> {
+    const slot = this.#read(canonical) ?? this.#absent(canonical)
+    slot.stamp = ++this.#cache.clock
+    slot.seen = slot.stamp
+    this.#slots.set(slot.canonical, slot)
+    this.#cache.admit(slot)
+    return slot
+  }
+
+  #find(canonical: CanonicalKey): Slot<V> | null {
+    const slot = this.#slots.get(canonical)
+    if (slot === undefined) return this.#read(canonical)
+    return slot.place === NOWHERE ? null : slot
+  }
+
+  #read(canonical: CanonicalKey): Slot<V> | null {
+    const bytes = this.#cache.read(`${this.#id}:${rowKeyOf(canonical)}`)
+    if (bytes === undefined) return null
+    const [place, data, key] = this.#cache.codec.decode(bytes) as Row
+    const value = this.#shape.unpack(data)
+    return new Slot(this, flat(canonical), key, value, place, SLOT_BYTES + 2 * bytes.length)
+  }
+
+  #absent(canonical: CanonicalKey): Slot<V> {
+    return new Slot<V>(this, flat(canonical), undefined, undefined, NOWHERE, this.#usualBytes)
+  }
+
+  #keysOf(page: number): readonly CanonicalKey[] {
+    if (page === Math.floor(this.#next / PAGE_PLACES)) return this.#tail
+    const bytes = this.#cache.read(`${this.#id}!${page}`)
+    return bytes === undefined ? [] : (this.#cache.codec.decode(bytes) as CanonicalKey[])
+  }
+
+  #takePlace(canonical: CanonicalKey): number {
+    const place = this.#next++
+    const page = Math.floor(place / PAGE_PLACES)
+    this.#tail.push(canonical)
+    this.#pages.set(page, (this.#pages.get(page) ?? 0) + 1)
+    if (this.#tail.length < PAGE_PLACES) return place
+    this.#cache.put(`${this.#id}!${page}`, this.#cache.codec.encode(this.#tail))
+    this.#tail = []
+    return place
+  }
+
+  #leavePlace(place: number): void {
+    const page = Math.floor(place / PAGE_PLACES)
+    const left = this.#pages.get(page)! - 1
+    if (left > 0) this.#pages.set(page, left)
+    else {
+      this.#pages.delete(page)
+      const isTail = page === Math.floor(this.#next / PAGE_PLACES)
+      if (!isTail) this.#cache.put(`${this.#id}!${page}`, null)
+    }
+  }
+}
+
+/** In memory of its own: a part of a bigger text would keep that alive. */
+const flat = (canonical: CanonicalKey): CanonicalKey =>
+  typeof canonical === 'string' && isView(canonical) ? (flatKey(canonical) as string) : canonical
