@@ -15,6 +15,8 @@ export interface LevelSizes {
   /** Written to before it is sorted into a file; up to two are in memory. */
   readonly writeBufferBytes: number
   readonly fileBytesMax: number
+  /** Blocks of files that are kept in memory. Default 8 MiB. */
+  readonly blockCacheBytes?: number
 }
 
 /** Real paths of what this thread has open. */
@@ -24,7 +26,7 @@ const held = new Set<string>()
 export async function openLevel(
   directory: string,
   create: boolean,
-  { writeBufferBytes, fileBytesMax }: LevelSizes,
+  { writeBufferBytes, fileBytesMax, blockCacheBytes }: LevelSizes,
 ): Promise<LevelDb> {
   if (create) await makeDirectory(directory)
   const path = await realpath(directory)
@@ -36,6 +38,7 @@ export async function openLevel(
     createIfMissing: create,
     writeBufferSize: writeBufferBytes,
     maxFileSize: fileBytesMax,
+    ...(blockCacheBytes === undefined ? {} : { cacheSize: blockCacheBytes }),
     // Chunks are columns of numbers and short texts: not worth the time of compressing them.
     compression: false,
   })

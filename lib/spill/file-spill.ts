@@ -8,27 +8,16 @@
  * at a cancellation), a job's folder when the job has ended. What a killed process leaves behind is removed
  * by the next process of that host that spills: the name of the top folder says who is gone.
  */
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  rmdirSync,
-  rmSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { closeSync, mkdirSync, openSync, readSync, rmSync, unlinkSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MillraceError } from '../base/errors.js'
+import { fileName, ownFolder, removeIfEmpty, removeLeftovers } from '../base/work-folder.js'
 import { decodeCbor, encodeCbor } from '../wire/cbor.js'
 import type { SpillReader, SpillRun, SpillStore, SpillWriter } from './spill.js'
 
 const PREFIX = 'millrace-spill-'
 const LENGTH_BYTES = 4
-/** File systems allow 255. What tells names apart stands at their end. */
-const NAME_CHARS_MAX = 120
 /** What a value is taken to need that has no bytes: it can be held, but not be spilled. */
 const UNKNOWN_BYTES = 512
 
@@ -47,7 +36,7 @@ export function createFileSpill(options: FileSpillOptions): SpillStore {
 
 /** Removes what subtasks of a job that has ended could not remove themselves, because they were killed. */
 export function removeJobSpill(job: string, root = tmpdir()): void {
-  const own = ownFolder(root)
+  const own = ownFolder(PREFIX, root)
   rmSync(join(own, fileName(job)), { recursive: true, force: true })
   removeIfEmpty(own)
 }
@@ -62,7 +51,7 @@ class FileSpill implements SpillStore {
 
   constructor({ job, subtask, root = tmpdir() }: FileSpillOptions) {
     this.#root = root
-    this.#folder = join(ownFolder(root), fileName(job), fileName(subtask))
+    this.#folder = join(ownFolder(PREFIX, root), fileName(job), fileName(subtask))
   }
 
   create(): SpillWriter {
@@ -90,12 +79,12 @@ class FileSpill implements SpillStore {
     try {
       rmSync(this.#folder, { recursive: true, force: true })
       removeIfEmpty(join(this.#folder, '..'))
-      removeIfEmpty(ownFolder(this.#root))
+      removeIfEmpty(ownFolder(PREFIX, this.#root))
     } catch {}
   }
 
   #make(): void {
-    removeLeftovers(this.#root)
+    removeLeftovers(PREFIX, this.#root)
     this.#guard(this.#folder, () => {
       // An earlier attempt of the same name was killed.
       rmSync(this.#folder, { recursive: true, force: true })
@@ -204,40 +193,3 @@ export function spillError(path: string, cause: unknown): MillraceError {
     details: { path, ...(code === '' ? {} : { cause: code }) },
   })
 }
-
-const ownPrefix = (): string => `${PREFIX}${fileName(hostname())}-`
-
-const ownFolder = (root: string): string => join(root, `${ownPrefix()}${process.pid}`)
-
-/** Removes the folders of processes of this host that live no more. Best effort: others may do it too. */
-function removeLeftovers(root: string): void {
-  try {
-    for (const name of readdirSync(root)) {
-      if (!name.startsWith(ownPrefix())) continue
-      const pid = Number(name.slice(ownPrefix().length))
-      if (!Number.isInteger(pid) || pid <= 0 || isAlive(pid)) continue
-      rmSync(join(root, name), { recursive: true, force: true })
-    }
-  } catch {}
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
-}
-
-function removeIfEmpty(folder: string): void {
-  try {
-    rmdirSync(folder)
-  } catch {}
-}
-
-/** Safe as the name of a file, and different for different names. */
-const fileName = (name: string): string =>
-  name
-    .replace(/[^\w-]/g, (character) => `.${character.codePointAt(0)!.toString(16)}.`)
-    .slice(-NAME_CHARS_MAX)

@@ -1,0 +1,164 @@
+/**
+ * Rows in a LevelDB of their own, in a folder that goes with the process (`base/work-folder.ts`):
+ *
+ * ```
+ * <root>/millrace-state-<host>-<process id>/<job>/<name>-<6 characters>/
+ * ```
+ * Each row carries a CRC-32: LevelDB does not notice a flipped bit.
+ *
+ * Writing runs in a thread of libuv. Who waits for it cannot be called back, so each batch sets a mark
+ * with its number, which can be read once the batch has taken effect.
+ */
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { type LevelDb, openLevel } from '../base/level.js'
+import { fileName, ownFolder, removeIfEmpty, removeLeftovers } from '../base/work-folder.js'
+import { damagedRow, noRoom, stalled, stateStoreError } from './level-rows-error.js'
+import type { RowChange, RowStore, RowWrite } from './row-store.js'
+
+const PREFIX = 'millrace-state-'
+/** No id of a table begins so. */
+const MARK = '~'
+const SUM_BYTES = 4
+/** Beside the cache, in memory: two buffers of what is written, and the blocks. */
+const SIZES = {
+  writeBufferBytes: 8 * 2 ** 20,
+  fileBytesMax: 8 * 2 ** 20,
+  blockCacheBytes: 8 * 2 ** 20,
+}
+const POLL_MS = 0.2
+/** A batch that has not landed by then: perhaps there is no room. */
+const LOOK_AFTER_MS = 1_000
+/** And by then: the disk does not answer. */
+const GIVE_UP_AFTER_MS = 60_000
+
+export interface LevelRowsOptions {
+  readonly job: string
+  /** Names slot, region and attempt within the job. */
+  readonly name: string
+  /** Null: the folder for temporary files (TMPDIR). */
+  readonly root: string | null
+}
+
+/**
+ * In a folder of its own, that was not there before: it begins empty.
+ *
+ * @throws MillraceError `E_STATE_STORE`, with the system's code in `details.code` and the place; retryable
+ * where there was no room.
+ */
+export async function openLevelRows(options: LevelRowsOptions): Promise<LevelRows> {
+  const root = options.root ?? tmpdir()
+  const job = join(ownFolder(PREFIX, root), fileName(options.job))
+  try {
+    removeLeftovers(PREFIX, root)
+    mkdirSync(job, { recursive: true, mode: 0o700 })
+    const directory = mkdtempSync(join(job, `${fileName(options.name)}-`))
+    return new LevelRows(directory, await openLevel(directory, true, SIZES))
+  } catch (cause) {
+    throw stateStoreError(cause, 'open', job)
+  }
+}
+
+/** Removes what slots of a job that has ended could not remove themselves, because they were killed. */
+export function removeJobState(job: string, root: string | null): void {
+  const own = ownFolder(PREFIX, root ?? tmpdir())
+  rmSync(join(own, fileName(job)), { recursive: true, force: true })
+  removeIfEmpty(own)
+}
+
+export class LevelRows implements RowStore {
+  readonly directory: string
+  readonly #db: LevelDb
+  readonly #pause = new Int32Array(new SharedArrayBuffer(4))
+  #batches = 0
+
+  constructor(directory: string, db: LevelDb) {
+    this.directory = directory
+    this.#db = db
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const sealed = this.#read(key)
+    return sealed === undefined ? undefined : this.#unseal(key, sealed)
+  }
+
+  write(changes: readonly RowChange[]): RowWrite {
+    const number = ++this.#batches
+    const mark = Buffer.alloc(8)
+    mark.writeDoubleBE(number)
+    const ops: Op[] = changes.map(([key, bytes]) =>
+      bytes === null ? { type: 'del', key } : { type: 'put', key, value: seal(bytes) },
+    )
+    ops.push({ type: 'put', key: MARK, value: mark })
+    const landed = this.#db.batch(ops).catch((cause: unknown) => {
+      throw stateStoreError(cause, 'write to', this.directory)
+    })
+    return { landed, wait: () => this.#waitFor(number) }
+  }
+
+  forget(prefix: string): void {
+    const last = prefix.length - 1
+    const end = prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1)
+    // What is left there takes room, and nothing else.
+    this.#db.clear({ gte: prefix, lt: end }).catch(() => {})
+  }
+
+  /** Removes all of it. */
+  async close(): Promise<void> {
+    await this.#db.close().catch(() => {})
+    try {
+      rmSync(this.directory, { recursive: true, force: true })
+    } catch {}
+    removeIfEmpty(dirname(this.directory))
+    removeIfEmpty(dirname(dirname(this.directory)))
+  }
+
+  #read(key: string): Uint8Array | undefined {
+    try {
+      return this.#db.getSync(key)
+    } catch (cause) {
+      throw stateStoreError(cause, 'read from', this.directory)
+    }
+  }
+
+  #unseal(key: string, sealed: Uint8Array): Uint8Array {
+    const bytes = sealed.subarray(SUM_BYTES)
+    const sum = new DataView(sealed.buffer, sealed.byteOffset).getUint32(0)
+    if (sum !== crc32(bytes)) throw damagedRow(key, this.directory)
+    return bytes
+  }
+
+  #waitFor(number: number): void {
+    const startMs = performance.now()
+    let looked = false
+    while (!this.#hasLanded(number)) {
+      Atomics.wait(this.#pause, 0, 0, POLL_MS)
+      const waitedMs = performance.now() - startMs
+      if (waitedMs > GIVE_UP_AFTER_MS) throw stalled(this.directory, waitedMs)
+      if (waitedMs > LOOK_AFTER_MS && !looked) {
+        looked = true
+        const { bavail, bsize } = statfsSync(this.directory)
+        if (bavail * bsize < SIZES.writeBufferBytes) throw noRoom(this.directory)
+      }
+    }
+  }
+
+  #hasLanded(number: number): boolean {
+    const mark = this.#read(MARK)
+    if (mark === undefined) return false
+    return new DataView(mark.buffer, mark.byteOffset).getFloat64(0) >= number
+  }
+}
+
+type Op =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: string }
+
+function seal(bytes: Uint8Array): Uint8Array {
+  const sealed = Buffer.allocUnsafe(SUM_BYTES + bytes.length)
+  sealed.writeUInt32BE(crc32(bytes))
+  sealed.set(bytes, SUM_BYTES)
+  return sealed
+}
