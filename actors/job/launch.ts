@@ -126,16 +126,20 @@ export interface Launch {
   readonly warnings: readonly string[]
 }
 
-/** The handle comes at once; `prepare` (planning, bundling) takes its time. */
+/**
+ * The handle comes at once; `prepare` (planning, bundling) takes its time. `named`: of a job that has had
+ * lives before.
+ */
 export function launch(
   pipeline: string,
   options: RunOptions,
   world: RunWorld,
   prepare: () => Promise<Launch>,
+  named?: string,
 ): Job {
   const { clock, random } = world
   const run = randomBytes(4).toString('hex')
-  const id = `${pipeline}-${run}`
+  const id = named ?? `${pipeline}-${run}`
   const settings = settingsOf(options)
   const supervision = supervise({ maxRestarts: 3, ...options.supervise })
   const board = new JobBoard({

@@ -16,6 +16,7 @@ import { bundleHead, markRuntime, RUNTIME_PACKAGE } from './bundle-format.js'
 import { type BundlerMessage, bundleProblem, describe, showPath } from './bundle-problem.js'
 import { nativeFile } from './native-package.js'
 import { PLACE_DEFINES, placeLength, withPlace } from './source-place.js'
+import { unportable } from './unportable.js'
 
 export interface Bundle {
   /** The bundle: its name is its SHA-256. For `loadModule` and `planModule`. */
@@ -48,6 +49,18 @@ export async function bundleModule(module: string | URL): Promise<Bundle> {
   const hash = sha256(text)
   const file = await keep(await cacheFolder(), `${hash}.mjs`, text)
   return { file, sha256: hash, source, warnings }
+}
+
+/**
+ * As `bundleModule`, for a module that is to run on other hosts: what would not be there is refused,
+ * native add-ons (E_NATIVE_MODULE) and `import.meta.url` (E_IMPORT_META_URL), with the file that has it.
+ */
+export async function bundleForSubmit(module: string | URL): Promise<Bundle> {
+  const bundle = await bundleModule(module)
+  const text = await readFile(bundle.file, 'utf8')
+  const problem = unportable(text, bundle.source)
+  if (problem !== null) throw problem
+  return bundle
 }
 
 async function locate(module: string | URL): Promise<string> {

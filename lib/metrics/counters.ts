@@ -105,7 +105,8 @@ export function readOperator(table: SharedArrayBuffer, row: number): OperatorCou
   return { recordsIn: cells[0]!, recordsOut: cells[1]! }
 }
 
-function operatorRow(table: SharedArrayBuffer, row: number): Float64Array {
+/** One operator's row. */
+export function operatorRow(table: SharedArrayBuffer, row: number): Float64Array {
   const bytes = OPERATOR_WIDTH * Float64Array.BYTES_PER_ELEMENT
   return new Float64Array(table, row * bytes, OPERATOR_WIDTH)
 }

@@ -1,0 +1,73 @@
+/** Bundles that a coordinator holds: files named after their content, which came piece by piece. */
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MillraceError } from '../../lib/base/errors.js'
+import type { BundlePiece } from '../node/protocol.js'
+import type { BundleFacts } from './protocol.js'
+
+/** Bytes of one piece: so that heartbeats on the same connection need not wait. */
+export const PIECE_BYTES = 256 * 1024
+/** Of one bundle. */
+export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024
+const SHA256 = /^[0-9a-f]{64}$/
+
+export class BundleShelf {
+  readonly #directory: string
+  /** Of bundles that are coming, by hash. */
+  readonly #coming = new Map<string, Uint8Array[]>()
+  /** The one that was read last. */
+  #read: { readonly sha256: string; readonly bytes: Uint8Array } | null = null
+
+  private constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  static async open(directory: string): Promise<BundleShelf> {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    return new BundleShelf(directory)
+  }
+
+  fileOf(sha256: string): string {
+    if (!SHA256.test(sha256)) throw badBundle(`'${sha256.slice(0, 70)}' is no SHA-256`)
+    return join(this.#directory, `${sha256}.mjs`)
+  }
+
+  async has(sha256: string): Promise<boolean> {
+    return (await stat(this.fileOf(sha256)).catch(() => null)) !== null
+  }
+
+  async put({ sha256, bytes }: BundleFacts, offset: number, piece: Uint8Array): Promise<void> {
+    const file = this.fileOf(sha256)
+    if (!(bytes <= BUNDLE_BYTES_MAX))
+      throw badBundle(`it has ${bytes} bytes; at most ${BUNDLE_BYTES_MAX} are allowed`)
+    const pieces = offset === 0 ? [] : (this.#coming.get(sha256) ?? [])
+    const before = pieces.reduce((sum, each) => sum + each.length, 0)
+    if (before !== offset || offset + piece.length > bytes)
+      throw badBundle('its pieces are out of order')
+    pieces.push(piece)
+    this.#coming.set(sha256, pieces)
+    if (offset + piece.length < bytes) return
+    this.#coming.delete(sha256)
+    const whole = Buffer.concat(pieces)
+    if (createHash('sha256').update(whole).digest('hex') !== sha256) {
+      throw badBundle('its content does not have the hash that was told')
+    }
+    const draft = `${file}.${process.pid}.draft`
+    await writeFile(draft, whole, { mode: 0o600 })
+    await rename(draft, file)
+  }
+
+  async piece(sha256: string, offset: number): Promise<BundlePiece | null> {
+    if (this.#read?.sha256 !== sha256) {
+      const bytes = await readFile(this.fileOf(sha256)).catch(() => null)
+      if (bytes === null) return null
+      this.#read = { sha256, bytes }
+    }
+    const { bytes } = this.#read
+    return { bytes: bytes.subarray(offset, offset + PIECE_BYTES), length: bytes.length }
+  }
+}
+
+const badBundle = (why: string): MillraceError =>
+  new MillraceError('E_BAD_BUNDLE', `the bundle was refused: ${why}`)

@@ -1,0 +1,372 @@
+/**
+ * A job on a cluster: one identity over many lives. A life is a job as `run` makes it, on slots of
+ * nodes; rescaling, evacuating and the coordinator's own death begin another, from the last snapshot.
+ */
+import { type Observable, ReplaySubject, Subject, Subscription } from 'rxjs'
+import { systemClock } from '../../lib/base/clock.js'
+import { durationMs } from '../../lib/base/duration.js'
+import { errorToData, MillraceError } from '../../lib/base/errors.js'
+import type { Plan } from '../../lib/graph/plan.js'
+import { isEnded, type JobState } from '../../lib/job/job-record.js'
+import type { SlotWish } from '../../lib/placement/place.js'
+import type { Failure } from '../../lib/supervision/failure.js'
+import type { Decide } from '../../lib/supervision/strategy.js'
+import type { Job, JobEvent, JobSummary, SnapshotSummary } from '../job/job.js'
+import { launch, type RunOptions } from '../job/launch.js'
+import { checkpointsOf } from '../job/open-snapshots.js'
+import { planModule } from '../planner/plan-module.js'
+import { ClusterPool, type ClusterPoolParts } from './cluster-pool.js'
+import type { JobRecord } from './job-records.js'
+import type { JobNews, JobView, SlotView } from './protocol.js'
+import type { Place, RemoteSlot } from './remote-slot.js'
+
+export interface ClusterJobParts
+  extends Omit<ClusterPoolParts, 'size' | 'life' | 'stallMs' | 'place' | 'onSlot' | 'onEnded'> {
+  readonly record: JobRecord
+  readonly term: number
+  /** Where its snapshots lie. */
+  readonly snapshots: string
+  /** True where there is one to go on from. */
+  readonly hasSnapshots: () => Promise<boolean>
+  readonly bundleFile: string
+  place(
+    ref: string,
+    wish: SlotWish,
+    waitMs: number,
+    waits: (missing: string) => void,
+  ): Promise<Place>
+  onSlot(slot: RemoteSlot): void
+  onSlotEnded(slot: RemoteSlot): void
+  /** It is to be the same after a restart of the coordinator. */
+  save(record: JobRecord): Promise<void>
+  /** Decides instead of the data, where a client has said that it will. */
+  readonly decide: Decide | null
+}
+
+const SLOT_MEMORY_MB = 2048
+
+export class ClusterJob {
+  readonly #parts: ClusterJobParts
+  readonly #news = new Subject<JobNews>()
+  readonly #failures = new ReplaySubject<JobNews>(256)
+  readonly #watching = new Subscription()
+  readonly #slots = new Set<RemoteSlot>()
+  readonly done: Promise<JobSummary>
+  #settle!: { resolve(summary: JobSummary): void; reject(error: Error): void }
+  #record: JobRecord
+  #life: Job | null = null
+  #lives = 0
+  #pool: ClusterPool | null = null
+  #restarts = 0
+  #plan: Plan | null = null
+  /** It stops in order to begin again. */
+  #isMoving = false
+  #error: string | null = null
+  #endState: JobState | null = null
+
+  constructor(parts: ClusterJobParts) {
+    this.#parts = parts
+    this.#record = parts.record
+    this.done = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject }
+    })
+    this.done.catch(() => {})
+  }
+
+  get id(): string {
+    return this.#record.id
+  }
+
+  get record(): JobRecord {
+    return this.#record
+  }
+
+  get state(): JobState {
+    return this.#endState ?? (this.#isMoving ? 'Restarting' : (this.#life?.state ?? 'Created'))
+  }
+
+  get plan(): Plan | null {
+    return this.#plan
+  }
+
+  /** Everything that is told of it. What has failed so far comes first. */
+  get news$(): Observable<JobNews> {
+    return this.#news
+  }
+
+  get failures$(): Observable<JobNews> {
+    return this.#failures
+  }
+
+  get view(): JobView {
+    const { id, pipeline, slots, submittedMs } = this.#record
+    return {
+      id,
+      pipeline,
+      state: this.state,
+      slots,
+      restarts: this.#restarts,
+      sinceMs: submittedMs,
+      error: this.#error,
+    }
+  }
+
+  get slots(): readonly SlotView[] {
+    const chainsOf = (slot: number) =>
+      (this.#plan?.chains ?? []).flatMap(({ name, parallelism }) =>
+        parallelism > slot ? [name] : [],
+      )
+    return [...this.#slots]
+      .map(({ index, place }) => ({
+        slot: index,
+        node: place?.node ?? null,
+        chains: chainsOf(index),
+      }))
+      .toSorted((a, b) => a.slot - b.slot)
+  }
+
+  /** Nodes that host it. */
+  get nodes(): ReadonlySet<string> {
+    return new Set([...this.#slots].flatMap(({ place }) => (place === null ? [] : [place.node])))
+  }
+
+  get takesSnapshots(): boolean {
+    return this.#record.options.checkpoint !== false
+  }
+
+  /** Rejects where it cannot be planned; then nothing has run. */
+  async start(recovered: boolean): Promise<void> {
+    const life = await this.#begin(recovered)
+    this.#plan = await life.plan
+  }
+
+  async cancel(): Promise<void> {
+    await this.#life?.cancel()
+  }
+
+  async drain(): Promise<void> {
+    await this.#life?.drain()
+  }
+
+  savepoint(directory: string): Promise<SnapshotSummary> {
+    return this.#living().savepoint(directory)
+  }
+
+  stop(directory: string | null): Promise<SnapshotSummary> {
+    const life = this.#living()
+    return directory === null ? life.stop() : life.stop(directory)
+  }
+
+  /** Another life, with as many slots, from a last checkpoint. */
+  async move(slots: number): Promise<void> {
+    const life = this.#living()
+    if (!this.takesSnapshots) throw cannotMove(this.id)
+    if (this.#isMoving) throw isMoving(this.id)
+    this.#isMoving = true
+    try {
+      await life.stop()
+      await life.done.catch(() => {})
+      await this.#again(slots)
+    } finally {
+      this.#isMoving = false
+    }
+  }
+
+  /** As `move`, where it cannot be asked for a checkpoint any more: its last one has to do. */
+  async restart(slots: number): Promise<void> {
+    const life = this.#living()
+    if (this.#isMoving) throw isMoving(this.id)
+    this.#isMoving = true
+    try {
+      await life.cancel()
+      await this.#again(slots)
+    } finally {
+      this.#isMoving = false
+    }
+  }
+
+  peerLost(node: string, other: string): void {
+    this.#pool?.peerLost(node, other)
+  }
+
+  async #again(slots: number): Promise<void> {
+    this.#record = { ...this.#record, slots }
+    await this.#parts.save(this.#record)
+    const next = await this.#begin(true)
+    this.#plan = await next.plan
+    await running(next)
+  }
+
+  async #begin(goesOn: boolean): Promise<Job> {
+    const { record, snapshots, hasSnapshots, bundleFile, term } = {
+      ...this.#parts,
+      record: this.#record,
+    }
+    const { options, slots } = record
+    const restore =
+      goesOn && this.takesSnapshots && (await hasSnapshots()) ? 'latest' : options.restore
+    const { memoryMb = SLOT_MEMORY_MB, args = {}, supervise, checkpoint } = options
+    const runOptions: RunOptions = {
+      memoryMb,
+      ...(checkpoint !== false && { checkpoint: { ...checkpoint, directory: snapshots } }),
+      ...(restore !== undefined && { restore }),
+      ...(options.allowDroppedState !== undefined && {
+        allowDroppedState: options.allowDroppedState,
+      }),
+      ...(options.acceptDuplicates !== undefined && { acceptDuplicates: options.acceptDuplicates }),
+      supervise: {
+        maxRestarts: 10,
+        ...supervise,
+        ...(this.#parts.decide !== null && { decide: this.#parts.decide }),
+      },
+    }
+    const pool = this.#openPool(`${record.id}/${term}.${this.#lives++}`, slots)
+    this.#pool = pool
+    const world = { clock: systemClock, random: Math.random }
+    const prepare = async () => {
+      const { plan, graph } = await planModule({
+        file: bundleFile,
+        args,
+        slots,
+        checkpoints: checkpointsOf(runOptions.checkpoint),
+        ...(options.parallelism === undefined ? {} : { parallelism: slots }),
+      })
+      return {
+        plan,
+        operators: graph.nodes.map(({ label }) => label),
+        nodes: graph.nodes,
+        module: { kind: 'bundle' as const, file: record.bundle.sha256, args },
+        pool,
+        warnings: plan.warnings,
+      }
+    }
+    const life = launch(record.pipeline, runOptions, world, prepare, record.id)
+    this.#life = life
+    this.#follow(life)
+    return life
+  }
+
+  #openPool(life: string, size: number): ClusterPool {
+    const { place, onSlot, onSlotEnded, urlOf, newSession } = this.#parts
+    const {
+      strategy = 'spread',
+      labels = {},
+      apartFrom,
+      besides,
+      wait = '5m',
+    } = this.#record.options.placement ?? {}
+    const wish: SlotWish = {
+      job: this.id,
+      strategy,
+      labels,
+      ...(apartFrom !== undefined && { apartFrom }),
+      ...(besides !== undefined && { besides }),
+    }
+    return new ClusterPool({
+      size,
+      life,
+      stallMs: this.#record.options.stallMs ?? null,
+      place: (slot, note) =>
+        place(slot.ref, wish, durationMs(wait, 'placement: wait'), (missing) =>
+          note(`slot ${slot.index} of job ${this.id} waits for a place: ${missing}`),
+        ),
+      urlOf,
+      newSession,
+      onSlot: (slot) => {
+        this.#slots.add(slot)
+        onSlot(slot)
+      },
+      onEnded: (slot) => {
+        this.#slots.delete(slot)
+        onSlotEnded(slot)
+      },
+    })
+  }
+
+  #follow(life: Job): void {
+    const watching = new Subscription()
+    this.#watching.add(watching)
+    const ignored = { error: () => {} }
+    watching.add(
+      life.events$.subscribe({ next: (event) => this.#onEvent(life, event), ...ignored }),
+    )
+    watching.add(
+      life.failures$.subscribe({
+        next: (failure: Failure) => this.#failures.next({ kind: 'failure', failure }),
+        ...ignored,
+      }),
+    )
+    watching.add(
+      life.metrics$.subscribe({
+        next: (metrics) => this.#news.next({ kind: 'metrics', metrics }),
+        ...ignored,
+      }),
+    )
+    watching.add(
+      life.results$.subscribe({
+        next: (record) => this.#news.next({ kind: 'results', records: [record] }),
+        ...ignored,
+      }),
+    )
+    life.done.then(
+      (summary) => this.#onDone(life, summary, null),
+      (error: Error) => this.#onDone(life, null, error),
+    )
+  }
+
+  #onEvent(life: Job, event: JobEvent): void {
+    if (life !== this.#life) return
+    if (event.kind === 'RegionRestarting') this.#restarts++
+    // That a life ends in order to make room for the next is no end of the job.
+    if (this.#isMoving && event.kind === 'StateChanged' && event.to !== 'Running') return
+    this.#news.next({ kind: 'event', event })
+  }
+
+  #onDone(life: Job, summary: JobSummary | null, error: Error | null): void {
+    if (life !== this.#life || (this.#isMoving && error === null)) return
+    this.#endState = life.state
+    this.#watching.unsubscribe()
+    if (error !== null) {
+      this.#error = error.message
+      this.#news.next({ kind: 'failed', error: errorToData(error) })
+      this.#settle.reject(error)
+    } else {
+      this.#news.next({ kind: 'done', summary: summary! })
+      this.#settle.resolve(summary!)
+    }
+    this.#news.complete()
+  }
+
+  #living(): Job {
+    if (this.#life === null || isEnded(this.state)) throw hasEnded(this.id)
+    return this.#life
+  }
+}
+
+/** Resolves when it runs; rejects where it ends before. */
+function running(life: Job): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (life.state === 'Running') return resolve()
+    const watching = life.events$.subscribe({
+      next: (event) => {
+        if (event.kind !== 'StateChanged' || event.to !== 'Running') return
+        watching.unsubscribe()
+        resolve()
+      },
+      error: () => {},
+    })
+    life.done.then(() => resolve(), reject)
+  })
+}
+
+const hasEnded = (job: string): MillraceError =>
+  new MillraceError('E_JOB_NOT_RUNNING', `job ${job} does not run`)
+
+const isMoving = (job: string): MillraceError =>
+  new MillraceError('E_JOB_MOVING', `job ${job} is being moved already`, { retryable: true })
+
+const cannotMove = (job: string): MillraceError =>
+  new MillraceError(
+    'E_NO_CHECKPOINTS',
+    `job ${job} takes no snapshots, so it cannot go on elsewhere from where it is: submit it with checkpoints`,
+  )

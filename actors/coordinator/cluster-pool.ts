@@ -1,0 +1,135 @@
+/**
+ * The slots of one job on the nodes of a cluster, and the sessions that join them.
+ *
+ * When the data connection between two nodes is lost, every pair of slots on it is joined anew under
+ * another session, and a region that opens waits for that.
+ */
+import { MillraceError } from '../../lib/base/errors.js'
+import type { SlotPool } from '../job/job-actor.js'
+import type { OtherSlot } from '../node/protocol.js'
+import type { Slot } from '../worker/protocol.js'
+import { type Place, RemoteSlot } from './remote-slot.js'
+
+export interface ClusterPoolParts {
+  readonly size: number
+  /** Names the job's present life; refs begin with it. */
+  readonly life: string
+  readonly stallMs: number | null
+  place(slot: RemoteSlot, note: (text: string) => void): Promise<Place>
+  /** Where a node listens for data. */
+  urlOf(node: string): string
+  /** A number that no pair of slots on one node had before. */
+  newSession(): number
+  /** Slots that exist, or will be no more. */
+  onSlot(slot: RemoteSlot): void
+  onEnded(slot: RemoteSlot): void
+}
+
+interface Pair {
+  readonly a: RemoteSlot
+  readonly b: RemoteSlot
+  joined: Promise<void>
+}
+
+/** To join two slots may take as long as a peer takes to dial. */
+const JOIN_MS = 10_000
+
+export class ClusterPool implements SlotPool {
+  readonly size: number
+  readonly #parts: ClusterPoolParts
+  #pairs: Pair[] = []
+  #generations = 0
+
+  constructor(parts: ClusterPoolParts) {
+    this.#parts = parts
+    this.size = parts.size
+  }
+
+  create(index: number): Slot {
+    const { life, stallMs, place, onSlot, onEnded } = this.#parts
+    const slot: RemoteSlot = new RemoteSlot({
+      index,
+      ref: `${life}/${index}/${this.#generations++}`,
+      stallMs,
+      place,
+      onEnded: () => {
+        this.#pairs = this.#pairs.filter(({ a, b }) => a !== slot && b !== slot)
+        onEnded(slot)
+      },
+    })
+    slot.linked = () => this.#linked(slot)
+    onSlot(slot)
+    return slot
+  }
+
+  async connect(a: Slot, b: Slot): Promise<void> {
+    const pair: Pair = { a: a as RemoteSlot, b: b as RemoteSlot, joined: Promise.resolve() }
+    this.#pairs.push(pair)
+    this.#join(pair)
+    await pair.joined
+  }
+
+  /** The data connection between two nodes is gone, with all sessions on it. */
+  peerLost(node: string, other: string): void {
+    for (const pair of this.#pairs) {
+      const nodes = [pair.a.place?.node, pair.b.place?.node]
+      if (nodes.includes(node) && nodes.includes(other) && node !== other) this.#join(pair)
+    }
+  }
+
+  /** Where joining has failed, it is tried once more: the region that opens is the next attempt. */
+  async #linked(slot: RemoteSlot): Promise<void> {
+    const pairs = this.#pairs.filter(({ a, b }) => a === slot || b === slot)
+    await Promise.all(
+      pairs.map((pair) =>
+        pair.joined.catch(() => {
+          this.#join(pair)
+          return pair.joined
+        }),
+      ),
+    )
+  }
+
+  #join(pair: Pair): void {
+    pair.joined = this.#joining(pair)
+    pair.joined.catch(() => {})
+  }
+
+  async #joining({ a, b }: Pair): Promise<void> {
+    const [first, second] = [a.place, b.place]
+    // Its successor will be joined.
+    if (first === null || second === null) throw died()
+    const session = this.#parts.newSession()
+    const toward = (self: Place, other: Place, { ref }: RemoteSlot): OtherSlot => {
+      if (self.node === other.node) return { kind: 'here', ref, session }
+      const dials = self.node > other.node
+      return {
+        kind: 'node',
+        ref,
+        node: other.node,
+        url: dials ? this.#parts.urlOf(other.node) : null,
+      }
+    }
+    const options = { deadlineMs: JOIN_MS }
+    const join = (slot: RemoteSlot, other: RemoteSlot, self: Place, place: Place) =>
+      self.calls.call('connectSlots', [slot.ref, other.index, toward(self, place, other)], options)
+    try {
+      await Promise.all([join(a, b, first, second), join(b, a, second, first)])
+    } catch (error) {
+      if (a.place === null || b.place === null) throw died()
+      throw unreachable(first.node, second.node, error)
+    }
+  }
+}
+
+const died = (): MillraceError =>
+  new MillraceError('E_WORKER_DIED', 'one of two slots is gone, they cannot be joined', {
+    retryable: true,
+  })
+
+const unreachable = (a: string, b: string, cause: unknown): MillraceError =>
+  new MillraceError(
+    'E_NODES_APART',
+    `nodes ${a} and ${b} cannot reach each other: ${(cause as Error).message}. Check that the --listen address of each can be reached from the other`,
+    { cause, retryable: true, details: { node: a, other: b } },
+  )

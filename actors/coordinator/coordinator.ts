@@ -1,0 +1,348 @@
+/**
+ * The coordinator: owns nodes, placement and jobs of a cluster.
+ *
+ * ```
+ * coordinator
+ * ├── placement            which slot of which node: actors/placement
+ * ├── node registry        who is a member: protocol in actors/node
+ * └── job (one per job)    one identity over many lives; each life is a job actor
+ * ```
+ */
+import { randomBytes } from 'node:crypto'
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Subject } from 'rxjs'
+import { type Clock, systemClock } from '../../lib/base/clock.js'
+import { MillraceError } from '../../lib/base/errors.js'
+import { SETTLE_MS } from '../../lib/cluster/times.js'
+import { isEnded } from '../../lib/job/job-record.js'
+import type { SlotWish } from '../../lib/placement/place.js'
+import type { Decide } from '../../lib/supervision/strategy.js'
+import type { Network } from '../../lib/transport/network.js'
+import type { ControlLink, DataLink, Listener } from '../../lib/transport/node-links.js'
+import type { ActorRef } from '../kernel/ref.js'
+import { type ActorSystem, createActorSystem } from '../kernel/system.js'
+import { createPlacement } from '../placement/placement.js'
+import type { PlacedNode, PlacementMessage } from '../placement/protocol.js'
+import { BundleShelf } from './bundle-shelf.js'
+import { ClientDesk } from './client-desk.js'
+import { ClusterJob } from './cluster-job.js'
+import { type JobRecord, JobRecords } from './job-records.js'
+import { NodeRegistry } from './node-registry.js'
+import type {
+  BundleFacts,
+  ClusterEvent,
+  JobView,
+  NodeView,
+  SlotView,
+  SubmitOptions,
+} from './protocol.js'
+import type { Place } from './remote-slot.js'
+
+export interface CoordinatorParts {
+  readonly network: Network
+  /** `host:port` to listen on. */
+  readonly address: string
+  /** Where it keeps what it must know again, and the jobs' snapshots. */
+  readonly data: string
+  /** Where snapshots lie instead. */
+  readonly snapshots?: string
+  readonly cluster: string
+  readonly clock?: Clock
+}
+
+/** Ended jobs that lists still show. */
+const ENDED_MAX = 100
+
+export class Coordinator {
+  readonly events$ = new Subject<ClusterEvent>()
+  readonly #parts: CoordinatorParts
+  readonly #clock: Clock
+  readonly #system: ActorSystem
+  readonly #placement: ActorRef<PlacementMessage>
+  readonly #jobs = new Map<string, ClusterJob>()
+  #ended: JobView[] = []
+  #registry!: NodeRegistry
+  #records!: JobRecords
+  #shelf!: BundleShelf
+  #listener!: Listener
+  #clients!: ClientDesk
+  #term = 0
+  #sessions = 0
+  /** Resolves when nodes of a former coordinator have let go of their work. */
+  #settled: Promise<void> = Promise.resolve()
+  #isStopping = false
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts
+    this.#clock = parts.clock ?? systemClock
+    this.#system = createActorSystem({
+      name: 'coordinator',
+      clock: this.#clock,
+      random: Math.random,
+      supervise: { decide: 'stop' },
+    })
+    this.#placement = this.#system.spawn('placement', createPlacement)
+  }
+
+  get url(): string {
+    return this.#listener.url
+  }
+
+  get term(): number {
+    return this.#term
+  }
+
+  /** Resolves when it listens; jobs of a former life begin again a little later. */
+  async start(): Promise<void> {
+    const { data, network, address, cluster } = this.#parts
+    this.#records = await JobRecords.open(data)
+    this.#shelf = await BundleShelf.open(join(data, 'bundles'))
+    this.#term = await this.#records.nextTerm()
+    const records = await this.#records.all()
+    this.#registry = new NodeRegistry({
+      clock: this.#clock,
+      membership: { term: this.#term, cluster },
+      events$: this.events$,
+      bundle: (sha256, offset) => this.#shelf.piece(sha256, offset),
+      joined: (node, { slots, labels }) =>
+        this.#placement.control({ kind: 'NodeJoined', node, slots, labels }),
+      left: (node) => this.#placement.control({ kind: 'NodeLeft', node }),
+      peerLost: (node, other) => {
+        for (const job of this.#jobs.values()) job.peerLost(node, other)
+      },
+      evacuate: (node) => this.evacuate(node),
+    })
+    this.#clients = new ClientDesk(this, this.#clock)
+    if (this.#term > 1) {
+      this.#settled = new Promise((resolve) => this.#clock.after(SETTLE_MS, resolve))
+    }
+    this.#listener = await network.listen(address, {
+      onControl: (link) => this.#acceptControl(link),
+      onData: (link) => this.#acceptData(link),
+    })
+    for (const record of records) void this.#recover(record)
+  }
+
+  /** Jobs stop behind a checkpoint where they take any, and go on when the coordinator does. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return
+    this.#isStopping = true
+    const stopping = [...this.#jobs.values()].map(async (job) => {
+      await (job.takesSnapshots ? job.stop(null) : job.cancel()).catch(() => job.cancel())
+    })
+    await Promise.all(stopping)
+    this.#clients.close()
+    this.#registry.close()
+    this.#listener.close()
+    await this.#system.stop()
+    this.events$.complete()
+  }
+
+  // ---- jobs -----------------------------------------------------------------------------------
+
+  get shelf(): BundleShelf {
+    return this.#shelf
+  }
+
+  jobs(): readonly JobView[] {
+    return [...this.#ended, ...[...this.#jobs.values()].map(({ view }) => view)]
+  }
+
+  job(id: string): ClusterJob {
+    const job = this.#jobs.get(id)
+    if (job !== undefined) return job
+    const known = [...this.#jobs.keys()]
+    const list = known.length === 0 ? 'no job runs' : `running: ${known.join(', ')}`
+    const ended = this.#ended.find((view) => view.id === id)
+    throw new MillraceError(
+      'E_NO_SUCH_JOB',
+      ended === undefined
+        ? `there is no job "${id}"; ${list}`
+        : `job ${id} has ended (${ended.state})`,
+    )
+  }
+
+  placementOf(id: string): readonly SlotView[] {
+    return this.job(id).slots
+  }
+
+  async submit(
+    bundle: BundleFacts,
+    options: SubmitOptions,
+    decide: Decide | null,
+  ): Promise<ClusterJob> {
+    if (this.#isStopping) throw stopping()
+    const pipeline = bundle.name.replace(/\.\w+$/, '').replaceAll(/[^A-Za-z0-9._-]+/g, '-') || 'job'
+    const id = `${pipeline.slice(0, 48)}-${randomBytes(4).toString('hex')}`
+    const slots = options.parallelism ?? 1
+    checkSlots(slots)
+    const record = { id, pipeline, bundle, options, slots, submittedMs: this.#clock.wallTime() }
+    const job = this.#open(record, decide)
+    this.#jobs.set(id, job)
+    try {
+      await this.#settled
+      await this.#records.save(record)
+      this.events$.next({ kind: 'JobSubmitted', job: id, pipeline })
+      await job.start(false)
+      return job
+    } catch (error) {
+      this.#jobs.delete(id)
+      await this.#records.remove(id)
+      throw error
+    }
+  }
+
+  async rescale(id: string, slots: number): Promise<void> {
+    checkSlots(slots)
+    await this.job(id).move(slots)
+    this.events$.next({ kind: 'JobRescaled', job: id, slots })
+  }
+
+  async #recover(record: JobRecord): Promise<void> {
+    const job = this.#open(record, null)
+    this.#jobs.set(record.id, job)
+    await this.#settled
+    if (this.#isStopping) return
+    this.events$.next({ kind: 'JobRecovered', job: record.id })
+    await job.start(true).catch(() => {})
+  }
+
+  #open(record: JobRecord, decide: Decide | null): ClusterJob {
+    const { data, snapshots = join(data, 'snapshots') } = this.#parts
+    const directory = join(snapshots, record.id)
+    const job = new ClusterJob({
+      record,
+      term: this.#term,
+      snapshots: directory,
+      hasSnapshots: () =>
+        access(directory).then(
+          () => true,
+          () => false,
+        ),
+      bundleFile: this.#shelf.fileOf(record.bundle.sha256),
+      decide,
+      place: (...wanted) => this.#place(...wanted),
+      urlOf: (node) => this.#registry.urlOf(node),
+      newSession: () => ++this.#sessions,
+      onSlot: (slot) => this.#registry.addSlot(slot),
+      onSlotEnded: (slot) => this.#registry.removeSlot(slot),
+      save: (changed) => this.#records.save(changed),
+    })
+    job.done.then(
+      () => this.#onEnded(job),
+      () => this.#onEnded(job),
+    )
+    return job
+  }
+
+  /** What ends because the coordinator stops is to go on with the next one. */
+  #onEnded(job: ClusterJob): void {
+    this.#jobs.delete(job.id)
+    this.#ended = [...this.#ended, job.view].slice(-ENDED_MAX)
+    if (!this.#isStopping || !isEnded(job.state) || job.state === 'Finished') {
+      void this.#records.remove(job.id)
+    }
+    this.events$.next({ kind: 'JobEnded', job: job.id, state: job.state })
+  }
+
+  #place(
+    ref: string,
+    wish: SlotWish,
+    waitMs: number,
+    waits: (missing: string) => void,
+  ): Promise<Place> {
+    const release = () => this.#placement.control({ kind: 'Released', ref })
+    return new Promise((resolve, reject) => {
+      const placed = (node: string) => {
+        const calls = this.#registry.callsOf(node)
+        // It left in the same turn: the wish is put again.
+        if (calls === null) ask()
+        else resolve({ node, calls, release })
+      }
+      const refused = (missing: string) => reject(noSlot(wish.job, waitMs, missing))
+      const ask = () =>
+        this.#placement.control({ kind: 'Wanted', ref, wish, waitMs, placed, refused, waits })
+      ask()
+    })
+  }
+
+  // ---- nodes ----------------------------------------------------------------------------------
+
+  async nodes(): Promise<readonly NodeView[]> {
+    const placed = await new Promise<readonly PlacedNode[]>((tell) =>
+      this.#placement.control({ kind: 'Asked', tell }),
+    )
+    const known = new Map(placed.map((node) => [node.id, node]))
+    return this.#registry.nodes.map(({ name, facts }) => ({
+      name,
+      slots: facts.slots,
+      taken: known.get(name)?.taken.length ?? 0,
+      labels: facts.labels,
+      cordoned: known.get(name)?.cordoned ?? false,
+      url: facts.url,
+      version: facts.version,
+      pid: facts.pid,
+    }))
+  }
+
+  cordon(node: string, cordoned: boolean): void {
+    this.#checkNode(node)
+    this.#placement.control({ kind: 'Cordoned', node, cordoned })
+    this.events$.next({ kind: 'NodeCordoned', node, cordoned })
+  }
+
+  /** Its work moves to other nodes, behind a checkpoint; what takes none is started again elsewhere. */
+  async evacuate(node: string): Promise<void> {
+    this.cordon(node, true)
+    const moving = [...this.#jobs.values()]
+      .filter((job) => job.nodes.has(node))
+      .map(async (job) => {
+        if (job.takesSnapshots) await job.move(job.record.slots)
+        else for (const slot of this.#registry.slotsOn(node)) slot.lost('it is evacuated')
+      })
+    await Promise.all(moving)
+    this.events$.next({ kind: 'NodeEvacuated', node })
+  }
+
+  #checkNode(node: string): void {
+    const names = this.#registry.nodes.map(({ name }) => name)
+    if (names.includes(node)) return
+    const list = names.length === 0 ? 'none has joined' : `there are: ${names.join(', ')}`
+    throw new MillraceError('E_NO_SUCH_NODE', `there is no node "${node}"; ${list}`)
+  }
+
+  #acceptControl(link: ControlLink): void {
+    const { party } = link.peer
+    if (party === 'client') this.#clients.accept(link)
+    else if (party === 'node') this.#registry.acceptControl(link)
+    else link.close('role')
+  }
+
+  #acceptData(link: DataLink): void {
+    if (link.peer.party === 'node') this.#registry.acceptData(link)
+    else link.close('role')
+  }
+}
+
+const SLOTS_MAX = 1024
+
+function checkSlots(slots: number): void {
+  if (Number.isInteger(slots) && slots >= 1 && slots <= SLOTS_MAX) return
+  throw new MillraceError(
+    'E_BAD_SLOTS',
+    `parallelism must be a whole number from 1 to ${SLOTS_MAX}; it is ${slots}`,
+  )
+}
+
+const stopping = (): MillraceError =>
+  new MillraceError('E_STOPPING', 'the coordinator stops; submit the job when it runs again', {
+    retryable: true,
+  })
+
+const noSlot = (job: string, waitMs: number, missing: string): MillraceError =>
+  new MillraceError(
+    'E_NO_SLOT',
+    `job ${job} has waited ${waitMs / 1000} s for a slot: ${missing}`,
+    { details: { job } },
+  )

@@ -1,0 +1,100 @@
+/**
+ * What a coordinator must know again after its own death: its term, and the jobs that run. One file
+ * each, written whole and durably, or not at all.
+ */
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MillraceError } from '../../lib/base/errors.js'
+import type { BundleFacts, SubmitOptions } from './protocol.js'
+
+/** A job that is to run, whatever happens to processes. */
+export interface JobRecord {
+  readonly id: string
+  readonly pipeline: string
+  readonly bundle: BundleFacts
+  readonly options: SubmitOptions
+  /** As many as it has now; rescaling changes it. */
+  readonly slots: number
+  readonly submittedMs: number
+}
+
+const RECORD = /^(.+)\.json$/
+
+export class JobRecords {
+  readonly #directory: string
+
+  private constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** Makes the directories where they are missing. */
+  static async open(directory: string): Promise<JobRecords> {
+    await mkdir(join(directory, 'jobs'), { recursive: true, mode: 0o700 })
+    return new JobRecords(directory)
+  }
+
+  /** One more than any term before; durable when it resolves. */
+  async nextTerm(): Promise<number> {
+    const path = join(this.#directory, 'term.json')
+    const before = (await readJson(path)) as { term?: unknown } | null
+    if (before !== null && !Number.isSafeInteger(before.term)) throw damaged(path)
+    const term = ((before?.term as number | undefined) ?? 0) + 1
+    await writeDurably(this.#directory, 'term.json', { term })
+    return term
+  }
+
+  async all(): Promise<readonly JobRecord[]> {
+    const folder = join(this.#directory, 'jobs')
+    const records: JobRecord[] = []
+    for (const name of (await readdir(folder)).toSorted()) {
+      if (!RECORD.test(name)) continue
+      const record = (await readJson(join(folder, name))) as JobRecord | null
+      if (typeof record?.id !== 'string') throw damaged(join(folder, name))
+      records.push(record)
+    }
+    return records
+  }
+
+  save(record: JobRecord): Promise<void> {
+    return writeDurably(join(this.#directory, 'jobs'), `${record.id}.json`, record)
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(join(this.#directory, 'jobs', `${id}.json`), { force: true })
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    if (error instanceof SyntaxError) throw damaged(path)
+    throw error
+  }
+}
+
+async function writeDurably(directory: string, name: string, value: object): Promise<void> {
+  const draft = join(directory, `${name}.draft`)
+  const file = await open(draft, 'w', 0o600)
+  try {
+    await file.writeFile(JSON.stringify(value))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(draft, join(directory, name))
+  const folder = await open(directory, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+const damaged = (path: string): MillraceError =>
+  new MillraceError(
+    'E_RECORD_DAMAGED',
+    `${path} is not what a coordinator wrote: put it back from a backup, or move it away to lose what it tells`,
+    { details: { path } },
+  )

@@ -1,0 +1,230 @@
+/**
+ * The nodes that are members, and the slots on them. Protocol and invariants: `node/protocol.ts`.
+ */
+import type { Subject } from 'rxjs'
+import type { Cancel, Clock } from '../../lib/base/clock.js'
+import { MillraceError } from '../../lib/base/errors.js'
+import { isName } from '../../lib/base/name.js'
+import { SilenceWatch } from '../../lib/cluster/lease.js'
+import { HEARTBEAT_MS, SILENCE_MS } from '../../lib/cluster/times.js'
+import { type Calls, createCalls } from '../../lib/transport/calls.js'
+import { messagesOver } from '../../lib/transport/lane-messages.js'
+import type { ControlLink, DataLink } from '../../lib/transport/node-links.js'
+import type {
+  BulkMethods,
+  BundlePiece,
+  CoordinatorMethods,
+  Membership,
+  NodeFacts,
+  NodeMethods,
+} from '../node/protocol.js'
+import type { ClusterEvent } from './protocol.js'
+import type { RemoteSlot } from './remote-slot.js'
+
+export interface RegistryOwner {
+  readonly clock: Clock
+  readonly membership: Membership
+  readonly events$: Subject<ClusterEvent>
+  bundle(sha256: string, offset: number): Promise<BundlePiece | null>
+  joined(node: string, facts: NodeFacts): void
+  left(node: string): void
+  /** The data connection between two nodes is gone. */
+  peerLost(node: string, other: string): void
+  /** Resolves when nothing of value is left there. */
+  evacuate(node: string): Promise<void>
+}
+
+const CALL_MS = 10_000
+const LABELS_MAX = 64
+
+interface Member {
+  readonly name: string
+  readonly incarnation: string
+  readonly control: ControlLink
+  readonly calls: Calls<NodeMethods>
+  bulk: DataLink | null
+  facts: NodeFacts | null
+}
+
+export class NodeRegistry {
+  readonly #owner: RegistryOwner
+  /** By name. */
+  readonly #members = new Map<string, Member>()
+  /** By ref. */
+  readonly #slots = new Map<string, RemoteSlot>()
+  readonly #silence: SilenceWatch
+  #stopLook: Cancel = () => {}
+
+  constructor(owner: RegistryOwner) {
+    this.#owner = owner
+    this.#silence = new SilenceWatch(HEARTBEAT_MS, owner.clock.now())
+    this.#look()
+  }
+
+  get nodes(): readonly { readonly name: string; readonly facts: NodeFacts }[] {
+    return [...this.#members.values()].flatMap(({ name, facts }) =>
+      facts === null ? [] : [{ name, facts }],
+    )
+  }
+
+  /** How to call a member; null where it is none. */
+  callsOf(node: string): Calls<NodeMethods> | null {
+    const member = this.#members.get(node)
+    return member?.facts == null ? null : member.calls
+  }
+
+  urlOf(node: string): string {
+    return this.#members.get(node)?.facts?.url ?? ''
+  }
+
+  addSlot(slot: RemoteSlot): void {
+    this.#slots.set(slot.ref, slot)
+  }
+
+  removeSlot(slot: RemoteSlot): void {
+    this.#slots.delete(slot.ref)
+  }
+
+  slotsOn(node: string): readonly RemoteSlot[] {
+    return [...this.#slots.values()].filter((slot) => slot.place?.node === node)
+  }
+
+  acceptControl(link: ControlLink): void {
+    const { id: name, incarnation } = link.peer
+    const before = this.#members.get(name)
+    if (before !== undefined) this.#end(before, `replaced by a newer connection of node ${name}`)
+    const calls = createCalls<NodeMethods>({
+      link,
+      handlers: this.#handlers(() => member),
+      deadlineMs: CALL_MS,
+      clock: this.#owner.clock,
+    })
+    const member: Member = { name, incarnation, control: link, calls, bulk: null, facts: null }
+    this.#members.set(name, member)
+    this.#silence.heard(name, this.#owner.clock.now())
+    calls.onClose((reason) =>
+      this.#end(member, reason?.message ?? 'the coordinator closed the connection'),
+    )
+  }
+
+  /** Beside a control connection, for what is large. */
+  acceptData(link: DataLink): void {
+    const member = this.#members.get(link.peer.id)
+    if (member?.incarnation !== link.peer.incarnation || member.bulk !== null) {
+      return link.close('refused')
+    }
+    member.bulk = link
+    link.onLane((lane) => {
+      createCalls({
+        link: messagesOver(link, lane),
+        handlers: this.#bulkHandlers(),
+        deadlineMs: CALL_MS,
+        clock: this.#owner.clock,
+      })
+    })
+    link.onClose((reason) =>
+      this.#end(member, reason?.message ?? 'the coordinator closed the connection'),
+    )
+  }
+
+  close(): void {
+    this.#stopLook()
+    for (const member of [...this.#members.values()]) this.#end(member, 'the coordinator stops')
+  }
+
+  #handlers(self: () => Member): CoordinatorMethods {
+    const owner = this.#owner
+    return {
+      register: async (facts) => {
+        const member = self()
+        checkFacts(facts)
+        if (member.bulk === null) throw noBulk()
+        member.facts = facts
+        owner.events$.next({ kind: 'NodeJoined', node: member.name, slots: facts.slots })
+        owner.joined(member.name, facts)
+        return owner.membership
+      },
+      heartbeat: async () => {},
+      slotEvent: (ref, event) => this.#slotOf(ref, self())?.event(event),
+      results: async (ref, records) => {
+        await this.#slotOf(ref, self())?.onResults(records)
+      },
+      counters: (ref, rows) => this.#slotOf(ref, self())?.counters(rows),
+      peerLost: (node, reason) => {
+        owner.events$.next({ kind: 'PeersApart', node: self().name, other: node, reason })
+        owner.peerLost(self().name, node)
+      },
+      evacuate: () => owner.evacuate(self().name),
+    }
+  }
+
+  #bulkHandlers(): BulkMethods {
+    const chunksOf = (ref: string) => {
+      const slot = this.#slots.get(ref)
+      if (slot === undefined) throw stale(ref)
+      return slot.chunks
+    }
+    return {
+      bundle: (sha256, offset) => this.#owner.bundle(sha256, offset),
+      putChunk: async (ref, round, id, bytes) => chunksOf(ref).put(round, id, bytes),
+      getChunk: async (ref, round, id) => chunksOf(ref).get(round, id),
+    }
+  }
+
+  /** Whoever speaks for a slot must be the node that it is on. */
+  #slotOf(ref: string, member: Member): RemoteSlot | undefined {
+    const slot = this.#slots.get(ref)
+    return slot?.place?.node === member.name ? slot : undefined
+  }
+
+  #look(): void {
+    const { clock } = this.#owner
+    this.#stopLook = clock.after(HEARTBEAT_MS, () => {
+      this.#look()
+      const now = clock.now()
+      for (const { name, control, bulk } of this.#members.values()) {
+        this.#silence.heard(name, Math.max(control.lastReceivedMs, bulk?.lastReceivedMs ?? 0))
+      }
+      for (const name of this.#silence.silent(now)) {
+        const member = this.#members.get(name)
+        if (member === undefined) this.#silence.forget(name)
+        else this.#end(member, `nothing was heard of it for ${SILENCE_MS} ms`)
+      }
+    })
+  }
+
+  #end(member: Member, reason: string): void {
+    const { name, control, bulk, facts } = member
+    if (this.#members.get(name) !== member) return
+    this.#members.delete(name)
+    this.#silence.forget(name)
+    // A silent one is not waited for.
+    control.terminate('goingAway')
+    bulk?.terminate('goingAway')
+    if (facts === null) return
+    this.#owner.events$.next({ kind: 'NodeLost', node: name, reason })
+    this.#owner.left(name)
+    for (const slot of this.slotsOn(name)) slot.lost(reason)
+  }
+}
+
+function checkFacts({ slots, labels }: NodeFacts): void {
+  const names = Object.entries(labels)
+  const isGood =
+    Number.isInteger(slots) &&
+    slots >= 1 &&
+    slots <= 1024 &&
+    names.length <= LABELS_MAX &&
+    names.every(([name, value]) => isName(name) && typeof value === 'string' && value.length < 256)
+  if (isGood) return
+  throw new MillraceError(
+    'E_BAD_NODE',
+    `a node has 1 to 1024 slots and at most ${LABELS_MAX} labels with short names; it said ${slots} slots and ${names.length} labels`,
+  )
+}
+
+const noBulk = (): MillraceError =>
+  new MillraceError('E_BAD_NODE', 'a node has a bulk connection when it registers')
+
+const stale = (ref: string): MillraceError =>
+  new MillraceError('E_STALE_SLOT', `slot ${ref} is no more`, { details: { ref } })

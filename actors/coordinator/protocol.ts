@@ -1,0 +1,158 @@
+/**
+ * What a client of a cluster — the command line, or a program that supervises — asks of its coordinator,
+ * and what it is told. Calls travel on a control connection, bundles on it too, piece by piece.
+ */
+import type { Duration } from '../../lib/base/duration.js'
+import type { ErrorData } from '../../lib/base/errors.js'
+import type { Plan } from '../../lib/graph/plan.js'
+import type { JobState } from '../../lib/job/job-record.js'
+import type { Strategy } from '../../lib/placement/place.js'
+import type { Failure } from '../../lib/supervision/failure.js'
+import type { Decision, SupervisionOptions } from '../../lib/supervision/strategy.js'
+import type { JobEvent, JobMetrics, JobSummary, SnapshotSummary } from '../job/job.js'
+import type { CheckpointOptions } from '../job/open-snapshots.js'
+import type { ModuleArgs } from '../planner/protocol.js'
+
+/** What happens to a cluster. */
+export type ClusterEvent =
+  | { readonly kind: 'NodeJoined'; readonly node: string; readonly slots: number }
+  | { readonly kind: 'NodeLost'; readonly node: string; readonly reason: string }
+  | {
+      readonly kind: 'NodeCordoned'
+      readonly node: string
+      readonly cordoned: boolean
+    }
+  | { readonly kind: 'NodeEvacuated'; readonly node: string }
+  /** The data connection between two nodes was lost. */
+  | {
+      readonly kind: 'PeersApart'
+      readonly node: string
+      readonly other: string
+      readonly reason: string
+    }
+  | { readonly kind: 'JobSubmitted'; readonly job: string; readonly pipeline: string }
+  | { readonly kind: 'JobRecovered'; readonly job: string }
+  | { readonly kind: 'JobRescaled'; readonly job: string; readonly slots: number }
+  | { readonly kind: 'JobEnded'; readonly job: string; readonly state: JobState }
+
+/** How a job is to run on a cluster: as data. */
+export interface SubmitOptions {
+  /** Slots, and so subtasks of each operator that does not say otherwise. Default 1. */
+  readonly parallelism?: number
+  /** What the module's function is called with. */
+  readonly args?: ModuleArgs
+  /** Default: every 10 s, in the coordinator's store. `false`: none. */
+  readonly checkpoint?: Omit<CheckpointOptions, 'directory'> | false
+  /** A savepoint's directory, as the coordinator sees it. */
+  readonly restore?: string
+  readonly allowDroppedState?: boolean
+  readonly acceptDuplicates?: boolean
+  readonly supervise?: Omit<SupervisionOptions, 'decide'>
+  readonly placement?: PlacementOptions
+  /** Takes as many slots as there are, up to this many: follows nodes that join and leave. */
+  readonly reactive?: { readonly maxParallelism: number }
+  readonly memoryMb?: number
+  readonly stallMs?: number
+}
+
+export interface PlacementOptions {
+  /** Default `spread`. */
+  readonly strategy?: Strategy
+  /** Labels that its nodes must carry. */
+  readonly labels?: Readonly<Record<string, string>>
+  /** Jobs with whose slots it shares no node. */
+  readonly apartFrom?: readonly string[]
+  /** A job whose nodes it is to share. */
+  readonly besides?: string
+  /** How long it waits for slots. Default 5 min. */
+  readonly wait?: Duration
+}
+
+/** A job as lists show it. */
+export interface JobView {
+  readonly id: string
+  readonly pipeline: string
+  readonly state: JobState
+  readonly slots: number
+  readonly restarts: number
+  readonly sinceMs: number
+  /** What ended it, where it failed. */
+  readonly error: string | null
+}
+
+export interface NodeView {
+  readonly name: string
+  readonly slots: number
+  readonly taken: number
+  readonly labels: Readonly<Record<string, string>>
+  readonly cordoned: boolean
+  readonly url: string
+  readonly version: string
+  readonly pid: number
+}
+
+export interface SlotView {
+  readonly slot: number
+  /** Null while it waits for one. */
+  readonly node: string | null
+  readonly chains: readonly string[]
+}
+
+/** Names and content of a job module. */
+export interface BundleFacts {
+  readonly sha256: string
+  readonly bytes: number
+  /** File name of the module, for people. */
+  readonly name: string
+}
+
+/** What a client calls. */
+export interface ClientMethods {
+  hasBundle(sha256: string): Promise<boolean>
+  /** In order; the last piece completes it, and is verified. */
+  putBundle(facts: BundleFacts, offset: number, bytes: Uint8Array): Promise<void>
+  /** Resolves when planned, with the job's id. */
+  submit(bundle: BundleFacts, options: SubmitOptions): Promise<string>
+  jobs(): Promise<readonly JobView[]>
+  nodes(): Promise<readonly NodeView[]>
+  placement(job: string): Promise<readonly SlotView[]>
+  /** What happens to a job from now on, and first how it stands, is told by `jobEvent`. */
+  watchJob(job: string, what: WatchOptions): Promise<JobStanding>
+  unwatchJob(job: string): Promise<void>
+  watchCluster(): Promise<void>
+  cancel(job: string): Promise<void>
+  drain(job: string): Promise<void>
+  savepoint(job: string, directory: string): Promise<SnapshotSummary>
+  stop(job: string, directory: string | null): Promise<SnapshotSummary>
+  /** Stops it behind a snapshot, and starts it with as many slots. Resolves when it runs again. */
+  rescale(job: string, slots: number): Promise<void>
+  cordon(node: string, cordoned: boolean): Promise<void>
+  evacuate(node: string): Promise<void>
+}
+
+export interface WatchOptions {
+  readonly metrics: boolean
+  readonly results: boolean
+  /** This client decides about failures. */
+  readonly decides: boolean
+}
+
+export interface JobStanding {
+  readonly view: JobView
+  readonly plan: Plan | null
+}
+
+export type JobNews =
+  | { readonly kind: 'event'; readonly event: JobEvent }
+  | { readonly kind: 'failure'; readonly failure: Failure }
+  | { readonly kind: 'metrics'; readonly metrics: JobMetrics }
+  | { readonly kind: 'results'; readonly records: readonly unknown[] }
+  | { readonly kind: 'done'; readonly summary: JobSummary }
+  | { readonly kind: 'failed'; readonly error: ErrorData }
+
+/** What the coordinator calls at a client. */
+export interface ClientListener {
+  jobNews(job: string, news: JobNews): Promise<void>
+  clusterEvent(event: ClusterEvent): void
+  decide(job: string, failure: Failure): Promise<Decision>
+}

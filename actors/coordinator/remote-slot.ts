@@ -1,0 +1,204 @@
+/**
+ * A slot on some node, as the job sees it. It asks for its place when it is set up, and is bound to one
+ * membership of one node for life: with that it is lost.
+ */
+import { errorToData, MillraceError } from '../../lib/base/errors.js'
+import { counterRow, operatorRow } from '../../lib/metrics/counters.js'
+import type { Calls } from '../../lib/transport/calls.js'
+import type { CounterRows, Forwarded, NodeMethods, RemoteSetup } from '../node/protocol.js'
+import type {
+  ChunkAccess,
+  JobModule,
+  Slot,
+  SlotCommands,
+  SlotEvent,
+  SlotSetup,
+} from '../worker/protocol.js'
+
+/** Where a slot is: one membership of a node. */
+export interface Place {
+  readonly node: string
+  readonly calls: Calls<NodeMethods>
+  /** Gives the place back. Idempotent. */
+  release(): void
+}
+
+export interface RemoteSlotParts {
+  readonly index: number
+  /** Never used before: `protocol.ts` of the node. */
+  readonly ref: string
+  readonly stallMs: number | null
+  /** Resolves when a place has been found; `note` tells what it waits for. Rejects at its deadline. */
+  place(slot: RemoteSlot, note: (text: string) => void): Promise<Place>
+  /** The slot is no more. */
+  onEnded(): void
+}
+
+const noChunks: ChunkAccess = {
+  put: () => Promise.reject(new Error('broken law: this job takes no snapshots')),
+  get: () => Promise.reject(new Error('broken law: this job takes no snapshots')),
+}
+
+/** Opening restores state, and starts user code; a commit takes as long as what is behind the sink. */
+const DEADLINE_MS: Readonly<Partial<Record<Forwarded, number | null>>> = {
+  open: null,
+  replace: null,
+  enumerate: null,
+  snapshotCompleted: null,
+  abort: null,
+}
+
+export class RemoteSlot implements Slot {
+  readonly index: number
+  readonly ref: string
+  readonly commands: SlotCommands
+  onEvent: (event: SlotEvent) => void = () => {}
+  onResults: (records: readonly unknown[]) => Promise<void> = async () => {}
+  chunks: ChunkAccess = noChunks
+  /** Settles when its links with other slots are as they should be; set by the pool. */
+  linked: () => Promise<void> = async () => {}
+
+  readonly #parts: RemoteSlotParts
+  #place: Place | null = null
+  #setup: SlotSetup | null = null
+  #ended = false
+
+  constructor(parts: RemoteSlotParts) {
+    this.#parts = parts
+    this.index = parts.index
+    this.ref = parts.ref
+    this.commands = this.#commands()
+  }
+
+  /** Null until it has one, and when it is no more. */
+  get place(): Place | null {
+    return this.#ended ? null : this.#place
+  }
+
+  // ---- what its node tells --------------------------------------------------------------------
+
+  event(event: SlotEvent): void {
+    if (this.#ended) return
+    if (event.kind === 'SlotLost') this.#end()
+    this.onEvent(event)
+  }
+
+  counters({ subtasks, operators }: CounterRows): void {
+    if (this.#setup === null || this.#ended) return
+    const { counters, operatorCounters } = this.#setup
+    for (const [row, values] of subtasks) counterRow(counters, row).set(values)
+    for (const [row, values] of operators) operatorRow(operatorCounters, row).set(values)
+  }
+
+  /** Its node is no more, or no longer a member. */
+  lost(reason: string): void {
+    if (this.#ended) return
+    const node = this.#place?.node ?? 'no node'
+    this.#end()
+    const error = new MillraceError(
+      'E_NODE_LOST',
+      `slot ${this.index} was lost with node ${node}: ${reason}`,
+      { retryable: true, details: { slot: this.index, node } },
+    )
+    this.onEvent({ kind: 'SlotLost', error: errorToData(error), operator: null })
+  }
+
+  async kill(reason: string): Promise<void> {
+    const place = this.place
+    this.#end()
+    await place?.calls.call('killSlot', [this.ref, reason]).catch(() => {})
+  }
+
+  // ---- what the job commands ------------------------------------------------------------------
+
+  #commands(): SlotCommands {
+    const forward =
+      (method: Forwarded) =>
+      (...args: unknown[]) =>
+        this.#forward(method, args)
+    return {
+      setUp: (setup, module) => this.#setUp(setup, module),
+      connect: () => Promise.reject(new Error('broken law: the pool connects remote slots')),
+      open: async (region, attempt, restore) => {
+        await this.linked()
+        await this.#forward('open', [region, attempt, restore ?? null])
+      },
+      start: forward('start'),
+      abort: forward('abort'),
+      replace: forward('replace'),
+      enumerate: forward('enumerate'),
+      assign: forward('assign'),
+      snapshot: forward('snapshot'),
+      snapshotCompleted: forward('snapshotCompleted'),
+      snapshotAbandoned: forward('snapshotAbandoned'),
+      drain: forward('drain'),
+      close: () => this.#close(),
+    } as SlotCommands
+  }
+
+  async #setUp(setup: SlotSetup, module: JobModule): Promise<void> {
+    if (module.kind !== 'bundle') throw new Error('broken law: nodes take bundles only')
+    const note = (message: string) =>
+      this.onEvent({ kind: 'Log', level: 'warn', message, details: {} })
+    const place = await this.#parts.place(this, note)
+    if (this.#ended) {
+      place.release()
+      throw this.#gone('setUp')
+    }
+    this.#place = place
+    this.#setup = setup
+    const { counters: _counters, operatorCounters: _operatorCounters, ...rest } = setup
+    const remote: RemoteSetup = {
+      ...rest,
+      bundle: module.file,
+      args: module.args,
+      stallMs: this.#parts.stallMs,
+    }
+    await this.#call('startSlot', (calls) =>
+      calls.call('startSlot', [this.ref, remote], { deadlineMs: null }),
+    )
+  }
+
+  #forward(method: Forwarded, args: readonly unknown[]): Promise<unknown> {
+    const deadline = DEADLINE_MS[method]
+    const options = deadline === undefined ? {} : { deadlineMs: deadline }
+    return this.#call(method, (calls) => calls.call('command', [this.ref, method, args], options))
+  }
+
+  async #call<R>(method: string, call: (calls: Calls<NodeMethods>) => Promise<R>): Promise<R> {
+    const place = this.place
+    if (place === null) throw this.#gone(method)
+    try {
+      return await call(place.calls)
+    } catch (error) {
+      // Its loss is told as an event, with the cause.
+      const code = (error as MillraceError).code
+      if (code === 'E_PEER_LOST' || code === 'E_STALE_SLOT') throw this.#gone(method)
+      throw error
+    }
+  }
+
+  async #close(): Promise<void> {
+    const place = this.place
+    if (place === null) return
+    try {
+      await place.calls.call('closeSlot', [this.ref])
+    } finally {
+      this.#end()
+    }
+  }
+
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#place?.release()
+    this.#parts.onEnded()
+  }
+
+  #gone(method: string): MillraceError {
+    return new MillraceError('E_WORKER_DIED', `slot ${this.index} is gone, cannot "${method}"`, {
+      retryable: true,
+      details: { slot: this.index, method },
+    })
+  }
+}

@@ -1,0 +1,136 @@
+/** One slot on this node: a worker thread, and the tables it counts in. */
+import type { MessagePort } from 'node:worker_threads'
+import { type Cancel, systemClock } from '../../lib/base/clock.js'
+import { MillraceError } from '../../lib/base/errors.js'
+import { operatorRowOf, operatorRows, rowOf, subtasksOf } from '../../lib/graph/subtasks.js'
+import {
+  counterRow,
+  createCounterTable,
+  createOperatorTable,
+  operatorRow,
+} from '../../lib/metrics/counters.js'
+import type { Slot, SlotEvent } from '../worker/protocol.js'
+import { createThreadSlot } from '../worker/thread-slot.js'
+import { type CounterRows, FORWARDED, type Forwarded, type RemoteSetup } from './protocol.js'
+
+/** Between two reports of the counters. */
+const COUNTERS_MS = 250
+
+/** What becomes of what a slot says; the ref is known to whoever made these. */
+export interface SlotVoice {
+  event(event: SlotEvent): void
+  results(records: readonly unknown[]): Promise<void>
+  counters(rows: CounterRows): void
+  putChunk(round: number, id: string, bytes: Uint8Array): Promise<void>
+  getChunk(round: number, id: string): Promise<Uint8Array | null>
+}
+
+export class HostedSlot {
+  readonly #slot: Slot
+  readonly #counters: SharedArrayBuffer
+  readonly #operatorCounters: SharedArrayBuffer
+  readonly #rows: Rows
+  readonly #voice: SlotVoice
+  #stopReports: Cancel = () => {}
+  #told = ''
+
+  constructor(setup: RemoteSetup, voice: SlotVoice) {
+    const { slot, plan, settings, stallMs } = setup
+    this.#voice = voice
+    this.#counters = createCounterTable(subtasksOf(plan).length)
+    this.#operatorCounters = createOperatorTable(operatorRows(plan))
+    this.#rows = rowsOf(setup)
+    this.#slot = createThreadSlot({
+      index: slot,
+      memoryBytesMax: settings.memoryBytesMax,
+      ...(stallMs !== null && { stallMs }),
+    })
+    this.#slot.onEvent = (event) => {
+      // Who hears of an event knows what had been counted by then.
+      this.#report()
+      voice.event(event)
+    }
+    this.#slot.onResults = (records) => voice.results(records)
+    this.#slot.chunks = {
+      put: (round, id, bytes) => voice.putChunk(round, id, bytes),
+      get: (round, id) => voice.getChunk(round, id),
+    }
+  }
+
+  async setUp(setup: RemoteSetup, file: string): Promise<void> {
+    const { bundle: _bundle, args, stallMs: _stallMs, ...rest } = setup
+    const tables = { counters: this.#counters, operatorCounters: this.#operatorCounters }
+    await this.#slot.commands.setUp(
+      { ...rest, ...tables },
+      { kind: 'bundle', file, args: args as never },
+    )
+    this.#stopReports = every(COUNTERS_MS, () => this.#report())
+  }
+
+  command(method: Forwarded, args: readonly unknown[]): Promise<unknown> {
+    if (!FORWARDED.includes(method)) throw unknownCommand(method)
+    const { commands } = this.#slot
+    return (commands[method] as (...args: readonly unknown[]) => Promise<unknown>)(...args)
+  }
+
+  connect(index: number, port: MessagePort, session: number): Promise<void> {
+    return this.#slot.commands.connect(index, port, session)
+  }
+
+  async close(): Promise<void> {
+    await this.#slot.commands.close()
+    this.#report()
+    this.#stopReports()
+  }
+
+  async kill(reason: string): Promise<void> {
+    this.#stopReports()
+    await this.#slot.kill(reason)
+  }
+
+  /** Says what has changed since the last time. */
+  #report(): void {
+    const rows: CounterRows = {
+      subtasks: this.#rows.subtasks.map((row) => [row, counterRow(this.#counters, row).slice()]),
+      operators: this.#rows.operators.map((row) => [
+        row,
+        operatorRow(this.#operatorCounters, row).slice(),
+      ]),
+    }
+    const text = rows.subtasks.map(([, values]) => values.join()).join(';')
+    if (text === this.#told) return
+    this.#told = text
+    this.#voice.counters(rows)
+  }
+}
+
+interface Rows {
+  readonly subtasks: readonly number[]
+  readonly operators: readonly number[]
+}
+
+/** The rows that this slot writes. */
+function rowsOf({ plan, slot, slots }: RemoteSetup): Rows {
+  const hosted = subtasksOf(plan).filter(({ index }) => index % slots === slot)
+  return {
+    subtasks: hosted.map((subtask) => rowOf(plan, subtask)),
+    operators: hosted.flatMap((subtask) =>
+      plan.chains[subtask.chain]!.steps.map((_, step) => operatorRowOf(plan, subtask, step)),
+    ),
+  }
+}
+
+function every(ms: number, task: () => void): Cancel {
+  let stop: Cancel = () => {}
+  const next = () => {
+    stop = systemClock.after(ms, () => {
+      next()
+      task()
+    })
+  }
+  next()
+  return () => stop()
+}
+
+const unknownCommand = (method: string): MillraceError =>
+  new MillraceError('E_CALL_UNKNOWN', `a slot has no command "${method}"`)

@@ -1,0 +1,130 @@
+/**
+ * The protocol between the coordinator and a node.
+ *
+ * A node dials the coordinator twice: a control connection for calls and heartbeats, and a data
+ * connection whose one lane carries calls too, with chunks of snapshots and bundles. Both connections together are one *membership*: when either is lost, or the coordinator
+ * has heard nothing for `SILENCE_MS`, or the node's lease is over, it has ended.
+ *
+ * ## Invariants
+ * 1. Membership ends at both ends for good. The node ends all its slots before it registers again; for
+ *    the coordinator all of them are lost at once. So no slot outlives the membership that it was
+ *    started in, and what a new one hears of is new.
+ * 2. A slot is known by its ref, which is never used twice: job, run, index and generation. What comes
+ *    from or goes to a ref that the receiver does not know is dropped, or refused with `E_STALE_SLOT`.
+ * 3. A node whose last answered heartbeat was *sent* more than `NODE_LEASE_MS` ago ends its slots; the
+ *    coordinator gives their work to others after `SILENCE_MS` at the earliest. That makes two lives of a
+ *    subtask at one time improbable, not impossible: a paused process knows nothing. What makes
+ *    them harmless is fencing: chunks and acknowledgements of unknown refs are refused, transactions are
+ *    committed on the coordinator's word only, and frames carry attempt and session.
+ * 4. `term` counts the starts of the coordinator, durably. A node that has served a later term refuses
+ *    an earlier one.
+ *
+ * ## Data between nodes
+ * `connectSlots` joins two slots: both nodes are told. Between nodes the frames of all pairs of slots share
+ * one data connection, dialled by the node with the larger name, which opens a lane for each pair. When
+ * that connection closes, all lanes on it have ended: the slots' channels fail, and the coordinator joins
+ * the slots anew before their regions open again.
+ */
+import type { RuntimeSettings, SlotCommands, SlotEvent, SlotSetup } from '../worker/protocol.js'
+
+/** What a node tells of itself. */
+export interface NodeFacts {
+  readonly slots: number
+  readonly labels: Readonly<Record<string, string>>
+  /** Where other nodes reach its data. */
+  readonly url: string
+  /** Release of this package, and of Node.js. */
+  readonly version: string
+  readonly node: string
+  readonly pid: number
+}
+
+export interface Membership {
+  readonly term: number
+  readonly cluster: string
+}
+
+/** What a job needs to run in a slot; the module by its content. */
+export interface RemoteSetup extends Omit<SlotSetup, 'counters' | 'operatorCounters' | 'settings'> {
+  readonly settings: RuntimeSettings
+  readonly bundle: string
+  readonly args: SlotModuleArgs
+  readonly stallMs: number | null
+}
+
+export type SlotModuleArgs = Readonly<Record<string, unknown>>
+
+/** Commands that go to a slot as they are. */
+export const FORWARDED = [
+  'open',
+  'start',
+  'abort',
+  'replace',
+  'enumerate',
+  'assign',
+  'snapshot',
+  'snapshotCompleted',
+  'snapshotAbandoned',
+  'drain',
+] as const satisfies readonly (keyof SlotCommands)[]
+export type Forwarded = (typeof FORWARDED)[number]
+
+/** The other slot of a pair. */
+export type OtherSlot =
+  /** `session`: the same for both, and never used before. */
+  | { readonly kind: 'here'; readonly ref: string; readonly session: number }
+  /** `url`: null where the other node dials. */
+  | {
+      readonly kind: 'node'
+      readonly ref: string
+      readonly node: string
+      readonly url: string | null
+    }
+
+/** Rows of the counters of one slot, as they stand. */
+export interface CounterRows {
+  /** By row of `lib/metrics/counters.ts`, those of the slot's subtasks. */
+  readonly subtasks: readonly (readonly [row: number, values: Float64Array])[]
+  readonly operators: readonly (readonly [row: number, values: Float64Array])[]
+}
+
+/** What the coordinator calls at a node. */
+export interface NodeMethods {
+  startSlot(ref: string, setup: RemoteSetup): Promise<void>
+  command(ref: string, method: Forwarded, args: readonly unknown[]): Promise<unknown>
+  /** `index`: of the other slot in their job. */
+  connectSlots(ref: string, index: number, other: OtherSlot): Promise<void>
+  closeSlot(ref: string): Promise<void>
+  killSlot(ref: string, reason: string): Promise<void>
+}
+
+/** What a node calls at the coordinator, on the control connection. */
+export interface CoordinatorMethods {
+  register(facts: NodeFacts): Promise<Membership>
+  heartbeat(): Promise<void>
+  slotEvent(ref: string, event: SlotEvent): void
+  /** Resolves when more may come. */
+  results(ref: string, records: readonly unknown[]): Promise<void>
+  counters(ref: string, rows: CounterRows): void
+  /** The data connection to a peer is gone. */
+  peerLost(node: string, reason: string): void
+  /** It wants to go: resolves when nothing of value is left on it. */
+  evacuate(): Promise<void>
+}
+
+/** The lane of the data connection between a node and the coordinator: its names at both ends. */
+export const BULK_LANE = { at: 'bulk', to: 'bulk' } as const
+
+/** What a node calls at the coordinator on that lane. */
+export interface BulkMethods {
+  /** Bytes of a bundle from there on, as many as fit a message; null: no such bundle. */
+  bundle(sha256: string, offset: number): Promise<BundlePiece | null>
+  putChunk(ref: string, round: number, id: string, bytes: Uint8Array): Promise<void>
+  getChunk(ref: string, round: number, id: string): Promise<Uint8Array | null>
+}
+
+export interface BundlePiece {
+  readonly bytes: Uint8Array
+  /** Of the whole. */
+  readonly length: number
+}

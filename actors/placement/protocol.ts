@@ -1,0 +1,34 @@
+/** The messages of the placement actor. All of them travel on the control lane. */
+import type { NodeOffer, SlotWish } from '../../lib/placement/place.js'
+
+export type PlacementMessage =
+  | {
+      readonly kind: 'Wanted'
+      readonly ref: string
+      readonly wish: SlotWish
+      /** How long it may wait. */
+      readonly waitMs: number
+      readonly placed: (node: string) => void
+      /** Not in time: `missing` says what was not there. */
+      readonly refused: (missing: string) => void
+      /** It waits; told again when the reason changes. */
+      readonly waits: (missing: string) => void
+    }
+  | { readonly kind: 'WaitedEnough'; readonly ref: string }
+  /** The slot is no more, or nobody wants it any more. */
+  | { readonly kind: 'Released'; readonly ref: string }
+  | {
+      readonly kind: 'NodeJoined'
+      readonly node: string
+      readonly slots: number
+      readonly labels: Readonly<Record<string, string>>
+    }
+  /** What it hosted is released by whoever asked for it. */
+  | { readonly kind: 'NodeLeft'; readonly node: string }
+  | { readonly kind: 'Cordoned'; readonly node: string; readonly cordoned: boolean }
+  | { readonly kind: 'Asked'; readonly tell: (offers: readonly PlacedNode[]) => void }
+
+/** A node and what it hosts. */
+export interface PlacedNode extends NodeOffer {
+  readonly refs: readonly string[]
+}

@@ -1,0 +1,17 @@
+/**
+ * Times of failure detection, in ms. Safety never rests on them, only speed: see `actors/node/protocol.ts`.
+ *
+ * A node counts its lease from *sending* the last heartbeat that was answered, the coordinator from its
+ * last sign of life. So the node gives up its work before the coordinator gives it to another.
+ */
+
+/** Between two heartbeats. */
+export const HEARTBEAT_MS = 250
+/** A node whose last answered heartbeat was sent longer ago ends its slots. */
+export const NODE_LEASE_MS = 2000
+/** A node of which nothing was heard for so long is dead. */
+export const SILENCE_MS = 3000
+/** Whoever was not asked for so long past its time was itself paused, and judges nobody in that turn. */
+export const OWN_PAUSE_MS = 500
+/** What a new coordinator waits for before it deploys anything: nodes of the one before have let go. */
+export const SETTLE_MS = SILENCE_MS

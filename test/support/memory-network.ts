@@ -1,0 +1,421 @@
+/**
+ * A network of processes in memory, under a clock: connections that are slow, that stand still while
+ * two hosts are cut off from each other, and that break. As over TCP, what is sent on one connection
+ * arrives once and in order, or the connection ends.
+ */
+import type { Clock } from '../../lib/base/clock.js'
+import { MillraceError } from '../../lib/base/errors.js'
+import type { CloseReason } from '../../lib/transport/close-reasons.js'
+import type { Network, Welcome } from '../../lib/transport/network.js'
+import type {
+  ControlLink,
+  DataLink,
+  Identity,
+  Lane,
+  Listener,
+  Peer,
+} from '../../lib/transport/node-links.js'
+import { decodeCbor, encodeCbor } from '../../lib/wire/cbor.js'
+
+/** What becomes of one message: how long it takes. */
+export type Delay = (from: string, to: string) => number
+
+type Packet =
+  | { readonly kind: 'message'; readonly bytes: Uint8Array }
+  | { readonly kind: 'lane'; readonly lane: number; readonly at: string; readonly to: string }
+  | { readonly kind: 'frame'; readonly lane: number; readonly frame: ArrayBuffer }
+  | { readonly kind: 'laneClosed'; readonly lane: number }
+  | { readonly kind: 'close'; readonly reason: CloseReason }
+
+export class MemoryInternet {
+  readonly clock: Clock
+  readonly #delay: Delay
+  readonly #listening = new Map<string, { readonly welcome: Welcome; readonly self: Identity }>()
+  readonly #links = new Set<Pipe>()
+  /** Pairs that do not reach each other: `a b`, of what a sends to b. */
+  readonly #cuts = new Set<string>()
+  #ports = 0
+  #sessions = 0
+
+  constructor(clock: Clock, delay: Delay = () => 0) {
+    this.clock = clock
+    this.#delay = delay
+  }
+
+  /** The network as a process of that name sees it. */
+  of(self: Identity): Network {
+    return {
+      self,
+      listen: async (_address, welcome) => this.#listen(self, welcome),
+      dialControl: async (url) => (await this.#dial(self, url, 'control')) as ControlLink,
+      dialData: async (url, expect) => (await this.#dial(self, url, 'data', expect)) as DataLink,
+    }
+  }
+
+  /** What `from` sends does not reach `to`: connections stand still. */
+  cut(from: string, to: string): void {
+    this.#cuts.add(`${from} ${to}`)
+  }
+
+  heal(): void {
+    this.#cuts.clear()
+    for (const pipe of this.#links) pipe.pump()
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.#cuts.has(`${from} ${to}`)
+  }
+
+  delayOf(from: string, to: string): number {
+    return this.#delay(from, to)
+  }
+
+  /** The process is gone: its connections break, and nobody listens. */
+  kill(id: string): void {
+    for (const [url, { self }] of this.#listening) if (self.id === id) this.#listening.delete(url)
+    for (const pipe of [...this.#links]) pipe.breakFor(id)
+  }
+
+  /** Breaks every connection between two processes. */
+  reset(a: string, b: string): void {
+    for (const pipe of [...this.#links]) pipe.resetBetween(a, b)
+  }
+
+  forget(pipe: Pipe): void {
+    this.#links.delete(pipe)
+  }
+
+  #listen(self: Identity, welcome: Welcome): Listener {
+    const port = ++this.#ports
+    const url = `ws://${self.id}:${port}`
+    this.#listening.set(url, { welcome, self })
+    return {
+      engine: 'ws',
+      host: self.id,
+      port,
+      url,
+      close: () => {
+        this.#listening.delete(url)
+        for (const pipe of [...this.#links]) if (pipe.url === url) pipe.end('goingAway')
+      },
+    }
+  }
+
+  async #dial(
+    self: Identity,
+    url: string,
+    role: 'control' | 'data',
+    expect?: string,
+  ): Promise<ControlLink | DataLink> {
+    const there = () => this.#listening.get(url)
+    const known = there()
+    const to = known?.self.id ?? url
+    await this.#roundTrip(self.id, to)
+    const target = there()
+    if (target === undefined) throw refused(url)
+    if (expect !== undefined && target.self.id !== expect) throw refused(url)
+    const pipe = new Pipe(this, url, self, target.self, ++this.#sessions)
+    this.#links.add(pipe)
+    if (role === 'control') target.welcome.onControl(pipe.theirs)
+    else target.welcome.onData(pipe.theirs)
+    return pipe.ours
+  }
+
+  /** Rejects where nothing comes back in time. */
+  #roundTrip(from: string, to: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const startMs = this.clock.now()
+      const attempt = () => {
+        const isThrough = !this.isCut(from, to) && !this.isCut(to, from)
+        if (isThrough) return this.clock.after(this.#delay(from, to) + 1, resolve)
+        if (this.clock.now() - startMs > 2000) return reject(refused(to))
+        return this.clock.after(100, attempt)
+      }
+      attempt()
+    })
+  }
+}
+
+/** One connection. */
+class Pipe {
+  readonly url: string
+  readonly ours: End
+  readonly theirs: End
+  readonly #internet: MemoryInternet
+
+  constructor(
+    internet: MemoryInternet,
+    url: string,
+    dialler: Identity,
+    listener: Identity,
+    session: number,
+  ) {
+    this.url = url
+    this.#internet = internet
+    this.ours = new End(internet, dialler, listener, session, 0, () => this.#over())
+    this.theirs = new End(internet, listener, dialler, session, 1, () => this.#over())
+    this.ours.other = this.theirs
+    this.theirs.other = this.ours
+  }
+
+  pump(): void {
+    this.ours.pump()
+    this.theirs.pump()
+  }
+
+  end(reason: CloseReason): void {
+    this.ours.close(reason)
+    this.theirs.close(reason)
+  }
+
+  breakFor(id: string): void {
+    for (const end of [this.ours, this.theirs]) if (end.self.id === id) end.vanish()
+  }
+
+  resetBetween(a: string, b: string): void {
+    const names = [this.ours.self.id, this.theirs.self.id]
+    if (!names.includes(a) || !names.includes(b)) return
+    this.ours.break('connection reset')
+    this.theirs.break('connection reset')
+  }
+
+  #over(): void {
+    if (this.ours.isClosed && this.theirs.isClosed) this.#internet.forget(this)
+  }
+}
+
+class End implements ControlLink, DataLink {
+  readonly self: Identity
+  readonly peer: Peer
+  readonly session: number
+  other!: End
+  isClosed = false
+  lastReceivedMs: number
+  readonly #internet: MemoryInternet
+  readonly #parity: number
+  readonly #onOver: () => void
+  #queue: Packet[] = []
+  #isPumping = false
+  #reason: { readonly error: Error | null } | null = null
+  #onMessage: ((message: unknown) => void) | null = null
+  #early: unknown[] = []
+  #onLane: ((lane: Lane) => void) | null = null
+  #earlyLanes: Lane[] = []
+  readonly #closeListeners: ((reason: Error | null) => void)[] = []
+  readonly #lanes = new Map<number, MemoryLane>()
+  #laneCount = 0
+
+  constructor(
+    internet: MemoryInternet,
+    self: Identity,
+    other: Identity,
+    session: number,
+    parity: number,
+    onOver: () => void,
+  ) {
+    const { id, party, incarnation } = other
+    this.self = self
+    this.peer = { id, party, incarnation, version: 1, address: id }
+    this.session = session
+    this.#internet = internet
+    this.#parity = parity
+    this.#onOver = onOver
+    this.lastReceivedMs = internet.clock.now()
+  }
+
+  get bufferedBytes(): number {
+    return this.#queue.length
+  }
+
+  send(message: unknown): void {
+    this.#put({ kind: 'message', bytes: encodeCbor(message, 'message') })
+  }
+
+  onMessage(listener: (message: unknown) => void): void {
+    this.#onMessage = listener
+    for (const message of this.#early.splice(0)) listener(message)
+  }
+
+  openLane({ at, to }: { readonly at: string; readonly to: string }): Lane {
+    const lane = this.#laneCount++ * 2 + this.#parity
+    this.#put({ kind: 'lane', lane, at: to, to: at })
+    return this.#makeLane(lane, at, to)
+  }
+
+  onLane(listener: (lane: Lane) => void): void {
+    this.#onLane = listener
+    for (const lane of this.#earlyLanes.splice(0)) listener(lane)
+  }
+
+  onClose(listener: (reason: Error | null) => void): void {
+    this.#closeListeners.push(listener)
+    if (this.#reason !== null) listener(this.#reason.error)
+  }
+
+  close(reason: CloseReason = 'done'): void {
+    if (this.isClosed) return
+    this.#put({ kind: 'close', reason })
+    this.#over(null)
+  }
+
+  terminate(reason: CloseReason = 'done'): void {
+    this.close(reason)
+  }
+
+  break(why: string): void {
+    this.#over(new MillraceError('E_LINK_CLOSED', why, { retryable: true }))
+  }
+
+  /** This process is gone; the other side hears of it as soon as it can hear anything. */
+  vanish(): void {
+    if (this.isClosed) return
+    this.#put({ kind: 'close', reason: 'goingAway' })
+    this.isClosed = true
+    this.#onOver()
+  }
+
+  put(packet: Packet): void {
+    this.#put(packet)
+  }
+
+  pump(): void {
+    if (this.#isPumping || this.#queue.length === 0) return
+    const [from, to] = [this.self.id, this.peer.id]
+    if (this.#internet.isCut(from, to)) return
+    this.#isPumping = true
+    this.#internet.clock.after(this.#internet.delayOf(from, to), () => {
+      this.#isPumping = false
+      if (this.#internet.isCut(from, to)) return
+      const packet = this.#queue.shift()
+      if (packet !== undefined) this.other.take(packet)
+      this.pump()
+    })
+  }
+
+  take(packet: Packet): void {
+    if (this.isClosed) return
+    this.lastReceivedMs = this.#internet.clock.now()
+    switch (packet.kind) {
+      case 'message': {
+        const message = decodeCbor(packet.bytes)
+        if (this.#onMessage === null) this.#early.push(message)
+        else this.#onMessage(message)
+        return
+      }
+      case 'lane': {
+        const lane = this.#makeLane(packet.lane, packet.at, packet.to)
+        if (this.#onLane === null) this.#earlyLanes.push(lane)
+        else this.#onLane(lane)
+        return
+      }
+      case 'frame':
+        return this.#lanes.get(packet.lane)?.take(packet.frame)
+      case 'laneClosed':
+        return this.#lanes.get(packet.lane)?.end(closedError('the other side closed the lane'))
+      case 'close':
+        return this.#over(closedError(`${this.peer.id} closed the connection: ${packet.reason}`))
+    }
+  }
+
+  #makeLane(number: number, at: string, to: string): MemoryLane {
+    const lane = new MemoryLane(this, number, at, to, this.session * 1000 + number)
+    this.#lanes.set(number, lane)
+    return lane
+  }
+
+  #put(packet: Packet): void {
+    if (this.isClosed) return
+    this.#queue.push(packet)
+    this.pump()
+  }
+
+  #over(error: Error | null): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.#reason = { error }
+    for (const lane of this.#lanes.values()) lane.end(error)
+    this.#onOver()
+    for (const listener of this.#closeListeners) listener(error)
+  }
+}
+
+class MemoryLane implements Lane {
+  readonly at: string
+  readonly peer: string
+  readonly session: number
+  readonly #end: End
+  readonly #number: number
+  readonly #arrived: ArrayBuffer[] = []
+  #isArmed = false
+  #isClosed = false
+  #onReadable: () => void = () => {}
+  #onClose: ((reason: Error | null) => void) | null = null
+  #reason: { readonly error: Error | null } | null = null
+
+  constructor(end: End, number: number, at: string, peer: string, session: number) {
+    this.#end = end
+    this.#number = number
+    this.at = at
+    this.peer = peer
+    this.session = session
+  }
+
+  send(frame: ArrayBuffer): void {
+    if (!this.#isClosed) this.#end.put({ kind: 'frame', lane: this.#number, frame })
+  }
+
+  poll(): ArrayBuffer | null {
+    return this.#arrived.shift() ?? null
+  }
+
+  arm(): void {
+    this.#isArmed = true
+    this.#wake()
+  }
+
+  onReadable(listener: () => void): void {
+    this.#onReadable = listener
+  }
+
+  onClose(listener: (reason: Error | null) => void): void {
+    this.#onClose = listener
+    if (this.#reason !== null) listener(this.#reason.error)
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#end.put({ kind: 'laneClosed', lane: this.#number })
+    this.end(null)
+  }
+
+  take(frame: ArrayBuffer): void {
+    this.#arrived.push(frame)
+    this.#wake()
+  }
+
+  end(error: Error | null): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#reason = { error }
+    this.#onClose?.(error)
+  }
+
+  #wake(): void {
+    if (!this.#isArmed || this.#arrived.length === 0) return
+    this.#isArmed = false
+    this.#onReadable()
+  }
+}
+
+const refused = (url: string): MillraceError =>
+  new MillraceError('E_LINK_REFUSED', `nobody answers at ${url}`, { retryable: true })
+
+const closedError = (why: string): MillraceError =>
+  new MillraceError('E_LINK_CLOSED', why, { retryable: true })
+
+/** Who that process is. */
+export const identityOf = (
+  party: Identity['party'],
+  id: string,
+  incarnation = `${id}-1`,
+): Identity => ({ cluster: 'test', party, id, incarnation })
