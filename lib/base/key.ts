@@ -40,9 +40,69 @@ export function canonicalKey(key: unknown): CanonicalKey {
     case 'undefined':
       return key
     default:
-      return key === null ? null : `${ESCAPE}${encode(key, key, 0)}`
+      return key === null ? null : compositeText(key)
   }
 }
+
+/**
+ * The composite key encoded last: one that is hashed is mostly looked up next, and set again. Its text
+ * then is the same string, too, so that a Map hashes it once.
+ */
+let lastKey: unknown = null
+let lastText = ''
+
+function compositeText(key: unknown): string {
+  if (key === lastKey) return lastText
+  const text = (isArray(key) ? wholeNumbersText(key) : null) ?? `${ESCAPE}${encode(key, key, 0)}`
+  lastKey = key
+  lastText = text
+  return text
+}
+
+const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray
+
+/** Longer arrays take the slow path. */
+const NUMBERS_MAX = 16
+/** An int32 has ten digits at most, beside the letter and the end. */
+const scratch = Buffer.allocUnsafeSlow(3 + NUMBERS_MAX * 12) as Buffer & {
+  /** Not in Node's types: skips the look-up of the encoding. */
+  latin1Slice(start: number, end: number): string
+}
+
+/**
+ * The text of `encode` for an array of a few int32 that are not negative, the usual composite key; null
+ * for any other. Written digit by digit, it is one flat string: four times as fast as putting it together.
+ */
+function wholeNumbersText(values: readonly unknown[]): string | null {
+  const { length } = values
+  if (length === 0 || length > NUMBERS_MAX) return null
+  let at = 0
+  scratch[at++] = ESCAPE_CODE
+  scratch[at++] = OPEN
+  for (let i = 0; i < length; i++) {
+    const value = values[i]
+    if (typeof value !== 'number' || (value | 0) !== value || value < 0) return null
+    let digits = 1
+    for (let bound = 10; value >= bound; bound *= 10) digits++
+    scratch[at] = NUMBER
+    let rest = value
+    for (let place = at + digits; place > at; place--) {
+      const next = (rest / 10) | 0
+      scratch[place] = ZERO + rest - next * 10
+      rest = next
+    }
+    at += digits + 1
+    scratch[at++] = END
+  }
+  scratch[at++] = CLOSE
+  return scratch.latin1Slice(0, at)
+}
+
+const OPEN = 0x5b
+const CLOSE = 0x5d
+const NUMBER = 0x6e
+const END = 0x3b
+const ZERO = 0x30
 
 /** Throws E_BAD_KEY unless `key` can be a key. Free for primitives. */
 export function assertKey(key: unknown): void {

@@ -132,3 +132,14 @@ t.test('a flat key is the same key', async (t) => {
   for (const key of keys) t.equal(canonicalKey(flatKey(key)), canonicalKey(key))
   t.same(keys.map(flatKey), keys)
 })
+
+t.test('an array of whole numbers has the form of any array', async () => {
+  const bounds = [0, -0, 9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31, -1, 1.5, Number.NaN]
+  const numbers = fc.array(fc.oneof(fc.nat(), fc.constantFrom(...bounds)), { maxLength: 20 })
+  fc.assert(
+    fc.property(numbers, (key) => {
+      const form = `\u0000[${key.map((value) => `n${value};`).join('')}]`
+      return [key, [...key], key].every((same) => canonicalKey(same) === form)
+    }),
+  )
+})
