@@ -26,7 +26,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   operators: ['base', 'time', 'window', 'state', 'spill'],
   channel: ['base', 'wire', 'credit', 'time', 'transport', 'operators', 'snapshot'],
   connectors: ['base', 'time', 'formats', 'operators'],
-  graph: ['base', 'operators', 'connectors'],
+  graph: ['base', 'operators', 'connectors', 'state'],
   job: ['base', 'graph', 'supervision'],
   cluster: ['base'],
   placement: ['base'],

@@ -41,6 +41,9 @@ export interface CheckpointFlags {
 
 export interface ExplainCommand extends ModuleCommand {
   readonly kind: 'Explain'
+  /** Directory of snapshots that it could go on from. */
+  readonly restore: string | null
+  readonly allowDroppedState: boolean
   readonly json: boolean
 }
 
@@ -140,8 +143,11 @@ function createProgram(version: string, found: (command: Command) => void): Comm
     })
   moduleCommand(program, 'explain', 'show how the pipeline of a module would run')
     .option('--json', 'as JSON')
+    .option('--restore <dir>', 'check that it could go on from the newest snapshot there, and how')
+    .option('--allow-dropped-state', 'with --restore: state of former operators may be lost')
     .action((module: string, rest: string[], options: ExplainFlags) => {
-      found({ kind: 'Explain', ...common(module, rest, options), json: options.json ?? false })
+      const { json = false, restore = null, allowDroppedState = false } = options
+      found({ kind: 'Explain', ...common(module, rest, options), json, restore, allowDroppedState })
     })
   const tools = { found, wholeNumber: wholeNumber(ROUND_MAX) }
   addSnapshotCommands(program, tools)
@@ -164,7 +170,11 @@ type RunFlags = Flags & {
   readonly allowDroppedState?: boolean
   readonly acceptDuplicates?: boolean
 }
-type ExplainFlags = Flags & { readonly json?: boolean }
+type ExplainFlags = Flags & {
+  readonly json?: boolean
+  readonly restore?: string
+  readonly allowDroppedState?: boolean
+}
 
 function moduleCommand(program: Commander, name: string, description: string): Commander {
   return program

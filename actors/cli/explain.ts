@@ -1,5 +1,11 @@
 /** `millrace explain`: plans a module and shows the plan. None of it is run. */
+import { MillraceError } from '../../lib/base/errors.js'
 import { explainJson, explainText } from '../../lib/graph/explain.js'
+import type { Graph } from '../../lib/graph/graph.js'
+import type { Plan } from '../../lib/graph/plan.js'
+import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
+import { checkRestore } from '../../lib/snapshot/restore-plan.js'
+import { readManifest } from '../../lib/snapshot/verify.js'
 import { bundleModule } from '../planner/bundle.js'
 import { planModule } from '../planner/plan-module.js'
 import type { ExplainCommand } from './command-line.js'
@@ -7,14 +13,42 @@ import { EXIT, type ExitCode } from './exit.js'
 import type { CliWorld } from './world.js'
 
 export async function explainCommand(command: ExplainCommand, world: CliWorld): Promise<ExitCode> {
-  const { module, args, slots, parallelism, json } = command
+  const { module, args, slots, parallelism, json, restore } = command
   const { file, warnings } = await bundleModule(module)
   for (const warning of warnings) world.stderr.write(`millrace: warning: ${warning}\n`)
   const demanded = parallelism === null ? {} : { parallelism }
   const { graph, plan } = await planModule({ file, args, slots, ...demanded })
+  const report = restore === null ? '' : await restoreText(command, restore, plan, graph)
   const text = json
     ? `${JSON.stringify(explainJson(plan, graph), null, 2)}\n`
     : explainText(plan, graph)
   world.stdout.write(text)
+  if (json) world.stderr.write(report)
+  else world.stdout.write(report)
   return EXIT.finished
+}
+
+/** What would become of each operator's state; throws where the restore would be refused. */
+async function restoreText(
+  { allowDroppedState }: ExplainCommand,
+  directory: string,
+  plan: Plan,
+  graph: Graph,
+): Promise<string> {
+  const store = await openLevelChunkStore(directory, { create: false })
+  try {
+    const newest = (await store.manifests()).at(-1)
+    if (newest === undefined) {
+      throw new MillraceError('E_NO_SNAPSHOT', `there is no snapshot in ${directory}`)
+    }
+    const manifest = await readManifest(store, newest)
+    const { kept, added, dropped } = checkRestore(manifest, plan, graph.nodes, allowDroppedState)
+    const list = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '))
+    return (
+      `\nIt could go on from snapshot ${newest} in ${directory}\n` +
+      `  kept     ${list(kept)}\n  new      ${list(added)}\n  dropped  ${list(dropped)}\n`
+    )
+  } finally {
+    await store.close()
+  }
 }

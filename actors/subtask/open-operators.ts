@@ -23,10 +23,11 @@ import type { RecordErrors } from '../../lib/operators/record-error.js'
 import { BATCH, type Signal } from '../../lib/operators/signal.js'
 import { restoreState } from '../../lib/snapshot/state-restore.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
+import { FIRST_VERSION, type Upcast, upcastFrom } from '../../lib/state/upcast.js'
 import { locate } from './locate.js'
 import { openSide } from './open-side.js'
 import type { OperatorState } from './subtask.js'
-import { nameOf, operatorOf, type SubtaskPlace } from './subtask-place.js'
+import { nameOf, operatorOf, runtimeOf, type SubtaskPlace } from './subtask-place.js'
 
 export interface OperatorOpening {
   readonly place: SubtaskPlace
@@ -171,6 +172,7 @@ function contextOf(
       parallelism: chain.parallelism,
       formerParallelism: restored.formerParallelism,
       maxParallelism: plan.maxParallelism,
+      upcast: upcastOf(place, step, restored.version),
     })
   }
   keeps({ operator: nameOf(place, step), subtask: index, store: state }, position)
@@ -195,6 +197,13 @@ function contextOf(
     // Only the last operator of a chain has side outputs that are read.
     side: (name) => openSide(isLast ? side(name) : null, name, metrics, place.freeze),
   }
+}
+
+function upcastOf(place: SubtaskPlace, step: ChainStep, stored: number): Upcast | null {
+  const runtime = runtimeOf(place, step)
+  if (runtime.role !== 'operator') return null
+  const { stateVersion = FIRST_VERSION, upcast = {} } = runtime.operator.options
+  return upcastFrom(nameOf(place, step), stored, stateVersion, upcast)
 }
 
 /** In development and tests: what has been emitted cannot be changed any more. */

@@ -76,6 +76,12 @@ export class StreamHandle {
       settings,
       functions,
       policy: options.onRecordError,
+      ...(options.stateVersion !== undefined && {
+        state: {
+          version: options.stateVersion,
+          from: Object.keys(options.upcast ?? {}).map(Number),
+        },
+      }),
     }
     const operator = definition as OperatorDefinition
     return this.#add(parts, { role: 'operator', operator }, [this, ...others], site)

@@ -112,6 +112,7 @@ function nodeOf(draft: NodeDraft, id: number, name: string, deadLetters: boolean
     pauses: draft.pauses,
     deadLetters,
     onRecordError: draft.onRecordError,
+    ...(draft.state !== undefined && { state: draft.state }),
     settings: draft.settings,
     code: draft.code,
     at: draft.at,

@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from '../base/json.js'
 import type { OperatorTraits } from '../operators/operator.js'
+import type { StateVersion } from '../state/upcast.js'
 import type { NodeRole } from './graph.js'
 
 /** May a record error become a dead letter? `perhaps`: a function decides. */
@@ -28,6 +29,8 @@ export interface NodeDraft {
   readonly deadLetterUse: DeadLetterUse
   /** Its own policy, in words; null: that of the pipeline. */
   readonly onRecordError: string | null
+  /** Version of what it stores for the user, where it says one. */
+  readonly state?: StateVersion
   readonly settings: JsonObject
   readonly code: string
   readonly at: string

@@ -6,6 +6,7 @@
  */
 import type { JsonObject } from '../base/json.js'
 import type { OperatorTraits } from '../operators/operator.js'
+import type { StateVersion } from '../state/upcast.js'
 
 export type NodeRole = 'source' | 'operator' | 'partition' | 'union' | 'sink'
 
@@ -37,6 +38,8 @@ export interface GraphNode {
   readonly pauses: boolean
   /** True where its dead letters have a way out; where false, `'deadLetter'` means `'fail'`. */
   readonly deadLetters: boolean
+  /** Version of what it stores for the user, where that is not the first. */
+  readonly state?: StateVersion
   /** Its own policy, in words; null: that of the pipeline. */
   readonly onRecordError: string | null
   readonly settings: JsonObject

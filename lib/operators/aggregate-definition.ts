@@ -8,7 +8,7 @@
 import { aggregateBefore } from './aggregate-before.js'
 import { aggregateBehind } from './aggregate-behind.js'
 import type { Aggregation } from './aggregation.js'
-import { commonOptions } from './arguments.js'
+import { commonOptions, VERSIONS } from './arguments.js'
 import { fuse } from './fused-loop.js'
 import type { OperatorDefinition, OperatorOptions } from './operator.js'
 import { recordWiseTraits } from './record-wise.js'
@@ -31,7 +31,7 @@ export function aggregateDefinition(
       orderSensitive: merge === null,
       before: merge !== null ? 'aggregate' : select !== null ? 'project' : null,
     },
-    options: commonOptions(kind, options),
+    options: commonOptions(kind, options, VERSIONS),
     settings: {},
     functions: aggregation.functions,
     aggregation,

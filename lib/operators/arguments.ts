@@ -2,6 +2,7 @@
 import { callSite } from '../base/call-site.js'
 import { MillraceError } from '../base/errors.js'
 import { refuseUnknownOptions } from '../base/unknown-option.js'
+import { FIRST_VERSION } from '../state/upcast.js'
 import type { OperatorOptions } from './operator.js'
 
 /** Throws E_BAD_ARGUMENT unless `value` is a function. */
@@ -96,10 +97,26 @@ export function commonOptions(
   refuseUnknownOptions(operator, options, [...COMMON, ...own])
   const { name, parallelism, chain, onRecordError } = options
   requirePolicy(operator, onRecordError)
+  const versions = own.includes('stateVersion') ? versionOptions(operator, options) : {}
   return {
     ...(name === undefined ? {} : { name }),
     ...(parallelism === undefined ? {} : { parallelism }),
     ...(chain === undefined ? {} : { chain }),
     ...(onRecordError === undefined ? {} : { onRecordError }),
+    ...versions,
   }
+}
+
+/** Of operators that store values of the user. */
+export const VERSIONS = ['stateVersion', 'upcast'] as const
+
+function versionOptions(operator: string, { stateVersion, upcast }: OperatorOptions) {
+  if (stateVersion === undefined && upcast === undefined) return {}
+  requireCount(operator, 'stateVersion', stateVersion, FIRST_VERSION)
+  const upcasts = upcast ?? {}
+  for (const [version, call] of Object.entries(upcasts)) {
+    requireCount(operator, 'a version of upcast', Number(version), FIRST_VERSION, stateVersion! - 1)
+    requireSyncFunction(operator, `upcast[${version}]`, call)
+  }
+  return { stateVersion: stateVersion!, upcast: upcasts }
 }

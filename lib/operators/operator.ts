@@ -45,6 +45,7 @@ import type { Clock } from '../base/clock.js'
 import type { Json, JsonObject } from '../base/json.js'
 import type { SpillStore } from '../spill/spill.js'
 import type { StateStore } from '../state/state.js'
+import type { Upcasts } from '../state/upcast.js'
 import type { AlignmentMember } from '../time/alignment.js'
 import type { Aggregation } from './aggregation.js'
 import type { RecordErrorPolicy, RecordErrors } from './record-error.js'
@@ -138,6 +139,13 @@ export interface OperatorOptions {
   readonly chain?: boolean
   /** What to do with a record on which the user's function throws. Default: that of the job. */
   readonly onRecordError?: RecordErrorPolicy
+  /**
+   * Version of what the operator stores for the user: raised where values in snapshots of before have
+   * another shape. Default 1. For `scan`, `reduce`, `aggregate` and the operators of `process`.
+   */
+  readonly stateVersion?: number
+  /** How a stored value of each former version becomes one of the next: `{ 1: (old) => … }`. */
+  readonly upcast?: Upcasts
 }
 
 /** One operator as composed. `A` and `B` are record types; functions stay in the thread. */

@@ -1,5 +1,5 @@
 import type { OperatorFunction } from 'rxjs'
-import { commonOptions, requireSyncFunction } from './arguments.js'
+import { commonOptions, requireSyncFunction, VERSIONS } from './arguments.js'
 import { cellsOf, groupAt, keysOf } from './cells.js'
 import { deepFreeze } from './freeze.js'
 import { operate } from './operate.js'
@@ -41,7 +41,7 @@ export function scan<T, A, E extends Time, Key>(
   return operate({
     kind: 'scan',
     traits: { ...recordWiseTraits, keyAfter: 'ended', stateful: true, orderSensitive: true },
-    options: commonOptions('scan', options),
+    options: commonOptions('scan', options, VERSIONS),
     settings: { seeded: seed !== undefined },
     functions: [accumulate],
     open: (context) => openScan(context, accumulate as Accumulate, seed),

@@ -2,6 +2,7 @@
 import type { NodeRole } from '../graph/graph.js'
 import type { Plan } from '../graph/plan.js'
 import { subtaskName } from '../graph/subtasks.js'
+import type { StateVersion } from '../state/upcast.js'
 import { type Round as CheckpointRound, phaseIn } from './checkpoint.js'
 import type {
   Manifest,
@@ -18,8 +19,11 @@ export interface NamedNode {
   readonly name: string
   readonly kind: string
   readonly role: NodeRole
+  readonly state?: StateVersion
   readonly traits: { readonly saved?: false; readonly idempotent?: true }
 }
+
+const versionOf = ({ state }: NamedNode) => (state === undefined ? {} : { version: state.version })
 
 export interface ManifestFacts {
   readonly run: string
@@ -54,6 +58,7 @@ export function buildManifest(plan: Plan, round: CheckpointRound, facts: Manifes
                 name: facts.nodes[node]!.name,
                 kind: facts.nodes[node]!.kind,
                 parallelism: chain.parallelism,
+                ...versionOf(facts.nodes[node]!),
                 unassigned: facts.unassigned.get(node) ?? null,
                 subtasks: Array.from({ length: chain.parallelism }, (_, index) =>
                   snapshotOf(round, chain.id, index, step),

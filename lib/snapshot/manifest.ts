@@ -50,6 +50,8 @@ export interface OperatorSnapshot {
   readonly name: string
   readonly kind: string
   readonly parallelism: number
+  /** Of the values that the user's functions stored; 1 where it is not there. */
+  readonly version?: number
   /** By index, complete. */
   readonly subtasks: readonly SubtaskSnapshot[]
   /** Of a source: splits that no subtask had been given; null where they had not been listed yet. */

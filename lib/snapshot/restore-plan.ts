@@ -8,6 +8,7 @@
 import { MillraceError } from '../base/errors.js'
 import type { Chain, Plan } from '../graph/plan.js'
 import { channelsOf, type SubtaskId, subtaskName } from '../graph/subtasks.js'
+import { FIRST_VERSION, missingUpcasts } from '../state/upcast.js'
 import type { NamedNode } from './build-manifest.js'
 import type { ChunkRef } from './chunk-store.js'
 import type { Manifest, OperatorSnapshot, SplitSnapshot, SubtaskSnapshot } from './manifest.js'
@@ -24,6 +25,8 @@ export interface RestoreStep {
   readonly former: readonly { readonly subtask: number; readonly refs: readonly ChunkRef[] }[]
   /** Parallelism then. */
   readonly formerParallelism: number
+  /** Of the values that the user's functions stored. */
+  readonly version: number
   readonly splits: readonly PlacedSplit[] | null
   readonly transactions: RestoredTransactions
   readonly timeMs: number | null
@@ -56,8 +59,8 @@ export function reportRestore(
 }
 
 /**
- * Throws `E_RESTORE_DROPS` where state would be lost and that was not allowed, `E_RESTORE_KEY_GROUPS`
- * where the number of key groups differs.
+ * Throws `E_RESTORE_DROPS` where state would be lost and that was not allowed, `E_STATE_VERSION` where what
+ * is stored is of a version that the pipeline cannot read.
  */
 export function checkRestore(
   manifest: Manifest,
@@ -66,12 +69,9 @@ export function checkRestore(
   allowDropped: boolean,
 ): RestoreReport {
   const report = reportRestore(manifest, plan, nodes)
-  if (manifest.maxParallelism !== plan.maxParallelism) {
-    throw new MillraceError(
-      'E_RESTORE_KEY_GROUPS',
-      `snapshot ${manifest.round} has ${manifest.maxParallelism} key groups, pipeline "${plan.pipeline}" ` +
-        `has ${plan.maxParallelism}: set maxParallelism: ${manifest.maxParallelism}`,
-    )
+  for (const operator of manifest.operators) {
+    const node = nodes.find(({ name }) => name === operator.name)
+    if (node !== undefined && holdsState(operator)) checkVersion(manifest, operator, node)
   }
   if (report.dropped.length > 0 && !allowDropped) {
     throw new MillraceError('E_RESTORE_DROPS', dropsMessage(manifest, plan, report), {
@@ -79,6 +79,24 @@ export function checkRestore(
     })
   }
   return report
+}
+
+function checkVersion(
+  { round }: Manifest,
+  { name, version: stored = FIRST_VERSION }: OperatorSnapshot,
+  { state = { version: FIRST_VERSION, from: [] } }: NamedNode,
+): void {
+  const missing = missingUpcasts(stored, state)
+  if (stored <= state.version && missing.length === 0) return
+  const advice =
+    stored > state.version
+      ? `run the pipeline that wrote it, or raise stateVersion to ${stored}`
+      : `give it upcast: { ${missing.map((version) => `${version}: (old) => …`).join(', ')} }`
+  throw new MillraceError(
+    'E_STATE_VERSION',
+    `snapshot ${round} has state of operator ${name} in version ${stored}, the pipeline has version ${state.version}: ${advice}`,
+    { details: { operator: name, stored, version: state.version } },
+  )
 }
 
 function dropsMessage({ round }: Manifest, { pipeline }: Plan, report: RestoreReport): string {
@@ -106,6 +124,7 @@ export function restoreOrders(
   const ended = endedOf(plan, subtasks, ({ chain, index }) =>
     hadEnded(storedOf(plan.chains[chain]!), plan.chains[chain]!, index),
   )
+  const keepsGroups = manifest.maxParallelism === plan.maxParallelism
   const orders = new Map<string, RestoreOrder>()
   for (const { chain: id, index } of subtasks) {
     const chain = plan.chains[id]!
@@ -114,7 +133,7 @@ export function restoreOrders(
       round: manifest.round,
       hasEnded: ended.has(name),
       steps: storedOf(chain).map((operator, step) =>
-        restoreStep(operator, chain, index, isSource(chain, step)),
+        restoreStep(operator, chain, index, isSource(chain, step), keepsGroups),
       ),
     })
   }
@@ -170,6 +189,8 @@ function restoreStep(
   { parallelism }: Chain,
   index: number,
   isSource: boolean,
+  /** As many key groups as before. */
+  keepsGroups: boolean,
 ): RestoreStep {
   const subtasks = operator?.subtasks ?? []
   const isSame = operator?.parallelism === parallelism
@@ -180,9 +201,12 @@ function restoreStep(
     : subtasks.flatMap((subtask) => subtask.splits).filter(own)
   return {
     former: subtasks.flatMap(({ chunks }, subtask) =>
-      chunks.length > 0 && (!isSame || subtask === index) ? [{ subtask, refs: chunks }] : [],
+      chunks.length > 0 && (!isSame || !keepsGroups || subtask === index)
+        ? [{ subtask, refs: chunks }]
+        : [],
     ),
     formerParallelism: operator?.parallelism ?? parallelism,
+    version: operator?.version ?? FIRST_VERSION,
     splits: isSource && operator !== undefined ? splits.map(toPlaced) : null,
     transactions: {
       own: subtasks.filter(own).flatMap((subtask) => subtask.transactions),

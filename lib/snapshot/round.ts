@@ -57,6 +57,8 @@ export interface RestoredSubtask {
 export interface RestoredStep {
   readonly former: readonly FormerState[]
   readonly formerParallelism: number
+  /** Of the values that the user's functions stored. */
+  readonly version: number
   /** Splits to read, each from its position on. Null where it is no source. */
   readonly splits: readonly PlacedSplit[] | null
   readonly transactions: RestoredTransactions

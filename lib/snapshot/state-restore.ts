@@ -3,6 +3,7 @@ import { MillraceError } from '../base/errors.js'
 import { keyGroupOf, subtaskOf } from '../base/key.js'
 import type { Restoring, Rows, SnapshotSource, StateKind } from '../state/frozen.js'
 import { createHeapState } from '../state/heap-state.js'
+import type { Upcast } from '../state/upcast.js'
 import { BatchDecoder, type DecodedBatch } from '../wire/decoder.js'
 import { ListAssembly } from './list-assembly.js'
 import {
@@ -72,7 +73,7 @@ class Restore {
   deal(): void {
     const { subtask, parallelism } = this.#target
     for (const [name, values] of this.#dealt) {
-      const into = this.#source.restore(name, 'operatorList', null)
+      const into = this.#into(name, 'operatorList', null)
       const from = Math.floor((subtask * values.length) / parallelism)
       const to = Math.floor(((subtask + 1) * values.length) / parallelism)
       for (let at = from; at < to; at++) {
@@ -107,9 +108,9 @@ class Restore {
 
   /** Where the rows of a state go; null where they belong to another subtask. */
   #open(name: string, kind: StateKind, ttl: Section['ttl']): Restoring | null {
-    if (this.#isSame || isKeyed(kind)) return this.#source.restore(name, kind, ttl)
+    if (this.#isSame || isKeyed(kind)) return this.#into(name, kind, ttl)
     if (kind === 'single') {
-      return this.#subtask === this.#target.subtask ? this.#source.restore(name, kind, ttl) : null
+      return this.#subtask === this.#target.subtask ? this.#into(name, kind, ttl) : null
     }
     if (kind === 'operatorList') {
       const dealt = this.#dealt.get(name) ?? []
@@ -118,7 +119,14 @@ class Restore {
     }
     if (this.#broadcast.has(name)) return null
     this.#broadcast.add(name)
-    return this.#source.restore(name, kind, ttl)
+    return this.#into(name, kind, ttl)
+  }
+
+  /** The state of the store, behind the upcast. */
+  #into(name: string, kind: StateKind, ttl: Section['ttl']): Restoring {
+    const into = this.#source.restore(name, kind, ttl)
+    const { upcast = null } = this.#target
+    return upcast === null || kind === 'timers' ? into : upcasting(into, name, kind, upcast)
   }
 
   #applyBatch(
@@ -160,7 +168,8 @@ class Restore {
    */
   #dealOut(chunks: readonly DecodedChunk[], maxParallelism: number): void {
     const former = createHeapState(maxParallelism)
-    const own = { ...this.#target, subtask: this.#subtask, maxParallelism }
+    // Upcast once: on the way to where it stays.
+    const own = { ...this.#target, subtask: this.#subtask, maxParallelism, upcast: null }
     const whole = new Restore(sourceOf(former), own)
     whole.#isSame = true
     if (maxParallelism === this.#target.maxParallelism) whole.#wants = this.#wants
@@ -185,6 +194,24 @@ class Restore {
         if (this.#owns(group, key)) into.put(group, key, record, timeMs)
       },
     }
+  }
+}
+
+/** Rows with their values upcast: what a record of each kind is says `state/frozen.ts`. */
+function upcasting(into: Restoring, name: string, kind: StateKind, upcast: Upcast): Restoring {
+  const isWhole =
+    kind === 'value' || kind === 'reducing' || kind === 'aggregating' || kind === 'single'
+  const convert = (record: unknown): unknown => {
+    if (isWhole) return upcast(record, name)
+    const part = record as { readonly value: unknown }
+    return { ...part, value: upcast(part.value, name) }
+  }
+  return {
+    dropGroup: (group) => into.dropGroup(group),
+    dropKey: (group, key) => into.dropKey(group, key),
+    dropPart: (group, key, part) => into.dropPart(group, key, part),
+    put: (group, key, record, timeMs) => into.put(group, key, convert(record), timeMs),
+    done: () => into.done(),
   }
 }
 
@@ -215,7 +242,7 @@ function* batchesOf(
 }
 
 function located(error: unknown, operator: string, subtask: number): unknown {
-  const passes = ['E_STATE_NAME', 'E_SNAPSHOT_VERSION']
+  const passes = ['E_STATE_NAME', 'E_SNAPSHOT_VERSION', 'E_UPCAST']
   if (error instanceof MillraceError && passes.includes(error.code)) return error
   const reason = error instanceof Error ? error.message : String(error)
   return new MillraceError(

@@ -17,7 +17,9 @@
  * where there is none, where `full` asks for it, and where the changes since the last full round
  * outweigh it (compaction; the chain is at most `CHAIN_MAX` rounds long).
  */
+
 import type { StateStore } from '../state/state.js'
+import type { Upcast } from '../state/upcast.js'
 import type { ChunkRef } from './chunk-store.js'
 
 export interface StateChunk {
@@ -54,6 +56,8 @@ export interface RestoreTarget {
    */
   readonly formerParallelism: number
   readonly maxParallelism: number
+  /** Makes of what was stored what the operator reads now; null: nothing has to be done. */
+  readonly upcast?: Upcast | null
 }
 
 /**

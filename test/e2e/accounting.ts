@@ -42,6 +42,12 @@ export function startAccounting(dir: string, life: Life): Command {
   return command(MILLRACE, args, { env })
 }
 
+/** What `explain` says of going on from what lies in `dir`, for the operator of that name. */
+export function explainRestore(dir: string, name: string, more: readonly string[] = []): Command {
+  const args = ['out=x', 'rows=1000', 'perSecond=1', `name=${name}`].flatMap((arg) => ['--arg', arg])
+  return command(MILLRACE, ['explain', MODULE, ...args, '--restore', join(dir, 'state'), ...more])
+}
+
 /** The accounting job in the calling thread. */
 export interface LocalLife extends Omit<RunOptions, 'checkpoint'> {
   readonly checkpoint?: Partial<NonNullable<RunOptions['checkpoint']>>

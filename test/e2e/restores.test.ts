@@ -6,7 +6,13 @@ import { type LevelDb, openLevel } from '../../lib/base/level.js'
 import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
 import { decodeManifest, type Manifest } from '../../lib/snapshot/manifest.js'
 import { chunksOf } from '../../lib/snapshot/manifest-chunks.js'
-import { directoryOf, judgeOutput, type Life, startAccounting } from './accounting.js'
+import {
+  directoryOf,
+  explainRestore,
+  judgeOutput,
+  type Life,
+  startAccounting,
+} from './accounting.js'
 
 t.setTimeout(120_000)
 
@@ -42,6 +48,23 @@ t.test(
     t.equal(await judgeOutput(dir, ROWS), null)
   },
 )
+
+t.test('explain says what would become of state, and what would be refused', async (t) => {
+  const dir = directoryOf(t, 'explained')
+  t.equal((await startAccounting(dir, { ...FAST, rows: 1_000 }).ended).code, 0)
+  const same = await explainRestore(dir, 'counts').ended
+  t.equal(same.code, 0)
+  t.match(
+    same.stdout,
+    /It could go on from snapshot \d+ in .*state\n {2}kept .*counts.*\n {2}new {6}none/,
+  )
+  const renamed = await explainRestore(dir, 'tallies').ended
+  t.equal(renamed.code, 0, 'a finished job has no state to lose')
+  t.match(renamed.stdout, /new {6}.*tallies/)
+  const nowhere = await explainRestore(join(dir, 'none'), 'counts').ended
+  t.equal(nowhere.code, 2)
+  t.match(nowhere.stderr, /no snapshots? in|is no directory/)
+})
 
 interface Damaged {
   readonly dir: string

@@ -156,9 +156,18 @@ t.test('what cannot be restored is told', async (t) => {
     const { error } = await ended(start(t, dir, life))
     t.match(error, { code: 'E_NO_SNAPSHOT', message })
   }
-  const { error } = await ended(start(t, dir, { restore: 'latest', keyGroups: 64 }))
-  t.match(error, { code: 'E_RESTORE_KEY_GROUPS', message: /set maxParallelism: 128/ })
   await finishes(t, dir, { restore: 1 })
+})
+
+t.test('with another number of key groups each key finds its new one', async (t) => {
+  const dir = directory(t)
+  const job = start(t, dir, { parallelism: 2, keyGroups: 128 })
+  await hasRead(job, 500)
+  await job.stop()
+  const next = start(t, dir, { restore: 'latest', parallelism: 2, keyGroups: 40 })
+  await hasRead(next, 1000)
+  await next.stop()
+  await finishes(t, dir, { restore: 'latest', parallelism: 3, keyGroups: 300 })
 })
 
 t.test('a savepoint that cannot be taken says why, and the job goes on', async (t) => {

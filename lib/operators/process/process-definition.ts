@@ -1,7 +1,7 @@
 /** What `process` and its kin have in common: the specification, and the definition that it makes. */
 import type { JsonObject } from '../../base/json.js'
 import { refuseUnknownOptions } from '../../base/unknown-option.js'
-import { commonOptions, requireFunction, requireSyncFunction } from '../arguments.js'
+import { commonOptions, requireFunction, requireSyncFunction, VERSIONS } from '../arguments.js'
 import type { OperatorDefinition, OperatorOptions, OperatorTraits } from '../operator.js'
 import { recordWiseTraits } from '../record-wise.js'
 import type { NeedsKey, NoKey, Time } from '../stream.js'
@@ -61,7 +61,7 @@ export function processDefinition(
   return {
     kind,
     traits: traitsOf(parts),
-    options: commonOptions(kind, options),
+    options: commonOptions(kind, options, VERSIONS),
     settings: settingsOf(state),
     functions: functionsOf(parts),
     open: (context) => openProcess(context, parts),
