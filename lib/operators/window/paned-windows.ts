@@ -192,23 +192,37 @@ export class PanedWindows implements Windows {
 
   /** Windows that touch the record's own become one with it, and late is only what remains late. */
   #addToSession(of: KeyPanes, input: unknown, timeMs: number, group: number, key: unknown): number {
-    const { source, fold } = this.#options
+    const { source } = this.#options
     const gapMs = (source as { gapMs: (record: unknown) => number }).gapMs(input)
     const own = { start: timeMs, end: timeMs + gapMs }
     checkSpan(own.start, own.end, timeMs)
     const near = touching(of.panes, own)
     const span = joined(of.panes, own, near)
     if (this.#isLate(span.end)) return LATE
-    const merged = of.panes.slice(near.from, near.to)
-    const filled = merged.filter((pane) => pane.filled)
-    const [first, ...rest] = filled
-    // Contents that grow in place are merged, so copied, before they grow.
-    const before = rest.reduce((sum, pane) => fold.merge!(sum, pane.value), first?.value)
+    // Most records are in the session before, and only lengthen it: that takes no list.
+    const only = near.to - near.from === 1 ? of.panes[near.from]! : null
+    const merged = only === null ? of.panes.slice(near.from, near.to) : null
     const content =
-      first === undefined ? fold.first(input, timeMs) : fold.add(before, input, timeMs)
-    const pane = this.#merge(of, merged, span, key)
+      merged === null ? this.#grown(only!, input, timeMs) : this.#sum(merged, input, timeMs)
+    const pane =
+      merged === null ? this.#lengthen(only!, span, key) : this.#merge(of, merged, span, key)
     this.#fill(pane, content, input, timeMs, group, key)
     return this.#filled(of, group, key)
+  }
+
+  #grown({ filled, value }: Pane, input: unknown, timeMs: number): unknown {
+    const { fold } = this.#options
+    return filled ? fold.add(value, input, timeMs) : fold.first(input, timeMs)
+  }
+
+  /** The content of several panes, and a record more. */
+  #sum(merged: readonly Pane[], input: unknown, timeMs: number): unknown {
+    const { fold } = this.#options
+    const [first, ...rest] = merged.filter((pane) => pane.filled)
+    if (first === undefined) return fold.first(input, timeMs)
+    // Contents that grow in place are merged, so copied, before they grow.
+    const before = rest.reduce((sum, pane) => fold.merge!(sum, pane.value), first.value)
+    return fold.add(before, input, timeMs)
   }
 
   /** Of several panes the first goes on as the one that they become. */
@@ -219,17 +233,25 @@ export class PanedWindows implements Windows {
       insertPane(of.panes, pane)
       return pane
     }
-    if (others.length === 0 && isOf(first, span)) return first
     const states = merged.map(({ trigger }) => trigger)
     for (const other of others) {
       first.unshown ||= other.unshown
       of.panes.splice(of.panes.indexOf(other), 1)
     }
+    return this.#become(first, span, states, key)
+  }
+
+  #lengthen(pane: Pane, span: WindowSpan, key: unknown): Pane {
+    return isOf(pane, span) ? pane : this.#become(pane, span, [pane.trigger], key)
+  }
+
+  /** A pane with a new span, made of panes whose triggers had these states. */
+  #become(first: Pane, span: WindowSpan, states: readonly unknown[], key: unknown): Pane {
     first.start = span.start
     first.end = span.end
     first.trigger = undefined
-    first.eventTimes.length = 0
-    first.clockTimes.length = 0
+    forgetTimes(first.eventTimes)
+    forgetTimes(first.clockTimes)
     try {
       this.#trigger.merge(first, states)
     } catch (error) {
@@ -418,6 +440,11 @@ function empty(pane: Pane): void {
   pane.filled = false
   pane.value = undefined
   pane.unshown = false
+}
+
+/** Keeps the memory of the list: setting its length to 0 would give it back, once per record. */
+function forgetTimes(times: number[]): void {
+  while (times.length > 0) times.pop()
 }
 
 /** The one timer of a key, from one time (+∞: none) to another (−∞: none). */
