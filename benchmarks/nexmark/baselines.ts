@@ -14,8 +14,11 @@ export interface Loop {
 
 export interface Baseline {
   readonly reads: readonly EventKind[]
-  /** `emit`: what would write the row; cells in the order of the query's columns. */
-  create(emit: (row: readonly Cell[]) => void): Loop
+  /**
+   * `emit`: what would write the row; cells in the order of the query's columns. Sign -1 takes a row
+   * back: where a query gives the changes of a table, one by one, its loop does so, too.
+   */
+  create(emit: (row: readonly Cell[], sign?: 1 | -1) => void): Loop
 }
 
 const nothing = (): void => {}
@@ -218,6 +221,44 @@ const q17: Baseline = {
   },
 }
 
+const GAP_MS = 10_000
+
+interface Session {
+  start: number
+  last: number
+  count: number
+}
+
+const q11: Baseline = {
+  reads: ['bid'],
+  create(emit) {
+    const sessions = new Map<number, Session>()
+    const give = (bidder: number, { start, last, count }: Session) =>
+      emit([bidder, count, start, last + GAP_MS])
+    return {
+      block(events) {
+        for (const { bidder, dateTime } of events as readonly Bid[]) {
+          const session = sessions.get(bidder)
+          if (session === undefined) {
+            sessions.set(bidder, { start: dateTime, last: dateTime, count: 1 })
+          } else {
+            if (dateTime - session.last > GAP_MS) {
+              give(bidder, session)
+              session.start = dateTime
+              session.count = 0
+            }
+            session.last = dateTime
+            session.count++
+          }
+        }
+      },
+      end() {
+        for (const [bidder, session] of sessions) give(bidder, session)
+      },
+    }
+  },
+}
+
 /** Of auction and bidder one key: both are far below 2^26. */
 const PAIR = 2 ** 26
 
@@ -225,25 +266,39 @@ const q18: Baseline = {
   reads: ['bid'],
   create(emit) {
     const last = new Map<number, Bid>()
+    const give = (bid: Bid, sign: 1 | -1) => {
+      const { auction, bidder, price, channel, url, dateTime, extra } = bid
+      emit([auction, bidder, price, channel, url, dateTime, extra], sign)
+    }
     return {
       block(events) {
         for (const bid of events as readonly Bid[]) {
           const key = bid.bidder * PAIR + bid.auction
           const known = last.get(key)
-          if (known === undefined || bid.dateTime >= known.dateTime) last.set(key, bid)
+          if (known !== undefined) {
+            if (bid.dateTime < known.dateTime) continue
+            give(known, -1)
+          }
+          give(bid, 1)
+          last.set(key, bid)
         }
       },
-      end() {
-        for (const { auction, bidder, price, channel, url, dateTime, extra } of last.values()) {
-          emit([auction, bidder, price, channel, url, dateTime, extra])
-        }
-      },
+      end: nothing,
     }
   },
 }
 
 /** By the query that each stands beside. */
-export const BASELINES: Readonly<Record<string, Baseline>> = { q0, q1, q3, q5, q8, q17, q18 }
+export const BASELINES: Readonly<Record<string, Baseline>> = {
+  q0,
+  q1,
+  q3,
+  q5,
+  q8,
+  q11,
+  q17,
+  q18,
+}
 
 /** The canonical text of a baseline's row. */
 export const baselineText = (query: string, row: readonly Cell[]): string =>

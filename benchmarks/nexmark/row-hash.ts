@@ -21,6 +21,9 @@ export const addSums = (a: RowSum, b: RowSum): RowSum => ({
   sum: (a.sum + b.sum) % MODULUS,
 })
 
+/** What takes a row out of a sum again. */
+export const negated = ({ rows, sum }: RowSum): RowSum => ({ rows: -rows, sum: MODULUS - sum })
+
 /** The sum of one row. */
 export const sumOf = (text: string): RowSum => ({
   rows: 1,

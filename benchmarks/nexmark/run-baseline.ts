@@ -5,7 +5,7 @@ import { BASELINES, baselineText } from './baselines.js'
 import { dataFileName, readDirectory } from './data-file.js'
 import { DataReader } from './data-reader.js'
 import { type Flag, type Flags, required } from './flags.js'
-import { addSums, NO_ROWS, sumOf } from './row-hash.js'
+import { addSums, NO_ROWS, negated, sumOf } from './row-hash.js'
 import type { Cell } from './row-text.js'
 import { oneOf } from './settings.js'
 
@@ -31,8 +31,9 @@ export function runBaseline(flags: Flags): BaselineReport {
   if (readDirectory(directory).length !== 1) throw severalPartitions(directory)
   let sum = NO_ROWS
   let rows = 0
-  const add = (row: readonly Cell[]): void => {
-    sum = addSums(sum, sumOf(baselineText(query, row)))
+  const add = (row: readonly Cell[], sign: 1 | -1 = 1): void => {
+    const of = sumOf(baselineText(query, row))
+    sum = addSums(sum, sign === 1 ? of : negated(of))
   }
   const count = (row: readonly Cell[]): void => {
     rows += row.length > 0 ? 1 : 0

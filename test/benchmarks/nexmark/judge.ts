@@ -38,9 +38,12 @@ export async function answerOf(query: string, { dataset }: Answers, way: Way): P
 
 /** Rows and sum of a file of canonical rows. */
 export function judged(query: string, file: string): Answer {
-  const lines = readFileSync(file, 'latin1').split('\n').slice(0, -1)
+  return answerOfRows(query, readFileSync(file, 'latin1').split('\n').slice(0, -1))
+}
+
+export function answerOfRows(query: string, lines: readonly string[]): Answer {
   const rows = query === 'q12' ? bidsPerBidder(lines) : lines
-  const text = rows.sort().map((row) => `${row}\n`)
+  const text = [...rows].sort().map((row) => `${row}\n`)
   const md5 = createHash('md5').update(text.join(''), 'latin1').digest('hex')
   return { rows: rows.length, md5 }
 }
