@@ -1,5 +1,6 @@
 /**
- * The contract of the links between processes: what `listen` (listen.ts) and `dial` (dial.ts) give.
+ * The contract of the links between processes: what `listen` (listen.ts), `dialControl` and
+ * `dialData` (dial.ts) give.
  *
  * ## Two connections per pair
  * A *control* connection carries messages (any value that `wire/cbor.ts` can carry) and nothing large;
@@ -17,11 +18,11 @@
  * ## Contract
  * - A link is given out after the handshake (handshake.ts): its peer has proved that it holds the secret.
  * - What is sent arrives once and in order, or the link ends: a gap, a repeat or a wrong CRC-32 ends it.
- * - `onClose` is called once, never before the caller of `listen` or `dial` had the link.
+ * - `onClose` is called once; a listener that comes after the end is told at once.
  * - Nothing buffers without bound. What waits in the socket is `bufferedBytes`: a *caller must* hold
  *   large transfers back while it is high; a link whose socket holds more than its limit ends
  *   with E_LINK_LIMIT.
- * - `lastReceivedMs` is when bytes last came, of whatever kind, on the clock of `listen` or `dial`
+ * - `lastReceivedMs` is when bytes last came, of whatever kind, on the clock of its options
  *   (monotonic). Whoever judges a peer dead by it *must* have polled its sockets first: after a pause
  *   of the own process the timers run before the sockets are read.
  * - `terminate` closes at once and waits for nobody: the way to leave a silent peer. `close` lets

@@ -1,124 +1,171 @@
 /**
- * Links over WebSockets by the `ws` library: the client, and a server for Node versions and platforms
- * without a uWebSockets.js binary (`web-socket-server.ts` chooses).
+ * Sockets by the `ws` library: the client, and a server for Node versions and platforms without a
+ * uWebSockets.js binary (Node 24, musl).
  *
  * The client's mask is zero: RFC 6455 wants it random to protect proxies from scripts in browsers,
  * and masking costs ten times what sending costs (measured: 0.26 → 2.5 GB/s); `ws` skips a zero mask.
  */
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Socket as TcpSocket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
-import { MillraceError } from '../base/errors.js'
+import type { Clock } from '../base/clock.js'
+import { formatAddress } from './address.js'
+import { Socket } from './socket.js'
 import {
-  type LinkServer,
-  type LinkServerOptions,
-  linkPath,
-  type Socket,
-  type SocketLimits,
-  SocketLink,
-  slotIn,
-  socketLimits,
-} from './socket-link.js'
-import type { Link } from './transport.js'
+  badTls,
+  cannotListen,
+  LINK_PATH,
+  type SocketServer,
+  type SocketServerOptions,
+  strangerIn,
+} from './socket-server.js'
 
-export interface ConnectOptions {
-  /** `ws://host:port` of the peer's link server. */
-  readonly url: string
-  /** Name of the slot there, and of the own one. */
-  readonly peer: string
-  readonly name: string
-  readonly limits?: SocketLimits
+export interface WsClientOptions {
+  readonly url: URL
+  readonly clock: Clock
+  readonly messageBytesMax: number
+  readonly ca: string | null
+  readonly onOpen: () => void
 }
 
-/** Opens a link. Rejects with E_CONNECT when nobody answers, or nobody who speaks WebSocket. */
-export function connectLink(options: ConnectOptions): Promise<Link> {
-  const { url, peer, name, limits = socketLimits } = options
-  const socket = new WebSocket(new URL(linkPath(name), url), {
+/** Connects; a failure to is an end of the socket, with the cause. */
+export function connectWs(options: WsClientOptions): Socket {
+  const { url, clock, messageBytesMax, ca, onOpen } = options
+  const raw = new WebSocket(new URL(LINK_PATH, url), {
     perMessageDeflate: false,
-    maxPayload: limits.frameBytesMax,
+    followRedirects: false,
+    maxPayload: messageBytesMax,
     generateMask: (mask) => mask.fill(0),
+    ...(ca === null ? {} : { ca }),
   })
-  const link = linkOver(socket, peer, limits)
-  return new Promise((resolve, reject) => {
-    socket.once('open', () => resolve(link))
-    socket.once('error', (cause) => {
-      reject(
-        new MillraceError('E_CONNECT', `no link to ${peer} at ${url}: ${cause.message}`, {
-          cause,
-          retryable: true,
-          details: { peer, url },
-        }),
-      )
-    })
-  })
+  const socket = new WsSocket(raw, url.host, clock)
+  raw.once('upgrade', ({ socket: tcp }) => socket.hear(tcp))
+  raw.once('open', onOpen)
+  return socket
 }
 
-export function createWsServer(options: LinkServerOptions): Promise<LinkServer> {
-  const { host = '127.0.0.1', port, limits = socketLimits, onLink } = options
-  const server = new WebSocketServer({
-    host,
-    port,
+/** How often `node:http` looks for requests that take too long. */
+const CHECK_MS = 1000
+
+/** Rejects with E_LISTEN, E_TLS. */
+export async function createWsServer(options: SocketServerOptions): Promise<SocketServer> {
+  const { host, port, connectionsMax } = options
+  const server = createHttpServer(options)
+  const sockets = new WebSocketServer({
+    noServer: true,
     perMessageDeflate: false,
-    maxPayload: limits.frameBytesMax,
-    verifyClient: ({ req }, answer) => answer(slotIn(req.url ?? '') !== null, 404),
+    maxPayload: options.messageBytesMax,
   })
-  server.on('connection', (socket, request) => {
-    onLink(linkOver(socket, slotIn(request.url ?? '')!, limits))
-  })
-  return new Promise((resolve, reject) => {
+  server.maxConnections = connectionsMax
+  serve(server, sockets, options)
+  await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(cannotListen(host, port, cause)))
-    server.once('listening', () => {
-      const { port } = server.address() as { port: number }
-      resolve({
-        engine: 'ws',
-        port,
-        close() {
-          for (const client of server.clients) client.terminate()
-          server.close()
-        },
-      })
+    server.listen(port, host, resolve)
+  })
+  return {
+    engine: 'ws',
+    port: (server.address() as AddressInfo).port,
+    close() {
+      for (const client of sockets.clients) client.terminate()
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
+
+function createHttpServer({ tls, upgradeMs }: SocketServerOptions): Server {
+  const limits = {
+    headersTimeout: upgradeMs,
+    requestTimeout: upgradeMs,
+    connectionsCheckingInterval: CHECK_MS,
+    keepAlive: false,
+  }
+  if (tls === null) return createServer(limits)
+  try {
+    const key = readFileSync(tls.keyFile)
+    const cert = readFileSync(tls.certFile)
+    return createTlsServer({ ...limits, key, cert, handshakeTimeout: upgradeMs })
+  } catch (cause) {
+    throw badTls(tls, cause)
+  }
+}
+
+function serve(server: Server, sockets: WebSocketServer, options: SocketServerOptions): void {
+  const { onStranger, onSocket, clock } = options
+  server.on('request', (request, response) => {
+    onStranger({ kind: 'no-websocket', remote: remoteOf(request.socket) })
+    response.writeHead(426, { Connection: 'close' }).end('a WebSocket is served here\n')
+  })
+  const turnAway = (_: unknown, socket: Duplex): void => {
+    onStranger({ kind: 'no-websocket', remote: remoteOf(socket as TcpSocket) })
+    socket.destroy()
+  }
+  server.on('clientError', turnAway)
+  server.on('tlsClientError', turnAway)
+  server.on('drop', (data) => {
+    onStranger({ kind: 'too-many', remote: data?.remoteAddress ?? '' })
+  })
+  server.on('upgrade', (request, tcp: TcpSocket, head) => {
+    const stranger = strangerIn(request.url ?? '', request.headers.origin ?? '')
+    if (stranger !== null) {
+      onStranger({ kind: stranger, remote: remoteOf(tcp) })
+      tcp.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      return
+    }
+    const upgraded = { is: false }
+    sockets.handleUpgrade(request, tcp, head, (raw) => {
+      upgraded.is = true
+      const socket = new WsSocket(raw, remoteOf(tcp), clock)
+      socket.hear(tcp)
+      onSocket(socket)
     })
+    // A request for a WebSocket that is none was answered with 400.
+    if (!upgraded.is) onStranger({ kind: 'no-websocket', remote: remoteOf(tcp) })
   })
 }
 
-export const cannotListen = (host: string, port: number, cause?: unknown): MillraceError =>
-  new MillraceError('E_LISTEN', `cannot listen on ${host}:${port}; is the port in use?`, {
-    cause,
-    details: { host, port },
-  })
+const remoteOf = ({ remoteAddress, remotePort }: TcpSocket): string =>
+  remoteAddress === undefined ? '' : formatAddress({ host: remoteAddress, port: remotePort ?? 0 })
 
-function linkOver(socket: WebSocket, peer: string, limits: SocketLimits): Link {
-  socket.binaryType = 'arraybuffer'
-  const link = new SocketLink(peer, new WsSocket(socket), limits)
-  let failure: Error | undefined
-  socket.on('message', (data: RawData, isBinary: boolean) => {
-    link.arrive(data as ArrayBuffer, isBinary)
-  })
-  socket.on('error', (error) => {
-    failure = error
-  })
-  socket.on('close', (code) => link.lost(code, failure))
-  return link
-}
+class WsSocket extends Socket {
+  readonly #raw: WebSocket
 
-class WsSocket implements Socket {
-  readonly #socket: WebSocket
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket
+  constructor(raw: WebSocket, remote: string, clock: Clock) {
+    super(remote, clock)
+    this.#raw = raw
+    raw.binaryType = 'arraybuffer'
+    let failure: Error | undefined
+    raw.on('message', (data: RawData, isBinary: boolean) => {
+      this.arrived(data as ArrayBuffer, isBinary)
+    })
+    raw.on('error', (error) => {
+      failure = error
+    })
+    raw.on('close', (code, said) => this.ended(code, said.toString(), failure))
   }
 
-  get bufferedBytes(): number {
-    return this.#socket.bufferedAmount
+  /** Bytes are signs of life before a whole message is there. */
+  hear(tcp: TcpSocket): void {
+    tcp.on('data', () => this.received())
+    tcp.setNoDelay(true)
   }
 
-  send(frame: ArrayBuffer): void {
-    this.#socket.send(frame)
+  protected buffered(): number {
+    return this.#raw.bufferedAmount
   }
 
-  end(): void {
-    this.#socket.close(1000)
+  protected write(bytes: ArrayBuffer | Uint8Array): void {
+    if (this.#raw.readyState === WebSocket.OPEN) this.#raw.send(bytes)
   }
 
-  terminate(): void {
-    this.#socket.terminate()
+  protected finish(code: number, said: string): void {
+    this.#raw.close(code, said)
+  }
+
+  protected destroy(): void {
+    this.#raw.terminate()
   }
 }

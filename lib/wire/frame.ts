@@ -302,6 +302,14 @@ const barrierOf = (view: DataView, flags: number) => ({
   unaligned: (flags & UNALIGNED) !== 0,
 })
 
+/** Whether bytes may be a frame: what begins otherwise is none. */
+export const isFrame = (bytes: ArrayBuffer): boolean =>
+  bytes.byteLength >= OFFSET_BODY && new DataView(bytes).getUint8(0) === ARRAY_8
+
+/** The session of what may be a frame, unchecked: to find its link by. */
+export const sessionOf = (frame: ArrayBuffer): number =>
+  new DataView(frame).getUint32(OFFSET_SESSION + 1)
+
 /** What a data frame says of its columns; for `decoder.ts`. Throws E_BAD_FRAME. */
 export function openData(frame: ArrayBuffer): {
   columns: number

@@ -4,11 +4,14 @@
 import type { Test } from 'tap'
 import { seededRandom } from '../../lib/base/random.js'
 import type { Link } from '../../lib/transport/transport.js'
+import { beginData, decodeFrame, sealFrame, stampData } from '../../lib/wire/frame.js'
 import { until } from '../support/until.js'
 
 export interface LinkPair {
   /** At slot `left` and at slot `right`: the peer of the first is `right`. */
   readonly ends: readonly [Link, Link]
+  /** What its frames carry, where the link goes by it. */
+  readonly session?: number
   /** Releases what the ends stand on. */
   close(): Promise<void>
 }
@@ -17,6 +20,7 @@ export function testLink(t: Test, name: string, open: () => Promise<LinkPair>): 
   const law = (what: string, test: (t: Test, left: Link, right: Link) => Promise<void>): void => {
     t.test(`${name} ${what}`, async (t) => {
       const pair = await open()
+      session = pair.session ?? 0
       await test(t, ...pair.ends)
       pair.ends[0].close()
       pair.ends[1].close()
@@ -32,7 +36,7 @@ export function testLink(t: Test, name: string, open: () => Promise<LinkPair>): 
   law('brings frames whole and in order, both ways', async (t, left, right) => {
     t.equal(right.poll(), null)
     const random = seededRandom(1)
-    const sizes = Array.from({ length: 200 }, () => 4 + 4 * Math.floor(random() * 16_384))
+    const sizes = Array.from({ length: 200 }, () => 64 + 4 * Math.floor(random() * 16_384))
     sizes.forEach((size, i) => {
       left.send(frameOf(i, size))
       right.send(frameOf(i, size))
@@ -129,15 +133,20 @@ export function testLink(t: Test, name: string, open: () => Promise<LinkPair>): 
   })
 }
 
-/** A frame that begins with its number and ends with it. */
+/** Of the link under test. */
+let session = 0
+
+/** A sealed frame of at least 64 bytes that ends with its number. */
 function frameOf(number: number, bytes: number): ArrayBuffer {
   const view = new DataView(new ArrayBuffer(bytes))
+  beginData(view, 0, 0, false)
+  stampData(view.buffer, { edge: 0, from: 0, to: 0, attempt: 0, session, sequence: number }, 0)
   view.setUint32(bytes - 4, number)
-  view.setUint32(0, number)
+  sealFrame(view.buffer)
   return view.buffer
 }
 
-const numberIn = (frame: ArrayBuffer): number => new DataView(frame).getUint32(0)
+const numberIn = (frame: ArrayBuffer): number => decodeFrame(frame, true).sequence
 
 const isWhole = (frame: ArrayBuffer): boolean =>
   new DataView(frame).getUint32(frame.byteLength - 4) === numberIn(frame)
