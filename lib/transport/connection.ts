@@ -15,7 +15,7 @@ export abstract class Connection implements SocketUser {
   onEnd: () => void = () => {}
   readonly #socket: Socket
   readonly #bufferedBytesMax: number
-  #tellClosed: ((reason: Error | null) => void) | null = null
+  readonly #closeListeners: ((reason: Error | null) => void)[] = []
   /** How it ended; undefined while it has not. */
   #end: Error | null | undefined = undefined
 
@@ -43,10 +43,9 @@ export abstract class Connection implements SocketUser {
     return this.#socket.lastReceivedMs
   }
 
-  /** One that comes late is told at once. */
   onClose(listener: (reason: Error | null) => void): void {
-    this.#tellClosed = listener
-    if (this.#end !== undefined) listener(this.#end)
+    if (this.#end === undefined) this.#closeListeners.push(listener)
+    else listener(this.#end)
   }
 
   close(reason: CloseReason = 'done'): void {
@@ -120,7 +119,7 @@ export abstract class Connection implements SocketUser {
     this.#end = reason
     this.onEnd()
     this.ended(reason)
-    this.#tellClosed?.(reason)
+    for (const tell of this.#closeListeners.splice(0)) tell(reason)
   }
 
   #lost(code: number, said: string, cause?: Error): MillraceError {

@@ -2,7 +2,8 @@
  * A data connection: frames of all channels between two processes, by lanes.
  *
  * A frame says itself where it belongs: its session (wire/frame.ts) is the number of its lane. So a frame
- * passes as it is, without a copy, and a frame of another time finds no lane.
+ * passes as it is, without a copy, and a frame of another time finds no lane. A lane may also carry
+ * messages in pieces (pieces.ts), which name their session too.
  *
  * ## Lane messages (do not change)
  * Beside frames, one CBOR array: [1, session, at, to] opens a lane from the sender's slot `at` to the
@@ -18,6 +19,7 @@ import { decodeFrame, isFrame, sessionOf } from '../wire/frame.js'
 import { Connection } from './connection.js'
 import { LinkEnd } from './link-end.js'
 import type { DataLink, Lane, LinkLimits, Peer } from './node-links.js'
+import { isPiece, pieceSession } from './pieces.js'
 import type { Socket } from './socket.js'
 
 const OPEN = 1
@@ -57,6 +59,7 @@ export class DataConnection extends Connection implements DataLink {
   message(bytes: ArrayBuffer): void {
     if (!this.isOpen) return
     if (isFrame(bytes)) this.#frame(bytes)
+    else if (isPiece(bytes)) this.#deliver(pieceSession(bytes), bytes)
     else this.#laneMessage(bytes)
   }
 
@@ -79,9 +82,14 @@ export class DataConnection extends Connection implements DataLink {
   }
 
   #frame(frame: ArrayBuffer): void {
-    const lane = this.#lanes.get(sessionOf(frame))
-    if (lane === undefined) return this.#checkStray(frame)
-    const waiting = lane.arrive(frame)
+    if (!this.#deliver(sessionOf(frame), frame)) this.#checkStray(frame)
+  }
+
+  /** False where there is no such lane. */
+  #deliver(session: number, bytes: ArrayBuffer): boolean {
+    const lane = this.#lanes.get(session)
+    if (lane === undefined) return false
+    const waiting = lane.arrive(bytes)
     const { dataBufferedBytesMax } = this.limits
     if (waiting > dataBufferedBytesMax) {
       this.breakLimit(
@@ -91,6 +99,7 @@ export class DataConnection extends Connection implements DataLink {
         'bytes',
       )
     }
+    return true
   }
 
   /**

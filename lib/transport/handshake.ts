@@ -246,12 +246,12 @@ function checkWelcome(
 }
 
 /**
- * Who dials whom for what: nodes and clients have a control connection to the coordinator, nodes also
- * one to each node they pull data from.
+ * Who dials whom: everybody the coordinator, for control; nodes the coordinator, for what is large; nodes
+ * each other, for either. Nobody dials a client, and a coordinator dials nobody.
  */
 function maySpeak(caller: Party, listener: Party, role: Role): boolean {
-  if (role === 'data') return caller === 'node' && listener === 'node'
-  return listener === 'coordinator' || (caller === 'node' && listener === 'node')
+  if (caller === 'node') return listener !== 'client'
+  return caller === 'client' && listener === 'coordinator' && role === 'control'
 }
 
 const INCARNATION = /^[0-9a-f]{16}$/

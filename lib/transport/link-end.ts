@@ -9,7 +9,8 @@ export abstract class LinkEnd implements Link {
   readonly peer: string
   protected readonly arrived = new FrameQueue()
   #tellClosed: (reason: Error | null) => void = () => {}
-  #closed = false
+  /** How it ended; undefined while it has not. */
+  #end: Error | null | undefined = undefined
 
   constructor(peer: string) {
     this.peer = peer
@@ -34,23 +35,24 @@ export abstract class LinkEnd implements Link {
 
   onClose(listener: (reason: Error | null) => void): void {
     this.#tellClosed = listener
+    if (this.#end !== undefined) listener(this.#end)
   }
 
   close(): void {
-    if (this.#closed) return
+    if (this.closed) return
     this.arrived.clear()
     this.end(null)
     this.hangUp()
   }
 
   protected get closed(): boolean {
-    return this.#closed
+    return this.#end !== undefined
   }
 
   /** The link has ended; what had arrived can still be polled. Only the first reason is told. */
   protected end(reason: Error | null): void {
-    if (this.#closed) return
-    this.#closed = true
+    if (this.closed) return
+    this.#end = reason
     this.#tellClosed(reason)
   }
 }

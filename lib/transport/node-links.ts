@@ -6,7 +6,7 @@
  * A *control* connection carries messages (any value that `wire/cbor.ts` can carry) and nothing large;
  * a *data* connection carries frames. So a heartbeat never waits behind data. Nodes dial the
  * coordinator for control; of two nodes the receiving one dials the other for data and pulls, because
- * sending is cheap for the listening side only (a WebSocket client has to mask).
+ * sending costs the listening side less. A data connection to the coordinator carries what is large.
  *
  * ## Sessions
  * Each connection is a new session: nothing continues on another one. The channels of a data
@@ -18,7 +18,7 @@
  * ## Contract
  * - A link is given out after the handshake (handshake.ts): its peer has proved that it holds the secret.
  * - What is sent arrives once and in order, or the link ends: a gap, a repeat or a wrong CRC-32 ends it.
- * - `onClose` is called once; a listener that comes after the end is told at once.
+ * - Each listener of `onClose` is called once; one that comes after the end is told at once.
  * - Nothing buffers without bound. What waits in the socket is `bufferedBytes`: a *caller must* hold
  *   large transfers back while it is high; a link whose socket holds more than its limit ends
  *   with E_LINK_LIMIT.

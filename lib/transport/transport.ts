@@ -12,7 +12,8 @@
  * - It fires in a turn of its own or within `arm()`; its listener MUST only schedule work.
  * - What was sent before the other side called `close()` can still be polled after `onClose`; after
  *   `close()` on this side nothing can. A frame sent on a closed link is dropped.
- * - `onClose` fires once, with null after `close()` on this side, else with the reason.
+ * - `onClose` fires once, with null after `close()` on this side, else with the reason; a
+ *   listener that comes after the end is told at once.
  */
 export interface Link {
   /** Name of the slot at the other end. */
