@@ -175,7 +175,10 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     const { startedMs, unassigned } = this.#unassigned.get(round.round)!
     this.#unassigned.delete(round.round)
     const durationMs = clock.now() - round.startedMs
-    const facts = { run, mode, startedMs, durationMs, nodes, unassigned }
+    const request = round.request === null ? null : (this.#requests.get(round.request) ?? null)
+    const isFork = round.kind === 'savepoint' && request?.stop === false
+    const forkOf = isFork ? stores.place : null
+    const facts = { run, mode, startedMs, durationMs, nodes, unassigned, forkOf }
     const manifest = buildManifest(plan, round, facts)
     try {
       await stores.commit(round.round, encodeManifest(manifest))

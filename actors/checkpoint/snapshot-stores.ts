@@ -2,6 +2,8 @@
  * The stores of one job's snapshots: its own, for checkpoints, and one for each savepoint while it is
  * being made. Opened before the job starts.
  */
+import { rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import type { Manifest } from '../../lib/snapshot/manifest.js'
 import { chunksOf } from '../../lib/snapshot/manifest-chunks.js'
@@ -17,6 +19,8 @@ export interface SnapshotStoresOptions {
   /** What the job goes on from, and where it lies where that is not the job's own store. */
   readonly restored: Manifest | null
   readonly restoredFrom: ChunkStore | null
+  /** The job takes that place over: it is deleted as soon as a checkpoint of the job's own is there. */
+  readonly claims: boolean
 }
 
 export class SnapshotStores {
@@ -27,6 +31,7 @@ export class SnapshotStores {
   /** Of savepoints under way, by round. */
   readonly #others = new Map<number, Promise<ChunkStore>>()
   #retiring: Promise<void> = Promise.resolve()
+  #isClaimed = false
   /** Chunks put into the job's own store, by round, until that is over. */
   readonly #written = new Map<number, Set<string>>()
   /** Chunks that are being put. */
@@ -46,6 +51,11 @@ export class SnapshotStores {
     this.#recent = options.restored === null ? [] : [options.restored.round]
     this.lastRound = lastRound
     this.restored = options.restored
+  }
+
+  /** Of the job's own store. */
+  get place(): string {
+    return resolve(this.#options.store.place)
   }
 
   begin(round: number, directory: string | null): void {
@@ -71,13 +81,16 @@ export class SnapshotStores {
   /** Chunks that were restored may lie in another place. */
   async get(id: string): Promise<Uint8Array | null> {
     const { store, restoredFrom } = this.#options
-    return (await store.get(id)) ?? (await restoredFrom?.get(id)) ?? null
+    const from = this.#isClaimed ? null : restoredFrom
+    return (await store.get(id)) ?? (await from?.get(id)) ?? null
   }
 
   async commit(round: number, manifest: Uint8Array): Promise<void> {
     const store = await this.#storeOf(round)
     await store.commit(round, manifest)
-    if (store === this.#options.store) this.#recent = [...this.#recent, round].slice(-2)
+    if (store !== this.#options.store) return
+    this.#recent = [...this.#recent, round].slice(-2)
+    await this.#claim()
   }
 
   /** The round is over: a savepoint's store is closed. */
@@ -102,7 +115,16 @@ export class SnapshotStores {
     const { store, restoredFrom } = this.#options
     await this.#retiring
     await store.close()
-    if (restoredFrom !== null) await restoredFrom.close()
+    if (restoredFrom !== null && !this.#isClaimed) await restoredFrom.close()
+  }
+
+  /** A checkpoint of its own builds on nothing that was restored. */
+  async #claim(): Promise<void> {
+    const { restoredFrom, claims } = this.#options
+    if (restoredFrom === null || !claims || this.#isClaimed) return
+    this.#isClaimed = true
+    await restoredFrom.close()
+    await rm(restoredFrom.place, { recursive: true, force: true })
   }
 
   async #retire(running: readonly number[]): Promise<void> {

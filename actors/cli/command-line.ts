@@ -37,6 +37,8 @@ export interface CheckpointFlags {
   readonly restore: string | null
   readonly allowDroppedState: boolean
   readonly acceptDuplicates: boolean
+  readonly transactions: 'commit' | 'discard' | null
+  readonly claim: boolean
 }
 
 export interface ExplainCommand extends ModuleCommand {
@@ -129,6 +131,13 @@ function createProgram(version: string, found: (command: Command) => void): Comm
     )
     .option('--allow-dropped-state', 'lose state of operators that the pipeline no longer has')
     .option('--accept-duplicates', 'go on from an older snapshot though output comes twice')
+    .addOption(
+      new Option(
+        '--transactions <what>',
+        'output that a savepoint had prepared, where its job went on behind it',
+      ).choices(['commit', 'discard']),
+    )
+    .option('--claim', 'delete the savepoint once there is a checkpoint of this job')
     .addHelpText('after', RUN_HELP)
     .action((module: string, rest: string[], options: RunFlags) => {
       const { summary = null, quiet = false } = options
@@ -169,6 +178,8 @@ type RunFlags = Flags & {
   readonly restore?: string
   readonly allowDroppedState?: boolean
   readonly acceptDuplicates?: boolean
+  readonly transactions?: 'commit' | 'discard'
+  readonly claim?: boolean
 }
 type ExplainFlags = Flags & {
   readonly json?: boolean
@@ -210,13 +221,15 @@ const common = (module: string, rest: readonly string[], flags: Flags): ModuleCo
 
 function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
   const { checkpointDir, checkpointInterval, restore } = flags
-  const { allowDroppedState, acceptDuplicates } = flags
+  const { allowDroppedState, acceptDuplicates, transactions, claim } = flags
   if (checkpointDir === undefined) {
     const lone = [
       ['--checkpoint-interval', checkpointInterval],
       ['--restore', restore],
       ['--allow-dropped-state', allowDroppedState],
       ['--accept-duplicates', acceptDuplicates],
+      ['--transactions', transactions],
+      ['--claim', claim],
     ].find(([, value]) => value !== undefined)
     if (lone === undefined) return null
     throw new InvalidArgumentError(`error: ${lone[0]} needs --checkpoint-dir <dir>`)
@@ -227,6 +240,8 @@ function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
     restore: restore ?? null,
     allowDroppedState: allowDroppedState ?? false,
     acceptDuplicates: acceptDuplicates ?? false,
+    transactions: transactions ?? null,
+    claim: claim ?? false,
   }
 }
 

@@ -42,6 +42,7 @@ export async function runCommand(command: RunCommand, world: CliWorld): Promise<
 
 function snapshotOptions(flags: CheckpointFlags) {
   const { directory, interval, restore, allowDroppedState, acceptDuplicates } = flags
+  const { transactions, claim } = flags
   return {
     checkpoint: {
       directory,
@@ -50,6 +51,8 @@ function snapshotOptions(flags: CheckpointFlags) {
     ...(restore !== null && { restore: /^\d+$/.test(restore) ? Number(restore) : restore }),
     allowDroppedState,
     acceptDuplicates,
+    claim,
+    ...(transactions !== null && { transactions }),
   }
 }
 

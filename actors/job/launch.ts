@@ -59,6 +59,16 @@ export interface RunOptions {
    * sink then writes again what it has written since. Default false: only where every sink is idempotent.
    */
   readonly acceptDuplicates?: boolean
+  /**
+   * With a savepoint behind which its job went on: what it had prepared is committed, again if need be, or
+   * is left alone. Must be said where there is any.
+   */
+  readonly transactions?: 'commit' | 'discard'
+  /**
+   * The savepoint that is restored belongs to the job from then on, and is deleted as soon as the job has a
+   * checkpoint of its own. Default false: it stays as it is.
+   */
+  readonly claim?: boolean
   /** Freezes records and state, so that a change after the fact throws. Default false. */
   readonly freeze?: boolean
   /**
@@ -85,6 +95,8 @@ export const RUN_OPTIONS = [
   'restore',
   'allowDroppedState',
   'acceptDuplicates',
+  'transactions',
+  'claim',
   'freeze',
   'memoryMb',
   'stallWatch',

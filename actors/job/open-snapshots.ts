@@ -1,4 +1,5 @@
 /** What a job's options say about snapshots, checked; and the stores that go with them, opened. */
+import { resolve } from 'node:path'
 import { unreachable } from '../../lib/base/assert.js'
 import { type Duration, durationMs } from '../../lib/base/duration.js'
 import { MillraceError } from '../../lib/base/errors.js'
@@ -72,6 +73,8 @@ export interface SnapshotOptions {
   readonly restore?: 'latest' | number | string
   readonly allowDroppedState?: boolean
   readonly acceptDuplicates?: boolean
+  readonly transactions?: 'commit' | 'discard'
+  readonly claim?: boolean
 }
 
 /**
@@ -79,12 +82,14 @@ export interface SnapshotOptions {
  * the user should know of it.
  */
 export async function openSnapshots(
-  { checkpoint, restore, allowDroppedState = false, acceptDuplicates = false }: SnapshotOptions,
+  options: SnapshotOptions,
   plan: Plan,
   nodes: readonly NamedNode[],
   note: (text: string) => void,
   open: (directory: string) => Promise<ChunkStore> = openLevelChunkStore,
 ): Promise<JobSnapshots | null> {
+  const { checkpoint, restore, allowDroppedState = false, acceptDuplicates = false } = options
+  const { transactions = null, claim = false } = options
   if (checkpoint === undefined) {
     if (restore !== undefined) throw restoreNeedsDirectory()
     return null
@@ -97,7 +102,7 @@ export async function openSnapshots(
     const mayRepeat = nodes.every(
       ({ role, traits }) => role !== 'sink' || traits.idempotent === true,
     )
-    const search = { restore, mayRepeat, acceptDuplicates, note }
+    const search = { restore, mayRepeat, acceptDuplicates, transactions, own: directory, note }
     const found = await findRestored(store, numbers, search)
     if (found !== null) checkRestore(found.manifest, plan, nodes, allowDroppedState)
     const stores = new SnapshotStores(
@@ -107,6 +112,7 @@ export async function openSnapshots(
         retained,
         restored: found?.manifest ?? null,
         restoredFrom: found?.from ?? null,
+        claims: claim,
       },
       Math.max(0, ...numbers, found?.manifest.round ?? 0),
     )
@@ -127,6 +133,9 @@ interface Search {
   readonly restore: SnapshotOptions['restore']
   readonly mayRepeat: boolean
   readonly acceptDuplicates: boolean
+  readonly transactions: 'commit' | 'discard' | null
+  /** Directory of the job's own store, which is open. */
+  readonly own: string
   readonly note: (text: string) => void
 }
 
@@ -150,10 +159,47 @@ async function findSavepoint(directory: string, search: Search): Promise<Found> 
   try {
     const manifest = await choose(from, 'latest', search)
     if (manifest === null) throw notThere(directory)
-    return { manifest, from }
+    return { manifest: await forked(manifest, directory, search), from }
   } catch (error) {
     await from.close()
     throw error
+  }
+}
+
+/**
+ * Of a savepoint behind which its job went on: that must not run any more, or both would write the same
+ * output; and what the savepoint had prepared, which that job may have committed, must be decided.
+ */
+async function forked(
+  manifest: Manifest,
+  directory: string,
+  { transactions, own }: Search,
+): Promise<Manifest> {
+  const { forkOf } = manifest
+  if (forkOf === undefined) return manifest
+  if (forkOf !== resolve(own) && (await isOpen(forkOf))) throw originalRuns(directory, forkOf)
+  const hasPrepared = manifest.operators.some(({ subtasks }) =>
+    subtasks.some((subtask) => subtask.transactions.length > 0),
+  )
+  if (!hasPrepared || transactions === 'commit') return manifest
+  if (transactions === null) throw undecided(directory)
+  return {
+    ...manifest,
+    operators: manifest.operators.map((operator) => ({
+      ...operator,
+      subtasks: operator.subtasks.map((subtask) => ({ ...subtask, transactions: [] })),
+    })),
+  }
+}
+
+/** A store that somebody has open; false where there is none, or none that can be seen from here. */
+async function isOpen(directory: string): Promise<boolean> {
+  try {
+    const store = await openLevelChunkStore(directory, { create: false })
+    await store.close()
+    return false
+  } catch (error) {
+    return error instanceof MillraceError && error.code === 'E_STORE_LOCKED'
   }
 }
 
@@ -222,6 +268,23 @@ const directoryInUse = (place: string, numbers: readonly number[]): MillraceErro
     'E_SNAPSHOTS_THERE',
     `${place} holds snapshots ${numbers[0]} to ${numbers.at(-1)} of an earlier run: go on from the last one ` +
       "with restore: 'latest' (--restore latest), or name an empty directory",
+  )
+
+const originalRuns = (directory: string, forkOf: string): MillraceError =>
+  new MillraceError(
+    'E_ORIGINAL_RUNS',
+    `the job of which ${directory} is a savepoint still runs, with its snapshots in ${forkOf}: both would ` +
+      'write the same output. Stop it first',
+    { details: { directory, forkOf } },
+  )
+
+const undecided = (directory: string): MillraceError =>
+  new MillraceError(
+    'E_TRANSACTIONS_UNDECIDED',
+    `the job went on behind savepoint ${directory}, which holds output that was prepared and not committed ` +
+      "with it. Say what becomes of that: transactions: 'commit' (--transactions commit), where that job has " +
+      "committed it or nobody will; or 'discard', where this job is to write elsewhere",
+    { details: { directory } },
   )
 
 const notThere = (directory: string): MillraceError =>

@@ -30,6 +30,7 @@ export interface ManifestFacts {
   readonly mode: SnapshotMode
   readonly startedMs: number
   readonly durationMs: number
+  readonly forkOf: string | null
   /** By node id. */
   readonly nodes: readonly NamedNode[]
   /** Splits not handed out when the round began, by node id of the source. */
@@ -48,6 +49,7 @@ export function buildManifest(plan: Plan, round: CheckpointRound, facts: Manifes
     durationMs,
     mode,
     maxParallelism: plan.maxParallelism,
+    ...(facts.forkOf !== null && { forkOf: facts.forkOf }),
     operators: plan.chains.flatMap((chain) =>
       chain.steps.flatMap(({ node, half }, step): OperatorSnapshot[] =>
         // The half before an exchange keeps nothing: it sends on all it has before a barrier.

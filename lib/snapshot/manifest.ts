@@ -40,6 +40,11 @@ export interface Manifest {
   readonly durationMs: number
   readonly mode: SnapshotMode
   readonly maxParallelism: number
+  /**
+   * Of a savepoint behind which the job went on: where that job's own snapshots lie. What it had prepared
+   * was committed by that job, or is to be.
+   */
+  readonly forkOf?: string
   readonly operators: readonly OperatorSnapshot[]
 }
 

@@ -59,7 +59,7 @@ t.test('a run is understood with all it can be given', async (t) => {
     },
   )
   const snapshots = parse(
-    'run job.ts --checkpoint-dir state --checkpoint-interval 1s --restore 7 --allow-dropped-state --accept-duplicates',
+    'run job.ts --checkpoint-dir state --checkpoint-interval 1s --restore 7 --allow-dropped-state --accept-duplicates --transactions discard --claim',
   )
   t.match(snapshots, {
     checkpoint: {
@@ -68,7 +68,13 @@ t.test('a run is understood with all it can be given', async (t) => {
       restore: '7',
       allowDroppedState: true,
       acceptDuplicates: true,
+      transactions: 'discard',
+      claim: true,
     },
+  })
+  t.match(parse('run job.ts --checkpoint-dir state --transactions lose'), {
+    kind: 'WrongUsage',
+    message: /commit, discard/,
   })
   t.match(parse('run job.ts --restore latest'), {
     kind: 'WrongUsage',

@@ -11,7 +11,8 @@ const BYTES = Uint8Array.of(1)
 
 function storesOf(store: MemoryChunkStore, retained = 1) {
   const open = async () => new MemoryChunkStore({ place: 'savepoint' })
-  return new SnapshotStores({ store, open, retained, restored: null, restoredFrom: null }, 0)
+  const none = { restored: null, restoredFrom: null, claims: false }
+  return new SnapshotStores({ store, open, retained, ...none }, 0)
 }
 
 /** A round that puts one chunk, and commits it with those that it builds on. */

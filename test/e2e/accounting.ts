@@ -44,7 +44,10 @@ export function startAccounting(dir: string, life: Life): Command {
 
 /** What `explain` says of going on from what lies in `dir`, for the operator of that name. */
 export function explainRestore(dir: string, name: string, more: readonly string[] = []): Command {
-  const args = ['out=x', 'rows=1000', 'perSecond=1', `name=${name}`].flatMap((arg) => ['--arg', arg])
+  const args = ['out=x', 'rows=1000', 'perSecond=1', `name=${name}`].flatMap((arg) => [
+    '--arg',
+    arg,
+  ])
   return command(MILLRACE, ['explain', MODULE, ...args, '--restore', join(dir, 'state'), ...more])
 }
 

@@ -88,6 +88,57 @@ t.test('what follows a restored savepoint needs it no more', async (t) => {
   await finishes(t, dir, { restore: 'latest', state: 'next' })
 })
 
+t.test('a savepoint behind which the job went on is no second life of it', async (t) => {
+  const dir = directory(t)
+  const job = start(t, dir)
+  await hasRead(job, 500)
+  await job.savepoint(join(dir, 'savepoint'))
+  const fork = { restore: join(dir, 'savepoint'), state: 'fork' } as const
+  const beside = await ended(start(t, dir, fork))
+  t.match(beside.error, { code: 'E_ORIGINAL_RUNS', message: /still runs.*Stop it first/ })
+  await job.cancel()
+  const undecided = await ended(start(t, dir, { ...fork, state: 'undecided' }))
+  t.match(undecided.error, { code: 'E_TRANSACTIONS_UNDECIDED', message: /--transactions commit/ })
+  // What the job wrote behind the savepoint comes again: the fork is a job of its own.
+  const { error } = await ended(
+    start(t, dir, { ...fork, perSecond: FAST, state: 'committed', transactions: 'commit' }),
+  )
+  t.equal(error, null)
+})
+
+t.test('output that a savepoint had prepared is left alone where it is discarded', async (t) => {
+  const dir = directory(t)
+  const job = start(t, dir)
+  await hasRead(job, 500)
+  await job.savepoint(join(dir, 'savepoint'))
+  await job.cancel()
+  const shown = committed(dir)
+  const elsewhere = { restore: join(dir, 'savepoint'), transactions: 'discard' } as const
+  const { error } = await ended(start(t, dir, { ...elsewhere, state: 'fork', perSecond: FAST }))
+  t.equal(error, null)
+  t.same(
+    shown.filter((name) => !committed(dir).includes(name)),
+    [],
+    'what was there stays',
+  )
+})
+
+t.test(
+  'a savepoint that is claimed is deleted behind the first checkpoint, others never',
+  async (t) => {
+    const dir = directory(t)
+    const job = start(t, dir)
+    await hasRead(job, 500)
+    await job.stop(join(dir, 'savepoint'))
+    const next = start(t, dir, { restore: join(dir, 'savepoint'), state: 'next', claim: true })
+    await hasRead(next, 500)
+    t.ok(existsSync(join(dir, 'savepoint')), 'there is no checkpoint yet')
+    await next.stop()
+    t.notOk(existsSync(join(dir, 'savepoint')))
+    await finishes(t, dir, { restore: 'latest', state: 'next' })
+  },
+)
+
 t.test('a stopped job goes on exactly where it was', async (t) => {
   const dir = directory(t)
   const job = start(t, dir)
