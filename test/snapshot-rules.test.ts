@@ -272,7 +272,7 @@ const RULES: readonly Rule[] = [
   // ---- savepoints and ends --------------------------------------------------------------------
   {
     says: 'an intermediate savepoint commits nothing; what it prepared commits with the next checkpoint',
-    by: [[SAVEPOINTS, 'a savepoint commits nothing, and the job goes on to its end']],
+    by: [[SAVEPOINTS, 'a savepoint commits nothing; the checkpoint behind it does']],
   },
   {
     says: "a savepoint is never the running job's recovery point",
@@ -285,6 +285,32 @@ const RULES: readonly Rule[] = [
   {
     says: 'the first checkpoint after a savepoint that is not claimed is full',
     by: [[SAVEPOINTS, 'what follows a restored savepoint needs it no more']],
+  },
+  {
+    says: 'a savepoint that is claimed is deleted behind the first checkpoint',
+    by: [[SAVEPOINTS, 'a savepoint that is claimed is deleted behind the first checkpoint']],
+  },
+  {
+    says: 'restoring an intermediate savepoint is refused while the original runs',
+    by: [[SAVEPOINTS, 'a savepoint behind which the job went on is no second life of it']],
+  },
+  {
+    says: '--transactions commit|discard',
+    by: [
+      [SAVEPOINTS, 'a savepoint behind which the job went on is no second life of it'],
+      [SAVEPOINTS, 'output that a savepoint had prepared is left alone where it is discarded'],
+    ],
+  },
+  {
+    says: 'maxParallelism can be changed at a restore',
+    by: [[SAVEPOINTS, 'with another number of key groups each key finds its new one']],
+  },
+  {
+    says: 'versioned state is brought up to date by upcasters, checked before anything runs',
+    by: [
+      ['e2e/state-versions', 'values of former versions are upcast, one version after another'],
+      ['e2e/state-versions', 'a version that cannot be read is refused before anything runs'],
+    ],
   },
   {
     says: 'stop ends after its commits have succeeded, without final results',
@@ -311,9 +337,6 @@ const RULES: readonly Rule[] = [
 const UNTESTED: Readonly<Record<string, string>> = {
   'unaligned rounds, and the switch after an alignment timeout': 'not there yet',
   'forward, rescale, broadcast and custom edges always align': 'every edge aligns, as yet',
-  'restoring an intermediate savepoint is refused while the original runs': 'not there yet',
-  '--transactions commit|discard': 'not there yet: they are committed',
-  'maxParallelism can be changed at a restore': 'refused, which is tested (e2e/savepoints)',
   "the level backend's working directory is wiped at every start": 'there is no level backend yet',
   'chunks are in the durable tier of a cluster before they are acknowledged': 'no cluster yet',
   'evacuate moves the work of a node': 'no cluster yet',
