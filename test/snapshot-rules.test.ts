@@ -374,7 +374,7 @@ t.test('a test that does not exist is missed', async (t) => {
 
 function hasTest(file: string, name: string): boolean {
   const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace('…', '\\$\\{\\w+\\}')
-  return new RegExp(`\\b(?:test|law)\\(\\s*['"\`]${escaped}`).test(sourceOf(file))
+  return new RegExp(`\\b(?:(?:test|law)\\(|law =)\\s*['"\`]${escaped}`).test(sourceOf(file))
 }
 
 function sourceOf(file: string): string {
