@@ -14,38 +14,49 @@ export interface Ranking {
 
 export const NO_RANKING: Ranking = { ranks: [], records: [] }
 
-/** With one record more, behind its equals; the same ranking where that is beyond the first `n`. */
+/**
+ * With one record more, behind its equals; the same ranking where that is beyond the first `n`. `ties`:
+ * the equals of the n-th stay, too, however many.
+ */
 export function ranked(
   ranking: Ranking,
   rank: SortKey,
   record: unknown,
   n: number,
   compare: Comparer<SortKey>,
+  ties = false,
 ): Ranking {
   const { ranks, records } = ranking
   const { length } = ranks
   // Throws for what cannot be ordered, also where there is nothing yet to compare it with.
   if (length === 0) compare(rank, rank)
   // Most records fall through here.
-  if (length === n && compare(ranks[n - 1], rank) <= 0) return ranking
+  if (length >= n && isBeyond(compare(ranks[n - 1], rank), ties)) return ranking
   const at = firstBehind(ranks, rank, compare)
-  return { ranks: inserted(ranks, at, rank, n), records: inserted(records, at, record, n) }
+  const others = inserted(ranks, at, rank)
+  const kept = ties ? firstWithTies(others, n, compare) : Math.min(n, others.length)
+  others.length = kept
+  const those = inserted(records, at, record)
+  those.length = kept
+  return { ranks: others, records: those }
 }
 
-/** The first `n` of both; of equals, those of `a` first. */
+/** The first `n` of both; of equals, those of `a` first. `ties`: and the equals of the n-th. */
 export function mergedRankings(
   a: Ranking,
   b: Ranking,
   n: number,
   compare: Comparer<SortKey>,
+  ties = false,
 ): Ranking {
   const ranks: SortKey[] = []
   const records: unknown[] = []
   let [i, j] = [0, 0]
-  while (ranks.length < n && (i < a.ranks.length || j < b.ranks.length)) {
+  while (i < a.ranks.length || j < b.ranks.length) {
     const isOfA =
       j === b.ranks.length || (i < a.ranks.length && compare(a.ranks[i], b.ranks[j]) <= 0)
     const [from, at] = isOfA ? [a, i++] : [b, j++]
+    if (ranks.length >= n && !(ties && compare(ranks[n - 1], from.ranks[at]) === 0)) break
     ranks.push(from.ranks[at])
     records.push(from.records[at])
   }
@@ -63,9 +74,19 @@ function firstBehind(ranks: readonly SortKey[], rank: SortKey, compare: Comparer
   return low
 }
 
-function inserted<V>(values: readonly V[], at: number, value: V, max: number): readonly V[] {
+/** `order`: of the n-th and another. */
+const isBeyond = (order: number, ties: boolean): boolean => order < 0 || (order === 0 && !ties)
+
+/** How many are the first `n`, or equal to the n-th. */
+function firstWithTies(ranks: readonly SortKey[], n: number, compare: Comparer<SortKey>): number {
+  if (ranks.length <= n) return ranks.length
+  let kept = n
+  while (kept < ranks.length && compare(ranks[n - 1], ranks[kept]) === 0) kept++
+  return kept
+}
+
+function inserted<V>(values: readonly V[], at: number, value: V): V[] {
   const copy = values.slice()
   copy.splice(at, 0, value)
-  if (copy.length > max) copy.length = max
   return copy
 }

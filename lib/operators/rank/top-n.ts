@@ -1,7 +1,13 @@
 import { type Direction, type SortKey, sortKeyComparer } from '../../base/sort-order.js'
 import { aggregateDefinition } from '../aggregate-definition.js'
 import type { Aggregation } from '../aggregation.js'
-import { commonOptions, requireCount, requireOneOf, requireSyncFunction } from '../arguments.js'
+import {
+  commonOptions,
+  requireBoolean,
+  requireCount,
+  requireOneOf,
+  requireSyncFunction,
+} from '../arguments.js'
 import { operate } from '../operate.js'
 import type { OperatorDefinition, OperatorOptions } from '../operator.js'
 import { recordWiseTraits } from '../record-wise.js'
@@ -16,11 +22,13 @@ export interface TopNOptions<T> extends OperatorOptions {
   readonly by: (record: T) => SortKey
   /** `desc` (default): the greatest first; `asc`: the smallest first. */
   readonly order?: Direction
+  /** True: records equal to the n-th are given, too, however many. Default false. */
+  readonly ties?: boolean
   readonly emit?: 'final'
 }
 
 /** Options of `topN` where it speaks at every record that changes the ranking. */
-export interface ChangingTopNOptions<T> extends Omit<TopNOptions<T>, 'emit'> {
+export interface ChangingTopNOptions<T> extends Omit<TopNOptions<T>, 'emit' | 'ties'> {
   readonly emit: 'changes'
   /**
    * Records with the same id are versions of one thing, and only the latest version counts. Compared as
@@ -37,7 +45,8 @@ const N_MAX = 10_000
  * By default an aggregate: it speaks when its stream or window ends, `[key, records]` per key behind
  * `keyBy`, a `WindowResult` behind `window`, else one array, empty for an empty stream. Partial rankings
  * are made before the exchange; where records come from several subtasks, which of equals came first is
- * open. State: `n` records per key.
+ * open. With `ties` the equals of the last are given, too: SQL's FETCH FIRST … WITH TIES. State: `n`
+ * records per key, and their equals.
  *
  * With `emit: 'changes'` it speaks at every record that changes the ranking, as `scan` does, and gives
  * the whole ranking each time: the later one replaces the earlier. Without a key it then runs at
@@ -69,17 +78,20 @@ export function topN(
   options: TopNOptions<never> | ChangingTopNOptions<never>,
 ): Op<AnyStream, AnyStream> {
   const { by, order = 'desc', emit = 'final' } = options
-  const id = (options as ChangingTopNOptions<never>).id
+  const { id } = options as ChangingTopNOptions<never>
+  const { ties = false } = options as TopNOptions<never>
   requireCount('topN', 'n', n, 1, N_MAX)
   requireSyncFunction('topN', 'by', by)
   requireOneOf('topN', 'order', order, ['asc', 'desc'])
   requireOneOf('topN', 'emit', emit, ['final', 'changes'])
+  requireBoolean('topN', 'ties', ties)
+  if (ties) requireOneOf('topN', 'emit, where ties are given,', emit, ['final'])
   if (id !== undefined) requireOneOf('topN', 'emit, where there is an id,', emit, ['changes'])
-  const common = commonOptions('topN', options, ['by', 'order', 'emit', 'id'])
+  const common = commonOptions('topN', options, ['by', 'order', 'ties', 'emit', 'id'])
   const rankOf = by as (record: unknown) => SortKey
-  const settings = { n, order, emit }
+  const settings = { n, order, emit, ...(ties && { ties }) }
   if (emit === 'final') {
-    const definition = aggregateDefinition('topN', topNAggregation(n, rankOf, order), common)
+    const definition = aggregateDefinition('topN', topNAggregation(n, rankOf, order, ties), common)
     return operate({ ...definition, settings })
   }
   if (id !== undefined) requireSyncFunction('topN', 'id', id)
@@ -103,14 +115,15 @@ function topNAggregation(
   n: number,
   rankOf: (record: unknown) => SortKey,
   order: Direction,
+  ties: boolean,
 ): Aggregation {
   const compare = sortKeyComparer(order)
   const add = (ranking: unknown, record: unknown) =>
-    ranked(ranking as Ranking, rankOf(record), record, n, compare)
+    ranked(ranking as Ranking, rankOf(record), record, n, compare, ties)
   return {
     begin: (record) => add(NO_RANKING, record),
     add,
-    merge: (a, b) => mergedRankings(a as Ranking, b as Ranking, n, compare),
+    merge: (a, b) => mergedRankings(a as Ranking, b as Ranking, n, compare, ties),
     result: (ranking) => (ranking as Ranking).records,
     empty: () => [],
     select: null,
