@@ -1,9 +1,10 @@
+import { inspect } from 'node:util'
 import { callSite } from '../../base/call-site.js'
 import { type Duration, durationMs } from '../../base/duration.js'
 import { MillraceError } from '../../base/errors.js'
 import { keyGroupOf } from '../../base/key.js'
 import type { MapState } from '../../state/state.js'
-import { commonOptions } from '../arguments.js'
+import { commonOptions, requireOneOf } from '../arguments.js'
 import {
   type Joined,
   type JoinKind,
@@ -28,6 +29,11 @@ export interface JoinOptions<Kind extends JoinKind> extends BufferOptions {
   readonly retention: Duration | 'unbounded'
   /** Default `inner`. */
   readonly kind?: Kind
+  /**
+   * The side of which a key has one record at most, as by a primary key: records of the other side wait
+   * only until it has come. A second one is a failure, E_NOT_UNIQUE. Default: neither.
+   */
+  readonly unique?: 'left' | 'right'
 }
 
 /**
@@ -39,7 +45,8 @@ export interface JoinOptions<Kind extends JoinKind> extends BufferOptions {
  * `intervalJoin`.
  *
  * State: all records of both sides for the time of their `retention`, at most `bufferMax` (1,000,000) per
- * subtask, then E_BUFFER_FULL: also with `retention: 'unbounded'`.
+ * subtask, then E_BUFFER_FULL: also with `retention: 'unbounded'`. Where one side is `unique`, of the other only
+ * what has met no partner.
  *
  * @example
  * const pairs = collect<readonly [string, number]>()
@@ -67,19 +74,27 @@ export function join<L, E extends Time, Key, O extends AnyStream, Kind extends J
   const retentionMs =
     retention === 'unbounded' ? Number.POSITIVE_INFINITY : durationMs(retention, 'join: retention')
   const bufferMax = bufferMaxOf('join', options)
+  const { unique } = options
+  requireOneOf('join', 'unique', unique, ['left', 'right', undefined])
+  const settings = { kept, retentionMs, bufferMax, unique: SIDES.indexOf(unique as 'left') }
   const definition: OperatorDefinition = {
     kind: 'join',
     traits: { ...combinedTraits(2), key: 'required', timeAfter: 'ended' },
-    options: commonOptions('join', options, ['retention', 'kind', 'bufferMax']),
-    settings: { kind, retention: String(retention), bufferMax },
+    options: commonOptions('join', options, ['retention', 'kind', 'unique', 'bufferMax']),
+    settings: { kind, retention: String(retention), bufferMax, ...(unique && { unique }) },
     functions: [],
     open: (context) =>
-      openJoin(
-        context,
-        (results) => new RegularJoiner(context, results, kept, retentionMs, bufferMax),
-      ),
+      openJoin(context, (results) => new RegularJoiner(context, results, settings)),
   }
   return attachBeside([right], definition) as never
+}
+
+interface Settings {
+  readonly kept: Kept
+  readonly retentionMs: number
+  readonly bufferMax: number
+  /** Index of the side with one record per key; -1: neither. */
+  readonly unique: number
 }
 
 interface Row {
@@ -99,13 +114,12 @@ class RegularJoiner implements Joiner {
   readonly #limit: HoldLimit
   readonly #kept: readonly [boolean, boolean]
   readonly #retentionMs: number
+  readonly #unique: number
 
   constructor(
     context: OperatorContext,
     results: Results,
-    kept: Kept,
-    retentionMs: number,
-    bufferMax: number,
+    { kept, retentionMs, bufferMax, unique }: Settings,
   ) {
     this.#context = context
     this.#results = results
@@ -115,6 +129,7 @@ class RegularJoiner implements Joiner {
     this.#limit = new HoldLimit(context, bufferMax)
     this.#kept = [kept.left, kept.right]
     this.#retentionMs = retentionMs
+    this.#unique = unique
     for (const rows of this.#rows) {
       for (const key of rows.keys()) this.#limit.found(rows.count(this.#groupOf(key), key))
     }
@@ -125,6 +140,9 @@ class RegularJoiner implements Joiner {
   }
 
   onRecord(input: number, record: unknown, key: unknown, group: number): Steps | null {
+    if (this.#unique === 1 - input && this.#meets(input, record, key, group)) return null
+    if (this.#unique === input && this.#rows[input]!.count(group, key) > 0)
+      throw this.#notUnique(key)
     const hasPartners = this.#rows[1 - input]!.count(group, key) > 0
     this.#limit.claim(key)
     const number = this.#numbers.get(group, key) ?? 0
@@ -135,6 +153,23 @@ class RegularJoiner implements Joiner {
       this.#timers.register(group, key, dueMs, `${SIDES[input]} ${number}`)
     }
     return hasPartners ? this.#pairs(input, record, key, group) : null
+  }
+
+  /** Joins a record with the only partner it can have; false where that has not come. */
+  #meets(input: number, record: unknown, key: unknown, group: number): boolean {
+    const others = this.#rows[1 - input]!
+    const only = others.entries(group, key).next()
+    if (only.done === true) return false
+    const [number, row] = only.value
+    if (this.#kept[1 - input] && !row.isMatched) {
+      others.set(group, key, number, { ...row, isMatched: true })
+    }
+    this.#push(input, record, row.record, key, group)
+    return true
+  }
+
+  #push(input: number, record: unknown, other: unknown, key: unknown, group: number): void {
+    this.#results.push(input === 0 ? [record, other] : [other, record], key, group, NO_TIME)
   }
 
   onClock(nowMs: number): Steps | null {
@@ -150,10 +185,13 @@ class RegularJoiner implements Joiner {
     const keeps = this.#kept[1 - input]
     for (const [number, row] of others.entries(group, key)) {
       if (keeps && !row.isMatched) others.set(group, key, number, { ...row, isMatched: true })
-      const pair = input === 0 ? [record, row.record] : [row.record, record]
-      this.#results.push(pair, key, group, NO_TIME)
+      this.#push(input, record, row.record, key, group)
       if (this.#results.room === 0) yield
     }
+    if (this.#unique !== input) return
+    // They have met all that they ever will.
+    this.#limit.release(others.count(group, key))
+    others.deleteAll(group, key)
   }
 
   /** Drops rows whose retention is over. */
@@ -189,6 +227,17 @@ class RegularJoiner implements Joiner {
     if (row.isMatched || !this.#kept[side]) return
     const single = side === 0 ? [row.record, undefined] : [undefined, row.record]
     this.#results.push(single, key, group, NO_TIME)
+  }
+
+  #notUnique(key: unknown): MillraceError {
+    const { operator } = this.#context
+    const side = SIDES[this.#unique]
+    return new MillraceError(
+      'E_NOT_UNIQUE',
+      `'${operator}': the ${side} side was said to have one record per key, and a second one has come, of key ` +
+        `${inspect(key)}. Leave out unique: '${side}', or see to it with firstPerKey() or distinct().`,
+      { details: { operator, side: side!, key: inspect(key) } },
+    )
   }
 
   #groupOf(key: unknown): number {

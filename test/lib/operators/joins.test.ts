@@ -80,6 +80,63 @@ t.test('a regular join is a nested loop; what has no partner is told at the end'
   fc.assert(fc.property(rowsOf(0), kinds, fc.nat(1000), property as never), { numRuns: 300 })
 })
 
+t.test('where one side is unique, of the other only what has met no partner is kept', async () => {
+  const property = (
+    rows: readonly Row[],
+    unique: 'left' | 'right',
+    kind: 'inner' | 'left' | 'right' | 'full',
+    seed: number,
+  ) => {
+    const of = unique === 'left' ? 0 : 1
+    const seen = new Set<string>()
+    const legal = rows.filter(({ input, key }) => {
+      const isSecond = input === of && seen.has(key)
+      if (input === of) seen.add(key)
+      return !isSecond
+    })
+    const [narrow, wide] = [{ unique }, {}].map((extra) => {
+      const definition = combinedDefinition(2, (a, b) =>
+        join(b as never, { retention: 'unbounded', kind, ...extra })(a as never),
+      )
+      const random = seededRandom(seed)
+      const harness = new OperatorHarness([definition], {
+        keyed: true,
+        stayOpen: () => random() < 0.5,
+      })
+      for (const row of legal) {
+        harness.batch([row.id], [row.key], row.input)
+        harness.drain()
+      }
+      return harness
+    })
+    const waiting = legal.filter(({ input, key }) => input !== of && !seen.has(key))
+    const held = narrow!.gauge('held')
+    for (const harness of [narrow!, wide!]) {
+      harness.end()
+      harness.drain()
+    }
+    return (
+      held === seen.size + waiting.length &&
+      sorted(narrow!.values).join() === sorted(wide!.values).join() &&
+      narrow!.gauge('held') === 0 &&
+      narrow!.error === undefined
+    )
+  }
+  const kinds = fc.constantFrom('inner', 'left', 'right', 'full')
+  const sides = fc.constantFrom('left', 'right')
+  fc.assert(fc.property(rowsOf(0), sides, kinds, fc.nat(1000), property as never), { numRuns: 300 })
+})
+
+t.test('a second record of a key on the unique side is a failure', async (t) => {
+  const definition = combinedDefinition(2, (a, b) =>
+    join(b as never, { retention: 'unbounded', unique: 'right' })(a as never),
+  )
+  const harness = new OperatorHarness([definition], { keyed: true })
+  harness.batch([1, 2], ['a', 'a'], 0)
+  harness.batch([3, 4], ['a', 'a'], 1)
+  t.match(harness.error, { code: 'E_NOT_UNIQUE', message: /right.*'a'.*distinct/ })
+})
+
 t.test('a record waits for its partners as long as its retention, not longer', async (t) => {
   const definition = combinedDefinition(2, (a, b) =>
     join(b as never, { retention: 1000, kind: 'left' })(a as never),
