@@ -55,7 +55,13 @@ export {
   windowJoin,
 } from './flow/window-join.js'
 export type { Graph, GraphNode, Guarantee } from './graph/graph.js'
-export { type AggregateSpec, aggregate } from './operators/aggregate.js'
+export {
+  type AggregateOptions,
+  type AggregateSpec,
+  aggregate,
+  type Changed,
+  type ChangingAggregateOptions,
+} from './operators/aggregate.js'
 export { avg } from './operators/avg.js'
 export { type HashJoinOptions, hashJoin } from './operators/batch/hash-join.js'
 export type { Joined, JoinKind, KeyedJoin, NeedsEqualKeys } from './operators/batch/join-kind.js'

@@ -3,14 +3,15 @@
  * accumulator per key instead of many records.
  *
  * It holds at most KEYS_MAX keys between flushes, and nothing beyond a barrier or the end: it flushes
- * before it passes them, so it has no part in a snapshot. Watermarks pass at once: results that are
- * due only at the end wait for none. Folding pays only where keys repeat: when most records of a
+ * before it passes them, so it has no part in a snapshot; and nothing for longer than `holdMs`. Watermarks
+ * pass at once: results that are due only at the end, or belong to no instant, wait for none. Folding pays only where keys repeat: when most records of a
  * sample had keys of their own, it passes single-record accumulators through for a while, then
  * tries again.
  */
 import type { OperatorFunction } from 'rxjs'
 import { type CanonicalKey, canonicalKey, flatKey } from '../base/key.js'
 import type { Aggregation } from './aggregation.js'
+import { createAlarm } from './alarm.js'
 import { keysOf } from './cells.js'
 import type { OperatorContext } from './operator.js'
 import { SKIP } from './record-error.js'
@@ -29,9 +30,10 @@ const PASS_RECORDS = 1_048_576
 export function aggregateBefore(
   context: OperatorContext,
   aggregation: Aggregation,
+  holdMs = Number.POSITIVE_INFINITY,
 ): OperatorFunction<Signal, Signal> {
   const { begin, add, select } = aggregation
-  const { keyed, errors, gate } = context
+  const { keyed, errors, gate, clock } = context
 
   /** `slot` undefined: the record is the first of its key. */
   function fold(record: unknown, accumulator: unknown, first: boolean): unknown {
@@ -45,6 +47,8 @@ export function aggregateBefore(
 
   return signalOperator((out) => {
     const pump = createPump(gate, out)
+    const due = out.deferred(() => pump.busy || flush(() => {}))
+    const alarm = createAlarm(clock, () => context.wake(due))
     /** Key → index into `keys` and `accumulators`. */
     let slots = new Map<CanonicalKey, number>()
     let keys: unknown[] = []
@@ -102,7 +106,8 @@ export function aggregateBefore(
     }
 
     /** Sends what is held, as far as the gate allows, then calls `done`. */
-    function flush(done: () => void): void {
+    function flush(done: () => void): boolean {
+      alarm.cancel()
       const flushed = accumulators
       const flushedKeys = keys
       slots = new Map()
@@ -117,7 +122,7 @@ export function aggregateBefore(
         context.count(0, at - from)
         return batch(flushed.slice(from, at), keyed ? flushedKeys.slice(from, at) : null)
       }
-      pump.start(next, done)
+      return pump.start(next, done)
     }
 
     return {
@@ -134,13 +139,17 @@ export function aggregateBefore(
           passing = PASS_RECORDS
         }
         if (passing > 0 || accumulators.length >= KEYS_MAX) flush(() => {})
+        else if (!alarm.isSet && accumulators.length > 0) alarm.set(clock.wallTime() + holdMs)
       },
       mark(signal) {
         if (signal.tag === BARRIER) flush(() => out.emit(signal))
         else out.emit(signal)
       },
-      end: (signal) => flush(() => out.emit(signal)),
+      end: (signal) => {
+        flush(() => out.emit(signal))
+      },
       close() {
+        alarm.cancel()
         slots.clear()
         accumulators = []
         keys = []

@@ -6,6 +6,7 @@
  * batch by batch, as the gate allows; without a key, the one result.
  */
 import type { OperatorFunction } from 'rxjs'
+import { accumulating } from './accumulate.js'
 import type { Aggregation } from './aggregation.js'
 import { cellsOf, groupAt, keysOf } from './cells.js'
 import type { OperatorContext } from './operator.js'
@@ -17,29 +18,9 @@ export function aggregateBehind(
   context: OperatorContext,
   aggregation: Aggregation,
 ): OperatorFunction<Signal, Signal> {
-  const { begin, add, merge, result } = aggregation
-  const { keyed, maxParallelism, errors } = context
+  const { keyed, maxParallelism } = context
   const accumulators = cellsOf<unknown>(context, 'accumulator')
-
-  function fold(old: unknown, first: boolean, input: unknown): unknown {
-    if (merge === null) return first ? begin(input) : add(old, input)
-    return first ? input : merge(old, input)
-  }
-
-  /** An accumulator stands for many records: dropping it would drop them all. */
-  function recover(error: unknown, old: unknown, first: boolean, input: unknown, key: unknown) {
-    if (merge !== null) errors.fail(error, input, key)
-    return errors.recover(error, input, key, () => fold(old, first, input))
-  }
-
-  function resultOf(accumulator: unknown, key: unknown): unknown {
-    if (result === null) return accumulator
-    try {
-      return result(accumulator)
-    } catch (error) {
-      return errors.recover(error, accumulator, key, () => result(accumulator))
-    }
-  }
+  const { fold, result } = accumulating(context, aggregation)
 
   /** Gives the results, at most a batch at a time. */
   function results(): () => Batch | null {
@@ -60,7 +41,7 @@ export function aggregateBehind(
         const entry = entries.next()
         if (entry.done) break
         const [key, accumulator] = entry.value
-        const value = resultOf(accumulator, key)
+        const value = result(accumulator, key)
         if (value !== SKIP) emitted.push(keyed ? [key, value] : value)
       }
       context.count(0, emitted.length)
@@ -79,13 +60,8 @@ export function aggregateBehind(
           const group = groupAt(keys, groups, i, maxParallelism)
           const old = accumulators.get(group, key)
           const first = old === undefined && !accumulators.has(group, key)
-          let accumulator: unknown
-          try {
-            accumulator = fold(old, first, records[i])
-          } catch (error) {
-            accumulator = recover(error, old, first, records[i], key)
-            if (accumulator === SKIP) continue
-          }
+          const accumulator = fold(old, first, records[i], key)
+          if (accumulator === SKIP) continue
           // Accumulators are replaced, never changed in place: the same one is the same value.
           if (first || accumulator !== old) accumulators.set(group, key, accumulator)
         }

@@ -10,6 +10,8 @@ import type { Cancel, Clock } from '../base/clock.js'
 export interface Alarm {
   /** Rings once wall time has come to `atMs`, in place of what was set before; +∞: never. */
   set(atMs: number): void
+  /** True where it is going to ring. */
+  readonly isSet: boolean
   cancel(): void
 }
 
@@ -45,6 +47,9 @@ export function createAlarm(clock: Clock, ring: () => void): Alarm {
       cancel()
       atMs = nextMs
       if (nextMs !== Number.POSITIVE_INFINITY) wait()
+    },
+    get isSet() {
+      return atMs !== Number.POSITIVE_INFINITY
     },
     cancel,
   }

@@ -330,6 +330,35 @@ const rows: readonly Row[] = [
     keyed: 'pairs',
   },
   {
+    name: 'aggregate at changes',
+    op: (f, o) =>
+      aggregate(
+        { create: () => '', add: (a, x: number) => `${a},${f(x)}` },
+        { emit: 'changes', ...o },
+      ),
+    rx: (source) =>
+      source.pipe(
+        rx7.scan((all: string, x) => `${all},${x}`, ''),
+        rx7.startWith(undefined),
+        rx7.pairwise(),
+        rx7.map(([before, after]) => ({ before, after })),
+      ),
+    keyed: 'pairs',
+  },
+  {
+    name: 'topN with ties',
+    op: (f, o) => topN(3, { by: (x: number) => half(f(x)), ties: true, ...o }),
+    rx: (source) =>
+      source.pipe(
+        rx7.toArray(),
+        rx7.map((all) => {
+          const ranked = all.toSorted((a, b) => half(b) - half(a))
+          return ranked.filter((x, i) => i < 3 || half(x) === half(ranked[2]!))
+        }),
+      ),
+    keyed: 'pairs',
+  },
+  {
     name: 'distinct',
     op: (_, o) => distinct(undefined, o),
     rx: rx7.distinct(),

@@ -291,6 +291,41 @@ t.test('with select and without merge only the selected part is sent', async (t)
   )
 })
 
+t.test(
+  'changes are folded for as long as they may be held, and none passes a barrier',
+  async (t) => {
+    const op = aggregate(
+      { create: () => 0, add: (a, x: number) => a + x, merge: (a, b) => a + b },
+      { emit: 'changes', hold: 50 },
+    )
+    const harness = opened(op, { keyed: true })
+    harness.batch([1, 2, 3], ['a', 'b', 'a'])
+    harness.clock.advance(49)
+    harness.drain()
+    t.same(harness.values, [])
+    harness.clock.advance(1)
+    harness.drain()
+    t.same(harness.values, [
+      ['a', { before: undefined, after: 4 }],
+      ['b', { before: undefined, after: 2 }],
+    ])
+    harness.batch([5], ['a'])
+    harness.barrier(1)
+    t.same(harness.values.slice(2), [['a', { before: 4, after: 9 }]])
+    harness.batch([0, 6], ['a', 'b'])
+    harness.end()
+    t.same(
+      harness.values.slice(3),
+      [['b', { before: 2, after: 8 }]],
+      'what stays the same is no change',
+    )
+    t.throws(() => aggregate({ create: () => 0, add: (n: number) => n }, { hold: 50 } as never), {
+      code: 'E_BAD_ARGUMENT',
+      message: /emit, where hold is given/,
+    })
+  },
+)
+
 t.test('an error of merge cannot be skipped; one of result drops that key', async (t) => {
   const broken = aggregate({
     create: () => 0,
