@@ -100,7 +100,10 @@ const lists: SliceFold = {
     return list
   },
   merge: null,
-  sumAll: (values, from, to) => values.slice(from, to).flat(1),
+  sumAll: (values, from, to) =>
+    to - from === 1
+      ? (values[from] as unknown[]).slice()
+      : ([] as unknown[]).concat(...values.slice(from, to)),
 }
 
 /** Records never change, lists of them do. */
