@@ -11,6 +11,7 @@ export class DataReader {
   readonly #reads: readonly boolean[]
   /** Of one kind there is no order to restore. */
   readonly #only: number
+  readonly #last: number
   #buffer = new ArrayBuffer(0)
   #closed = false
 
@@ -19,6 +20,7 @@ export class DataReader {
     this.#handle = openSync(file, 'r')
     this.#reads = EVENT_KINDS.map((kind) => reads.includes(kind))
     this.#only = reads.length === 1 ? EVENT_KINDS.indexOf(reads[0]!) : -1
+    this.#last = this.#reads.lastIndexOf(true)
     const { blocks, indexOffset } = this.header
     this.#index = new Float64Array(blocks * INDEX_COLUMNS)
     readSync(this.#handle, this.#index, 0, this.#index.byteLength, indexOffset)
@@ -42,12 +44,13 @@ export class DataReader {
       decodeSection(EVENT_KINDS[this.#only]!, buffer, 0, out)
       return out
     }
+    // Sections behind the last that is read, the bids mostly, are left where they are.
     let bytes = sectionsAt
-    for (let kind = 0; kind < EVENT_KINDS.length; kind++) bytes += this.#index[row + 2 + kind]!
+    for (let kind = 0; kind <= this.#last; kind++) bytes += this.#index[row + 2 + kind]!
     const buffer = this.#read(offset, bytes)
     const sections = EVENT_KINDS.map(() => [] as NexmarkEvent[])
     let at = sectionsAt
-    for (let kind = 0; kind < EVENT_KINDS.length; kind++) {
+    for (let kind = 0; kind <= this.#last; kind++) {
       if (this.#reads[kind]) decodeSection(EVENT_KINDS[kind]!, buffer, at, sections[kind]!)
       at += this.#index[row + 2 + kind]!
     }
