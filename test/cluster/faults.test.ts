@@ -1,0 +1,311 @@
+/**
+ * A cluster of processes on hosts of its own, and what may happen to them while a job runs whose output
+ * shows what is lost, repeated or out of order. Each fault is counted where it was seen.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { judgeOutput } from '../e2e/accounting.js'
+import { within } from '../e2e/support.js'
+import type { ProcessSettings } from '../support/cluster-parts.js'
+import { Hosts, whyNoHosts } from '../support/hosts.js'
+
+t.setTimeout(400_000)
+
+const PROCESS = new URL('../support/cluster-process.js', import.meta.url)
+const ACCOUNTING = fileURLToPath(new URL('../e2e/jobs/accounting.js', import.meta.url))
+const SECRET = 'a secret of the test that is long enough to be one'
+const ROWS = 12_000
+const PER_SECOND = 2_000
+const NODES = 3
+/** The host of the coordinator; those of nodes follow. */
+const HUB = 1
+
+interface Said {
+  readonly kind: string
+  readonly atMs: number
+  readonly [more: string]: unknown
+}
+
+/** A process, and what it has said. */
+class Running {
+  readonly child: ChildProcess
+  readonly said: Said[] = []
+  #waiting: (() => void)[] = []
+
+  constructor(child: ChildProcess) {
+    this.child = child
+    let rest = ''
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop()!
+      for (const line of lines) if (line.startsWith('{')) this.said.push(JSON.parse(line))
+      for (const look of this.#waiting) look()
+    })
+  }
+
+  /** The first that holds, of what is said from number `from` on. */
+  hear(holds: (said: Said) => boolean, from = 0): Promise<Said> {
+    return within(
+      30_000,
+      `${this.child.spawnargs.at(-1)}: ${holds}`,
+      new Promise((resolve) => {
+        const look = () => {
+          const found = this.said.slice(from).find(holds)
+          if (found === undefined) return
+          this.#waiting = this.#waiting.filter((each) => each !== look)
+          resolve(found)
+        }
+        this.#waiting.push(look)
+        look()
+      }),
+    )
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    process.kill(this.child.pid!, signal)
+  }
+}
+
+class World {
+  readonly hosts = new Hosts(NODES + 1)
+  readonly dir = mkdtempSync(join(tmpdir(), 'millrace-hosts-'))
+  readonly nodes: Running[] = []
+  hub!: Running
+
+  get url(): string {
+    return `ws://${this.hosts.addressOf(HUB)}:7000`
+  }
+
+  async start(): Promise<void> {
+    await this.startHub()
+    for (let i = 0; i < NODES; i++) await this.startNode(i)
+  }
+
+  async startHub(): Promise<void> {
+    this.hub = this.#spawn(HUB, {
+      kind: 'coordinator',
+      name: 'hub',
+      listen: `${this.hosts.addressOf(HUB)}:7000`,
+      secret: SECRET,
+      data: join(this.dir, 'data'),
+    })
+    await this.hub.hear(({ kind }) => kind === 'Listening')
+  }
+
+  async startNode(i: number): Promise<void> {
+    const host = HUB + 1 + i
+    this.nodes[i] = this.#spawn(host, {
+      kind: 'node',
+      name: `node-${i}`,
+      listen: `${this.hosts.addressOf(host)}:7001`,
+      secret: SECRET,
+      join: this.url,
+      slots: 2,
+    })
+    await this.nodes[i].hear(({ kind }) => kind === 'Joined')
+  }
+
+  /** By a client on a host; resolves when the job has taken its first checkpoint. */
+  async submit(rows = ROWS, more: object = {}): Promise<void> {
+    const options = {
+      args: {
+        out: join(this.dir, 'out'),
+        rows: String(rows),
+        perSecond: String(PER_SECOND),
+        name: 'counts',
+        parallelism: '3',
+      },
+      checkpoint: { interval: 100 },
+      supervise: { maxRestarts: 50, restart: { firstMs: 50, maxMs: 500 } },
+      parallelism: 3,
+      ...more,
+    }
+    this.hub.child.stdout!.resume()
+    const client = new Running(
+      this.hosts.spawn(HUB, new URL('../support/cluster-client.js', import.meta.url), [
+        JSON.stringify({ url: this.url, secret: SECRET, module: ACCOUNTING, options }),
+      ]),
+    )
+    await client.hear(({ kind }) => kind === 'Checkpointed')
+  }
+
+  async end(): Promise<Said> {
+    return this.hub.hear(({ kind }) => kind === 'JobEnded')
+  }
+
+  close(): void {
+    this.hosts.close()
+    rmSync(this.dir, { recursive: true, force: true })
+  }
+
+  #spawn(host: number, settings: ProcessSettings): Running {
+    return new Running(this.hosts.spawn(host, PROCESS, [JSON.stringify(settings)]))
+  }
+}
+
+interface Fault {
+  readonly name: string
+  /** Whether some node is to be lost by it. */
+  readonly losesNode: boolean | null
+  happen(world: World, t: Test): Promise<void>
+}
+
+const hostOf = (node: number) => HUB + 1 + node
+
+/** Ms from now until it is noticed, and until the coordinator is whole again. */
+async function noticed(world: World, act: () => void): Promise<number> {
+  const from = world.hub.said.length
+  const beganMs = Date.now()
+  act()
+  const lost = await world.hub.hear(({ kind }) => kind === 'NodeLost', from)
+  return lost.atMs - beganMs
+}
+
+const FAULTS: readonly Fault[] = [
+  {
+    name: 'kill -9 of a node, which comes back',
+    losesNode: true,
+    async happen(world, t) {
+      const ms = await noticed(world, () => world.nodes[0]!.kill('SIGKILL'))
+      t.ok(ms < 500, `noticed after ${ms} ms`)
+      await world.startNode(0)
+    },
+  },
+  {
+    name: 'kill -9 of the coordinator',
+    losesNode: null,
+    async happen(world) {
+      world.hub.kill('SIGKILL')
+      await world.startHub()
+    },
+  },
+  {
+    name: 'kill -9 of everything',
+    losesNode: null,
+    async happen(world) {
+      for (const each of [world.hub, ...world.nodes]) each.kill('SIGKILL')
+      await world.start()
+    },
+  },
+  {
+    name: 'a node that is paused for a second',
+    losesNode: false,
+    async happen(world) {
+      world.nodes[1]!.kill('SIGSTOP')
+      await pause(1_000)
+      world.nodes[1]!.kill('SIGCONT')
+    },
+  },
+  {
+    name: 'a node that is paused for six seconds',
+    losesNode: true,
+    async happen(world, t) {
+      const ms = await noticed(world, () => world.nodes[1]!.kill('SIGSTOP'))
+      t.ok(ms < 4_000, `noticed after ${ms} ms`)
+      await pause(6_000 - ms)
+      world.nodes[1]!.kill('SIGCONT')
+    },
+  },
+  {
+    name: 'a node cut off from all others',
+    losesNode: true,
+    async happen(world, t) {
+      const ms = await noticed(world, () => world.hosts.plug(hostOf(2), false))
+      t.ok(ms < 4_000, `noticed after ${ms} ms`)
+      await pause(2_000)
+      world.hosts.plug(hostOf(2), true)
+    },
+  },
+  {
+    name: 'a node whose words do not reach the coordinator',
+    losesNode: true,
+    async happen(world, t) {
+      const ms = await noticed(world, () => world.hosts.cut(hostOf(0), HUB))
+      t.ok(ms < 4_000, `noticed after ${ms} ms`)
+      await pause(1_000)
+      world.hosts.healAll()
+    },
+  },
+  {
+    name: 'a node that hears nothing of the coordinator',
+    losesNode: null,
+    async happen(world) {
+      world.hosts.cut(HUB, hostOf(0))
+      await pause(5_000)
+      world.hosts.healAll()
+    },
+  },
+  {
+    name: 'two nodes that do not reach each other',
+    losesNode: null,
+    async happen(world) {
+      world.hosts.cutBoth(hostOf(0), hostOf(1))
+      await pause(3_000)
+      world.hosts.healAll()
+    },
+  },
+  {
+    name: 'a cable that is loose, second by second',
+    losesNode: null,
+    async happen(world) {
+      for (let i = 0; i < 4; i++) {
+        world.hosts.plug(hostOf(1), false)
+        await pause(1_000)
+        world.hosts.plug(hostOf(1), true)
+        await pause(1_000)
+      }
+    },
+  },
+  {
+    name: 'a link of 1 Mbit/s',
+    losesNode: false,
+    async happen(world) {
+      world.hosts.slow(hostOf(1), '1mbit')
+      await pause(5_000)
+      world.hosts.slow(hostOf(1), null)
+    },
+  },
+  {
+    name: 'connections that are reset',
+    losesNode: null,
+    async happen(world) {
+      world.hosts.reset(hostOf(2))
+    },
+  },
+]
+
+const ONLY = process.env.FAULT
+const why = whyNoHosts()
+if (why !== null) {
+  t.comment(`SKIPPED ${FAULTS.length} faults between hosts: ${why}`)
+  t.pass(`skipped ${FAULTS.length}`)
+} else {
+  let happened = 0
+  for (const fault of FAULTS) {
+    if (ONLY !== undefined && !fault.name.includes(ONLY)) continue
+    t.test(fault.name, async (t) => {
+      const world = new World()
+      t.teardown(() => world.close())
+      await world.start()
+      await world.submit()
+      await pause(300)
+      const hub = world.hub
+      await fault.happen(world, t)
+      const ended = await world.end()
+      t.match(ended, { state: 'Finished' })
+      t.equal(await judgeOutput(world.dir, ROWS), null, 'nothing lost, repeated or out of order')
+      const lost = hub.said.filter(({ kind }) => kind === 'NodeLost').length
+      if (fault.losesNode === true) t.ok(lost > 0, 'the fault was seen')
+      if (fault.losesNode === false) t.equal(lost, 0, 'nobody was thought dead')
+      happened++
+    })
+  }
+  t.test('the faults have happened', async (t) => {
+    t.equal(happened, ONLY === undefined ? FAULTS.length : happened)
+  })
+}
