@@ -2,25 +2,32 @@
  * A client of a cluster: submits jobs, follows and ends them, and looks after nodes, from any machine.
  * What it holds are views: when it goes, jobs go on.
  */
+import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Observable, ReplaySubject, Subject } from 'rxjs'
 import { systemClock } from '../../lib/base/clock.js'
 import { errorFromData, MillraceError } from '../../lib/base/errors.js'
 import type { Plan } from '../../lib/graph/plan.js'
+import { jobIdOf } from '../../lib/job/job-id.js'
 import { isEnded, type JobState } from '../../lib/job/job-record.js'
 import type { Failure } from '../../lib/supervision/failure.js'
+import type { Decision } from '../../lib/supervision/strategy.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import type { Network } from '../../lib/transport/network.js'
 import type {
+  BundleFacts,
   ClientListener,
   ClientMethods,
   ClusterEvent,
   JobNews,
+  JobStanding,
   JobView,
   NodeView,
+  PlacementOptions,
   SlotView,
   SubmitOptions,
+  WatchOptions,
 } from '../coordinator/protocol.js'
 import type { JobEvent, JobMetrics, JobSummary, SnapshotSummary } from '../job/job.js'
 import { bundleForSubmit } from '../planner/bundle.js'
@@ -29,6 +36,15 @@ import { bundleForSubmit } from '../planner/bundle.js'
 const NO_DEADLINE = { deadlineMs: null } as const
 const CALL_MS = 10_000
 const PIECE_BYTES = 256 * 1024
+
+/** Decides about a failure, from afar: within 2 s, or the job's options do. If it throws, it escalates. */
+export type DecideFrom = (failure: Failure) => Decision | Promise<Decision>
+
+/** Of `submit`: what travels, and what stays here. */
+export interface SubmitHere extends SubmitOptions {
+  /** Asked about each failure, as long as this process is connected. */
+  readonly decide?: DecideFrom
+}
 
 /** A job on a cluster, seen from a client. As the handle of `run`, but for what needs the process. */
 export interface SubmittedJob {
@@ -48,6 +64,12 @@ export interface SubmittedJob {
   stop(directory?: string): Promise<SnapshotSummary>
   /** Moves to as many slots, behind a checkpoint. */
   rescale(slots: number): Promise<void>
+  /** Lets go of its slots behind a checkpoint, and takes others, as `placement` says or as before. */
+  move(placement?: PlacementOptions): Promise<void>
+  /** As that of a `Job`. */
+  restartRegion(region: number): Promise<void>
+  /** From now on decides about its failures; whoever did before no longer does. */
+  decide(by: DecideFrom): Promise<void>
   placement(): Promise<readonly SlotView[]>
 }
 
@@ -60,7 +82,7 @@ export interface Cluster {
    *
    * @throws MillraceError as `run` does for a module that cannot be bundled or planned.
    */
-  submit(module: URL | string, options?: SubmitOptions): Promise<SubmittedJob>
+  submit(module: URL | string, options?: SubmitHere): Promise<SubmittedJob>
   /** A job that runs. */
   job(id: string): Promise<SubmittedJob>
   jobs(): Promise<readonly JobView[]>
@@ -89,7 +111,7 @@ class ClusterClient implements Cluster {
     const listener: ClientListener = {
       jobNews: async (job, news) => this.#jobs.get(job)?.take(news),
       clusterEvent: (event) => this.#events.next(event),
-      decide: async () => 'restart',
+      decide: (job, failure) => this.#decide(job, failure),
     }
     this.#calls = createCalls<ClientMethods>({
       link,
@@ -111,7 +133,7 @@ class ClusterClient implements Cluster {
     })
   }
 
-  async submit(module: URL | string, options: SubmitOptions = {}): Promise<SubmittedJob> {
+  async submit(module: URL | string, options: SubmitHere = {}): Promise<SubmittedJob> {
     const { file, sha256, source } = await bundleForSubmit(module)
     const bytes = await readFile(file)
     const facts = { sha256, bytes: bytes.length, name: basename(source) }
@@ -121,8 +143,15 @@ class ClusterClient implements Cluster {
         await this.#calls.call('putBundle', [facts, at, piece])
       }
     }
-    const id = await this.#calls.call('submit', [facts, options], NO_DEADLINE)
-    return this.job(id)
+    const job = new WatchedJob(jobIdOf(facts.name, randomBytes(4).toString('hex')), this.#calls)
+    this.#jobs.set(job.id, job)
+    try {
+      await job.submit(facts, options)
+      return job
+    } catch (error) {
+      this.#jobs.delete(job.id)
+      throw error
+    }
   }
 
   async job(id: string): Promise<SubmittedJob> {
@@ -162,6 +191,12 @@ class ClusterClient implements Cluster {
   close(): void {
     this.#calls.close()
   }
+
+  #decide(id: string, failure: Failure): Promise<Decision> {
+    const job = this.#jobs.get(id)
+    if (job === undefined) return Promise.reject(new Error(`nobody here decides about ${id}`))
+    return job.decideNow(failure)
+  }
 }
 
 class WatchedJob implements SubmittedJob {
@@ -176,6 +211,7 @@ class WatchedJob implements SubmittedJob {
   #settle!: { resolve(summary: JobSummary): void; reject(error: Error): void }
   #view: JobView | null = null
   #state: JobState | null = null
+  #decider: DecideFrom | null = null
 
   constructor(id: string, calls: Calls<ClientMethods>) {
     this.id = id
@@ -210,9 +246,36 @@ class WatchedJob implements SubmittedJob {
     return this.#results
   }
 
+  async submit(bundle: BundleFacts, { decide, ...options }: SubmitHere): Promise<void> {
+    this.#decider = decide ?? null
+    this.#stands(
+      await this.#calls.call('submit', [this.id, bundle, options, this.#what], NO_DEADLINE),
+    )
+  }
+
   async watch(): Promise<void> {
-    const options = { metrics: true, results: true, decides: false }
-    const { view, plan } = await this.#calls.call('watchJob', [this.id, options])
+    this.#stands(await this.#calls.call('watchJob', [this.id, this.#what]))
+  }
+
+  async decide(by: DecideFrom): Promise<void> {
+    this.#decider = by
+    await this.#calls.call('decides', [this.id])
+  }
+
+  /** Never rejects: a decider that throws has decided, too. */
+  async decideNow(failure: Failure): Promise<Decision> {
+    try {
+      return (await this.#decider?.(failure)) ?? 'escalate'
+    } catch {
+      return 'escalate'
+    }
+  }
+
+  get #what(): WatchOptions {
+    return { metrics: true, results: true, decides: this.#decider !== null }
+  }
+
+  #stands({ view, plan }: JobStanding): void {
     this.#view = view
     this.plan = plan
   }
@@ -261,6 +324,14 @@ class WatchedJob implements SubmittedJob {
 
   rescale(slots: number): Promise<void> {
     return this.#calls.call('rescale', [this.id, slots], NO_DEADLINE)
+  }
+
+  move(placement?: PlacementOptions): Promise<void> {
+    return this.#calls.call('move', [this.id, placement ?? null], NO_DEADLINE)
+  }
+
+  restartRegion(region: number): Promise<void> {
+    return this.#calls.call('restartRegion', [this.id, region])
   }
 
   placement(): Promise<readonly SlotView[]> {

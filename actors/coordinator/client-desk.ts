@@ -1,10 +1,17 @@
 /** Clients of the coordinator: what they ask, and what they have asked to be told. */
 import { Subscription } from 'rxjs'
 import type { Clock } from '../../lib/base/clock.js'
+import { type Ask, isDecision } from '../../lib/supervision/strategy.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import type { ControlLink } from '../../lib/transport/node-links.js'
+import type { ClusterJob } from './cluster-job.js'
 import type { Coordinator } from './coordinator.js'
-import type { ClientListener, ClientMethods } from './protocol.js'
+import {
+  type ClientListener,
+  type ClientMethods,
+  DECIDE_MS,
+  type WatchOptions,
+} from './protocol.js'
 
 const CALL_MS = 30_000
 
@@ -42,25 +49,24 @@ export class ClientDesk {
     return {
       hasBundle: (sha256) => coordinator.shelf.has(sha256),
       putBundle: (facts, offset, bytes) => coordinator.shelf.put(facts, offset, bytes),
-      submit: async (bundle, options) => (await coordinator.submit(bundle, options, null)).id,
+      async submit(id, bundle, options, watch) {
+        const opened = (job: ClusterJob) => {
+          if (watch !== null) watching.add(id, follow(job, watch, self()))
+        }
+        const job = await coordinator.submit(id, bundle, options, opened)
+        return { view: job.view, plan: job.plan }
+      },
       jobs: async () => coordinator.jobs(),
       nodes: () => coordinator.nodes(),
       placement: async (job) => coordinator.placementOf(job),
-      async watchJob(id, { metrics, results }) {
+      async watchJob(id, what) {
         const job = coordinator.job(id)
-        const subscription = new Subscription()
-        const tell = (news: Parameters<ClientListener['jobNews']>[1]) =>
-          self().tell('jobNews', [id, news])
-        subscription.add(job.failures$.subscribe(tell))
-        subscription.add(
-          job.news$.subscribe((news) => {
-            if (news.kind === 'metrics' && !metrics) return
-            if (news.kind === 'results' && !results) return
-            tell(news)
-          }),
-        )
-        watching.add(id, subscription)
+        watching.add(id, follow(job, what, self()))
         return { view: job.view, plan: job.plan }
+      },
+      async decides(id) {
+        const deciding = new Subscription(coordinator.job(id).decidedBy(asking(self(), id)))
+        watching.add(`decides ${id}`, deciding)
       },
       unwatchJob: async (id) => watching.remove(id),
       async watchCluster() {
@@ -74,11 +80,33 @@ export class ClientDesk {
       savepoint: (job, directory) => coordinator.job(job).savepoint(directory),
       stop: (job, directory) => coordinator.job(job).stop(directory),
       rescale: (job, slots) => coordinator.rescale(job, slots),
+      move: (job, placement) => coordinator.move(job, placement),
+      restartRegion: (job, region) => coordinator.job(job).restartRegion(region),
       cordon: async (node, cordoned) => coordinator.cordon(node, cordoned),
       evacuate: (node) => coordinator.evacuate(node),
     }
   }
 }
+
+/** Tells a client what happens to a job. */
+function follow(job: ClusterJob, what: WatchOptions, client: Calls<ClientListener>): Subscription {
+  const following = job.news$.subscribe((news) => {
+    if (news.kind === 'metrics' && !what.metrics) return
+    if (news.kind === 'results' && !what.results) return
+    client.tell('jobNews', [job.id, news])
+  })
+  if (what.decides) following.add(job.decidedBy(asking(client, job.id)))
+  return following
+}
+
+/** Who does not answer in time, or nothing that could be done, leaves it to the job's options. */
+const asking =
+  (client: Calls<ClientListener>, job: string): Ask =>
+  async (failure) => {
+    const answering = client.call('decide', [job, failure], { deadlineMs: DECIDE_MS })
+    const decision: unknown = await answering.catch(() => null)
+    return isDecision(decision) ? decision : null
+  }
 
 /** What one client watches, by job; `''`: the cluster. */
 class Watching {

@@ -2,22 +2,22 @@
  * A job on a cluster: one identity over many lives. A life is a job as `run` makes it, on slots of
  * nodes; rescaling, evacuating and the coordinator's own death begin another, from the last snapshot.
  */
-import { type Observable, ReplaySubject, Subject, Subscription } from 'rxjs'
-import { systemClock } from '../../lib/base/clock.js'
+import { merge, type Observable, ReplaySubject, Subject, Subscription } from 'rxjs'
+import { type Cancel, systemClock } from '../../lib/base/clock.js'
 import { durationMs } from '../../lib/base/duration.js'
 import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { isEnded, type JobState } from '../../lib/job/job-record.js'
 import type { SlotWish } from '../../lib/placement/place.js'
 import type { Failure } from '../../lib/supervision/failure.js'
-import type { Decide } from '../../lib/supervision/strategy.js'
+import type { Ask } from '../../lib/supervision/strategy.js'
 import type { Job, JobEvent, JobSummary, SnapshotSummary } from '../job/job.js'
 import { launch, type RunOptions } from '../job/launch.js'
 import { checkpointsOf } from '../job/open-snapshots.js'
 import { planModule } from '../planner/plan-module.js'
 import { ClusterPool, type ClusterPoolParts } from './cluster-pool.js'
 import type { JobRecord } from './job-records.js'
-import type { JobNews, JobView, SlotView } from './protocol.js'
+import type { JobNews, JobView, PlacementOptions, SlotView } from './protocol.js'
 import type { Place, RemoteSlot } from './remote-slot.js'
 
 export interface ClusterJobParts
@@ -39,16 +39,18 @@ export interface ClusterJobParts
   onSlotEnded(slot: RemoteSlot): void
   /** It is to be the same after a restart of the coordinator. */
   save(record: JobRecord): Promise<void>
-  /** Decides instead of the data, where a client has said that it will. */
-  readonly decide: Decide | null
 }
 
 const SLOT_MEMORY_MB = 2048
+/** Events and failures kept for those who subscribe late. */
+const KEPT = 256
 
 export class ClusterJob {
   readonly #parts: ClusterJobParts
-  readonly #news = new Subject<JobNews>()
-  readonly #failures = new ReplaySubject<JobNews>(256)
+  /** What can be told late. */
+  readonly #events = new ReplaySubject<JobNews>(KEPT)
+  readonly #flow = new Subject<JobNews>()
+  readonly #failures = new ReplaySubject<JobNews>(KEPT)
   readonly #watching = new Subscription()
   readonly #slots = new Set<RemoteSlot>()
   readonly done: Promise<JobSummary>
@@ -63,6 +65,8 @@ export class ClusterJob {
   #isMoving = false
   #error: string | null = null
   #endState: JobState | null = null
+  /** Who is asked about its failures first: the last one that has said so. */
+  #decider: Ask | null = null
 
   constructor(parts: ClusterJobParts) {
     this.#parts = parts
@@ -89,13 +93,9 @@ export class ClusterJob {
     return this.#plan
   }
 
-  /** Everything that is told of it. What has failed so far comes first. */
+  /** Everything that is told of it; the last of what has happened and failed so far comes first. */
   get news$(): Observable<JobNews> {
-    return this.#news
-  }
-
-  get failures$(): Observable<JobNews> {
-    return this.#failures
+    return merge(this.#failures, this.#events, this.#flow)
   }
 
   get view(): JobView {
@@ -140,6 +140,18 @@ export class ClusterJob {
     this.#plan = await life.plan
   }
 
+  /** From now on this one is asked about failures, before the job's options decide. */
+  decidedBy(ask: Ask): Cancel {
+    this.#decider = ask
+    return () => {
+      if (this.#decider === ask) this.#decider = null
+    }
+  }
+
+  restartRegion(region: number): Promise<void> {
+    return this.#living().restartRegion(region)
+  }
+
   async cancel(): Promise<void> {
     await this.#life?.cancel()
   }
@@ -158,7 +170,7 @@ export class ClusterJob {
   }
 
   /** Another life, with as many slots, from a last checkpoint. */
-  async move(slots: number): Promise<void> {
+  async move(slots: number, placement?: PlacementOptions): Promise<void> {
     const life = this.#living()
     if (!this.takesSnapshots) throw cannotMove(this.id)
     if (this.#isMoving) throw isMoving(this.id)
@@ -166,6 +178,7 @@ export class ClusterJob {
     try {
       await life.stop()
       await life.done.catch(() => {})
+      if (placement !== undefined) this.#place(placement)
       await this.#again(slots)
     } finally {
       this.#isMoving = false
@@ -187,6 +200,11 @@ export class ClusterJob {
 
   peerLost(node: string, other: string): void {
     this.#pool?.peerLost(node, other)
+  }
+
+  #place(placement: PlacementOptions): void {
+    const { options } = this.#record
+    this.#record = { ...this.#record, options: { ...options, placement } }
   }
 
   async #again(slots: number): Promise<void> {
@@ -217,12 +235,15 @@ export class ClusterJob {
       supervise: {
         maxRestarts: 10,
         ...supervise,
-        ...(this.#parts.decide !== null && { decide: this.#parts.decide }),
       },
     }
     const pool = this.#openPool(`${record.id}/${term}.${this.#lives++}`, slots)
     this.#pool = pool
-    const world = { clock: systemClock, random: Math.random }
+    const world = {
+      clock: systemClock,
+      random: Math.random,
+      ask: (failure: Failure) => this.#decider?.(failure) ?? null,
+    }
     const prepare = async () => {
       const { plan, graph } = await planModule({
         file: bundleFile,
@@ -298,13 +319,13 @@ export class ClusterJob {
     )
     watching.add(
       life.metrics$.subscribe({
-        next: (metrics) => this.#news.next({ kind: 'metrics', metrics }),
+        next: (metrics) => this.#flow.next({ kind: 'metrics', metrics }),
         ...ignored,
       }),
     )
     watching.add(
       life.results$.subscribe({
-        next: (record) => this.#news.next({ kind: 'results', records: [record] }),
+        next: (record) => this.#flow.next({ kind: 'results', records: [record] }),
         ...ignored,
       }),
     )
@@ -319,7 +340,7 @@ export class ClusterJob {
     if (event.kind === 'RegionRestarting') this.#restarts++
     // That a life ends in order to make room for the next is no end of the job.
     if (this.#isMoving && event.kind === 'StateChanged' && event.to !== 'Running') return
-    this.#news.next({ kind: 'event', event })
+    this.#events.next({ kind: 'event', event })
   }
 
   #onDone(life: Job, summary: JobSummary | null, error: Error | null): void {
@@ -328,13 +349,13 @@ export class ClusterJob {
     this.#watching.unsubscribe()
     if (error !== null) {
       this.#error = error.message
-      this.#news.next({ kind: 'failed', error: errorToData(error) })
+      this.#events.next({ kind: 'failed', error: errorToData(error) })
       this.#settle.reject(error)
     } else {
-      this.#news.next({ kind: 'done', summary: summary! })
+      this.#events.next({ kind: 'done', summary: summary! })
       this.#settle.resolve(summary!)
     }
-    this.#news.complete()
+    for (const told of [this.#failures, this.#events, this.#flow]) told.complete()
   }
 
   #living(): Job {

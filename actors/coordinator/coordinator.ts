@@ -8,16 +8,15 @@
  * └── job (one per job)    one identity over many lives; each life is a job actor
  * ```
  */
-import { randomBytes } from 'node:crypto'
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Subject } from 'rxjs'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
+import { checkJobId, jobNameIn } from '../../lib/job/job-id.js'
 import { isEnded } from '../../lib/job/job-record.js'
 import type { SlotWish } from '../../lib/placement/place.js'
-import type { Decide } from '../../lib/supervision/strategy.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { ControlLink, DataLink, Listener } from '../../lib/transport/node-links.js'
 import type { ActorRef } from '../kernel/ref.js'
@@ -34,6 +33,7 @@ import type {
   ClusterEvent,
   JobView,
   NodeView,
+  PlacementOptions,
   SlotView,
   SubmitOptions,
 } from './protocol.js'
@@ -167,19 +167,23 @@ export class Coordinator {
     return this.job(id).slots
   }
 
+  /** `opened` is called before anything happens to the job. Resolves when it is planned. */
   async submit(
+    id: string,
     bundle: BundleFacts,
     options: SubmitOptions,
-    decide: Decide | null,
+    opened: (job: ClusterJob) => void,
   ): Promise<ClusterJob> {
     if (this.#isStopping) throw stopping()
-    const pipeline = bundle.name.replace(/\.\w+$/, '').replaceAll(/[^A-Za-z0-9._-]+/g, '-') || 'job'
-    const id = `${pipeline.slice(0, 48)}-${randomBytes(4).toString('hex')}`
+    checkJobId(id)
+    if (this.jobs().some((view) => view.id === id)) throw exists(id)
+    const pipeline = jobNameIn(id)
     const slots = options.parallelism ?? 1
     checkSlots(slots)
     const record = { id, pipeline, bundle, options, slots, submittedMs: this.#clock.wallTime() }
-    const job = this.#open(record, decide)
+    const job = this.#open(record)
     this.#jobs.set(id, job)
+    opened(job)
     try {
       await this.#settled
       await this.#records.save(record)
@@ -199,8 +203,13 @@ export class Coordinator {
     this.events$.next({ kind: 'JobRescaled', job: id, slots })
   }
 
+  async move(id: string, placement: PlacementOptions | null): Promise<void> {
+    const job = this.job(id)
+    await job.move(job.record.slots, placement ?? undefined)
+  }
+
   async #recover(record: JobRecord): Promise<void> {
-    const job = this.#open(record, null)
+    const job = this.#open(record)
     this.#jobs.set(record.id, job)
     await this.#settled
     if (this.#isStopping) return
@@ -208,7 +217,7 @@ export class Coordinator {
     await job.start(true).catch(() => {})
   }
 
-  #open(record: JobRecord, decide: Decide | null): ClusterJob {
+  #open(record: JobRecord): ClusterJob {
     const { data, snapshots = join(data, 'snapshots') } = this.#parts
     const directory = join(snapshots, record.id)
     const job = new ClusterJob({
@@ -221,7 +230,6 @@ export class Coordinator {
           () => false,
         ),
       bundleFile: this.#shelf.fileOf(record.bundle.sha256),
-      decide,
       place: (...wanted) => this.#place(...wanted),
       urlOf: (node) => this.#registry.urlOf(node),
       newSession: () => ++this.#sessions,
@@ -334,6 +342,9 @@ function checkSlots(slots: number): void {
     `parallelism must be a whole number from 1 to ${SLOTS_MAX}; it is ${slots}`,
   )
 }
+
+const exists = (job: string): MillraceError =>
+  new MillraceError('E_JOB_EXISTS', `there is a job ${job} already: it was submitted before`)
 
 const stopping = (): MillraceError =>
   new MillraceError('E_STOPPING', 'the coordinator stops; submit the job when it runs again', {

@@ -111,13 +111,23 @@ export interface ClientMethods {
   hasBundle(sha256: string): Promise<boolean>
   /** In order; the last piece completes it, and is verified. */
   putBundle(facts: BundleFacts, offset: number, bytes: Uint8Array): Promise<void>
-  /** Resolves when planned, with the job's id. */
-  submit(bundle: BundleFacts, options: SubmitOptions): Promise<string>
+  /**
+   * Resolves when planned. The caller names the job (`newJobId`), so that what it is told of it has a
+   * name before that, and a call made twice makes one job. `watch`: as `watchJob`, from the beginning.
+   */
+  submit(
+    id: string,
+    bundle: BundleFacts,
+    options: SubmitOptions,
+    watch: WatchOptions | null,
+  ): Promise<JobStanding>
   jobs(): Promise<readonly JobView[]>
   nodes(): Promise<readonly NodeView[]>
   placement(job: string): Promise<readonly SlotView[]>
-  /** What happens to a job from now on, and first how it stands, is told by `jobEvent`. */
+  /** What has happened to a job, the last of it, and what will, is told by `jobNews`. */
   watchJob(job: string, what: WatchOptions): Promise<JobStanding>
+  /** This client decides about its failures, from now on and as long as it is there. */
+  decides(job: string): Promise<void>
   unwatchJob(job: string): Promise<void>
   watchCluster(): Promise<void>
   cancel(job: string): Promise<void>
@@ -126,6 +136,9 @@ export interface ClientMethods {
   stop(job: string, directory: string | null): Promise<SnapshotSummary>
   /** Stops it behind a snapshot, and starts it with as many slots. Resolves when it runs again. */
   rescale(job: string, slots: number): Promise<void>
+  /** Another life with as many slots, placed so; null: as it wished before. */
+  move(job: string, placement: PlacementOptions | null): Promise<void>
+  restartRegion(job: string, region: number): Promise<void>
   cordon(node: string, cordoned: boolean): Promise<void>
   evacuate(node: string): Promise<void>
 }
@@ -133,7 +146,7 @@ export interface ClientMethods {
 export interface WatchOptions {
   readonly metrics: boolean
   readonly results: boolean
-  /** This client decides about failures. */
+  /** This client decides about failures: the last one that says so, as long as it is there. */
   readonly decides: boolean
 }
 
@@ -154,5 +167,9 @@ export type JobNews =
 export interface ClientListener {
   jobNews(job: string, news: JobNews): Promise<void>
   clusterEvent(event: ClusterEvent): void
+  /** Answers in time (`DECIDE_MS`), or the job's options decide. */
   decide(job: string, failure: Failure): Promise<Decision>
 }
+
+/** How long a client that decides is waited for. */
+export const DECIDE_MS = 2000

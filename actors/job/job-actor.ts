@@ -27,12 +27,14 @@ import {
 } from '../../lib/job/job-record.js'
 import { type JobOrder, type JobStepEvent, stepJob } from '../../lib/job/job-step.js'
 import { column, counterRow } from '../../lib/metrics/counters.js'
+import type { Failure } from '../../lib/supervision/failure.js'
+import type { Ask, Decision } from '../../lib/supervision/strategy.js'
 import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
 import type { JobModule, RuntimeSettings, Slot, SlotEvent, SubtaskId } from '../worker/protocol.js'
 import type { JobBoard } from './job-board.js'
 import { JobRounds, type JobSnapshots, type RoundEvent } from './job-rounds.js'
-import type { FailedRegion, JobMessage } from './protocol.js'
+import type { FailedRegion, JobMessage, RestartRequest } from './protocol.js'
 import type { RestartPolicy } from './restart-policy.js'
 import { SplitDesk } from './split-desk.js'
 
@@ -56,6 +58,8 @@ export interface JobParts {
   readonly counters: SharedArrayBuffer
   readonly operatorCounters: SharedArrayBuffer
   readonly policy: RestartPolicy
+  /** Asked before the policy. */
+  readonly ask: Ask
   readonly board: JobBoard
   /** Null where no snapshots are taken. */
   readonly snapshots: JobSnapshots | null
@@ -93,6 +97,8 @@ class JobActor implements Behaviour<JobMessage> {
   #cause: ErrorData | null = null
   /** Null where no snapshots are taken. */
   #rounds: JobRounds | null = null
+  /** What somebody has been asked about, by group and attempt. */
+  readonly #asked = new Set<string>()
 
   constructor(parts: JobParts, context: Context) {
     this.#parts = parts
@@ -127,10 +133,14 @@ class JobActor implements Behaviour<JobMessage> {
         return this.#onCommandFailed(message)
       case 'EchoDue':
         return this.#onEchoDue(message.failed, message.subtask)
+      case 'Decided':
+        return this.#onDecided(message)
       case 'StopOverdue':
         return this.#killSilent()
       case 'SplitsListed':
         return this.#splits.listed(message.chain, message.attempt, message.listing)
+      case 'RestartRegion':
+        return this.#onRestartRegion(message.request)
       case 'Drain':
         return this.#apply({ kind: 'DrainRequested' })
       case 'Cancel':
@@ -375,30 +385,78 @@ class JobActor implements Behaviour<JobMessage> {
    * begin in one.
    */
   #decide(failed: FailedRegion, subtask: SubtaskId | null): void {
-    const { id, attempt, phase } = this.#record.regions[failed.region]!
-    const isCurrent = phase === 'Running' || phase === 'Opening' || phase === 'Waiting'
-    if (attempt !== failed.attempt || !isCurrent) return
-    const { plan, policy, board } = this.#parts
-    // A channel that is lost or broken has two ends, and the slot of the other may be gone.
-    const isChannel = failed.error.code?.startsWith('E_CHANNEL') === true
-    const isAlone = plan.demanded === 'best-effort' && phase === 'Running' && !isChannel
-    const alone = isAlone ? subtask : null
-    const group = alone === null ? `region ${id}` : `subtask ${subtaskName(alone)}`
+    const alone = this.#isCurrent(failed) ? this.#aloneIn(failed, subtask) : null
+    const group = groupOf(failed, alone)
+    const question = `${group} ${failed.attempt}`
+    if (!this.#isCurrent(failed) || this.#asked.has(question)) return
+    const { ask, policy, board } = this.#parts
     const facts = board.describeFailure(failed, policy.attemptOf(group))
-    // What has never run has lost nothing that would have to be read again.
-    const unrepeatable = attempt === 0 ? [] : plan.regions[id]!.unrepeatable
-    const outcome = policy.decide(group, facts, unrepeatable)
+    const asked = ask(facts)
+    if (asked === null) return this.#judge(failed, alone, facts, null)
+    this.#asked.add(question)
+    const { self } = this.#context
+    void asked.then((decision) => {
+      self.control({ kind: 'Decided', failed, subtask: alone, facts, decision })
+    })
+  }
+
+  #onDecided({ failed, subtask, facts, decision }: JobMessage & { kind: 'Decided' }): void {
+    this.#asked.delete(`${groupOf(failed, subtask)} ${failed.attempt}`)
+    if (this.#isCurrent(failed)) this.#judge(failed, subtask, facts, decision)
+  }
+
+  #isCurrent({ region, attempt }: FailedRegion): boolean {
+    const now = this.#record.regions[region]!
+    const isAlive = now.phase === 'Running' || now.phase === 'Opening' || now.phase === 'Waiting'
+    return now.attempt === attempt && isAlive
+  }
+
+  /** The subtask, where it fails without its region. */
+  #aloneIn({ region, error }: FailedRegion, subtask: SubtaskId | null): SubtaskId | null {
+    // A channel that is lost or broken has two ends, and the slot of the other may be gone.
+    const isChannel = error.code?.startsWith('E_CHANNEL') === true
+    const isRunning = this.#record.regions[region]!.phase === 'Running'
+    return this.#parts.plan.demanded === 'best-effort' && isRunning && !isChannel ? subtask : null
+  }
+
+  /** `alone`: the subtask that fails without its region. */
+  #judge(
+    failed: FailedRegion,
+    alone: SubtaskId | null,
+    facts: Failure,
+    told: Decision | null,
+  ): void {
+    const { region, attempt } = failed
+    const { policy, board } = this.#parts
+    const outcome = policy.decide(groupOf(failed, alone), facts, this.#unrepeatable(region), told)
     board.failure(outcome.failure)
     if (outcome.kind === 'fail') return this.#fail(outcome.failure.error, outcome.reason)
     const { delayMs } = outcome
-    if (alone === null) {
-      this.#rounds?.failed(id)
-      board.restarting(id, attempt, delayMs, plan.guarantee)
-      return this.#apply({ kind: 'RegionFailed', region: id, attempt, delayMs })
-    }
+    if (alone === null) return this.#restart(region, delayMs)
     board.replacing(this.#nameOf(alone), alone.index, delayMs)
     const slot = this.#slotOf(alone)
-    this.#apply({ kind: 'SubtaskFailed', region: id, attempt, subtask: alone, slot, delayMs })
+    this.#apply({ kind: 'SubtaskFailed', region, attempt, subtask: alone, slot, delayMs })
+  }
+
+  /** What has never run has lost nothing that would have to be read again. */
+  #unrepeatable(region: number): readonly string[] {
+    const { attempt } = this.#record.regions[region]!
+    return attempt === 0 ? [] : this.#parts.plan.regions[region]!.unrepeatable
+  }
+
+  #restart(region: number, delayMs: number): void {
+    const { attempt } = this.#record.regions[region]!
+    this.#rounds?.failed(region)
+    this.#parts.board.restarting(region, attempt, delayMs, this.#parts.plan.guarantee)
+    this.#apply({ kind: 'RegionFailed', region, attempt, delayMs })
+  }
+
+  #onRestartRegion({ region, done, refused }: RestartRequest): void {
+    if (this.#record.regions[region]?.phase !== 'Running') return refused(notRunning(region))
+    const unrepeatable = this.#unrepeatable(region)
+    if (unrepeatable.length > 0) return refused(cannotRepeat(region, unrepeatable))
+    this.#restart(region, 0)
+    done()
   }
 
   #onCommandFailed(message: JobMessage & { kind: 'CommandFailed' }): void {
@@ -566,6 +624,19 @@ function regionShapes(plan: Plan, slots: number) {
     }
   })
 }
+
+/** What restarts together, and is counted together. */
+const groupOf = ({ region }: FailedRegion, alone: SubtaskId | null): string =>
+  alone === null ? `region ${region}` : `subtask ${subtaskName(alone)}`
+
+const notRunning = (region: number): MillraceError =>
+  new MillraceError('E_NO_SUCH_REGION', `region ${region} does not run, so it cannot be restarted`)
+
+const cannotRepeat = (region: number, sources: readonly string[]): MillraceError =>
+  new MillraceError(
+    'E_CANNOT_REPEAT',
+    `region ${region} cannot be restarted: ${sources.join(', ')} cannot be read again from the beginning, and there is no checkpoint`,
+  )
 
 const noSnapshots = (): MillraceError =>
   new MillraceError(

@@ -127,6 +127,12 @@ export interface Job {
   /** Sources end, final results come; the summary is marked partial. */
   drain(): Promise<void>
   /**
+   * Ends what runs of a region (`plan.regions`) and begins again from the last checkpoint, as after a
+   * failure, but at once and not counted. Resolves when that has begun. Rejects with `E_NO_SUCH_REGION`
+   * where it does not run, `E_CANNOT_REPEAT` where its sources cannot be read again.
+   */
+  restartRegion(region: number): Promise<void>
+  /**
    * Takes a snapshot that belongs to the caller: complete in itself, in a directory of its own. It
    * commits nothing, and the job goes on.
    *

@@ -11,7 +11,7 @@ import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import type { Manifest } from '../../lib/snapshot/manifest.js'
 import { removeJobSpill } from '../../lib/spill/file-spill.js'
-import { type SupervisionOptions, supervise } from '../../lib/supervision/strategy.js'
+import { type Ask, type SupervisionOptions, supervise } from '../../lib/supervision/strategy.js'
 import type { ActorRef } from '../kernel/ref.js'
 import { createActorSystem } from '../kernel/system.js'
 import type { JobModule, RuntimeSettings } from '../worker/protocol.js'
@@ -109,6 +109,8 @@ export interface RunWorld {
   readonly clock: Clock
   readonly random: Random
   readonly pick?: Random
+  /** Asked about failures before `supervise` decides. Default: nobody. */
+  readonly ask?: Ask
   /** Opens stores of snapshots. Default: LevelDB directories. */
   readonly openStore?: (directory: string) => Promise<ChunkStore>
 }
@@ -186,6 +188,7 @@ export function launch(
       counters,
       operatorCounters,
       policy,
+      ask: world.ask ?? (() => null),
       board,
     }
     actor = system.spawn('job', createJobActor(parts))
@@ -215,6 +218,13 @@ export function launch(
     })
   }
 
+  function restartRegion(region: number): Promise<void> {
+    return new Promise((done, refused) => {
+      if (actor === null || isEnded(board.state)) return refused(notRunning(id))
+      actor.control({ kind: 'RestartRegion', request: { region, done, refused } })
+    })
+  }
+
   async function end(kind: 'Drain' | 'Cancel'): Promise<void> {
     if (actor === null) asked = kind
     else actor.control({ kind })
@@ -234,6 +244,7 @@ export function launch(
     done: board.done,
     cancel: () => end('Cancel'),
     drain: () => end('Drain'),
+    restartRegion,
     savepoint: (directory) => takeSnapshot(directory, false),
     async stop(directory) {
       const taken = await takeSnapshot(directory ?? null, true)
@@ -244,7 +255,7 @@ export function launch(
 }
 
 const notRunning = (job: string): MillraceError =>
-  new MillraceError('E_JOB_NOT_RUNNING', `job ${job} does not run: no snapshot can be taken of it`)
+  new MillraceError('E_JOB_NOT_RUNNING', `job ${job} does not run`)
 
 function settingsOf({ settings, freeze, memoryMb, checkpoint }: RunOptions): RuntimeSettings {
   return {

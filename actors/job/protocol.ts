@@ -6,6 +6,8 @@
  */
 import type { ErrorData } from '../../lib/base/errors.js'
 import type { JobStepEvent } from '../../lib/job/job-step.js'
+import type { Failure } from '../../lib/supervision/failure.js'
+import type { Decision } from '../../lib/supervision/strategy.js'
 import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { SlotEvent, SplitListing, SubtaskId } from '../worker/protocol.js'
 
@@ -16,6 +18,13 @@ export interface FailedRegion {
   readonly operator: string
   readonly subtask: number
   readonly error: ErrorData
+}
+
+/** A region is to begin again from the last checkpoint, though nothing has failed. */
+export interface RestartRequest {
+  readonly region: number
+  done(): void
+  refused(error: Error): void
 }
 
 export type JobMessage =
@@ -56,6 +65,14 @@ export type JobMessage =
       readonly failed: FailedRegion
       readonly subtask: SubtaskId | null
     }
+  /** Who was asked about a failure has answered; null: nobody decides. */
+  | {
+      readonly kind: 'Decided'
+      readonly failed: FailedRegion
+      readonly subtask: SubtaskId | null
+      readonly facts: Failure
+      readonly decision: Decision | null
+    }
   | {
       readonly kind: 'SplitsListed'
       readonly chain: number
@@ -69,5 +86,6 @@ export type JobMessage =
   /** The job has ended, and so has its last round. */
   | { readonly kind: 'SnapshotsSettled' }
   | { readonly kind: 'Savepoint'; readonly request: SavepointRequest }
+  | { readonly kind: 'RestartRegion'; readonly request: RestartRequest }
   | { readonly kind: 'Drain' }
   | { readonly kind: 'Cancel' }

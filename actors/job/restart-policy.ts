@@ -16,7 +16,7 @@ import {
   type Restarts,
 } from '../../lib/supervision/decision.js'
 import type { Failure } from '../../lib/supervision/failure.js'
-import type { Supervision } from '../../lib/supervision/strategy.js'
+import type { Decision, Supervision } from '../../lib/supervision/strategy.js'
 
 export type RestartOutcome =
   | { readonly kind: 'restart'; readonly delayMs: number; readonly failure: Failure }
@@ -28,9 +28,14 @@ export interface RestartPolicy {
   /**
    * `group`: what restarts together, a region or a single subtask; restarts are counted for each.
    * `unrepeatable`: names of its sources that cannot be read again from the beginning; the group cannot
-   * restart where there are any.
+   * restart where there are any. `told`: what was decided elsewhere; null: nothing.
    */
-  decide(group: string, failure: Failure, unrepeatable: readonly string[]): RestartOutcome
+  decide(
+    group: string,
+    failure: Failure,
+    unrepeatable: readonly string[],
+    told: Decision | null,
+  ): RestartOutcome
   /** A checkpoint lies beyond what the group failed at last: its restarts count no more. */
   progressed(group: string): void
 }
@@ -45,14 +50,14 @@ export function createRestartPolicy(
   return {
     progressed: (group) => void restartsOf.delete(group),
     attemptOf: (group) => attemptOf(of(group), clock.now()),
-    decide(group, failure, unrepeatable) {
-      const asksUser = typeof supervision.decide === 'function'
+    decide(group, failure, unrepeatable, told) {
+      const asksUser = told !== null || typeof supervision.decide === 'function'
       if (!asksUser && isHopeless(failure.error)) {
         return fail(failure, 'trying again would fail again')
       }
       const failing = { name: group, region: null }
       const { verdict, restarts } = judge({
-        supervision,
+        supervision: told === null ? supervision : { ...supervision, decide: told },
         restarts: of(group),
         failure,
         failing,

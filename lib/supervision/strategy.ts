@@ -24,6 +24,12 @@ export type Decision = (typeof DECISIONS)[number]
 /** User code: must be quick and synchronous. If it throws, the failure escalates. */
 export type Decide = (failure: Failure) => Decision
 
+/**
+ * Asks somebody elsewhere, who may be slow or gone. Settles, and does not reject. Null, at once or as the
+ * answer: nobody decides, so `decide` of the options does.
+ */
+export type Ask = (failure: Failure) => Promise<Decision | null> | null
+
 /** Options of `supervise`. */
 export interface SupervisionOptions {
   /** Default 'one-for-one'. */

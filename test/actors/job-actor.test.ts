@@ -132,6 +132,7 @@ function startJob(options: Options = {}) {
       settings,
       counters,
       operatorCounters,
+      ask: () => null,
       policy,
       board,
     }),

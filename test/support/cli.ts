@@ -104,6 +104,9 @@ export class FakeJob implements Job {
   async drain(): Promise<void> {
     this.calls.push('drain')
   }
+  async restartRegion(region: number): Promise<void> {
+    this.calls.push(`restartRegion ${region}`)
+  }
   async savepoint(directory: string) {
     this.calls.push('savepoint')
     return { round: 1, directory, durationMs: 1 }
