@@ -1,0 +1,94 @@
+/** Three nodes in processes of their own give what one process gives, however wide the job is. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import type { Cluster } from '../../actors/client/client.js'
+import { run } from '../../actors/index.js'
+import { judgeOutput } from '../e2e/accounting.js'
+import windows from '../e2e/jobs/windows.js'
+import wordCount from '../e2e/jobs/word-count.js'
+import { ended, ending, within } from '../e2e/support.js'
+import { clientOf, type ProcessSettings } from '../support/cluster-parts.js'
+
+t.setTimeout(300_000)
+
+const PROCESS = fileURLToPath(new URL('../support/cluster-process.js', import.meta.url))
+const JOBS = fileURLToPath(new URL('../e2e/jobs/', import.meta.url))
+const WIDTHS = [1, 2, 3, 4, 5, 6]
+const ROWS = 2_000
+
+/** Starts it, and waits until it has said so. */
+function start(t: Test, settings: ProcessSettings): Promise<{ readonly url: string }> {
+  const child = spawn(process.execPath, [PROCESS, JSON.stringify(settings)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let text = ''
+  const up = new Promise<{ url: string }>((resolve) => {
+    child.stdout.setEncoding('utf8').on('data', (more: string) => {
+      text += more
+      const line = text.split('\n').find((each) => /"kind":"(Listening|Joined)"/.test(each))
+      if (line?.endsWith('}')) resolve(JSON.parse(line))
+    })
+  })
+  return within(30_000, `start of ${settings.name}`, up)
+}
+
+async function clusterOf(t: Test, dir: string): Promise<Cluster> {
+  const common = { listen: '127.0.0.1:0', secret: null } as const
+  const { url } = await start(t, {
+    ...common,
+    kind: 'coordinator',
+    name: 'hub',
+    data: join(dir, 'data'),
+  })
+  await Promise.all(
+    [0, 1, 2].map((i) =>
+      start(t, { ...common, kind: 'node', name: `node-${i}`, join: url, slots: 2 }),
+    ),
+  )
+  const cluster = await clientOf(url, null)
+  t.teardown(() => cluster.close())
+  return cluster
+}
+
+/** What one thread gives. */
+async function alone(t: Test, pipeline: ReturnType<typeof wordCount>): Promise<readonly string[]> {
+  const { results, error } = await ended(ending(t, run(pipeline)))
+  t.equal(error, null)
+  return sorted(results)
+}
+
+const sorted = (records: readonly unknown[]) =>
+  records.map((record) => JSON.stringify(record)).sort()
+
+t.test('the results are those of one process at every width', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-equal-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const cluster = await clusterOf(t, dir)
+  const expected = {
+    'word-count': await alone(t, wordCount()),
+    windows: await alone(t, windows()),
+  }
+  for (const parallelism of WIDTHS) {
+    for (const [name, records] of Object.entries(expected)) {
+      const job = await cluster.submit(join(JOBS, `${name}.js`), { parallelism, checkpoint: false })
+      const results: unknown[] = []
+      job.results$.subscribe({ next: (record) => results.push(record), error: () => {} })
+      const { state } = await within(30_000, `${name} ×${parallelism}`, job.done)
+      t.equal(state, 'Finished')
+      t.same(sorted(results), records, `${name} ×${parallelism}`)
+    }
+    const out = join(dir, `${parallelism}`)
+    const job = await cluster.submit(join(JOBS, 'accounting.js'), {
+      parallelism,
+      checkpoint: { interval: 100 },
+      args: { out: join(out, 'out'), rows: String(ROWS), perSecond: '1000000' },
+    })
+    t.match(await within(30_000, `accounting ×${parallelism}`, job.done), { state: 'Finished' })
+    t.equal(await judgeOutput(out, ROWS), null, `accounting ×${parallelism}`)
+  }
+})
