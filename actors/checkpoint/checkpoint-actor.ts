@@ -11,6 +11,7 @@ import { unreachable } from '../../lib/base/assert.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
+import { BARRIER, type Barrier } from '../../lib/operators/signal.js'
 import { buildManifest, type NamedNode } from '../../lib/snapshot/build-manifest.js'
 import {
   type CheckpointEvent,
@@ -23,6 +24,7 @@ import {
   type Round,
   stepCheckpoint,
 } from '../../lib/snapshot/checkpoint.js'
+import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import { encodeManifest, type Manifest, type SnapshotMode } from '../../lib/snapshot/manifest.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
 import type { CheckpointMessage, CheckpointOwner, SavepointRequest } from './protocol.js'
@@ -79,6 +81,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
       case 'Declined':
       case 'Finished':
       case 'TimedOut':
+      case 'AlignmentTimedOut':
       case 'CommitFailed':
         return this.#apply(message)
       case 'Committed':
@@ -113,7 +116,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
       kind: 'completed',
       round: number,
       durationMs: manifest.durationMs,
-      bytes: bytesOf(manifest),
+      ...bytesOf(manifest),
       savepoint: manifest.kind === 'savepoint',
     })
     this.#apply({ kind: 'Committed', round: number })
@@ -139,6 +142,8 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     switch (order.kind) {
       case 'Trigger':
         return this.#trigger(order.round)
+      case 'Hurry':
+        return owner.hurry(order.round.round)
       case 'Commit':
         void this.#commit(order.round)
         return
@@ -161,11 +166,22 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     const { owner, stores, settings } = this.#parts
     const request = round.request === null ? null : (this.#requests.get(round.request) ?? null)
     stores.begin(round.round, request?.directory ?? null)
-    const full = round.kind === 'savepoint'
-    const unassigned = owner.trigger(round.round, full, request?.stop === true)
+    const barrier = barrierOf(round)
+    const unassigned = owner.trigger(barrier, request?.stop === true)
     this.#unassigned.set(round.round, { startedMs: this.#context.clock.wallTime(), unassigned })
     const timedOut = { kind: 'TimedOut', round: round.round } as const
-    this.#cancelTimeouts.set(round.round, this.#context.after(settings.timeoutMs, timedOut))
+    const cancelTimeout = this.#context.after(settings.timeoutMs, timedOut)
+    const cancelHurry = this.#hurryLater(round)
+    this.#cancelTimeouts.set(round.round, () => {
+      cancelTimeout()
+      cancelHurry()
+    })
+  }
+
+  #hurryLater({ round, isUnaligned }: Round): () => void {
+    const { unalignedAfterMs } = this.#parts.settings
+    if (unalignedAfterMs === null || isUnaligned) return () => {}
+    return this.#context.after(unalignedAfterMs, { kind: 'AlignmentTimedOut', round })
   }
 
   async #commit(round: Round): Promise<void> {
@@ -267,13 +283,20 @@ const heldUp = (): MillraceError =>
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)
 
-function bytesOf({ operators }: Manifest): number {
-  let bytes = 0
-  for (const { subtasks } of operators) {
-    for (const { chunks, flights } of subtasks) {
-      for (const ref of chunks) bytes += ref.bytes
-      for (const ref of flights) bytes += ref.bytes
-    }
-  }
-  return bytes
+function barrierOf({ round, kind, isUnaligned }: Round): Barrier {
+  const full = kind === 'savepoint'
+  return isUnaligned
+    ? { tag: BARRIER, round, full, unaligned: true }
+    : { tag: BARRIER, round, full }
+}
+
+function bytesOf({ operators, mode }: Manifest): {
+  readonly bytes: number
+  readonly overtakenBytes: number | null
+} {
+  const sum = (refs: readonly ChunkRef[]) => refs.reduce((total, { bytes }) => total + bytes, 0)
+  const subtasks = operators.flatMap((operator) => operator.subtasks)
+  const overtakenBytes = sum(subtasks.flatMap(({ flights }) => flights))
+  const bytes = sum(subtasks.flatMap(({ chunks }) => chunks)) + overtakenBytes
+  return { bytes, overtakenBytes: mode === 'unaligned' ? overtakenBytes : null }
 }

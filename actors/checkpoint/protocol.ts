@@ -3,6 +3,7 @@
  * on the control lane.
  */
 import type { SubtaskId } from '../../lib/graph/subtasks.js'
+import type { Barrier } from '../../lib/operators/signal.js'
 import type { Manifest, UnassignedSplits } from '../../lib/snapshot/manifest.js'
 import type { SubtaskAck } from '../../lib/snapshot/round.js'
 
@@ -20,6 +21,7 @@ export type CheckpointMessage =
     }
   | { readonly kind: 'Finished'; readonly subtask: SubtaskId }
   | { readonly kind: 'TimedOut'; readonly round: number }
+  | { readonly kind: 'AlignmentTimedOut'; readonly round: number }
   | { readonly kind: 'Committed'; readonly round: number; readonly manifest: Manifest }
   | { readonly kind: 'CommitFailed'; readonly round: number; readonly reason: string }
   /** A savepoint is wanted, in a directory of its own; or, with null, a checkpoint behind which the job stops. */
@@ -39,7 +41,9 @@ export interface SavepointRequest {
 /** What the job does for the checkpoint actor. Each MUST only send messages. */
 export interface CheckpointOwner {
   /** Tells every subtask; returns what the split assigners have not handed out, by node. */
-  trigger(round: number, full: boolean, stop: boolean): ReadonlyMap<number, UnassignedSplits>
+  trigger(barrier: Barrier, stop: boolean): ReadonlyMap<number, UnassignedSplits>
+  /** Tells every subtask that the round is unaligned from now on. */
+  hurry(round: number): void
   /** Tells every subtask that a round is complete; resolves when all has been committed. */
   complete(round: number): Promise<void>
   abandon(round: number): void
@@ -54,6 +58,8 @@ export type CheckpointReport =
       readonly round: number
       readonly durationMs: number
       readonly bytes: number
+      /** Of them, records in flight; null where the round was not unaligned. */
+      readonly overtakenBytes: number | null
       readonly savepoint: boolean
     }
   | { readonly kind: 'abandoned'; readonly round: number; readonly reason: string }

@@ -27,7 +27,7 @@ export function eventText(event: JobEvent, detail: Detail): string | null {
       return detail === 'verbose' ? `${event.from} → ${event.to}` : null
     case 'SnapshotCompleted':
       return detail === 'verbose' || event.savepoint
-        ? `${event.savepoint ? 'savepoint' : 'checkpoint'} ${event.round}: ${showBytes(event.bytes)} in ${showDuration(event.durationMs)}`
+        ? `${event.savepoint ? 'savepoint' : 'checkpoint'} ${event.round}: ${showBytes(event.bytes)} in ${showDuration(event.durationMs)}${overtakenText(event.overtakenBytes)}`
         : null
     case 'SnapshotAbandoned':
       return `checkpoint ${event.round} was given up: ${event.reason}`
@@ -35,6 +35,9 @@ export function eventText(event: JobEvent, detail: Detail): string | null {
       return detail === 'verbose' ? `${event.operator}[${event.subtask}] finished` : null
   }
 }
+
+const overtakenText = (bytes: number | null): string =>
+  bytes === null ? '' : `, unaligned, ${showBytes(bytes)} in flight`
 
 function stallStack(stack: string | null): string {
   if (stack === null) return ''

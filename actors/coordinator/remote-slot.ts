@@ -131,6 +131,7 @@ export class RemoteSlot implements Slot {
       snapshot: forward('snapshot'),
       snapshotCompleted: forward('snapshotCompleted'),
       snapshotAbandoned: forward('snapshotAbandoned'),
+      snapshotHurried: forward('snapshotHurried'),
       drain: forward('drain'),
       close: () => this.#close(),
     } as SlotCommands

@@ -200,8 +200,7 @@ export class JobBoard {
   snapshot(report: CheckpointReport): void {
     const atMs = this.#now()
     if (report.kind === 'completed') {
-      const { round, durationMs, bytes, savepoint } = report
-      this.#emit({ kind: 'SnapshotCompleted', atMs, round, durationMs, bytes, savepoint })
+      this.#emit({ ...report, kind: 'SnapshotCompleted', atMs })
     } else
       this.#emit({ kind: 'SnapshotAbandoned', atMs, round: report.round, reason: report.reason })
   }

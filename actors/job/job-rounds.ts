@@ -6,7 +6,7 @@ import type { Plan } from '../../lib/graph/plan.js'
 import { type SubtaskId, subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
 import { isEnded, type JobRecord } from '../../lib/job/job-record.js'
 import { RegionProgress } from '../../lib/job/region-progress.js'
-import { BARRIER } from '../../lib/operators/signal.js'
+import type { Barrier } from '../../lib/operators/signal.js'
 import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
 import type { CheckpointSettings } from '../../lib/snapshot/checkpoint.js'
 import type { Manifest, SnapshotMode, UnassignedSplits } from '../../lib/snapshot/manifest.js'
@@ -68,7 +68,8 @@ export class JobRounds {
       plan,
       ...snapshots,
       owner: {
-        trigger: (round: number, full: boolean, stop: boolean) => this.#trigger(round, full, stop),
+        trigger: (barrier: Barrier, stop: boolean) => this.#trigger(barrier, stop),
+        hurry: (round: number) => owner.tellSlots((slot) => slot.snapshotHurried(round)),
         complete: (round: number) => this.#complete(round),
         abandon: (round: number) => {
           this.#progress.abandoned(round)
@@ -151,9 +152,8 @@ export class JobRounds {
   }
 
   /** The splits are asked for in the same turn in which the orders leave: both see the same. */
-  #trigger(round: number, full: boolean, stop: boolean): ReadonlyMap<number, UnassignedSplits> {
-    const barrier = { tag: BARRIER, round, full } as const
-    this.#progress.triggered(round, this.#owner.read())
+  #trigger(barrier: Barrier, stop: boolean): ReadonlyMap<number, UnassignedSplits> {
+    this.#progress.triggered(barrier.round, this.#owner.read())
     this.#owner.tellSlots((slot) => slot.snapshot(barrier, stop))
     const nodeOf = (chain: number) => this.#plan.chains[chain]!.steps[0]!.node
     return new Map([...this.#owner.unassigned()].map(([chain, splits]) => [nodeOf(chain), splits]))

@@ -62,6 +62,11 @@ export type JobEvent =
       readonly durationMs: number
       /** Of all chunks that its manifest names. */
       readonly bytes: number
+      /**
+       * Of them, records that the barriers of an unaligned round have overtaken; null where the round was
+       * aligned.
+       */
+      readonly overtakenBytes: number | null
       readonly savepoint: boolean
     }
   /** It could not be taken, or not written; the job goes on. */

@@ -27,17 +27,22 @@ export interface CheckpointOptions {
   readonly minPause?: Duration
   /** A round that takes longer is given up. Default 10 min. */
   readonly timeout?: Duration
-  /** Rounds under way at a time. Default 1. */
+  /** Rounds under way at a time. Default 1; unaligned ones allow no more. */
   readonly maxConcurrent?: number
   /** Rounds in a row that may fail before the job does. Default 3. */
   readonly tolerableFailures?: number
   /** Complete ones that are kept. Default 3. */
   readonly retained?: number
   /**
-   * `aligned` (default): a channel whose barrier has come waits for the others. `at-least-once`: none
-   * waits, and a restart may see records twice.
+   * `aligned` (default): a channel whose barrier has come waits for the others. `unaligned`: barriers go
+   * ahead of records, and those that they overtake are stored with the snapshot. `at-least-once`: no
+   * channel waits, and a restart may see records twice.
    */
-  readonly mode?: Exclude<SnapshotMode, 'unaligned'>
+  readonly mode?: SnapshotMode
+  /**
+   * In mode `aligned`: a round that has taken so long becomes unaligned. Default: none does.
+   */
+  readonly alignmentTimeout?: Duration
   /** Each round holds what has changed since the one before. Default true. */
   readonly incremental?: boolean
 }
@@ -51,10 +56,11 @@ const OPTIONS = [
   'tolerableFailures',
   'retained',
   'mode',
+  'alignmentTimeout',
   'incremental',
 ]
 
-const MODES: readonly SnapshotMode[] = ['aligned', 'at-least-once']
+const MODES: readonly SnapshotMode[] = ['aligned', 'unaligned', 'at-least-once']
 
 export const snapshotSettingsOf = (options: CheckpointOptions): SnapshotSettings => ({
   exactlyOnce: options.mode !== 'at-least-once',
@@ -248,7 +254,23 @@ function settingsOf(options: CheckpointOptions): CheckpointSettings {
     timeoutMs: durationMs(timeout, 'checkpoint: timeout', 1),
     maxConcurrent,
     tolerableFailures,
+    unalignedAfterMs: unalignedAfterMs(options, maxConcurrent),
   }
+}
+
+function unalignedAfterMs(
+  { mode = 'aligned', alignmentTimeout }: CheckpointOptions,
+  maxConcurrent: number,
+): number | null {
+  if (mode !== 'aligned' && alignmentTimeout !== undefined) {
+    throw badOption('alignmentTimeout', "left out, but for mode 'aligned'", alignmentTimeout)
+  }
+  if (mode === 'at-least-once' || (mode === 'aligned' && alignmentTimeout === undefined))
+    return null
+  if (maxConcurrent > 1) {
+    throw badOption('maxConcurrent', '1 where rounds may be unaligned', maxConcurrent)
+  }
+  return mode === 'unaligned' ? 0 : durationMs(alignmentTimeout!, 'checkpoint: alignmentTimeout', 1)
 }
 
 const badOption = (name: string, expected: string, seen: unknown): MillraceError =>

@@ -65,6 +65,7 @@ export const FORWARDED = [
   'snapshot',
   'snapshotCompleted',
   'snapshotAbandoned',
+  'snapshotHurried',
   'drain',
 ] as const satisfies readonly (keyof SlotCommands)[]
 export type Forwarded = (typeof FORWARDED)[number]

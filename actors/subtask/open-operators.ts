@@ -20,7 +20,9 @@ import type {
   OperatorDefinition,
 } from '../../lib/operators/operator.js'
 import type { RecordErrors } from '../../lib/operators/record-error.js'
-import { BATCH, type Signal } from '../../lib/operators/signal.js'
+import { replay } from '../../lib/operators/replay.js'
+import { BATCH, batch, type Signal } from '../../lib/operators/signal.js'
+import { restoreFlights } from '../../lib/snapshot/restore-flights.js'
 import { restoreState } from '../../lib/snapshot/state-restore.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 import { FIRST_VERSION, type Upcast, upcastFrom } from '../../lib/state/upcast.js'
@@ -47,6 +49,7 @@ export interface OperatorOpening {
 export function openOperators(
   opening: OperatorOpening,
   steps: readonly ChainStep[],
+  sink: ChainStep | null,
 ): readonly ChainLink[] {
   const { place } = opening
   const links: ChainLink[] = []
@@ -63,7 +66,13 @@ export function openOperators(
     keyed ||= run.some((step) => operatorOf(place, step).traits.keyAfter === 'set')
     run = []
   }
+  const goOn = (step: ChainStep) => {
+    if (!hasFlights(place, step)) return
+    endRun()
+    links.push(replayLink(place, step, keyed))
+  }
   for (const step of steps) {
+    goOn(step)
     const { step: fusable, traits } = operatorOf(place, step)
     if (fusable !== undefined) {
       run.push(step)
@@ -77,8 +86,25 @@ export function openOperators(
       if (traits.keyAfter === 'ended' && step.half !== 'before') keyed = false
     }
   }
+  if (sink !== null) goOn(sink)
   endRun()
   return place.freeze ? [freezeRecords, ...links.flatMap((link) => [link, freezeRecords])] : links
+}
+
+/** Records were in flight to the operator when the snapshot was taken. */
+const hasFlights = ({ chain, restored }: SubtaskPlace, step: ChainStep): boolean =>
+  (restored?.steps[chain.steps.indexOf(step)]?.flights.length ?? 0) > 0
+
+function replayLink(place: SubtaskPlace, step: ChainStep, keyed: boolean): ChainLink {
+  const { plan, chain, index, restored } = place
+  const { flights, formerParallelism, timeMs } = restored!.steps[chain.steps.indexOf(step)]!
+  const { parallelism } = chain
+  const { maxParallelism } = plan
+  const target = { subtask: index, parallelism, formerParallelism, maxParallelism }
+  const batches = restoreFlights(flights, target).map(({ records, keys, groups, times, input }) =>
+    keyed ? batch(records, keys, groups, times, input) : batch(records, null, null, times, input),
+  )
+  return (gate, wake) => replay(gate, wake, batches, timeMs)
 }
 
 function fusedLink(

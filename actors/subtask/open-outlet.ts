@@ -2,8 +2,8 @@
 import { assert, unreachable } from '../../lib/base/assert.js'
 import { keyGroupOf } from '../../lib/base/key.js'
 import { createOutlet, type Outlet } from '../../lib/channel/outlet.js'
-import type { Partition } from '../../lib/channel/partition.js'
-import type { PlanEdge } from '../../lib/graph/plan.js'
+import { mayBeOvertaken, type Partition } from '../../lib/channel/partition.js'
+import type { Plan, PlanEdge } from '../../lib/graph/plan.js'
 import type { SubtaskSignals } from './subtask.js'
 import type { SubtaskPlace } from './subtask-place.js'
 
@@ -17,12 +17,20 @@ export function openOutlet(
   const edges = chain.outputs.map((id) => plan.edges[id]!).filter((e) => e.output === output)
   if (edges.length === 0) return null
   const outlet = createOutlet(
-    edges.map((edge) => ({ partition: partitionOf(place, edge), channels: outputs(edge) })),
+    edges.map((edge) => ({
+      partition: partitionOf(place, edge),
+      channels: outputs(edge),
+      overtaken: isOvertaken(plan, edge),
+    })),
   )
   outlet.onWritable = signals.ready
   outlet.onFailure = signals.failed
   return outlet
 }
+
+/** What the half of an operator before an exchange is sent keeps its place: no snapshot knows that half. */
+export const isOvertaken = ({ chains }: Plan, { to, partitioner }: PlanEdge): boolean =>
+  mayBeOvertaken(partitioner.kind) && chains[to]!.steps[0]!.half !== 'before'
 
 function partitionOf(place: SubtaskPlace, edge: PlanEdge): Partition {
   const { plan, index, random, composed } = place

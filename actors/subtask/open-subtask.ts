@@ -4,7 +4,7 @@
 import { tap } from 'rxjs'
 import { assert } from '../../lib/base/assert.js'
 import { errorToData } from '../../lib/base/errors.js'
-import { createInlet, type KeySelector } from '../../lib/channel/inlet.js'
+import { createInlet } from '../../lib/channel/inlet.js'
 import type { Outlet } from '../../lib/channel/outlet.js'
 import { SplitReading } from '../../lib/connectors/split-reading.js'
 import { DEAD_LETTERS, MAIN } from '../../lib/graph/graph.js'
@@ -18,12 +18,13 @@ import { BARRIER, INPUT, type InputChange, WATERMARK } from '../../lib/operators
 import { createStateSnapshots } from '../../lib/snapshot/state-rounds.js'
 import { locate, locating } from './locate.js'
 import { openOperators } from './open-operators.js'
-import { openOutlet } from './open-outlet.js'
+import { isOvertaken, openOutlet } from './open-outlet.js'
+import { roundsEdges, selectorsOf } from './rounds-edges.js'
 import type { OperatorState, SubtaskParts, SubtaskSignals } from './subtask.js'
 import { OutletEnd, SinkEnd, type SubtaskEnd } from './subtask-end.js'
 import { InletInput, SourceInput, type SubtaskInput } from './subtask-input.js'
 import { nameOf, runtimeOf, type SubtaskPlace } from './subtask-place.js'
-import { type RoundStep, SubtaskRounds } from './subtask-rounds.js'
+import { type RoundStep, type RoundsEnd, SubtaskRounds } from './subtask-rounds.js'
 
 /** As many attempts as any policy allows have been made. */
 const RETRIED_OUT = Number.POSITIVE_INFINITY
@@ -57,7 +58,7 @@ class Assembly {
     this.#end = isSink
       ? this.#openSink(steps.pop()!)
       : new OutletEnd(openOutlet(this.#place, MAIN, this.#signals), this.#sides())
-    this.#input = isSource ? this.#openSource(steps.shift()!) : this.#openInlet()
+    this.#input = isSource ? this.#openSource(steps.shift()!) : this.#openInlet(rounds)
     if (restored?.hasEnded) this.#input.cancel()
     const states: OperatorState[] = []
     const links = openOperators(
@@ -75,6 +76,7 @@ class Assembly {
         watch: (positions) => (rounds === null ? null : this.#watching(rounds, positions)),
       },
       steps,
+      restored?.hasEnded || !isSink ? null : chain.steps.at(-1)!,
     )
     // What nobody reads has not left the chain.
     const isRead = isSink || chain.outputs.some((id) => plan.edges[id]!.output === MAIN)
@@ -99,9 +101,15 @@ class Assembly {
     const { snapshots, clock, chain, index } = this.#place
     if (snapshots === null) return null
     const owner = { subtask: { chain: chain.id, index }, clock, ready: this.#signals.ready }
-    return new SubtaskRounds(snapshots, owner, this.#roundSteps, (round) =>
-      this.#end.prepared(round),
-    )
+    // The end is opened behind the rounds.
+    const end: RoundsEnd = {
+      signal: (barrier) => this.#end.signal(barrier),
+      overtake: (barrier, took) => this.#end.overtake(barrier, took),
+      hurry: (round, took) => this.#end.hurry(round, took),
+      holdsBarrier: (round) => this.#end.holdsBarrier(round),
+      prepared: (round) => this.#end.prepared(round),
+    }
+    return new SubtaskRounds(snapshots, owner, this.#roundSteps, end, roundsEdges(this.#place))
   }
 
   /** Notes what time and which barriers leave the operators at these positions. */
@@ -172,18 +180,12 @@ class Assembly {
     return undefined
   }
 
-  #openInlet(): SubtaskInput {
+  #openInlet(rounds: SubtaskRounds | null): SubtaskInput {
     const { plan, chain, inputs, composed, snapshots, restored } = this.#place
     const timeMs = restored?.steps[0]?.timeMs
     const edges = chain.inputs.map((id) => plan.edges[id]!)
-    const selectors = new Map<number, KeySelector>()
-    for (const { id, partitioner } of edges) {
-      if (partitioner.kind !== 'hash' || partitioner.key !== 'derived') continue
-      const by = composed.runtime.get(partitioner.by)
-      assert(by?.role === 'operator' && by.operator.kind === 'keyBy', 'keys come from keyBy')
-      // Its only function; a test kit may have taken it out of its fused run.
-      selectors.set(id, by.operator.functions[0] as KeySelector)
-    }
+    const selectors = selectorsOf(this.#place)
+    const overtaken = edges.filter((edge) => isOvertaken(plan, edge)).map(({ id }) => id)
     const head = composed.graph.nodes[chain.steps[0]!.node]!
     const inlet = createInlet(edges.flatMap(inputs), {
       selectors,
@@ -192,6 +194,9 @@ class Assembly {
       inputOf: new Map(edges.map(({ id, input }) => [id, input])),
       holdsTime: new Map(edges.map(({ id, holdsTime }) => [id, holdsTime])),
       ...(snapshots !== null && { exactlyOnce: snapshots.exactlyOnce }),
+      ...(rounds !== null && {
+        overtaken: { edges: new Set(overtaken), log: (round, id) => rounds.logOf(round, id) },
+      }),
       ...(timeMs != null && { timeMs }),
     })
     inlet.onReadable = this.#signals.ready
@@ -299,7 +304,7 @@ class Assembly {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** Behind the end of the chain, the barrier has passed all of it. */
+/** At the end of the chain, the barrier has passed all of it. */
 function passingRounds(end: ChainEnd, rounds: SubtaskRounds): ChainEnd {
   return {
     get writable() {
@@ -307,8 +312,8 @@ function passingRounds(end: ChainEnd, rounds: SubtaskRounds): ChainEnd {
     },
     write: (batch) => end.write(batch),
     signal(signal) {
-      end.signal(signal)
       if (signal.tag === BARRIER) rounds.pass(signal)
+      else end.signal(signal)
     },
   }
 }

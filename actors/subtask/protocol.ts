@@ -18,6 +18,8 @@ export type SubtaskMessage =
   | { readonly kind: 'Drain' }
   /** A round of snapshots has begun; `stop`: a source reads nothing behind it. */
   | { readonly kind: 'Snapshot'; readonly barrier: Barrier; readonly stop: boolean }
+  /** The round has taken too long: its barriers go ahead of data from now on. */
+  | { readonly kind: 'SnapshotHurried'; readonly round: number }
   /** The round's manifest is written: sinks commit, later rounds build on it. `done`: has committed. */
   | { readonly kind: 'SnapshotCompleted'; readonly round: number; readonly done: () => void }
   /** The round is given up, or was none that others build on (a savepoint). */

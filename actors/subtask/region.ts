@@ -32,7 +32,7 @@ export type RegionMessage =
   | { readonly kind: 'SubtaskOpened'; readonly subtask: SubtaskAddress }
   | { readonly kind: 'Start' }
   | { readonly kind: 'Drain' }
-  | Extract<SubtaskMessage, { kind: 'Snapshot' | 'SnapshotAbandoned' }>
+  | Extract<SubtaskMessage, { kind: 'Snapshot' | 'SnapshotHurried' | 'SnapshotAbandoned' }>
   /** `done` is called when every subtask has committed, or is gone. */
   | Extract<SubtaskMessage, { kind: 'SnapshotCompleted' }>
   | {
@@ -138,6 +138,7 @@ export class Region implements Behaviour<RegionMessage> {
         for (const { ref } of this.#places.values()) ref?.control({ kind: message.kind })
         return
       case 'Snapshot':
+      case 'SnapshotHurried':
       case 'SnapshotAbandoned':
         for (const { ref } of this.#places.values()) ref?.control(message)
         return

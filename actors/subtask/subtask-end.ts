@@ -5,12 +5,20 @@
 import { assert } from '../../lib/base/assert.js'
 import type { Json } from '../../lib/base/json.js'
 import type { OutputChannel } from '../../lib/channel/channel.js'
-import type { Outlet } from '../../lib/channel/outlet.js'
+import type { Outlet, Overtook } from '../../lib/channel/outlet.js'
 import { isTransactional, type SinkWriter } from '../../lib/connectors/sink.js'
 import { DEAD_LETTERS } from '../../lib/graph/graph.js'
 import type { ChainEnd } from '../../lib/operators/chain.js'
 import type { DeadLetter } from '../../lib/operators/record-error.js'
-import { BARRIER, type Batch, batch, END, end, type Marker } from '../../lib/operators/signal.js'
+import {
+  BARRIER,
+  type Barrier,
+  type Batch,
+  batch,
+  END,
+  end,
+  type Marker,
+} from '../../lib/operators/signal.js'
 import type { RestoredTransactions } from '../../lib/snapshot/round.js'
 import { Transactions } from './transactions.js'
 
@@ -28,6 +36,17 @@ export interface SubtaskEnd extends ChainEnd {
   abort(): void | Promise<void>
   /** Records taken and not sent yet. */
   readonly held: number
+  /**
+   * The barrier of this round is to pass the chain at once: until it is there, `writable` stays true for
+   * a bounded number of batches, so that what it makes operators flush goes before it.
+   */
+  flood(round: number): void
+  /** As `signal`, for a barrier that goes ahead of what is held; `took` is told what it overtook. */
+  overtake(barrier: Barrier, took: Overtook): void
+  /** A barrier that still waits behind data goes ahead of it. */
+  hurry(round: number, took: Overtook): void
+  /** True while the barrier of that round has not left on every channel. */
+  holdsBarrier(round: number): boolean
   /** The sink's prepared transactions up to a round; none where there is no such sink. */
   prepared(round: number): Promise<readonly Json[]>
   /** The round is complete: what it holds is committed when this resolves. It never rejects. */
@@ -54,6 +73,12 @@ export interface SinkEndOwner extends SubtaskEndOwner {
   onAwaitsCommit(): void
 }
 
+/**
+ * Batches that an end takes for one unaligned barrier beyond what its channels let in: what half an
+ * aggregation before an exchange flushes, the rest of an expansion. Beyond that the barrier waits.
+ */
+const FLOOD_BATCHES = 16
+
 /** Ends in channels: of the main output, null where nobody reads it, and of side outputs by name. */
 export class OutletEnd implements SubtaskEnd {
   readonly #main: Outlet | null
@@ -62,6 +87,9 @@ export class OutletEnd implements SubtaskEnd {
   /** Those without which there is nothing to do: dead letters alone keep nothing going. */
   readonly #wanted: readonly Outlet[]
   #ended = false
+  /** Round that was flooded for last, and the batches left of that. */
+  #floodedRound = 0
+  #flood = 0
 
   constructor(main: Outlet | null, sides: ReadonlyMap<string, Outlet>) {
     this.#main = main
@@ -71,6 +99,7 @@ export class OutletEnd implements SubtaskEnd {
   }
 
   get writable(): boolean {
+    if (this.#flood > 0) return true
     const outlets = this.#outlets
     for (let i = 0; i < outlets.length; i++) if (!outlets[i]!.writable) return false
     return true
@@ -91,13 +120,46 @@ export class OutletEnd implements SubtaskEnd {
 
   write(records: Batch): void {
     this.#main?.write(records)
+    if (this.#flood > 0 && --this.#flood === 0) this.#setFlooded(false)
   }
 
   signal(signal: Marker): void {
     // Nothing follows the end, not even another one.
     if (this.#ended) return
+    if (signal.tag === BARRIER || signal.tag === END) this.#unflood()
     for (const outlet of this.#outlets) outlet.signal(signal)
     if (signal.tag === END) this.#ended = true
+  }
+
+  flood(round: number): void {
+    if (round <= this.#floodedRound) return
+    this.#floodedRound = round
+    this.#flood = FLOOD_BATCHES
+    this.#setFlooded(true)
+  }
+
+  overtake(barrier: Barrier, took: Overtook): void {
+    if (this.#ended) return
+    for (const outlet of this.#outlets) outlet.overtake(barrier, took)
+    this.#unflood()
+  }
+
+  hurry(round: number, took: Overtook): void {
+    for (const outlet of this.#outlets) outlet.hurry(round, took)
+  }
+
+  holdsBarrier(round: number): boolean {
+    return this.#outlets.some((outlet) => outlet.holdsBarrier(round))
+  }
+
+  #unflood(): void {
+    if (this.#flood === 0) return
+    this.#flood = 0
+    this.#setFlooded(false)
+  }
+
+  #setFlooded(flooded: boolean): void {
+    for (const outlet of this.#outlets) outlet.flooded = flooded
   }
 
   flush(): void {
@@ -192,12 +254,25 @@ export class SinkEnd implements SubtaskEnd {
   }
 
   signal(signal: Marker): void {
-    if (signal.tag === BARRIER) {
-      this.#round = signal.round
-      this.#transactions?.prepare(signal.round)
-    }
+    if (signal.tag === BARRIER) this.#prepare(signal)
     if (signal.tag === END) this.#end().catch((error: unknown) => this.#owner.failed(error))
     else this.#side?.signal(signal)
+  }
+
+  /** A writer is given a barrier between two writes only, and says itself when it can take one. */
+  flood(): void {}
+
+  overtake(barrier: Barrier, took: Overtook): void {
+    this.#prepare(barrier)
+    this.#side?.overtake(barrier, took)
+  }
+
+  hurry(round: number, took: Overtook): void {
+    this.#side?.hurry(round, took)
+  }
+
+  holdsBarrier(round: number): boolean {
+    return this.#side?.holdsBarrier(round) ?? false
   }
 
   prepared(round: number): Promise<readonly Json[]> {
@@ -235,6 +310,11 @@ export class SinkEnd implements SubtaskEnd {
   join(channel: OutputChannel): number {
     assert(this.#side !== null, 'a sink sends its dead letters only')
     return this.#side.replace(channel)
+  }
+
+  #prepare({ round }: Barrier): void {
+    this.#round = round
+    this.#transactions?.prepare(round)
   }
 
   async #end(): Promise<void> {

@@ -29,6 +29,13 @@ export interface SubtaskInput {
    * unless it is given up.
    */
   request(barrier: Barrier, stop: boolean): void
+  /** A round that was begun is unaligned from now on. */
+  hurry(round: number): void
+  /**
+   * The unaligned round whose barrier comes next: `take` gives it behind at most one batch, which had
+   * been read. 0: none.
+   */
+  hurries(): number
   /** A round is given up: nothing waits for its barriers. */
   abandon(round: number): void
   /** Since when barriers have been waited for; NaN while none is. Monotonic ms. */
@@ -118,6 +125,14 @@ export class SourceInput implements SubtaskInput {
     this.#stopsAt = stop ? barrier.round : null
   }
 
+  hurry(round: number): void {
+    if (this.#barrier?.round === round) this.#barrier = { ...this.#barrier, unaligned: true }
+  }
+
+  hurries(): number {
+    return !this.#ended && this.#barrier?.unaligned ? this.#barrier.round : 0
+  }
+
   abandon(round: number): void {
     if (this.#stopsAt !== null && this.#stopsAt <= round) {
       this.#stopsAt = null
@@ -183,6 +198,14 @@ export class InletInput implements SubtaskInput {
 
   request(barrier: Barrier): void {
     this.#inlet.request(barrier)
+  }
+
+  hurry(round: number): void {
+    this.#inlet.hurry(round)
+  }
+
+  hurries(): number {
+    return this.#ended ? 0 : this.#inlet.hurries()
   }
 
   abandon(round: number): void {

@@ -2,18 +2,29 @@
  * The rounds of one subtask: what it freezes as a barrier passes, encodes between turns, and
  * acknowledges once all of it is durable. Protocol: `lib/snapshot/round.ts`.
  *
+ * Of an unaligned round it also keeps what the barrier has overtaken: what the inlet logs, from before the
+ * barrier enters the chain until the barriers of all channels have come, and what the outlets held when it
+ * left. A round that is not yet unaligned is not acknowledged before its barrier has left on every channel,
+ * so that it may still go ahead.
+ *
  * One round encodes at a time. A barrier that comes while the round before is still being encoded
  * means that that one was given up.
  */
 import { assert } from '../../lib/base/assert.js'
 import type { Clock } from '../../lib/base/clock.js'
 import type { Json } from '../../lib/base/json.js'
+import type { ArrivalLog, ChannelId } from '../../lib/channel/channel.js'
+import { FlightLog } from '../../lib/channel/flight-log.js'
+import type { KeySelector } from '../../lib/channel/inlet.js'
+import type { Overtook } from '../../lib/channel/outlet.js'
 import type { SubtaskId } from '../../lib/graph/subtasks.js'
 import type { Barrier } from '../../lib/operators/signal.js'
 import { refOf } from '../../lib/snapshot/chunk-ref.js'
 import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
+import { FlightChunkWriter, type FlightHead } from '../../lib/snapshot/flight-chunk.js'
 import {
   emptyStep,
+  type FlightAck,
   type PlacedSplit,
   type StepAck,
   type SubtaskAck,
@@ -56,8 +67,29 @@ export interface RoundsOwner {
   ready(): void
 }
 
+/** The end of the chain, as far as rounds need it. */
+export interface RoundsEnd {
+  signal(barrier: Barrier): void
+  overtake(barrier: Barrier, took: Overtook): void
+  hurry(round: number, took: Overtook): void
+  holdsBarrier(round: number): boolean
+  /** What the sink has prepared up to a round. */
+  prepared(round: number): Promise<readonly Json[]>
+}
+
+/** What is to be known of the edges of a chain to store what is overtaken on them. */
+export interface RoundsEdges {
+  /** Name of the chain, for messages about records that cannot be stored. */
+  readonly chain: string
+  /** Of records on their way by this edge to this subtask. */
+  headOf(edge: number, to: number): FlightHead
+  /** Gives the keys that do not travel; null where they do, or are not needed. */
+  selectorOf(edge: number): KeySelector | null
+}
+
 interface Round {
   readonly barrier: Barrier
+  isUnaligned: boolean
   readonly splits: readonly PlacedSplit[]
   readonly alignmentMs: number
   /** Time and chunks by step; a step is null until the barrier has left it. */
@@ -73,13 +105,25 @@ interface StepInRound {
   readonly refs: Promise<ChunkRef>[]
 }
 
+/** What a round's barrier has overtaken, and where it lies. */
+interface Flights {
+  readonly log: FlightLog
+  readonly took: Overtook
+  readonly refs: Promise<FlightAck>[]
+}
+
 export class SubtaskRounds {
   readonly #place: SnapshotPlace
   readonly #owner: RoundsOwner
   /** By position in the chain; the first may be a source, the last a sink. */
   readonly #steps: readonly RoundStep[]
-  /** What the sink has prepared up to a round. */
-  readonly #transactions: (round: number) => Promise<readonly Json[]>
+  readonly #end: RoundsEnd
+  readonly #edges: RoundsEdges
+  #flights: Flights | null = null
+  /** Round that was given up last. */
+  #abandoned = 0
+  /** Round that became unaligned last. */
+  #hurried = 0
   #current: Round | null = null
   #putting = 0
   #closed = false
@@ -88,12 +132,14 @@ export class SubtaskRounds {
     place: SnapshotPlace,
     owner: RoundsOwner,
     steps: readonly RoundStep[],
-    transactions: (round: number) => Promise<readonly Json[]>,
+    end: RoundsEnd,
+    edges: RoundsEdges,
   ) {
     this.#place = place
     this.#owner = owner
     this.#steps = steps
-    this.#transactions = transactions
+    this.#end = end
+    this.#edges = edges
   }
 
   /** Round under way here; 0: none. */
@@ -104,14 +150,33 @@ export class SubtaskRounds {
   /** True while there is something to encode. */
   get busy(): boolean {
     const round = this.#current
-    return round?.hasPassed === true && !round.isSealed && this.#putting < PUTS_MAX
+    if (round === null || round.isSealed || this.#putting >= PUTS_MAX) return false
+    if (this.#flights?.log.busy) return true
+    return round.hasPassed && (this.#hasRows || this.#isComplete(round))
+  }
+
+  /** Round whose unaligned barrier is under way in the chain; 0: none. */
+  get passing(): number {
+    const round = this.#current
+    return round?.isUnaligned && !round.hasPassed ? round.barrier.round : 0
+  }
+
+  /** The log of what the round's barrier overtakes on a channel of the inlet. */
+  logOf(round: number, { edge, to }: ChannelId): ArrivalLog {
+    const { barrier } = this.#current ?? {}
+    if (barrier !== undefined && barrier.round < round) this.abandon(barrier.round)
+    const { log } = this.#flightsOf(round)
+    return log.arrivals(this.#edges.headOf(edge, to), this.#edges.selectorOf(edge))
   }
 
   /** The barrier is about to enter the chain. */
   enter(barrier: Barrier, splits: readonly PlacedSplit[], alignmentMs: number): void {
     if (this.#current !== null) this.abandon(this.#current.barrier.round)
+    // Nothing is logged for it any more.
+    if (barrier.unaligned && barrier.round <= this.#abandoned) return
     this.#current = {
       barrier,
+      isUnaligned: barrier.unaligned === true || barrier.round <= this.#hurried,
       splits,
       alignmentMs,
       steps: this.#steps.map(() => null),
@@ -129,15 +194,29 @@ export class SubtaskRounds {
     snapshots?.begin(barrier.round, barrier.full || this.#place.alwaysFull)
   }
 
-  /** The barrier has left the chain. */
+  /** The barrier has left the chain: goes on from here. */
   pass(barrier: Barrier): void {
     const round = this.#current
-    if (round?.barrier.round !== barrier.round) return
+    if (round?.barrier.round !== barrier.round) return this.#end.signal(barrier)
+    if (round.isUnaligned) {
+      const { took } = this.#flightsOf(barrier.round)
+      this.#end.overtake({ ...barrier, unaligned: true }, took)
+    } else this.#end.signal(barrier)
     for (let i = 0; i < this.#steps.length; i++) {
       // A source or a sink is no link of the chain, and keeps nothing.
       round.steps[i] ??= { timeMs: this.#steps[i]!.timeMs, refs: [] }
     }
     round.hasPassed = true
+    this.#owner.ready()
+  }
+
+  /** The round is unaligned from now on, wherever its barrier is. */
+  hurry(round: number): void {
+    this.#hurried = round
+    const current = this.#current
+    if (current?.barrier.round !== round) return
+    current.isUnaligned = true
+    if (current.hasPassed) this.#end.hurry(round, this.#flightsOf(round).took)
     this.#owner.ready()
   }
 
@@ -153,23 +232,53 @@ export class SubtaskRounds {
   step(): boolean {
     if (!this.busy) return false
     const round = this.#current!
-    const position = this.#steps.findIndex(({ snapshots }) => snapshots?.encoded === false)
-    if (position < 0) {
-      round.isSealed = true
-      void this.#finish(round, 'running')
-      return false
-    }
     try {
-      const chunks = this.#steps[position]!.snapshots!.step(ROWS_PER_STEP)
-      const { refs } = round.steps[position]!
-      for (const { bytes, count } of chunks) {
-        refs.push(this.#put(round, `${position}/${refs.length}`, bytes, count))
+      if (this.#flights?.log.busy) this.#stepFlights(round, this.#flights)
+      else if (this.#hasRows) this.#stepRows(round)
+      else {
+        round.isSealed = true
+        void this.#finish(round, 'running')
       }
     } catch (error) {
       // A value that cannot be stored spoils the round, not the job.
       this.#decline(round.barrier.round, error)
     }
     return this.busy
+  }
+
+  get #hasRows(): boolean {
+    return this.#steps.some(({ snapshots }) => snapshots?.encoded === false)
+  }
+
+  /** Nothing is left to come but what the store says. */
+  #isComplete({ barrier: { round } }: Round): boolean {
+    return (this.#flights?.log.isDone ?? true) && !this.#end.holdsBarrier(round)
+  }
+
+  #stepRows(round: Round): void {
+    const position = this.#steps.findIndex(({ snapshots }) => snapshots?.encoded === false)
+    const chunks = this.#steps[position]!.snapshots!.step(ROWS_PER_STEP)
+    const { refs } = round.steps[position]!
+    for (const { bytes, count } of chunks) {
+      refs.push(heeded(this.#put(round, `${position}/${refs.length}`, bytes, count)))
+    }
+  }
+
+  #stepFlights(round: Round, { log, refs }: Flights): void {
+    for (const { edge, bytes, count } of log.step()) {
+      const put = this.#put(round, `flights/${refs.length}`, bytes, count)
+      refs.push(heeded(put.then((ref) => ({ edge, ref }))))
+    }
+  }
+
+  #flightsOf(round: number): Flights {
+    if (this.#flights?.log.round === round) return this.#flights
+    const log = new FlightLog(round, () => new FlightChunkWriter(this.#edges.chain))
+    log.onEnd = () => this.#owner.ready()
+    const took: Overtook = ({ edge, to }, batches) =>
+      log.held(edge, this.#edges.headOf(edge, to), batches)
+    this.#flights = { log, took, refs: [] }
+    return this.#flights
   }
 
   completed(round: number): void {
@@ -179,6 +288,8 @@ export class SubtaskRounds {
   /** The round is given up; also where it has been acknowledged already. */
   abandon(round: number): void {
     for (const { snapshots } of this.#steps) snapshots?.abandoned(round)
+    this.#abandoned = Math.max(this.#abandoned, round)
+    if (this.#flights !== null && this.#flights.log.round <= round) this.#flights = null
     if (this.#current?.barrier.round !== round) return
     this.#current = null
     this.#owner.ready()
@@ -192,6 +303,7 @@ export class SubtaskRounds {
   close(): void {
     this.#closed = true
     this.#current = null
+    this.#flights = null
   }
 
   async #put(round: Round, part: string, bytes: Uint8Array, count: number): Promise<ChunkRef> {
@@ -210,20 +322,24 @@ export class SubtaskRounds {
   }
 
   async #finish(round: Round, phase: SubtaskAck['phase']): Promise<void> {
-    const { barrier, splits, alignmentMs } = round
+    const { barrier, splits, alignmentMs, isUnaligned } = round
+    const flights = this.#flights?.refs ?? []
     try {
       // What has ended keeps nothing that would be read again.
       const steps =
         phase === 'ended'
           ? round.steps.map(() => emptyStep)
           : await Promise.all(round.steps.map((step, i) => this.#acknowledged(step, i)))
-      const transactions = await this.#transactions(barrier.round)
+      const stored = await Promise.all(flights)
+      const transactions = await this.#end.prepared(barrier.round)
       if (this.#current !== round) return
       this.#place.acknowledge({
         round: barrier.round,
         subtask: this.#owner.subtask,
         phase,
         alignmentMs,
+        isUnaligned,
+        flights: stored,
         steps: steps.map((step, i) => ({
           ...step,
           splits: i === 0 ? splits : [],
@@ -235,6 +351,7 @@ export class SubtaskRounds {
       return
     }
     this.#current = null
+    this.#flights = null
     this.#owner.ready()
   }
 
@@ -254,4 +371,10 @@ export class SubtaskRounds {
       timeMs: Number.isFinite(step.timeMs) ? step.timeMs : null,
     }
   }
+}
+
+/** Who waits for all of a round hears of a failure; until then, which may be long, it is nobody's. */
+function heeded<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }

@@ -5,7 +5,8 @@
  * 1. Encode a slice of the round under way; control and snapshots go on without credit.
  * 2. Give up early when nobody downstream needs more.
  * 3. Drain deferred operators, downstream first.
- * 4. While there is permission and time: take a signal from the input, push it through the chain.
+ * 4. Where the barrier of an unaligned round is next, take that, whether or not the end is writable.
+ * 5. While there is permission and time: take a signal from the input, push it through the chain.
  * Then it rests, until the input is readable, the end is writable, or an operator wakes it; each of
  * them asks for the next turn. Messages are served between turns, so control never waits for data.
  */
@@ -127,6 +128,10 @@ export class Subtask implements Behaviour<SubtaskMessage> {
         this.#requested = Math.max(message.barrier.round, this.#requested)
         this.#acknowledgeEnd()
         break
+      case 'SnapshotHurried':
+        input.hurry(message.round)
+        this.#parts.rounds?.hurry(message.round)
+        break
       case 'SnapshotCompleted':
         this.#parts.rounds?.completed(message.round)
         void this.#parts.end.commit(message.round).then(message.done)
@@ -245,6 +250,7 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     const rest: Rest = rounds?.step() === true ? 'ready' : 'idle'
     if (outlet.cancelled) this.#giveUp()
     do {
+      this.#makeWay()
       if (!chain.drain() || !outlet.writable) return rest
       if (this.#inputEnded) return rest
       const signal = input.take()
@@ -253,6 +259,15 @@ export class Subtask implements Behaviour<SubtaskMessage> {
       if (this.#failure !== null) return 'idle'
     } while (!budget.exhausted())
     return 'ready'
+  }
+
+  /** The barrier of an unaligned round waits neither for data nor for credit. */
+  #makeWay(): void {
+    const { input, end: outlet, rounds } = this.#parts
+    if (rounds === null) return
+    const round = this.#inputEnded ? 0 : input.hurries()
+    if (round > 0) outlet.flood(round)
+    else if (rounds.passing > 0) outlet.flood(rounds.passing)
   }
 
   #take(signal: Signal): void {

@@ -141,6 +141,8 @@ export interface SlotCommands {
   snapshotCompleted(round: number): Promise<void>
   /** It is given up. */
   snapshotAbandoned(round: number): Promise<void>
+  /** The round is unaligned from now on. */
+  snapshotHurried(round: number): Promise<void>
   /** Sources stop reading, as if their input had ended; results follow. */
   drain(): Promise<void>
   close(): Promise<void>

@@ -298,6 +298,10 @@ class SlotRuntime implements SlotCommands {
     this.#tellRegions({ kind: 'SnapshotAbandoned', round })
   }
 
+  async snapshotHurried(round: number): Promise<void> {
+    this.#tellRegions({ kind: 'SnapshotHurried', round })
+  }
+
   async drain(): Promise<void> {
     this.#tellRegions({ kind: 'Drain' })
   }

@@ -128,6 +128,7 @@ class ThreadSlot implements Slot {
       // A commit takes as long as the system behind the sink.
       snapshotCompleted: (round) => link.call('snapshotCompleted', [round], { deadlineMs: null }),
       snapshotAbandoned: (round) => link.call('snapshotAbandoned', [round]),
+      snapshotHurried: (round) => link.call('snapshotHurried', [round]),
       drain: () => link.call('drain', []),
       close: () => this.#close(),
     }

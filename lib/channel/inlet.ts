@@ -9,6 +9,9 @@
  *   before what follows from it for the watermark.
  * - Barriers are aligned (`lib/snapshot/barrier-alignment.ts`): a channel whose barrier has come waits
  *   until that of every other one has.
+ * - The barrier of an unaligned round goes ahead of what has not been taken: it comes next, behind what
+ *   the chain is still to hear of markers that were taken (`hurries`). What the channels bring before
+ *   their own barriers is logged.
  * - Order is kept within a channel, not between channels.
  */
 import { assert } from '../base/assert.js'
@@ -28,7 +31,13 @@ import {
 } from '../operators/signal.js'
 import { BarrierAlignment } from '../snapshot/barrier-alignment.js'
 import { WatermarkMerge } from '../time/watermark-merge.js'
-import { channelName, countUnread, type InputChannel } from './channel.js'
+import {
+  type ArrivalLog,
+  type ChannelId,
+  channelName,
+  countUnread,
+  type InputChannel,
+} from './channel.js'
 import { withoutKeys } from './partition.js'
 import { Ports } from './ports.js'
 
@@ -48,6 +57,14 @@ export interface InletOptions {
   readonly holdsTime?: ReadonlyMap<number, boolean>
   /** False: barriers block no channel, so that a restart may see records twice. Default true. */
   readonly exactlyOnce?: boolean
+  /**
+   * Edges on which a barrier may overtake data, and the log of what it overtakes on a channel. Default:
+   * every edge aligns.
+   */
+  readonly overtaken?: {
+    readonly edges: ReadonlySet<number>
+    readonly log: (round: number, id: ChannelId) => ArrivalLog
+  }
   /** Watermark that a former life of the subtask had reached: it goes on from there. Default: none. */
   readonly timeMs?: number
 }
@@ -66,8 +83,17 @@ export interface Inlet {
   readonly timeMs: number
   /** Round whose barriers are being waited for; 0: none. */
   readonly aligning: number
-  /** A round has begun: its barrier comes, and if every channel has ended, at once. */
+  /**
+   * A round has begun: its barrier comes, and if every channel has ended, or it is unaligned, at once.
+   */
   request(barrier: Barrier): void
+  /** A round that was begun is unaligned from now on. */
+  hurry(round: number): void
+  /**
+   * The unaligned round whose barrier is to come next, behind markers only: `take` gives no batch before
+   * it, and *caller should* take it even where the chain's output is not writable. 0: none.
+   */
+  hurries(): number
   /** A round is given up: channels that wait for it are read on. */
   abandon(round: number): void
   /** Needs no more: upstream may stop. What arrives is dropped; `end` still comes. */
@@ -104,6 +130,11 @@ class ChainInlet implements Inlet {
   #awaited: Barrier | null = null
   /** What follows from the markers taken and the chain has not heard. */
   readonly #due: Signal[] = []
+  readonly #overtaken: InletOptions['overtaken']
+  /** Barrier of an unaligned round that has not passed. */
+  #hurried: Barrier | null = null
+  /** The same, once it is due. */
+  #passing: Barrier | null = null
   #saidTimeMs = -Infinity
   #saidActive = true
   /** Channel whose turn it is. */
@@ -127,7 +158,10 @@ class ChainInlet implements Inlet {
       channels.map(({ id }) => inputOf.get(id.edge) ?? 0),
       inputs,
     )
-    this.#alignment = new BarrierAlignment(channels.length, options.exactlyOnce)
+    this.#overtaken = options.overtaken
+    const edges = options.overtaken?.edges ?? new Set<number>()
+    const mayOvertake = (channel: number) => edges.has(channels[channel]!.id.edge)
+    this.#alignment = new BarrierAlignment(channels.length, options.exactlyOnce, mayOvertake)
     this.#due.push(...this.#ports.begin())
     if (options.timeMs !== undefined && options.timeMs > this.#saidTimeMs) {
       this.#saidTimeMs = options.timeMs
@@ -156,13 +190,32 @@ class ChainInlet implements Inlet {
   request(barrier: Barrier): void {
     if (this.#cancelled) return
     if (this.#alignment.request(barrier.round)) {
-      this.#due.push(barrier)
+      this.#pass(barrier)
       this.onReadable()
-    } else if (this.#alignment.round === barrier.round) this.#awaited = barrier
+    } else if (this.#alignment.round === barrier.round) {
+      this.#awaited = barrier
+      if (barrier.unaligned) this.#hurryOn(barrier)
+    }
+  }
+
+  hurry(round: number): void {
+    const at = this.#due.findIndex((signal) => signal.tag === BARRIER && signal.round === round)
+    if (at >= 0) {
+      this.#passing = { ...(this.#due[at] as Barrier), unaligned: true }
+      this.#due[at] = this.#passing
+    } else if (this.#alignment.round === round && this.#awaited !== null) {
+      this.#hurryOn({ ...this.#awaited, unaligned: true })
+    }
+  }
+
+  hurries(): number {
+    if (this.#hurried !== null) this.#overtake(this.#hurried)
+    return this.#passing?.round ?? 0
   }
 
   abandon(round: number): void {
     this.#alignment.abandon(round)
+    if (this.#overtaken !== undefined) for (const channel of this.#channels) channel.unlog()
     this.onReadable()
   }
 
@@ -171,7 +224,7 @@ class ChainInlet implements Inlet {
   }
 
   take(): Signal | null {
-    if (this.#due.length > 0) return this.#due.shift()!
+    if (this.hurries() > 0 || this.#due.length > 0) return this.#shift()
     const channels = this.#channels
     for (let empty = 0; empty < channels.length; ) {
       const index = this.#turn
@@ -183,7 +236,7 @@ class ChainInlet implements Inlet {
       }
       if (signal.tag === BATCH) return this.#onBatch(signal, index)
       this.#onMarker(signal, index)
-      if (this.#due.length > 0) return this.#due.shift()!
+      if (this.hurries() > 0 || this.#due.length > 0) return this.#shift()
       empty = 0
     }
     return null
@@ -191,6 +244,8 @@ class ChainInlet implements Inlet {
 
   cancel(): void {
     this.#cancelled = true
+    this.#hurried = null
+    this.#passing = null
     if (this.#due.at(-1) !== end) this.#due.length = 0
     for (const channel of this.#channels) channel.cancel()
   }
@@ -217,6 +272,7 @@ class ChainInlet implements Inlet {
 
   #listen(channel: InputChannel): void {
     channel.onReadable = () => this.onReadable()
+    channel.onBarrier = (barrier) => this.#hurryOn(barrier)
     channel.onFailure = (error) => {
       if (this.#failed) return
       this.#failed = true
@@ -251,7 +307,7 @@ class ChainInlet implements Inlet {
         this.#sayTime()
         break
       case BARRIER:
-        if (this.#alignment.barrier(index, marker.round)) this.#due.push(marker)
+        if (this.#alignment.barrier(index, marker.round)) this.#pass(marker)
         else if (this.#alignment.round === marker.round) this.#awaited = marker
         break
       case END:
@@ -265,7 +321,42 @@ class ChainInlet implements Inlet {
 
   /** Behind what its end says of the time, and before the end itself. */
   #endAlignment(index: number): void {
-    if (this.#alignment.end(index) && !this.#cancelled) this.#due.push(this.#awaited!)
+    if (this.#alignment.end(index) && !this.#cancelled) this.#pass(this.#awaited!)
+  }
+
+  /** Every channel has aligned. */
+  #pass(barrier: Barrier): void {
+    const passes = this.#hurried?.round === barrier.round ? this.#hurried : barrier
+    if (passes.unaligned) this.#passing = passes
+    this.#due.push(passes)
+  }
+
+  #hurryOn(barrier: Barrier): void {
+    if (this.#cancelled || this.#overtaken === undefined) return
+    if (this.#alignment.isOver(barrier.round)) return
+    if (this.#hurried === null || this.#hurried.round < barrier.round) this.#hurried = barrier
+    this.onReadable()
+  }
+
+  /** Lets the barrier go on, unless something has to align first. */
+  #overtake(barrier: Barrier): void {
+    const isOver = this.#merge.ended || this.#alignment.isOver(barrier.round)
+    const late = isOver ? [] : this.#alignment.overtake(barrier.round)
+    if (late === null) return
+    this.#hurried = null
+    if (isOver) return
+    this.#due.push(barrier)
+    this.#passing = barrier
+    for (const [index, channel] of this.#channels.entries()) {
+      if (!late.includes(index)) channel.unlog()
+      else channel.log(barrier.round, this.#overtaken!.log(barrier.round, channel.id))
+    }
+  }
+
+  #shift(): Signal {
+    const signal = this.#due.shift()!
+    if (signal === this.#passing) this.#passing = null
+    return signal
   }
 
   #sayInput(change: InputChange | null): void {

@@ -5,6 +5,7 @@ import { subtaskName } from '../graph/subtasks.js'
 import type { StateVersion } from '../state/upcast.js'
 import { type Round as CheckpointRound, phaseIn } from './checkpoint.js'
 import type {
+  FlightRef,
   Manifest,
   OperatorSnapshot,
   SnapshotMode,
@@ -38,7 +39,7 @@ export interface ManifestFacts {
 }
 
 export function buildManifest(plan: Plan, round: CheckpointRound, facts: ManifestFacts): Manifest {
-  const { run, mode, startedMs, durationMs } = facts
+  const { run, startedMs, durationMs } = facts
   return {
     kind: round.kind,
     round: round.round,
@@ -47,7 +48,7 @@ export function buildManifest(plan: Plan, round: CheckpointRound, facts: Manifes
     fingerprint: plan.fingerprint,
     startedMs,
     durationMs,
-    mode,
+    mode: modeOf(round, facts.mode),
     maxParallelism: plan.maxParallelism,
     ...(facts.forkOf !== null && { forkOf: facts.forkOf }),
     operators: plan.chains.flatMap((chain) =>
@@ -62,9 +63,10 @@ export function buildManifest(plan: Plan, round: CheckpointRound, facts: Manifes
                 parallelism: chain.parallelism,
                 ...versionOf(facts.nodes[node]!),
                 unassigned: facts.unassigned.get(node) ?? null,
-                subtasks: Array.from({ length: chain.parallelism }, (_, index) =>
-                  snapshotOf(round, chain.id, index, step),
-                ),
+                subtasks: Array.from({ length: chain.parallelism }, (_, index) => ({
+                  ...snapshotOf(round, chain.id, index, step),
+                  flights: step === 0 ? flightsTo(plan, round, chain, index) : [],
+                })),
               },
             ],
       ),
@@ -77,7 +79,7 @@ function snapshotOf(
   chain: number,
   index: number,
   step: number,
-): SubtaskSnapshot {
+): Omit<SubtaskSnapshot, 'flights'> {
   const subtask = { chain, index }
   const ack = round.acks.get(subtaskName(subtask))
   const { chunks, splits, transactions, timeMs } = ack?.steps[step] ?? emptyStep
@@ -86,10 +88,34 @@ function snapshotOf(
     chunks,
     splits: splits.map(toSnapshot),
     transactions,
-    flights: [],
     timeMs,
     alignmentMs: ack?.alignmentMs ?? 0,
   }
+}
+
+/** What was chosen is what is tried: a round may have become unaligned, or have had to align. */
+function modeOf({ acks }: CheckpointRound, chosen: SnapshotMode): SnapshotMode {
+  if (chosen === 'at-least-once') return chosen
+  return [...acks.values()].some(({ isUnaligned }) => isUnaligned) ? 'unaligned' : 'aligned'
+}
+
+/** What the subtask had received; and its part of what senders held, of which each is listed once. */
+function flightsTo(
+  plan: Plan,
+  { acks }: CheckpointRound,
+  chain: Plan['chains'][number],
+  index: number,
+): readonly FlightRef[] {
+  const own = acks.get(subtaskName({ chain: chain.id, index }))?.flights ?? []
+  const received = own.filter(({ edge }) => edge === null)
+  const held = [...acks.values()]
+    .filter(({ subtask }) => subtask.index % chain.parallelism === index)
+    .flatMap(({ flights }) => flights)
+    .filter(({ edge }) => edge !== null && plan.edges[edge]!.to === chain.id)
+  return [
+    ...received.map(({ ref }) => ({ ...ref, shared: false })),
+    ...held.map(({ ref }) => ({ ...ref, shared: true })),
+  ]
 }
 
 const toSnapshot = ({ split: { id, data }, position }: PlacedSplit): SplitSnapshot => ({

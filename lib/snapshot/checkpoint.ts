@@ -21,6 +21,9 @@
  *   outcome. `Stopped` abandons what gathers and leaves what commits; who wants to restore waits until
  *   `isSettled`.
  * - Rounds commit in their order: one that is not complete when a younger one is, is abandoned.
+ * - A round may be unaligned from its beginning, or become so when it has taken too long (`Hurry`). One
+ *   that was asked for aligns, whatever that takes: it holds no records in flight, so that a savepoint can
+ *   be restored into a pipeline that has changed.
  * - While a subtask lives that holds what no snapshot would have (a sort), no round is taken.
  * - When all subtasks have finished, a last round says so: what is restored from it ends at once.
  * - A round that is abandoned because of the snapshot itself (declined, timed out, not written) is a
@@ -39,6 +42,11 @@ export interface CheckpointSettings {
   readonly timeoutMs: number
   readonly maxConcurrent: number
   readonly tolerableFailures: number
+  /**
+   * Rounds are unaligned from the beginning (0), once they have taken so long, or never (null). Only
+   * with one round at a time.
+   */
+  readonly unalignedAfterMs: number | null
 }
 
 export interface Round {
@@ -47,6 +55,8 @@ export interface Round {
   /** Names the request for it; null: it was due. */
   readonly request: number | null
   readonly phase: 'Gathering' | 'Committing'
+  /** Its barriers go ahead of data. */
+  readonly isUnaligned: boolean
   readonly startedMs: number
   /** Names of subtasks that have neither acknowledged nor finished. */
   readonly awaited: ReadonlySet<string>
@@ -100,12 +110,16 @@ export type CheckpointEvent =
     }
   | { readonly kind: 'Finished'; readonly subtask: SubtaskId }
   | { readonly kind: 'TimedOut'; readonly round: number }
+  /** It has taken `unalignedAfterMs`. */
+  | { readonly kind: 'AlignmentTimedOut'; readonly round: number }
   | { readonly kind: 'Committed'; readonly round: number }
   | { readonly kind: 'CommitFailed'; readonly round: number; readonly reason: string }
 
 export type CheckpointOrder =
   /** Tell every subtask. */
   | { readonly kind: 'Trigger'; readonly round: Round }
+  /** Tell every subtask that its barriers go ahead of data from now on. */
+  | { readonly kind: 'Hurry'; readonly round: Round }
   /** All is there: write the manifest. */
   | { readonly kind: 'Commit'; readonly round: Round }
   /** The manifest is written: tell every subtask. */
@@ -156,6 +170,9 @@ export const isSettled = ({ rounds }: CheckpointRecord): boolean =>
 export const isHeldUp = ({ unsaved, live }: CheckpointRecord): boolean =>
   unsaved.size > 0 && [...unsaved].some((name) => live.has(name))
 
+/** What was asked for is to be complete in itself. */
+const mayOvertake = ({ request }: Round): boolean => request === null
+
 /** Phase of a subtask in a round that is complete. */
 export const phaseIn = ({ acks }: Round, subtask: SubtaskId): SubtaskPhase =>
   acks.get(subtaskName(subtask))?.phase ?? 'finished'
@@ -203,6 +220,11 @@ export function stepCheckpoint(
     case 'TimedOut': {
       const round = draft.find(event.round, 'Gathering')
       if (round !== null) draft.abandon(round, draft.timeoutReason(round), true)
+      break
+    }
+    case 'AlignmentTimedOut': {
+      const round = draft.find(event.round, 'Gathering')
+      if (round !== null) draft.hurry(round)
       break
     }
     case 'Committed':
@@ -288,6 +310,13 @@ class Draft {
     if (failures > tolerableFailures) this.#orders.push({ kind: 'FailJob', reason })
   }
 
+  hurry(round: Round): void {
+    if (round.isUnaligned || !mayOvertake(round)) return
+    const unaligned: Round = { ...round, isUnaligned: true }
+    this.#replace(unaligned)
+    this.#orders.push({ kind: 'Hurry', round: unaligned })
+  }
+
   timeoutReason({ awaited, startedMs }: Round): string {
     const names = [...awaited].slice(0, 5).join(', ')
     const seconds = (this.#nowMs - startedMs) / 1000
@@ -324,13 +353,14 @@ class Draft {
   }
 
   #begin(): void {
-    const { lastRound, live, requests } = this.#record
+    const { lastRound, live, requests, settings } = this.#record
     const request = requests[0] ?? null
     const round: Round = {
       round: lastRound + 1,
       kind: request?.of ?? 'checkpoint',
       request: request?.request ?? null,
       phase: 'Gathering',
+      isUnaligned: request === null && settings.unalignedAfterMs === 0,
       startedMs: this.#nowMs,
       awaited: live,
       acks: new Map(),

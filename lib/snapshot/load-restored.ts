@@ -10,19 +10,26 @@ export async function loadRestored(
   read: (ref: ChunkRef) => Promise<Uint8Array>,
 ): Promise<RestoredSubtask> {
   const steps: RestoredSubtask['steps'][number][] = []
-  for (const { former, ...rest } of order.steps) {
+  for (const { former, flights, ...rest } of order.steps) {
     const loaded = []
     for (const { subtask, refs } of former) {
-      // One after another: what is in flight takes memory beside what it becomes.
-      const chunks: Uint8Array[] = []
-      for (const ref of refs) {
-        failpoint('restore-read.before')
-        chunks.push(await read(ref))
-        failpoint('restore-read.after')
-      }
-      loaded.push({ subtask, chunks })
+      loaded.push({ subtask, chunks: await readAll(refs, read) })
     }
-    steps.push({ ...rest, former: loaded })
+    steps.push({ ...rest, former: loaded, flights: await readAll(flights, read) })
   }
   return { hasEnded: order.hasEnded, steps }
+}
+
+/** One after another: what is being read takes memory beside what it becomes. */
+async function readAll(
+  refs: readonly ChunkRef[],
+  read: (ref: ChunkRef) => Promise<Uint8Array>,
+): Promise<readonly Uint8Array[]> {
+  const chunks: Uint8Array[] = []
+  for (const ref of refs) {
+    failpoint('restore-read.before')
+    chunks.push(await read(ref))
+    failpoint('restore-read.after')
+  }
+  return chunks
 }

@@ -52,6 +52,7 @@ const objectOf = (fields: Readonly<Record<string, Shape>>): Shape => {
 }
 
 const chunk = objectOf({ id: text, sha256, bytes: count, count })
+const flight = objectOf({ id: text, sha256, bytes: count, count, shared: flag })
 const split = objectOf({ id: text, data: plain, position: present })
 
 const subtask = objectOf({
@@ -59,7 +60,7 @@ const subtask = objectOf({
   chunks: listOf(chunk),
   splits: listOf(split),
   transactions: listOf(present),
-  flights: listOf(chunk),
+  flights: listOf(flight),
   timeMs: orNull(number),
   alignmentMs: number,
 })

@@ -14,7 +14,9 @@
  *   full one first, then what changed. Format of a chunk: `state-chunk.ts`.
  * - A source has the splits of each subtask with their positions, and those that were not assigned.
  * - A sink has its prepared transactions; they are committed once the manifest is.
- * - `flights` are records that were between two operators: overtaken by the barrier.
+ * - `flights` are records that were on the way to an operator: overtaken by the barrier of an unaligned
+ *   round. Format of a chunk: `flight-chunk.ts`. What the subtask had received comes first; what a sender
+ *   held is `shared`: it lies with one subtask of the operator, and is for all of them.
  *
  * Readers refuse another format or a higher version, by name. A field that a version adds is optional
  * for readers of the same version; what changes its meaning raises the version.
@@ -79,11 +81,15 @@ export interface SubtaskSnapshot {
   readonly splits: readonly SplitSnapshot[]
   /** Prepared and not known to be committed, oldest first; as the sink describes them. */
   readonly transactions: readonly Json[]
-  readonly flights: readonly ChunkRef[]
+  readonly flights: readonly FlightRef[]
   /** Watermark that the operator had passed on; null before the first. */
   readonly timeMs: number | null
   /** How long the subtask waited for the barriers of its other channels. */
   readonly alignmentMs: number
+}
+
+export interface FlightRef extends ChunkRef {
+  readonly shared: boolean
 }
 
 export interface SplitSnapshot {

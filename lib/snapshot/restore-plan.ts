@@ -3,7 +3,7 @@
  *
  * State is found by the operator's name. With the same parallelism each subtask goes on with its own;
  * with another one state is dealt out anew: keyed state by key group, lists element by element, splits
- * and transactions one by one.
+ * and transactions one by one, records in flight by `restore-flights.ts`.
  */
 import { MillraceError } from '../base/errors.js'
 import type { Chain, Plan } from '../graph/plan.js'
@@ -30,6 +30,7 @@ export interface RestoreStep {
   readonly splits: readonly PlacedSplit[] | null
   readonly transactions: RestoredTransactions
   readonly timeMs: number | null
+  readonly flights: readonly ChunkRef[]
 }
 
 /** What becomes of the operators of a snapshot in a plan. */
@@ -37,7 +38,7 @@ export interface RestoreReport {
   readonly kept: readonly string[]
   /** In the plan only: they begin empty. */
   readonly added: readonly string[]
-  /** In the snapshot only, and with state: it would be lost. */
+  /** In the snapshot only, and with state or records in flight: they would be lost. */
   readonly dropped: readonly string[]
 }
 
@@ -109,7 +110,10 @@ function dropsMessage({ round }: Manifest, { pipeline }: Plan, report: RestoreRe
 }
 
 const holdsState = ({ subtasks }: OperatorSnapshot): boolean =>
-  subtasks.some(({ chunks, transactions }) => chunks.length > 0 || transactions.length > 0)
+  subtasks.some(
+    ({ chunks, transactions, flights }) =>
+      chunks.length > 0 || transactions.length > 0 || flights.length > 0,
+  )
 
 /** What each of these subtasks is given: whole regions, so that whoever feeds one of them is among them. */
 export function restoreOrders(
@@ -213,8 +217,18 @@ function restoreStep(
       all: subtasks.flatMap((subtask) => subtask.transactions),
     },
     timeMs: lowestTime(relevant),
+    flights: flightsOf(subtasks, relevant),
   }
 }
+
+/** What was received lies before what its sender held then. */
+const flightsOf = (
+  subtasks: readonly SubtaskSnapshot[],
+  relevant: readonly SubtaskSnapshot[],
+): readonly ChunkRef[] => [
+  ...relevant.flatMap(({ flights }) => flights.filter(({ shared }) => !shared)),
+  ...subtasks.flatMap(({ flights }) => flights.filter(({ shared }) => shared)),
+]
 
 /** What has finished holds no time back; where one has none yet, there is none. */
 function lowestTime(subtasks: readonly SubtaskSnapshot[]): number | null {

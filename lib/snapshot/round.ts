@@ -10,6 +10,14 @@
  * checkpoint      all acknowledged or finished ──→ commit the manifest ──→ Completed
  * subtask         sinks commit, states build on the round
  * ```
+ * In an unaligned round the barrier does not wait behind data: a subtask takes part as soon as it hears
+ * of the round, and its barrier goes ahead of what its outlets hold. A round may become unaligned on the
+ * way (`Hurried`): those whose barrier has not come do the same then, and those whose barrier has passed
+ * let it go ahead where it still waits. What was overtaken is stored with the round (`FlightLog`): a
+ * subtask acknowledges when all of it is durable, its barrier has left on every channel, and, where it
+ * took part before its barriers had come, those have. Edges whose records cannot be dealt out
+ * (`mayBeOvertaken`) align all the same.
+ *
  * A round that fails anywhere before the commit is abandoned: `Abandoned` to every subtask, and
  * nothing has changed. A subtask that ends without having seen the barrier counts as `finished`: all
  * that it sent lies before the barriers of those that received it.
@@ -27,8 +35,18 @@ export interface SubtaskAck {
   readonly subtask: SubtaskId
   readonly phase: Exclude<SubtaskPhase, 'finished'>
   readonly alignmentMs: number
+  /** The barrier went ahead of data, here or behind. */
+  readonly isUnaligned: boolean
+  /** What it overtook. */
+  readonly flights: readonly FlightAck[]
   /** Of each step of its chain, in order. */
   readonly steps: readonly StepAck[]
+}
+
+export interface FlightAck {
+  /** By which this subtask had not sent it, to any of its receivers. Null: it had received it. */
+  readonly edge: number | null
+  readonly ref: ChunkRef
 }
 
 export interface StepAck {
@@ -63,6 +81,8 @@ export interface RestoredStep {
   readonly splits: readonly PlacedSplit[] | null
   readonly transactions: RestoredTransactions
   readonly timeMs: number | null
+  /** Chunks of records in flight to it, to be replayed before anything else: `restore-flights.ts`. */
+  readonly flights: readonly Uint8Array[]
 }
 
 export interface RestoredTransactions {

@@ -28,6 +28,7 @@
 import { MillraceError } from '../base/errors.js'
 import type { StateKind } from '../state/frozen.js'
 import type { Ttl } from '../state/state.js'
+import { ChunkReader, lengthAndText } from './chunk-bytes.js'
 
 /** Disk constants: do not change. */
 const MAGIC = Buffer.from('MRSTATE\0')
@@ -146,16 +147,9 @@ export class StateChunkWriter {
   }
 }
 
-function lengthAndText(value: object): Uint8Array {
-  const text = Buffer.from(JSON.stringify(value))
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(text.length)
-  return Buffer.concat([length, text])
-}
-
 /** Throws E_SNAPSHOT_DAMAGED, and E_SNAPSHOT_VERSION for what a later release wrote. */
 export function decodeStateChunk(bytes: Uint8Array): DecodedChunk {
-  const reader = new Reader(bytes)
+  const reader = new ChunkReader(bytes, damaged)
   if (!MAGIC.equals(reader.take(MAGIC.length))) throw damaged('it does not begin as one')
   const version = reader.uint32()
   if (version !== STATE_CHUNK_VERSION) {
@@ -177,57 +171,13 @@ export function decodeStateChunk(bytes: Uint8Array): DecodedChunk {
   return { head, sections }
 }
 
-function* framesOf(reader: Reader): Iterable<GroupedFrame> {
+function* framesOf(reader: ChunkReader): Iterable<GroupedFrame> {
   for (;;) {
     const firstGroup = reader.uint16()
     const lastGroup = reader.uint16()
     const length = reader.uint32()
     if (length === 0) return
     yield { firstGroup, lastGroup, bytes: reader.take(length) }
-  }
-}
-
-class Reader {
-  readonly #bytes: Buffer
-  #at = 0
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  }
-
-  get atEnd(): boolean {
-    return this.#at === this.#bytes.length
-  }
-
-  take(length: number): Uint8Array {
-    const from = this.#at
-    if (length > this.#bytes.length - from) throw damaged('it ends too early')
-    this.#at += length
-    return this.#bytes.subarray(from, this.#at)
-  }
-
-  uint16(): number {
-    const bytes = this.take(2)
-    return bytes[0]! * 256 + bytes[1]!
-  }
-
-  uint32(): number {
-    return this.uint16() * 65_536 + this.uint16()
-  }
-
-  /** Null where there is none. */
-  json(): object | null {
-    const length = this.uint32()
-    if (length === 0) return null
-    const text = Buffer.from(this.take(length)).toString()
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch (cause) {
-      throw damaged('a head of it is no JSON', cause)
-    }
-    if (typeof value !== 'object' || value === null) throw damaged('a head of it is no object')
-    return value
   }
 }
 

@@ -49,6 +49,7 @@ class FakeSlot implements Slot {
       snapshot: note('snapshot'),
       snapshotCompleted: note('snapshotCompleted'),
       snapshotAbandoned: note('snapshotAbandoned'),
+      snapshotHurried: note('snapshotHurried'),
       drain: note('drain'),
       close: note('close'),
     }

@@ -38,6 +38,7 @@ class MisbehavingRuntime implements SlotCommands {
   async snapshot(): Promise<void> {}
   async snapshotCompleted(): Promise<void> {}
   async snapshotAbandoned(): Promise<void> {}
+  async snapshotHurried(): Promise<void> {}
 
   async connect(peer: number, port: MessagePort): Promise<void> {
     port.on('message', (text: string) => this.#log(`from ${peer}: ${text}`))

@@ -20,6 +20,7 @@ const SETTINGS = {
   timeoutMs: 1_000,
   maxConcurrent: 1,
   tolerableFailures: 1,
+  unalignedAfterMs: null as number | null,
 }
 
 /** A history; what follows from each event is asked for in between. */
@@ -48,7 +49,10 @@ class History {
   finish = (subtask: SubtaskId) => this.on({ kind: 'Finished', subtask })
   commit = (round: number) => this.on({ kind: 'Committed', round })
   ack = (round: number, subtask: SubtaskId, phase: SubtaskAck['phase'] = 'running') =>
-    this.on({ kind: 'Acknowledged', ack: { round, subtask, phase, alignmentMs: 0, steps: [] } })
+    this.on({
+      kind: 'Acknowledged',
+      ack: { round, subtask, phase, alignmentMs: 0, isUnaligned: false, flights: [], steps: [] },
+    })
 }
 
 function textOf(order: CheckpointOrder): string {
@@ -167,4 +171,33 @@ t.test('while a subtask lives that holds what no snapshot would have, none is ta
   t.same(history.start(A, B), [])
   t.same(history.look(1_000), [])
   t.same(history.finish(B), ['trigger 1'])
+})
+
+t.test('a round becomes unaligned once it has taken too long, and only once', async (t) => {
+  const history = new History({ unalignedAfterMs: 40 })
+  history.start(A, B)
+  t.same(history.look(100), ['trigger 1'])
+  t.equal(history.record.rounds[0]!.isUnaligned, false)
+  history.ack(1, A)
+  t.same(history.on({ kind: 'AlignmentTimedOut', round: 1 }, 40), ['hurry 1'])
+  t.equal(history.record.rounds[0]!.isUnaligned, true)
+  t.same(history.on({ kind: 'AlignmentTimedOut', round: 1 }), [])
+  t.same(history.ack(1, B), ['commit 1'], 'what was acknowledged stays so')
+  t.same(history.on({ kind: 'AlignmentTimedOut', round: 1 }), [], 'it is over')
+})
+
+t.test('rounds are unaligned from the beginning where no time is given to them', async (t) => {
+  const history = new History({ unalignedAfterMs: 0 })
+  history.start(A)
+  t.same(history.look(100), ['trigger 1'])
+  t.equal(history.record.rounds[0]!.isUnaligned, true)
+})
+
+t.test('a round that was asked for aligns, whatever that takes', async (t) => {
+  const history = new History({ unalignedAfterMs: 0 })
+  history.start(A)
+  t.same(history.on({ kind: 'RoundRequested', request: 1, of: 'savepoint' }), ['trigger 1'])
+  t.equal(history.record.rounds[0]!.isUnaligned, false)
+  t.same(history.on({ kind: 'AlignmentTimedOut', round: 1 }, 500), [])
+  t.equal(history.record.rounds[0]!.isUnaligned, false)
 })
