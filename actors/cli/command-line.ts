@@ -33,6 +33,10 @@ export interface CheckpointFlags {
   readonly directory: string
   /** As given: `1s`. */
   readonly interval: string | null
+  /** Barriers go ahead of data from the beginning of each round. */
+  readonly unaligned: boolean
+  /** As given: `1s`. */
+  readonly alignmentTimeout: string | null
   /** `latest`, the number of a snapshot, or the directory of a savepoint. */
   readonly restore: string | null
   readonly allowDroppedState: boolean
@@ -125,6 +129,11 @@ function createProgram(version: string, found: (command: Command) => void): Comm
       '--checkpoint-interval <time>',
       'between two checkpoints: 500ms, 10s, 5m (default: 10s)',
     )
+    .option('--unaligned', 'barriers go ahead of records, which are stored with the snapshot')
+    .option(
+      '--alignment-timeout <time>',
+      'a checkpoint that has taken so long becomes unaligned (default: 10s)',
+    )
     .option(
       '--restore <which>',
       'go on from a snapshot: latest, a number, or the directory of a savepoint',
@@ -175,6 +184,8 @@ type RunFlags = Flags & {
   readonly quiet?: boolean
   readonly checkpointDir?: string
   readonly checkpointInterval?: string
+  readonly unaligned?: boolean
+  readonly alignmentTimeout?: string
   readonly restore?: string
   readonly allowDroppedState?: boolean
   readonly acceptDuplicates?: boolean
@@ -220,11 +231,13 @@ const common = (module: string, rest: readonly string[], flags: Flags): ModuleCo
 })
 
 function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
-  const { checkpointDir, checkpointInterval, restore } = flags
+  const { checkpointDir, checkpointInterval, unaligned, alignmentTimeout, restore } = flags
   const { allowDroppedState, acceptDuplicates, transactions, claim } = flags
   if (checkpointDir === undefined) {
     const lone = [
       ['--checkpoint-interval', checkpointInterval],
+      ['--unaligned', unaligned],
+      ['--alignment-timeout', alignmentTimeout],
       ['--restore', restore],
       ['--allow-dropped-state', allowDroppedState],
       ['--accept-duplicates', acceptDuplicates],
@@ -234,9 +247,16 @@ function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
     if (lone === undefined) return null
     throw new InvalidArgumentError(`error: ${lone[0]} needs --checkpoint-dir <dir>`)
   }
+  if (unaligned && alignmentTimeout !== undefined) {
+    throw new InvalidArgumentError(
+      'error: --alignment-timeout says when a checkpoint becomes unaligned, --unaligned that each is: give one',
+    )
+  }
   return {
     directory: checkpointDir,
     interval: checkpointInterval ?? null,
+    unaligned: unaligned ?? false,
+    alignmentTimeout: alignmentTimeout ?? null,
     restore: restore ?? null,
     allowDroppedState: allowDroppedState ?? false,
     acceptDuplicates: acceptDuplicates ?? false,

@@ -41,12 +41,14 @@ export async function runCommand(command: RunCommand, world: CliWorld): Promise<
 }
 
 function snapshotOptions(flags: CheckpointFlags) {
-  const { directory, interval, restore, allowDroppedState, acceptDuplicates } = flags
-  const { transactions, claim } = flags
+  const { directory, interval, unaligned, alignmentTimeout, restore } = flags
+  const { allowDroppedState, acceptDuplicates, transactions, claim } = flags
   return {
     checkpoint: {
       directory,
       ...(interval !== null && { interval: interval as Duration }),
+      ...(unaligned && { mode: 'unaligned' as const }),
+      ...(alignmentTimeout !== null && { alignmentTimeout: alignmentTimeout as Duration }),
     },
     ...(restore !== null && { restore: /^\d+$/.test(restore) ? Number(restore) : restore }),
     allowDroppedState,

@@ -40,9 +40,10 @@ export interface CheckpointOptions {
    */
   readonly mode?: SnapshotMode
   /**
-   * In mode `aligned`: a round that has taken so long becomes unaligned. Default: none does.
+   * In mode `aligned`: a round that has taken so long becomes unaligned; null: none does. Default 10 s, or
+   * null with several rounds at a time.
    */
-  readonly alignmentTimeout?: Duration
+  readonly alignmentTimeout?: Duration | null
   /** Each round holds what has changed since the one before. Default true. */
   readonly incremental?: boolean
 }
@@ -258,19 +259,23 @@ function settingsOf(options: CheckpointOptions): CheckpointSettings {
   }
 }
 
+const ALIGNMENT_TIMEOUT: Duration = '10s'
+
+/** See `CheckpointSettings`. */
 function unalignedAfterMs(
   { mode = 'aligned', alignmentTimeout }: CheckpointOptions,
   maxConcurrent: number,
 ): number | null {
-  if (mode !== 'aligned' && alignmentTimeout !== undefined) {
+  if (mode !== 'aligned' && alignmentTimeout != null) {
     throw badOption('alignmentTimeout', "left out, but for mode 'aligned'", alignmentTimeout)
   }
-  if (mode === 'at-least-once' || (mode === 'aligned' && alignmentTimeout === undefined))
-    return null
+  if (mode === 'at-least-once' || alignmentTimeout === null) return null
   if (maxConcurrent > 1) {
+    if (mode === 'aligned' && alignmentTimeout === undefined) return null
     throw badOption('maxConcurrent', '1 where rounds may be unaligned', maxConcurrent)
   }
-  return mode === 'unaligned' ? 0 : durationMs(alignmentTimeout!, 'checkpoint: alignmentTimeout', 1)
+  if (mode === 'unaligned') return 0
+  return durationMs(alignmentTimeout ?? ALIGNMENT_TIMEOUT, 'checkpoint: alignmentTimeout', 1)
 }
 
 const badOption = (name: string, expected: string, seen: unknown): MillraceError =>

@@ -17,7 +17,7 @@ import type { ArrivalLog } from './channel.js'
 import type { KeySelector } from './inlet.js'
 
 /** A slice ends behind so many bytes; so does a chunk. */
-const SLICE_BYTES = 256 * 1024
+const SLICE_BYTES = 512 * 1024
 
 export interface FlightPart {
   /** The edge whose sender held it; null: it had been received. */

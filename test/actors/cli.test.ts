@@ -76,6 +76,20 @@ t.test('a run is understood with all it can be given', async (t) => {
     kind: 'WrongUsage',
     message: /commit, discard/,
   })
+  t.match(parse('run job.ts --checkpoint-dir state --unaligned'), {
+    checkpoint: { unaligned: true, alignmentTimeout: null },
+  })
+  t.match(parse('run job.ts --checkpoint-dir state --alignment-timeout 2s'), {
+    checkpoint: { unaligned: false, alignmentTimeout: '2s' },
+  })
+  t.match(parse('run job.ts --checkpoint-dir state --unaligned --alignment-timeout 2s'), {
+    kind: 'WrongUsage',
+    message: /give one/,
+  })
+  t.match(parse('run job.ts --unaligned'), {
+    kind: 'WrongUsage',
+    message: /--unaligned needs --checkpoint-dir/,
+  })
   t.match(parse('run job.ts --restore latest'), {
     kind: 'WrongUsage',
     message: /--restore needs --checkpoint-dir/,

@@ -108,6 +108,11 @@ export async function judgeOutput(dir: string, rows: number): Promise<string | n
   return wrong[0] ?? null
 }
 
+/** As `judgeOutput`, of the part files alone. */
+export function judgeParts(dir: string, rows: number): string | null {
+  return [...judgedLines('part files', committedLines(dir), rows)][0] ?? null
+}
+
 /** What is wrong already with the output of a job that has not ended. */
 export function judgeSoFar(dir: string): string | null {
   const committed = repeated(committedLines(dir))

@@ -337,7 +337,7 @@ interface Outcome {
 function modeOf(seed: number, life: number): Pick<CheckpointOptions, 'mode' | 'alignmentTimeout'> {
   switch ((seed + life) % 3) {
     case 0:
-      return { mode: 'aligned' }
+      return { mode: 'aligned', alignmentTimeout: null }
     case 1:
       return { mode: 'unaligned' }
     default:
