@@ -22,10 +22,10 @@ import type {
 import type { RecordErrors } from '../../lib/operators/record-error.js'
 import { replay } from '../../lib/operators/replay.js'
 import { BATCH, batch, type Signal } from '../../lib/operators/signal.js'
-import { restoreFlights } from '../../lib/snapshot/restore-flights.js'
 import { restoreState } from '../../lib/snapshot/state-restore.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 import { FIRST_VERSION, type Upcast, upcastFrom } from '../../lib/state/upcast.js'
+import { flightsAt } from './flights-at.js'
 import { locate } from './locate.js'
 import { openSide } from './open-side.js'
 import type { OperatorState } from './subtask.js'
@@ -67,9 +67,15 @@ export function openOperators(
     run = []
   }
   const goOn = (step: ChainStep) => {
-    if (!hasFlights(place, step)) return
+    // The first of a chain is given them by the inlet.
+    const flights = step === place.chain.steps[0] ? [] : flightsAt(place, step)
+    if (flights.length === 0) return
     endRun()
-    links.push(replayLink(place, step, keyed))
+    const batches = flights.map(({ records, keys, groups, times, input }) =>
+      keyed ? batch(records, keys, groups, times, input) : batch(records, null, null, times, input),
+    )
+    const { timeMs } = place.restored!.steps[place.chain.steps.indexOf(step)]!
+    links.push((gate, wake) => replay(gate, wake, batches, timeMs))
   }
   for (const step of steps) {
     goOn(step)
@@ -89,22 +95,6 @@ export function openOperators(
   if (sink !== null) goOn(sink)
   endRun()
   return place.freeze ? [freezeRecords, ...links.flatMap((link) => [link, freezeRecords])] : links
-}
-
-/** Records were in flight to the operator when the snapshot was taken. */
-const hasFlights = ({ chain, restored }: SubtaskPlace, step: ChainStep): boolean =>
-  (restored?.steps[chain.steps.indexOf(step)]?.flights.length ?? 0) > 0
-
-function replayLink(place: SubtaskPlace, step: ChainStep, keyed: boolean): ChainLink {
-  const { plan, chain, index, restored } = place
-  const { flights, formerParallelism, timeMs } = restored!.steps[chain.steps.indexOf(step)]!
-  const { parallelism } = chain
-  const { maxParallelism } = plan
-  const target = { subtask: index, parallelism, formerParallelism, maxParallelism }
-  const batches = restoreFlights(flights, target).map(({ records, keys, groups, times, input }) =>
-    keyed ? batch(records, keys, groups, times, input) : batch(records, null, null, times, input),
-  )
-  return (gate, wake) => replay(gate, wake, batches, timeMs)
 }
 
 function fusedLink(

@@ -16,6 +16,7 @@ import { type RecordErrors, type RecordFailure, SKIP } from '../../lib/operators
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
 import { BARRIER, INPUT, type InputChange, WATERMARK } from '../../lib/operators/signal.js'
 import { createStateSnapshots } from '../../lib/snapshot/state-rounds.js'
+import { flightsAt } from './flights-at.js'
 import { locate, locating } from './locate.js'
 import { openOperators } from './open-operators.js'
 import { isOvertaken, openOutlet } from './open-outlet.js'
@@ -195,8 +196,13 @@ class Assembly {
       holdsTime: new Map(edges.map(({ id, holdsTime }) => [id, holdsTime])),
       ...(snapshots !== null && { exactlyOnce: snapshots.exactlyOnce }),
       ...(rounds !== null && {
-        overtaken: { edges: new Set(overtaken), log: (round, id) => rounds.logOf(round, id) },
+        overtaken: {
+          edges: new Set(overtaken),
+          log: (round, id) => rounds.logOf(round, id),
+          logReplays: (round, replays) => rounds.logReplays(round, replays),
+        },
       }),
+      replays: restored?.hasEnded ? [] : flightsAt(this.#place, chain.steps[0]!),
       ...(timeMs != null && { timeMs }),
     })
     inlet.onReadable = this.#signals.ready

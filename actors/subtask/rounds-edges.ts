@@ -10,17 +10,19 @@ export function roundsEdges(place: SubtaskPlace): RoundsEdges {
   const { plan, chain } = place
   const selectors = selectorsOf(place)
   const heads = new Map<string, FlightHead>()
+  const headLike = (head: FlightHead): FlightHead => {
+    const name = `${head.to} ${head.input} ${head.deal}`
+    const known = heads.get(name) ?? head
+    heads.set(name, known)
+    return known
+  }
   return {
     chain: chain.name,
     headOf(edge, to) {
-      const name = `${edge}>${to}`
-      const known = heads.get(name)
-      if (known !== undefined) return known
       const { input, partitioner } = plan.edges[edge]!
-      const head = { to, input, deal: dealOf(partitioner.kind) }
-      heads.set(name, head)
-      return head
+      return headLike({ to, input, deal: dealOf(partitioner.kind) })
     },
+    headLike,
     selectorOf: (edge) => selectors.get(edge) ?? null,
   }
 }

@@ -22,6 +22,7 @@ import type { Barrier } from '../../lib/operators/signal.js'
 import { refOf } from '../../lib/snapshot/chunk-ref.js'
 import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import { FlightChunkWriter, type FlightHead } from '../../lib/snapshot/flight-chunk.js'
+import type { ReplayedBatch } from '../../lib/snapshot/restore-flights.js'
 import {
   emptyStep,
   type FlightAck,
@@ -83,6 +84,8 @@ export interface RoundsEdges {
   readonly chain: string
   /** Of records on their way by this edge to this subtask. */
   headOf(edge: number, to: number): FlightHead
+  /** Equal to this one, and the same object each time. */
+  headLike(head: FlightHead): FlightHead
   /** Gives the keys that do not travel; null where they do, or are not needed. */
   selectorOf(edge: number): KeySelector | null
 }
@@ -163,10 +166,17 @@ export class SubtaskRounds {
 
   /** The log of what the round's barrier overtakes on a channel of the inlet. */
   logOf(round: number, { edge, to }: ChannelId): ArrivalLog {
-    const { barrier } = this.#current ?? {}
-    if (barrier !== undefined && barrier.round < round) this.abandon(barrier.round)
     const { log } = this.#flightsOf(round)
     return log.arrivals(this.#edges.headOf(edge, to), this.#edges.selectorOf(edge))
+  }
+
+  /** What was still to be replayed when the round's barrier overtook it. */
+  logReplays(round: number, replays: readonly ReplayedBatch[]): void {
+    const to = this.#owner.subtask.index
+    for (const batch of replays) {
+      const { input, deal } = batch
+      this.#flightsOf(round).log.held(null, this.#edges.headLike({ to, input, deal }), [batch])
+    }
   }
 
   /** The barrier is about to enter the chain. */
@@ -273,6 +283,8 @@ export class SubtaskRounds {
 
   #flightsOf(round: number): Flights {
     if (this.#flights?.log.round === round) return this.#flights
+    const { barrier } = this.#current ?? {}
+    if (barrier !== undefined && barrier.round < round) this.abandon(barrier.round)
     const log = new FlightLog(round, () => new FlightChunkWriter(this.#edges.chain))
     log.onEnd = () => this.#owner.ready()
     const took: Overtook = ({ edge, to }, batches) =>

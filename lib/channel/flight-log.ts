@@ -9,7 +9,6 @@
  * It holds at most what the channels of the inlet and the outlets may hold, and what arrives before the
  * barriers do: those go ahead of data, but a sender that is busy says its own only when it is done.
  */
-import type { Batch } from '../operators/signal.js'
 import type { FlightChunkWriter, FlightHead } from '../snapshot/flight-chunk.js'
 import { BatchDecoder } from '../wire/decoder.js'
 import type { Records } from '../wire/encoder.js'
@@ -67,7 +66,8 @@ export class FlightLog {
     }
   }
 
-  held(edge: number, head: FlightHead, batches: readonly Batch[]): void {
+  /** `edge` null: it was to be replayed here. */
+  held(edge: number | null, head: FlightHead, batches: readonly Records[]): void {
     for (const batch of batches) this.#entries.push({ edge, head, read: () => batch })
   }
 

@@ -12,6 +12,9 @@
  * - The barrier of an unaligned round goes ahead of what has not been taken: it comes next, behind what
  *   the chain is still to hear of markers that were taken (`hurries`). What the channels bring before
  *   their own barriers is logged.
+ * - What was in flight when a snapshot was taken is replayed before anything is read from a channel, and
+ *   behind the watermark that was restored, so event time does not run ahead of it. A barrier may overtake
+ *   it again.
  * - Order is kept within a channel, not between channels.
  */
 import { assert } from '../base/assert.js'
@@ -30,6 +33,7 @@ import {
   WATERMARK,
 } from '../operators/signal.js'
 import { BarrierAlignment } from '../snapshot/barrier-alignment.js'
+import type { ReplayedBatch } from '../snapshot/restore-flights.js'
 import { WatermarkMerge } from '../time/watermark-merge.js'
 import {
   type ArrivalLog,
@@ -64,7 +68,11 @@ export interface InletOptions {
   readonly overtaken?: {
     readonly edges: ReadonlySet<number>
     readonly log: (round: number, id: ChannelId) => ArrivalLog
+    /** Of what was still to be replayed. */
+    readonly logReplays: (round: number, replays: readonly ReplayedBatch[]) => void
   }
+  /** Records in flight that a snapshot holds, in their order. Default: none. */
+  readonly replays?: readonly ReplayedBatch[]
   /** Watermark that a former life of the subtask had reached: it goes on from there. Default: none. */
   readonly timeMs?: number
 }
@@ -131,6 +139,7 @@ class ChainInlet implements Inlet {
   /** What follows from the markers taken and the chain has not heard. */
   readonly #due: Signal[] = []
   readonly #overtaken: InletOptions['overtaken']
+  #replays: readonly ReplayedBatch[]
   /** Barrier of an unaligned round that has not passed. */
   #hurried: Barrier | null = null
   /** The same, once it is due. */
@@ -159,6 +168,7 @@ class ChainInlet implements Inlet {
       inputs,
     )
     this.#overtaken = options.overtaken
+    this.#replays = options.replays ?? []
     const edges = options.overtaken?.edges ?? new Set<number>()
     const mayOvertake = (channel: number) => edges.has(channels[channel]!.id.edge)
     this.#alignment = new BarrierAlignment(channels.length, options.exactlyOnce, mayOvertake)
@@ -171,7 +181,7 @@ class ChainInlet implements Inlet {
   }
 
   get readable(): boolean {
-    if (this.#due.length > 0) return true
+    if (this.#due.length > 0 || this.#replays.length > 0) return true
     const channels = this.#channels
     for (let i = 0; i < channels.length; i++) {
       if (channels[i]!.readable && !this.#alignment.isBlocked(i)) return true
@@ -220,11 +230,12 @@ class ChainInlet implements Inlet {
   }
 
   get held(): number {
-    return this.#channels.reduce((sum, { held }) => sum + held, 0)
+    return this.#channels.reduce((sum, { held }) => sum + held, this.#replays.length)
   }
 
   take(): Signal | null {
     if (this.hurries() > 0 || this.#due.length > 0) return this.#shift()
+    if (this.#replays.length > 0) return this.#replay()
     const channels = this.#channels
     for (let empty = 0; empty < channels.length; ) {
       const index = this.#turn
@@ -246,6 +257,7 @@ class ChainInlet implements Inlet {
     this.#cancelled = true
     this.#hurried = null
     this.#passing = null
+    this.#replays = []
     if (this.#due.at(-1) !== end) this.#due.length = 0
     for (const channel of this.#channels) channel.cancel()
   }
@@ -285,6 +297,19 @@ class ChainInlet implements Inlet {
     this.channel = this.#names[index]!
     this.sequence = channel.sequence
     return byInput(this.#inScope(batch, channel), this.#ports.inputOf(index))
+  }
+
+  #replay(): Batch {
+    const [{ records, keys, groups, times, input }, ...rest] = this.#replays as [
+      ReplayedBatch,
+      ...ReplayedBatch[],
+    ]
+    this.#replays = rest
+    this.channel = null
+    this.sequence = 0
+    return this.#keyed
+      ? createBatch(records, keys, groups, times, input)
+      : createBatch(records, null, null, times, input)
   }
 
   /** With the keys that the chain needs. */
@@ -347,6 +372,8 @@ class ChainInlet implements Inlet {
     if (isOver) return
     this.#due.push(barrier)
     this.#passing = barrier
+    // They come before all that the channels have.
+    if (this.#replays.length > 0) this.#overtaken!.logReplays(barrier.round, this.#replays)
     for (const [index, channel] of this.#channels.entries()) {
       if (!late.includes(index)) channel.unlog()
       else channel.log(barrier.round, this.#overtaken!.log(barrier.round, channel.id))

@@ -1,10 +1,11 @@
 /**
- * Stands before an operator that goes on from an unaligned snapshot: gives it the records that were in
- * flight to it before anything else. They come behind the watermark that the operator had reached, so
- * event time does not run ahead of them, and none is late that was not.
+ * Stands before an operator in the middle of a chain, where that was the first of its chain when an
+ * unaligned snapshot was taken: gives it the records that were in flight to it before anything else.
+ * (For the first operator of a chain the inlet does.) They come behind the watermark that the operator had
+ * reached, so event time does not run ahead of them, and none is late that was not.
  *
  * It is deferred until all of them have been taken, so nothing enters the chain before: neither input nor
- * the barrier of another round.
+ * the barrier of another round, which waits.
  */
 import type { OperatorFunction } from 'rxjs'
 import type { Deferred, Gate } from './operator.js'

@@ -7,13 +7,15 @@
  */
 import { keyGroupOf, subtaskOf } from '../base/key.js'
 import type { DecodedBatch } from '../wire/decoder.js'
-import { decodeFlightChunk, type FlightSection } from './flight-chunk.js'
+import { decodeFlightChunk, type FlightDeal, type FlightSection } from './flight-chunk.js'
 import type { RestoreTarget } from './state-snapshots.js'
 
 export type FlightTarget = Omit<RestoreTarget, 'operator'>
 
 export interface ReplayedBatch extends DecodedBatch {
   readonly input: number
+  /** Where it is overtaken again before it was replayed. */
+  readonly deal: FlightDeal
 }
 
 /**
@@ -31,7 +33,7 @@ export function restoreFlights(
     for (const batch of section.batches) {
       const own = dealt(section, batch, target, turn)
       turn += batch.records.length
-      if (own !== null) replayed.push({ ...own, input: section.input })
+      if (own !== null) replayed.push({ ...own, input: section.input, deal: section.deal })
     }
   }
   return replayed

@@ -61,7 +61,7 @@ for (const way of [['--unaligned'], ['--alignment-timeout', '50ms']]) {
     const dir = directoryOf(t, 'unaligned')
     const state = join(dir, 'state')
     let overtaken = 0
-    for (const [life, slots] of [2, 3, 1].entries()) {
+    for (const [life, slots] of [2, 3, 2].entries()) {
       const job = start(dir, slots, PAUSE_MS, way)
       await job.errors((said) => OVERTAKING.test(said))
       await delay(100 * life)
@@ -71,7 +71,8 @@ for (const way of [['--unaligned'], ['--alignment-timeout', '50ms']]) {
     }
     t.comment(`${overtaken} bytes of records in flight in what was restored`)
     t.ok(overtaken > 0, 'records in flight were restored')
-    const { code, stderr } = await start(dir, 2, 0, way).ended
+    // One slot has no channels any more: what was on them goes on in the middle of its chain.
+    const { code, stderr } = await start(dir, 1, 0, way).ended
     t.equal(code, 0, stderr)
     t.equal(judgeParts(dir, ROWS), null)
   })
