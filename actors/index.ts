@@ -19,6 +19,7 @@ export type { Job, JobEvent, JobMetrics, JobSummary, SnapshotSummary } from './j
 export type { RunOptions } from './job/launch.js'
 export type { CheckpointOptions } from './job/open-snapshots.js'
 export { type RunModuleOptions, run } from './job/run.js'
+export type { StateBackendName, StateBackendOptions } from './job/state-options.js'
 export type {
   ActorContext,
   Behaviour,

@@ -1,5 +1,6 @@
 /** The command line as data: what is asked for, or what is wrong with it. Nothing is done here. */
 import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { StateBackendOptions } from '../index.js'
 import type { ModuleArgs } from '../planner/protocol.js'
 import {
   addSnapshotCommands,
@@ -27,6 +28,7 @@ export interface RunCommand extends ModuleCommand {
   readonly quiet: boolean
   /** Null where no snapshots are taken. */
   readonly checkpoint: CheckpointFlags | null
+  readonly state: StateBackendOptions
 }
 
 export interface CheckpointFlags {
@@ -64,6 +66,7 @@ export type Command =
 
 const SLOTS_MAX = 256
 const PARALLELISM_MAX = 32_768
+const CACHE_MB_MAX = 1_048_576
 const ROUND_MAX = 999_999_999_999
 
 const RUN_HELP = `
@@ -87,7 +90,8 @@ Examples:
   millrace run word-count.ts hamlet.txt
   millrace run sales.ts --slots 2 --arg city=Oslo -- -odd-file-name.csv
   millrace run sales.ts --checkpoint-dir state --checkpoint-interval 1s
-  millrace run sales.ts --checkpoint-dir state --restore latest`
+  millrace run sales.ts --checkpoint-dir state --restore latest
+  millrace run sales.ts --state-backend level --state-dir /mnt/nvme --state-cache 512`
 
 /** `argv` without the names of the runtime and the script. */
 export function parseCommandLine(argv: readonly string[], version: string): Command {
@@ -138,6 +142,18 @@ function createProgram(version: string, found: (command: Command) => void): Comm
       '--restore <which>',
       'go on from a snapshot: latest, a number, or the directory of a savepoint',
     )
+    .addOption(
+      new Option('--state-backend <name>', 'keep state in memory, or on disk with a cache')
+        .choices(['heap', 'level'])
+        .default('heap'),
+    )
+    .option('--state-dir <dir>', 'with level: where on disk (default: the folder TMPDIR)')
+    .addOption(
+      new Option(
+        '--state-cache <MiB>',
+        'with level: cache of each worker thread (default: 256)',
+      ).argParser(wholeNumber(CACHE_MB_MAX)),
+    )
     .option('--allow-dropped-state', 'lose state of operators that the pipeline no longer has')
     .option('--accept-duplicates', 'go on from an older snapshot though output comes twice')
     .addOption(
@@ -157,6 +173,7 @@ function createProgram(version: string, found: (command: Command) => void): Comm
         summaryFile: summary,
         quiet,
         checkpoint,
+        state: stateFlags(options),
       })
     })
   moduleCommand(program, 'explain', 'show how the pipeline of a module would run')
@@ -191,6 +208,9 @@ type RunFlags = Flags & {
   readonly acceptDuplicates?: boolean
   readonly transactions?: 'commit' | 'discard'
   readonly claim?: boolean
+  readonly stateBackend: 'heap' | 'level'
+  readonly stateDir?: string
+  readonly stateCache?: number
 }
 type ExplainFlags = Flags & {
   readonly json?: boolean
@@ -262,6 +282,18 @@ function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
     acceptDuplicates: acceptDuplicates ?? false,
     transactions: transactions ?? null,
     claim: claim ?? false,
+  }
+}
+
+function stateFlags({ stateBackend, stateDir, stateCache }: RunFlags): StateBackendOptions {
+  const lone = stateDir !== undefined ? '--state-dir' : '--state-cache'
+  if (stateBackend === 'heap' && (stateDir !== undefined || stateCache !== undefined)) {
+    throw new InvalidArgumentError(`error: ${lone} needs --state-backend level`)
+  }
+  return {
+    backend: stateBackend,
+    ...(stateDir !== undefined && { directory: stateDir }),
+    ...(stateCache !== undefined && { cacheMb: stateCache }),
   }
 }
 

@@ -34,6 +34,7 @@ export async function runCommand(command: RunCommand, world: CliWorld): Promise<
     slots,
     args,
     ...(parallelism === null ? {} : { parallelism }),
+    ...(command.state.backend !== 'heap' && { state: command.state }),
     ...(command.checkpoint !== null && snapshotOptions(command.checkpoint)),
   })
   const reporter = new Reporter(world, quiet ? 'quiet' : verbose ? 'verbose' : 'usual')

@@ -11,6 +11,7 @@ import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import type { Manifest } from '../../lib/snapshot/manifest.js'
 import { removeJobSpill } from '../../lib/spill/file-spill.js'
+import type { OpenState } from '../../lib/state/state-backend.js'
 import { type Ask, type SupervisionOptions, supervise } from '../../lib/supervision/strategy.js'
 import type { ActorRef } from '../kernel/ref.js'
 import { createActorSystem } from '../kernel/system.js'
@@ -21,6 +22,11 @@ import { JobBoard } from './job-board.js'
 import { type CheckpointOptions, openSnapshots, snapshotSettingsOf } from './open-snapshots.js'
 import type { JobMessage } from './protocol.js'
 import { createRestartPolicy } from './restart-policy.js'
+import {
+  type StateBackendName,
+  type StateBackendOptions,
+  stateSettingsOf,
+} from './state-options.js'
 
 /** Options of `run`, in the calling thread and on worker threads. */
 export interface RunOptions {
@@ -69,6 +75,11 @@ export interface RunOptions {
    * checkpoint of its own. Default false: it stays as it is.
    */
   readonly claim?: boolean
+  /**
+   * Where operators keep their state: `'heap'`, or `'level'` where it is larger than memory. Default:
+   * `'heap'`. It may be another one after a restore.
+   */
+  readonly state?: StateBackendName | StateBackendOptions
   /** Freezes records and state, so that a change after the fact throws. Default false. */
   readonly freeze?: boolean
   /**
@@ -97,6 +108,7 @@ export const RUN_OPTIONS = [
   'acceptDuplicates',
   'transactions',
   'claim',
+  'state',
   'freeze',
   'memoryMb',
   'stallWatch',
@@ -113,6 +125,8 @@ export interface RunWorld {
   readonly ask?: Ask
   /** Opens stores of snapshots. Default: LevelDB directories. */
   readonly openStore?: (directory: string) => Promise<ChunkStore>
+  /** Opens state larger than memory. Default: LevelDB directories. */
+  readonly openState?: OpenState
 }
 
 const DEFAULT_SETTINGS: RuntimeSettings = {
@@ -123,6 +137,7 @@ const DEFAULT_SETTINGS: RuntimeSettings = {
   hotKeys: true,
   snapshots: null,
   memoryBytesMax: 0,
+  state: { backend: 'heap' },
 }
 
 export const systemWorld: RunWorld = { clock: systemClock, random: Math.random }
@@ -196,6 +211,7 @@ export function launch(
     const failure = await system.ended(actor)
     if (failure !== null) board.ended('Failed', failure.error)
     removeJobSpill(id)
+    if (settings.state.backend === 'level') await removeState(id, settings.state.directory)
     await system.stop()
   }
   clock.soon(() => {
@@ -257,9 +273,16 @@ export function launch(
 const notRunning = (job: string): MillraceError =>
   new MillraceError('E_JOB_NOT_RUNNING', `job ${job} does not run`)
 
-function settingsOf({ settings, freeze, memoryMb, checkpoint }: RunOptions): RuntimeSettings {
+async function removeState(job: string, directory: string | null): Promise<void> {
+  const { removeJobState } = await import('../../lib/state/level-rows.js')
+  removeJobState(job, directory)
+}
+
+function settingsOf(options: RunOptions): RuntimeSettings {
+  const { settings, freeze, memoryMb, checkpoint, state } = options
   return {
     ...DEFAULT_SETTINGS,
+    state: stateSettingsOf(state, memoryMb ?? null),
     ...(checkpoint !== undefined && { snapshots: snapshotSettingsOf(checkpoint) }),
     ...settings,
     ...(freeze === undefined ? {} : { freeze }),

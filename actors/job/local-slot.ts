@@ -7,6 +7,7 @@ import { isMainThread } from 'node:worker_threads'
 import type { Clock } from '../../lib/base/clock.js'
 import type { Random } from '../../lib/base/random.js'
 import { createVitalsMemory, type Vitals } from '../../lib/metrics/vitals.js'
+import type { OpenState } from '../../lib/state/state-backend.js'
 import { watchMainThread } from '../worker/main-thread-watch.js'
 import type { ChunkAccess, Slot, SlotCommands, SlotEvent, SlotSetup } from '../worker/protocol.js'
 import { createLocalHost, noChunks, startBeating } from '../worker/slot-host.js'
@@ -18,6 +19,7 @@ export interface LocalSlotOptions {
   readonly random: Random
   /** Chooses which ready actor runs next; for tests. */
   readonly pick?: Random
+  readonly openState?: OpenState
   /** Watches this thread for subtasks that make no progress, from a thread of its own. */
   readonly watch: boolean
 }

@@ -23,7 +23,6 @@ import type { RecordErrors } from '../../lib/operators/record-error.js'
 import { replay } from '../../lib/operators/replay.js'
 import { BATCH, batch, type Signal } from '../../lib/operators/signal.js'
 import { restoreState } from '../../lib/snapshot/state-restore.js'
-import { createHeapState } from '../../lib/state/heap-state.js'
 import { FIRST_VERSION, type Upcast, upcastFrom } from '../../lib/state/upcast.js'
 import { flightsAt } from './flights-at.js'
 import { locate } from './locate.js'
@@ -174,7 +173,9 @@ function contextOf(
   const { plan, chain, index, clock } = place
   const isLast = step === chain.steps.at(-1)
   const metrics = place.metrics(chain.steps.indexOf(step))
-  const state = createHeapState(plan.maxParallelism, {
+  const state = place.state.create(plan.maxParallelism, {
+    operator: nameOf(place, step),
+    parallelism: chain.parallelism,
     wallTime: () => clock.wallTime(),
     ...(place.freeze ? { freeze: deepFreeze } : {}),
   })

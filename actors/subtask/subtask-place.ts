@@ -11,6 +11,7 @@ import type { NamedMetrics } from '../../lib/metrics/named-metrics.js'
 import type { OperatorContext, OperatorDefinition } from '../../lib/operators/operator.js'
 import type { RestoredSubtask } from '../../lib/snapshot/round.js'
 import type { SpillStore } from '../../lib/spill/spill.js'
+import type { StateBackend } from '../../lib/state/state-backend.js'
 import type { TurnWatch } from './subtask.js'
 import type { SnapshotPlace } from './subtask-rounds.js'
 
@@ -25,6 +26,8 @@ export interface SubtaskPlace {
   readonly clock: Clock
   readonly random: Random
   readonly freeze: boolean
+  /** Where its operators keep their state. */
+  readonly state: StateBackend
   /** Files for the operator at `step` of the chain, removed when it closes them. */
   readonly spill: (step: number) => SpillStore
   readonly counters: Float64Array

@@ -41,6 +41,7 @@ import type { NamedValues } from '../../lib/metrics/named-metrics.js'
 import type { Barrier } from '../../lib/operators/signal.js'
 import type { RestoreOrder } from '../../lib/snapshot/restore-plan.js'
 import type { SubtaskAck } from '../../lib/snapshot/round.js'
+import type { StateSettings } from '../../lib/state/state-backend.js'
 import type { ModuleArgs } from '../planner/protocol.js'
 
 /** Where a slot gets the pipeline from. Only a slot in the calling thread takes it by reference. */
@@ -70,6 +71,8 @@ export interface RuntimeSettings {
   readonly snapshots: SnapshotSettings | null
   /** Budget of heap and external memory of one slot; a subtask fails at 80 % of it. 0: no guard. */
   readonly memoryBytesMax: number
+  /** Where operators keep their state. */
+  readonly state: StateSettings
 }
 
 export interface SnapshotSettings {

@@ -29,6 +29,7 @@ import type { RestoreOrder } from '../../lib/snapshot/restore-plan.js'
 import type { RestoredSubtask } from '../../lib/snapshot/round.js'
 import { readChunk } from '../../lib/snapshot/verify.js'
 import { createFileSpill } from '../../lib/spill/file-spill.js'
+import { heapBackend, type OpenState, type StateBackend } from '../../lib/state/state-backend.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import { supervise } from '../../lib/supervision/strategy.js'
 import { createMessagePortLink } from '../../lib/transport/message-port.js'
@@ -44,6 +45,7 @@ import { alignmentMember } from './alignment.js'
 import { slotName, wireChannels } from './channel-wiring.js'
 import { createMemoryGuard, type MemoryGuard } from './memory-guard.js'
 import { createMetricReports, type MetricReports } from './metric-reports.js'
+import { openLevelBackend } from './open-state.js'
 import type { JobModule, SlotCommands, SlotEvent, SlotSetup, SubtaskId } from './protocol.js'
 import type { SlotHost } from './slot-host.js'
 import { whoKeepsMost } from './state-keeper.js'
@@ -55,11 +57,14 @@ export interface SlotWorld {
   readonly random?: Random
   /** Chooses which ready actor runs next. */
   readonly pick?: Random
+  /** Opens state that is larger than memory. Default: a LevelDB. */
+  readonly openState?: OpenState
 }
 
 interface RunningRegion {
   readonly attempt: number
   readonly ref: ActorRef<RegionMessage>
+  readonly state: StateBackend
   /** Answers `open` where it has not been answered. */
   readonly giveUp: (error: Error) => void
 }
@@ -143,7 +148,8 @@ class SlotRuntime implements SlotCommands {
     const { plan, settings } = setup
     const subtasks = this.#subtasksHere(plan.regions[region]!.chains)
     const restored = await this.#loadRestored(subtasks, restore)
-    if (this.#closed) return
+    const state = await this.#openState(region, attempt)
+    if (this.#closed) return state.close()
     const lost = (subtask: SubtaskId, records: number) => {
       this.#rowOf(subtask)[column.lost]! += records
     }
@@ -173,6 +179,7 @@ class SlotRuntime implements SlotCommands {
                   clock: this.#clock,
                   random: this.#random,
                   freeze: settings.freeze,
+                  state,
                   spill: (step) =>
                     createFileSpill({
                       job: setup.job,
@@ -228,7 +235,7 @@ class SlotRuntime implements SlotCommands {
           }),
         { supervise: supervise({ decide: 'stop' }) },
       )
-      this.#regions.set(region, { attempt, ref, giveUp: reject })
+      this.#regions.set(region, { attempt, ref, state, giveUp: reject })
     })
   }
 
@@ -244,6 +251,7 @@ class SlotRuntime implements SlotCommands {
     this.#regions.delete(region)
     running.giveUp(new MillraceError('E_ABORTED', `region ${region} was aborted while it opened`))
     await this.#system.stop(running.ref)
+    await running.state.close()
     const { chains } = this.#ready().plan.regions[region]!
     for (const subtask of this.#subtasksHere(chains)) this.#reports.close(subtask)
   }
@@ -313,11 +321,34 @@ class SlotRuntime implements SlotCommands {
     this.#cancelReport?.()
     this.#cancelSweep?.()
     await this.#system.stop()
+    await Promise.all([...this.#regions.values()].map(({ state }) => state.close()))
     this.#router.close()
   }
 
   #tellRegions(message: RegionMessage): void {
     for (const { ref } of this.#regions.values()) ref.control(message)
+  }
+
+  /** A region whose operators keep nothing opens nothing. */
+  async #openState(region: number, attempt: number): Promise<StateBackend> {
+    const { plan, settings, job, slot } = this.#ready()
+    const { state } = settings
+    const keeping = plan.regions.filter(({ chains }) => chains.some((id) => this.#keepsState(id)))
+    if (state.backend === 'heap' || keeping.every(({ id }) => id !== region)) return heapBackend
+    const open = this.#world.openState ?? openLevelBackend
+    return open({
+      job,
+      name: `slot ${slot} region ${region} attempt ${attempt}`,
+      root: state.directory,
+      budgetBytes: state.cacheBytes / keeping.length,
+    })
+  }
+
+  #keepsState(chain: number): boolean {
+    return this.#ready().plan.chains[chain]!.steps.some(({ node }) => {
+      const runtime = this.#composed!.runtime.get(node)
+      return runtime?.role === 'operator' && runtime.operator.traits.stateful
+    })
   }
 
   /** With the bytes of all chunks, each compared with what the manifest says of it. */

@@ -87,7 +87,8 @@ class StateRounds implements StateSnapshots {
     const encoding = this.#encoding
     if (encoding === null) return []
     const bytes = encoding.bytes + STEP_BYTES
-    for (let i = 0; i < rows && encoding.bytes < bytes; i++) {
+    const rowsMax = rows / this.#source.rowCost
+    for (let i = 0; i < rowsMax && encoding.bytes < bytes; i++) {
       this.#walk ??= this.#nextWalk(encoding)
       if (this.#walk === null) {
         encoding.end()

@@ -84,6 +84,8 @@ export interface Restoring extends Rows {
 export interface SnapshotSource {
   readonly maxParallelism: number
   readonly epochs: Epochs
+  /** What giving a row takes at most, where a row of the heap takes 1. */
+  readonly rowCost: number
   states(): readonly StoredState[]
   /** Fills a state that its operator has not declared yet. */
   restore(name: string, kind: StateKind, ttl: Ttl | null): Restoring

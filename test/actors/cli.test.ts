@@ -41,6 +41,7 @@ t.test('a run is understood with all it can be given', async (t) => {
     summaryFile: null,
     quiet: false,
     checkpoint: null,
+    state: { backend: 'heap' },
   })
   t.same(
     parse(
@@ -56,6 +57,7 @@ t.test('a run is understood with all it can be given', async (t) => {
       summaryFile: 's.json',
       quiet: true,
       checkpoint: null,
+      state: { backend: 'heap' },
     },
   )
   const snapshots = parse(
@@ -89,6 +91,19 @@ t.test('a run is understood with all it can be given', async (t) => {
   t.match(parse('run job.ts --unaligned'), {
     kind: 'WrongUsage',
     message: /--unaligned needs --checkpoint-dir/,
+  })
+  t.match(parse('run job.ts --state-backend level --state-dir /fast --state-cache 512'), {
+    state: { backend: 'level', directory: '/fast', cacheMb: 512 },
+  })
+  for (const alone of ['--state-dir /fast', '--state-cache 512']) {
+    t.match(parse(`run job.ts ${alone}`), {
+      kind: 'WrongUsage',
+      message: `${alone.split(' ')[0]} needs --state-backend level`,
+    })
+  }
+  t.match(parse('run job.ts --state-backend rocksdb'), {
+    kind: 'WrongUsage',
+    message: /rocksdb.*Allowed choices are heap, level/,
   })
   t.match(parse('run job.ts --restore latest'), {
     kind: 'WrongUsage',

@@ -118,6 +118,7 @@ function startJob(options: Options = {}) {
     hotKeys: false,
     snapshots: null,
     memoryBytesMax: 0,
+    state: { backend: 'heap' as const },
   }
   const module = { kind: 'bundle', file: 'none', args: { _: [] } } as const
   const actor = system.spawn<JobMessage>(

@@ -16,6 +16,8 @@ const MODULE = fileURLToPath(new URL('./jobs/accounting.js', import.meta.url))
 export interface Life {
   readonly rows: number
   readonly perSecond: number
+  /** Default `KEYS`. */
+  readonly keys?: number
   readonly slots?: number
   readonly interval?: string
   /** Default true. */
@@ -32,12 +34,13 @@ export interface Life {
 /** Snapshots and output lie below `dir`. */
 export function startAccounting(dir: string, life: Life): Command {
   const { rows, perSecond, slots = 1, interval = '60ms', more = [], quiet = true } = life
-  const { restore = 'latest', state = join(dir, 'state'), env = {} } = life
+  const { restore = 'latest', state = join(dir, 'state'), env = {}, keys = KEYS } = life
   const args = [
     ...['run', MODULE, '--slots', String(slots), ...(quiet ? ['--quiet'] : [])],
     ...['--checkpoint-dir', state, '--checkpoint-interval', interval],
     ...['--restore', restore, '--arg', `out=${join(dir, 'out')}`],
-    ...['--arg', `rows=${rows}`, '--arg', `perSecond=${perSecond}`, ...more],
+    ...['--arg', `rows=${rows}`, '--arg', `perSecond=${perSecond}`],
+    ...['--arg', `keys=${keys}`, ...more],
   ]
   return command(MILLRACE, args, { env })
 }
@@ -52,7 +55,7 @@ export function explainRestore(dir: string, name: string, more: readonly string[
 }
 
 /** The accounting job in the calling thread. */
-export interface LocalLife extends Omit<RunOptions, 'checkpoint'> {
+export interface LocalLife extends Omit<RunOptions, 'checkpoint' | 'state'> {
   readonly checkpoint?: Partial<NonNullable<RunOptions['checkpoint']>>
   readonly rows: number
   readonly perSecond: number
@@ -60,14 +63,15 @@ export interface LocalLife extends Omit<RunOptions, 'checkpoint'> {
   /** Of the operator with the state. */
   readonly name?: string
   readonly keyGroups?: number
-  /** Beside the output. Default `state`. */
+  /** Where snapshots lie, beside the output. Default `state`. */
   readonly state?: string
+  readonly backend?: RunOptions['state']
 }
 
 /** Takes no checkpoint by itself, unless an interval is given. */
 export function runAccounting(t: Test, dir: string, life: LocalLife): Job {
   const { rows, perSecond, parallelism, name = 'counts', keyGroups = 128, ...options } = life
-  const { state = 'state', checkpoint, ...rest } = options
+  const { state = 'state', checkpoint, backend = 'heap', ...rest } = options
   const pipeline = accounting({
     out: join(dir, 'out'),
     rows: String(rows),
@@ -82,6 +86,7 @@ export function runAccounting(t: Test, dir: string, life: LocalLife): Job {
     run(pipeline, {
       metricsIntervalMs: 30,
       checkpoint: { interval: '1h', ...checkpoint, directory },
+      state: backend,
       ...rest,
     }),
   )
@@ -97,11 +102,11 @@ export function directoryOf(t: Test, name: string): string {
 }
 
 /** What is wrong with the output of a job that has ended; null: each row is in each sink once. */
-export async function judgeOutput(dir: string, rows: number): Promise<string | null> {
+export async function judgeOutput(dir: string, rows: number, keys = KEYS): Promise<string | null> {
   const wrong = [
     ...judgedLines('part files', committedLines(dir), rows),
     ...judgedLines('the plain file', linesOf(join(dir, 'out/lines.txt')), rows),
-    ...judgedLast(await lastCounts(join(dir, 'out/last')), rows),
+    ...judgedLast(await lastCounts(join(dir, 'out/last')), rows, keys),
   ]
   const left = readdirSync(join(dir, 'out/parts')).filter((name) => name.startsWith('.'))
   if (left.length > 0) wrong.push(`left over: ${left.join(', ')}`)
@@ -140,10 +145,10 @@ function* judgedLines(where: string, lines: readonly string[], rows: number) {
   if (lines.length !== rows) yield `${where}: ${lines.length} of ${rows} rows`
 }
 
-function* judgedLast(last: ReadonlyMap<string, number>, rows: number) {
-  if (last.size !== KEYS) yield `LevelDB: ${last.size} of ${KEYS} keys`
+function* judgedLast(last: ReadonlyMap<string, number>, rows: number, keys: number) {
+  if (last.size !== keys) yield `LevelDB: ${last.size} of ${keys} keys`
   for (const [key, count] of last) {
-    const expected = Math.floor((rows - 1 - Number(key)) / KEYS) + 1
+    const expected = Math.floor((rows - 1 - Number(key)) / keys) + 1
     if (count !== expected) yield `LevelDB: key ${key} has ${count}, not ${expected}`
   }
 }

@@ -34,6 +34,7 @@ import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import { decodeManifest, encodeManifest } from '../../lib/snapshot/manifest.js'
 import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
 import { CrashingWorld, type Mutation } from '../support/crashing-store.js'
+import { memoryBackend } from '../support/level-state.js'
 
 const SEED = Number(process.env.MILLRACE_SEED ?? 1)
 const SEEDS = Number(process.env.MILLRACE_SEEDS ?? (process.env.CI_FULL ? 5_000 : 1_000))
@@ -67,6 +68,11 @@ interface Mutant extends Mutation {
   /** Sources go on where they were, wherever the snapshot was. */
   readonly noReplay?: boolean
 }
+
+/** By seed: in the heap, larger than memory, or now here and now there. */
+const BACKENDS = ['heap', 'level', 'both'] as const
+/** Fewer entries than are left alone because they were used last. */
+const CACHE_BYTES = 1_000
 
 const LASTS = ['count', 'window', 'session', 'join'] as const
 
@@ -364,6 +370,7 @@ async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
   const topology = topologyOf(random, fault)
   const world = new CrashingWorld(mutant)
   const oneByOne = random() < 0.5
+  const backend = BACKENDS[Math.floor(seed / 3) % BACKENDS.length]!
   const splits = 1 + Math.floor(random() * (oneByOne ? 6 : 3))
   const interval = 3 + Math.floor(random() * 30)
   const positions = new Map<string, number>()
@@ -399,6 +406,8 @@ async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
         settings: { accountIntervalMs: 0, inletCredits: 2, floatingCredits: 1 },
         supervise: { maxRestarts: 50 },
         restore: 'latest',
+        // Where it lies may change from life to life too.
+        state: backend === 'both' ? (lives % 2 === 0 ? 'heap' : 'level') : backend,
         checkpoint: {
           directory: 'memory',
           interval,
@@ -413,6 +422,7 @@ async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
         clock,
         random,
         pick: seededRandom(seed ^ lives),
+        openState: async () => memoryBackend(CACHE_BYTES),
         openStore: async () =>
           withoutFlights(
             world.open(life, () => failures() < 0.02),

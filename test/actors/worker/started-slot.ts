@@ -70,6 +70,7 @@ export async function slotThat(t: Test, behaviour: string, wanted: Wanted = {}):
       hotKeys: false,
       snapshots: null,
       memoryBytesMax,
+      state: { backend: 'heap' },
     },
     counters: wanted.counters ?? createCounterTable(2),
     operatorCounters: createOperatorTable(1),

@@ -14,6 +14,7 @@ export default ({
   parallelism = '2',
   name = 'counts',
   keyGroups = '128',
+  keys = '97',
   fault = 'none',
   marker = '',
 }: Record<string, string>) =>
@@ -27,7 +28,7 @@ export default ({
             if (n === Number(rows) >> 1 && fault !== 'none') happen(fault as Fault, marker)
             return n
           }),
-          keyBy((n) => n % 97),
+          keyBy((n) => n % Number(keys)),
           scan((count) => count + 1, 0, { name, parallelism: Number(parallelism) }),
         )
       const counted = counts.pipe(map(([key, count]) => `${key} ${count}`))

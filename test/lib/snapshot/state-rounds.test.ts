@@ -4,19 +4,21 @@ import { type Random, seededRandom } from '../../../lib/base/random.js'
 import { deepFreeze } from '../../../lib/operators/freeze.js'
 import type { ChunkRef } from '../../../lib/snapshot/chunk-store.js'
 import { restoreState } from '../../../lib/snapshot/state-restore.js'
-import { CHAIN_MAX, createStateSnapshots } from '../../../lib/snapshot/state-rounds.js'
+import { CHAIN_MAX, createStateSnapshots, sourceOf } from '../../../lib/snapshot/state-rounds.js'
 import type { StateChunk, StateSnapshots } from '../../../lib/snapshot/state-snapshots.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
 import type { StateStore } from '../../../lib/state/state.js'
 import { cachedState } from '../../support/level-state.js'
 import { contentOf, GROUPS, randomOperation, show } from '../../support/state-script.js'
 
+t.setTimeout(120_000)
+
 type MakeStore = (maxParallelism: number, options: { wallTime: () => number }) => StateStore
 
 /** The second with hardly any cache. */
 const BACKENDS: readonly (readonly [name: string, make: MakeStore])[] = [
   ['heap', createHeapState],
-  ['level', (groups, options) => cachedState(groups, 4_000, options).store],
+  ['level', (groups, options) => cachedState(groups, 4_000, options)],
 ]
 
 type Content = ReturnType<typeof contentOf>
@@ -104,7 +106,8 @@ function liveWithSnapshots(
       }
       snapshots.begin(rounds, random() < 0.2)
     } else if (dice < 0.2 && current !== null) {
-      current.chunks.push(...snapshots.step(1 + Math.floor(random() * 20)))
+      const rows = 1 + Math.floor(random() * 20)
+      current.chunks.push(...snapshots.step(rows * sourceOf(store).rowCost))
       if (snapshots.encoded) {
         encoded.push({ round: current, chain: snapshots.chain(chunks.put(current.chunks)) })
         current = null

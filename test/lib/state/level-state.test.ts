@@ -8,7 +8,7 @@ import { cachedState } from '../../support/level-state.js'
 const TINY_BYTES = 2_000
 
 t.test('the level backend keeps the laws of state, larger than its cache', (t) =>
-  stateConformance(t, (groups, options) => cachedState(groups, TINY_BYTES, options).store),
+  stateConformance(t, (groups, options) => cachedState(groups, TINY_BYTES, options)),
 )
 
 t.test('it keeps them whatever snapshots begin, go on, end and fail meanwhile', async (t) => {
@@ -16,6 +16,6 @@ t.test('it keeps them whatever snapshots begin, go on, end and fail meanwhile', 
   t.comment(`SEED=${seed}`)
   const random = seededRandom(seed)
   await stateConformance(t, (groups, options) =>
-    disturbed(cachedState(groups, TINY_BYTES, options).store, random),
+    disturbed(cachedState(groups, TINY_BYTES, options), random),
   )
 })
