@@ -15,6 +15,7 @@ const HEAD = [
   '× loop',
   'slots M/s',
   '× loop',
+  '× loop by CPU',
   'M/CPU-s',
   'p50 ms',
   'p99 ms',
@@ -22,7 +23,10 @@ const HEAD = [
   'with checkpoints',
 ]
 
-/** As Markdown. `with checkpoints`: speed, of that without. */
+/**
+ * As Markdown. `× loop by CPU`: the CPU time of the loop by that of one slot, which tells the ratio if
+ * nothing else ran on the machine. `with checkpoints`: speed, of that without.
+ */
 export function tableOf(all: readonly Measured[]): string {
   const rows = [HEAD, HEAD.map((_, at) => (at === 0 ? '---' : '---:')), ...all.map(rowOf)]
   return rows.map((row) => `| ${row.join(' | ')} |`).join('\n')
@@ -39,6 +43,7 @@ function rowOf({ query, runs }: Measured): readonly string[] {
     fixed(speed('in-thread') / speed('loop'), 2),
     millions(speed('slots')),
     fixed(speed('slots') / speed('loop'), 2),
+    fixed(of('loop', 'cpuSeconds') / (of('slots', 'cpuSeconds') / of('slots', 'slots')), 2),
     millions(of('slots', 'eventsPerCpuSecond')),
     fixed(of('slots', 'p50Ms'), 2),
     fixed(of('slots', 'p99Ms'), 1),

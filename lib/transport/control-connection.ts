@@ -1,9 +1,8 @@
 /** A control connection: messages in CBOR (strict profile), in pieces (pieces.ts), at a limited rate. */
 import type { Clock } from '../base/clock.js'
-import { decodeCbor, encodeCbor } from '../wire/cbor.js'
 import { Connection } from './connection.js'
 import type { ControlLink, LinkLimits, Peer } from './node-links.js'
-import { PieceCutter, PieceJoiner, tooLarge } from './pieces.js'
+import { decodeMessage, encodeMessage, PieceCutter, PieceJoiner } from './pieces.js'
 import type { Socket } from './socket.js'
 
 /** At 1 Mbit/s a piece takes 0.13 s. */
@@ -33,9 +32,7 @@ export class ControlConnection extends Connection implements ControlLink {
 
   send(message: unknown): void {
     if (!this.isOpen) return
-    const bytes = encodeCbor(message, 'message')
-    const { messageBytesMax } = this.limits
-    if (bytes.length > messageBytesMax) throw tooLarge(bytes.length, messageBytesMax)
+    const bytes = encodeMessage(message, this.limits.messageBytesMax)
     for (const piece of this.#cutter.cut(bytes)) this.write(piece)
   }
 
@@ -52,7 +49,7 @@ export class ControlConnection extends Connection implements ControlLink {
     try {
       const bytes = this.#joiner.join(piece)
       if (bytes === null) return
-      message = decodeCbor(bytes)
+      message = decodeMessage(bytes)
     } catch (error) {
       return this.damaged('a message that cannot be read', error)
     }

@@ -1,8 +1,13 @@
 /** Messages over a lane of a data connection: for what is too large for a control connection. */
-import { decodeCbor, encodeCbor } from '../wire/cbor.js'
 import type { MessageLink } from './calls.js'
 import type { DataLink, Lane } from './node-links.js'
-import { PIECE_BYTES_MAX, PieceCutter, PieceJoiner, tooLarge } from './pieces.js'
+import {
+  decodeMessage,
+  encodeMessage,
+  PIECE_BYTES_MAX,
+  PieceCutter,
+  PieceJoiner,
+} from './pieces.js'
 
 /** Of one message. */
 export const LANE_MESSAGE_BYTES_MAX = 256 * 1024 * 1024
@@ -18,7 +23,7 @@ export function messagesOver(link: DataLink, lane: Lane): MessageLink {
     try {
       const bytes = joiner.join(piece)
       if (bytes === null) return
-      message = decodeCbor(bytes)
+      message = decodeMessage(bytes)
     } catch {
       return link.terminate('damaged')
     }
@@ -33,9 +38,7 @@ export function messagesOver(link: DataLink, lane: Lane): MessageLink {
   return {
     peer: link.peer,
     send(message) {
-      const whole = encodeCbor(message, 'message')
-      if (whole.length > LANE_MESSAGE_BYTES_MAX)
-        throw tooLarge(whole.length, LANE_MESSAGE_BYTES_MAX)
+      const whole = encodeMessage(message, LANE_MESSAGE_BYTES_MAX)
       for (const piece of cutter.cut(whole)) lane.send(piece)
     },
     onMessage(heard) {

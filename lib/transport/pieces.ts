@@ -10,6 +10,8 @@
  */
 import { crc32 } from 'node:zlib'
 import { MillraceError } from '../base/errors.js'
+import { decodeCbor, encodeCbor } from '../wire/cbor.js'
+import { profileViolation } from '../wire/profile.js'
 
 const MORE = 0
 const LAST = 1
@@ -19,6 +21,35 @@ const OFFSET_SUM = 9
 const HEAD_BYTES = 13
 /** A piece at most, head and all. Wire constant: receivers refuse more. Do not change. */
 export const PIECE_BYTES_MAX = 64 * 1024
+
+/**
+ * What decoding a message may cost (wire/profile.ts), so that none holds up the thread for longer than
+ * 50 ms. 12,000 records of 8 fields fit. Wire constant: receivers refuse more. Do not change.
+ */
+export const MESSAGE_COST_MAX = 262_144
+
+/** A name of one letter takes two bytes. */
+const BYTE_COST_MAX = 9
+
+/** A message as it travels. Throws E_CANNOT_TRAVEL, E_MESSAGE_SIZE. */
+export function encodeMessage(message: unknown, bytesMax: number): Uint8Array {
+  const bytes = encodeCbor(message, 'message')
+  if (bytes.length > bytesMax) throw tooLarge(bytes.length, bytesMax, 'bytes')
+  if (
+    bytes.length > MESSAGE_COST_MAX / BYTE_COST_MAX &&
+    profileViolation(bytes, MESSAGE_COST_MAX) !== null
+  ) {
+    throw tooLarge(
+      bytes.length,
+      MESSAGE_COST_MAX,
+      'items, tags and new names counted more than once',
+    )
+  }
+  return bytes
+}
+
+/** Throws E_BAD_CBOR. */
+export const decodeMessage = (bytes: Uint8Array): unknown => decodeCbor(bytes, MESSAGE_COST_MAX)
 
 /** Whether bytes may be a piece: nothing else begins so. */
 export const isPiece = (bytes: ArrayBuffer): boolean =>
@@ -79,7 +110,9 @@ export class PieceJoiner {
     this.#sequence = (this.#sequence + 1) >>> 0
     this.#parts.push(new Uint8Array(piece, HEAD_BYTES))
     this.#bytes += piece.byteLength - HEAD_BYTES
-    if (this.#bytes > this.#messageBytesMax) throw tooLarge(this.#bytes, this.#messageBytesMax)
+    if (this.#bytes > this.#messageBytesMax) {
+      throw tooLarge(this.#bytes, this.#messageBytesMax, 'bytes')
+    }
     if (new Uint8Array(piece)[0] === MORE) return null
     const message = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts)
     this.clear()
@@ -113,10 +146,9 @@ const badPiece = (reason: string): MillraceError =>
     details: { reason },
   })
 
-/** Also for who is about to send it. */
-export const tooLarge = (bytes: number, limit: number): MillraceError =>
+const tooLarge = (bytes: number, limit: number, what: string): MillraceError =>
   new MillraceError(
     'E_MESSAGE_SIZE',
-    `a message has ${bytes} bytes; at most ${limit} are allowed: send it in parts`,
+    `a message of ${bytes} bytes is too large; at most ${limit} ${what} are allowed: send it in parts`,
     { details: { bytes, limit } },
   )

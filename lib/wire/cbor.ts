@@ -109,9 +109,12 @@ function encodeChecked(value: unknown): Uint8Array {
   return bytes
 }
 
-/** The value of one CBOR item of the profile; shares no memory with `bytes`. Throws E_BAD_CBOR. */
-export function decodeCbor(bytes: Uint8Array): unknown {
-  const violation = profileViolation(bytes)
+/**
+ * The value of one CBOR item of the profile; shares no memory with `bytes`. Throws E_BAD_CBOR; also for
+ * more than `costMax` (profile.ts).
+ */
+export function decodeCbor(bytes: Uint8Array, costMax?: number): unknown {
+  const violation = profileViolation(bytes, costMax)
   if (violation !== null) throw badCbor(violation)
   const { buffer, byteOffset, byteLength } = bytes
   try {
