@@ -1,13 +1,14 @@
-/** `npm run bench -- cost|latency|micro|windows|snapshots [--quick] [--reps N] [--job NAME,…]` */
+/** `npm run bench -- cost|latency|micro|windows|snapshots|hosts [--quick] [--reps N] [--job NAME,…]` */
 import { parseArgs } from 'node:util'
 
-const USAGE = `usage: npm run bench -- cost|latency|micro|windows|snapshots [--quick] [--reps N] [--job NAME,...]
+const USAGE = `usage: npm run bench -- cost|latency|micro|windows|snapshots|hosts [--quick] [--reps N] [--job NAME,...]
 
   cost     the same jobs as a loop, as plain RxJS and as Millrace; ratios
   latency  one exchange between two slots under open-loop load; percentiles
   micro    codec, channel, mailbox, fused loop, line reading
   windows  heap per key, timers per second, sliding beside tumbling windows
   snapshots  freezing, encoding and restoring state; jobs with checkpoints beside jobs without
+  hosts    one job on two slots of a process beside two nodes; from submit to running
   --quick  small sizes, one repetition: for trying it out, not for quoting
 `
 
@@ -48,6 +49,11 @@ async function main(): Promise<number> {
     case 'snapshots': {
       const { snapshotsBench } = await import('./snapshots/main.js')
       await snapshotsBench({ quick, reps })
+      return 0
+    }
+    case 'hosts': {
+      const { hostsBench } = await import('./hosts/main.js')
+      await hostsBench({ quick, reps })
       return 0
     }
     default:

@@ -1,5 +1,4 @@
 /** Three nodes in processes of their own give what one process gives, however wide the job is. */
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,39 +11,30 @@ import windows from '../e2e/jobs/windows.js'
 import wordCount from '../e2e/jobs/word-count.js'
 import { ended, ending, within } from '../e2e/support.js'
 import { clientOf, type ProcessSettings } from '../support/cluster-parts.js'
+import { startProcess, type Talking } from '../support/cluster-processes.js'
 
 t.setTimeout(300_000)
 
-const PROCESS = fileURLToPath(new URL('../support/cluster-process.js', import.meta.url))
 const JOBS = fileURLToPath(new URL('../e2e/jobs/', import.meta.url))
 const WIDTHS = [1, 2, 3, 4, 5, 6]
 const ROWS = 2_000
 
-/** Starts it, and waits until it has said so. */
-function start(t: Test, settings: ProcessSettings): Promise<{ readonly url: string }> {
-  const child = spawn(process.execPath, [PROCESS, JSON.stringify(settings)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  t.teardown(() => child.kill('SIGKILL'))
-  let text = ''
-  const up = new Promise<{ url: string }>((resolve) => {
-    child.stdout.setEncoding('utf8').on('data', (more: string) => {
-      text += more
-      const line = text.split('\n').find((each) => /"kind":"(Listening|Joined)"/.test(each))
-      if (line?.endsWith('}')) resolve(JSON.parse(line))
-    })
-  })
-  return within(30_000, `start of ${settings.name}`, up)
+/** Whatever becomes of the test, it ends. */
+async function start(t: Test, settings: ProcessSettings): Promise<Talking> {
+  const process = await startProcess(settings)
+  t.teardown(() => process.kill('SIGKILL'))
+  return process
 }
 
 async function clusterOf(t: Test, dir: string): Promise<Cluster> {
   const common = { listen: '127.0.0.1:0', secret: null } as const
-  const { url } = await start(t, {
+  const hub = await start(t, {
     ...common,
     kind: 'coordinator',
     name: 'hub',
     data: join(dir, 'data'),
   })
+  const url = hub.said[0]!.url as string
   await Promise.all(
     [0, 1, 2].map((i) =>
       start(t, { ...common, kind: 'node', name: `node-${i}`, join: url, slots: 2 }),

@@ -2,7 +2,6 @@
  * A cluster of processes on hosts of its own, and what may happen to them while a job runs whose output
  * shows what is lost, repeated or out of order. Each fault is counted where it was seen.
  */
-import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,11 +9,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { judgeOutput } from '../e2e/accounting.js'
-import { within } from '../e2e/support.js'
 import type { ProcessSettings } from '../support/cluster-parts.js'
+import { type Said, Talking } from '../support/cluster-processes.js'
 import { Hosts, whyNoHosts } from '../support/hosts.js'
 
-t.setTimeout(400_000)
+t.setTimeout(1_200_000)
 
 const PROCESS = new URL('../support/cluster-process.js', import.meta.url)
 const ACCOUNTING = fileURLToPath(new URL('../e2e/jobs/accounting.js', import.meta.url))
@@ -25,57 +24,11 @@ const NODES = 3
 /** The host of the coordinator; those of nodes follow. */
 const HUB = 1
 
-interface Said {
-  readonly kind: string
-  readonly atMs: number
-  readonly [more: string]: unknown
-}
-
-/** A process, and what it has said. */
-class Running {
-  readonly child: ChildProcess
-  readonly said: Said[] = []
-  #waiting: (() => void)[] = []
-
-  constructor(child: ChildProcess) {
-    this.child = child
-    let rest = ''
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop()!
-      for (const line of lines) if (line.startsWith('{')) this.said.push(JSON.parse(line))
-      for (const look of this.#waiting) look()
-    })
-  }
-
-  /** The first that holds, of what is said from number `from` on. */
-  hear(holds: (said: Said) => boolean, from = 0): Promise<Said> {
-    return within(
-      30_000,
-      `${this.child.spawnargs.at(-1)}: ${holds}`,
-      new Promise((resolve) => {
-        const look = () => {
-          const found = this.said.slice(from).find(holds)
-          if (found === undefined) return
-          this.#waiting = this.#waiting.filter((each) => each !== look)
-          resolve(found)
-        }
-        this.#waiting.push(look)
-        look()
-      }),
-    )
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    process.kill(this.child.pid!, signal)
-  }
-}
-
 class World {
   readonly hosts = new Hosts(NODES + 1)
   readonly dir = mkdtempSync(join(tmpdir(), 'millrace-hosts-'))
-  readonly nodes: Running[] = []
-  hub!: Running
+  readonly nodes: Talking[] = []
+  hub!: Talking
 
   get url(): string {
     return `ws://${this.hosts.addressOf(HUB)}:7000`
@@ -126,7 +79,7 @@ class World {
       ...more,
     }
     this.hub.child.stdout!.resume()
-    const client = new Running(
+    const client = new Talking(
       this.hosts.spawn(HUB, new URL('../support/cluster-client.js', import.meta.url), [
         JSON.stringify({ url: this.url, secret: SECRET, module: ACCOUNTING, options }),
       ]),
@@ -143,8 +96,8 @@ class World {
     rmSync(this.dir, { recursive: true, force: true })
   }
 
-  #spawn(host: number, settings: ProcessSettings): Running {
-    return new Running(this.hosts.spawn(host, PROCESS, [JSON.stringify(settings)]))
+  #spawn(host: number, settings: ProcessSettings): Talking {
+    return new Talking(this.hosts.spawn(host, PROCESS, [JSON.stringify(settings)]))
   }
 }
 
@@ -272,7 +225,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'connections that are reset',
-    losesNode: null,
+    losesNode: true,
     async happen(world) {
       world.hosts.reset(hostOf(2))
     },
