@@ -15,6 +15,27 @@ export {
   type SupervisionOptions,
   supervise,
 } from '../lib/supervision/strategy.js'
+export type { JoinOptions, ListeningOptions } from '../lib/transport/process-network.js'
+export type {
+  Cluster,
+  DecideFrom,
+  SubmitHere,
+  SubmittedJob,
+} from './client/client.js'
+export { connect } from './client/connect.js'
+export type {
+  ClusterEvent,
+  JobView,
+  NodeView,
+  PlacementOptions,
+  SlotView,
+  SubmitOptions,
+} from './coordinator/protocol.js'
+export {
+  type CoordinatorOptions,
+  type RunningCoordinator,
+  startCoordinator,
+} from './coordinator/start-coordinator.js'
 export type { Job, JobEvent, JobMetrics, JobSummary, SnapshotSummary } from './job/job.js'
 export type { RunOptions } from './job/launch.js'
 export type { CheckpointOptions } from './job/open-snapshots.js'
@@ -33,4 +54,6 @@ export type { Dispatcher, Poller, Runnable } from './kernel/dispatcher.js'
 export type { Counts } from './kernel/environment.js'
 export type { ActorRef, Lane, Undelivered } from './kernel/ref.js'
 export { type ActorSystem, type ActorSystemOptions, createActorSystem } from './kernel/system.js'
+export type { NodeEvent } from './node/node.js'
+export { type NodeOptions, type RunningNode, startNode } from './node/start-node.js'
 export type { ModuleArgs } from './planner/protocol.js'

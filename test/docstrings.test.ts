@@ -108,9 +108,11 @@ function describe(entry: string, symbol: ts.Symbol, checker: ts.TypeChecker): Ex
 }
 
 /** One module per example: everything public is imported, what it takes as given is declared. */
-function moduleOf({ text, inPipe }: Example): string {
+function moduleOf({ text, inPipe }: Example, own: string): string {
   const seen = new Set<string>()
-  const imports = Object.keys(ENTRIES).map((entry) => {
+  // A name that two entry points have means that of its own.
+  const entries = [own, ...Object.keys(ENTRIES).filter((entry) => entry !== own)]
+  const imports = entries.map((entry) => {
     const names = exported.filter((each) => each.entry === entry && !seen.has(each.name))
     for (const { name } of names) seen.add(name)
     return `import { ${names.map(({ name }) => name).join(', ')} } from '${entry}'`
@@ -172,7 +174,10 @@ t.test('the examples of docstrings compile', (t) => {
   const modules = new Map<string, string>()
   for (const each of exported) {
     each.examples.forEach((example, i) => {
-      modules.set(join(ROOT, 'test', `docstring-${each.name}-${i}.ts`), moduleOf(example))
+      modules.set(
+        join(ROOT, 'test', `docstring-${each.name}-${i}.ts`),
+        moduleOf(example, each.entry),
+      )
     })
   }
   const host = ts.createCompilerHost(options)
@@ -211,7 +216,7 @@ t.test('the examples that test a pipeline give what they say', async (t) => {
   for (const { each, example } of complete) {
     const checked = example.text.replace(/^(\w.*) \/\/ (.+)$/gm, 'same($1, $2)')
     t.not(checked, example.text, `${each.name} says what comes out`)
-    const module = moduleOf({ text: checked, inPipe: false })
+    const module = moduleOf({ text: checked, inPipe: false }, each.entry)
     const text = `${module.replace('\n{', '\nexport const example = async (same: any) => {')}`
     const { outputText } = ts.transpileModule(text, {
       compilerOptions: { ...options, module: ts.ModuleKind.ESNext, sourceMap: false },

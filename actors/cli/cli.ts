@@ -34,6 +34,20 @@ async function carryOut(command: Command, world: CliWorld): Promise<ExitCode> {
       const { runCommand } = await import('./run.js')
       return runCommand(command, world)
     }
+    case 'Coordinator':
+    case 'Node':
+    case 'Dev': {
+      const { processCommand } = await import('./processes.js')
+      return processCommand(command, world)
+    }
+    case 'Submit': {
+      const { submitCommand } = await import('./submit.js')
+      return submitCommand(command, world)
+    }
+    case 'Cluster': {
+      const { clusterCommand } = await import('./cluster.js')
+      return clusterCommand(command, world)
+    }
     case 'Snapshots': {
       const { snapshotsCommand } = await import('./snapshots.js')
       return snapshotsCommand(command, world)

@@ -3,6 +3,18 @@ import { Command as Commander, CommanderError, InvalidArgumentError, Option } fr
 import type { StateBackendOptions } from '../index.js'
 import type { ModuleArgs } from '../planner/protocol.js'
 import {
+  addClusterCommands,
+  CLUSTER_ACTIONS,
+  type ClusterCommand,
+  type SubmitCommand,
+} from './cluster-commands.js'
+import {
+  addProcessCommands,
+  type CoordinatorCommand,
+  type DevCommand,
+  type NodeCommand,
+} from './process-commands.js'
+import {
   addSnapshotCommands,
   addStateCommands,
   SNAPSHOT_ACTIONS,
@@ -60,11 +72,17 @@ export type Command =
   | ExplainCommand
   | SnapshotsCommand
   | StateReadCommand
+  | CoordinatorCommand
+  | NodeCommand
+  | DevCommand
+  | SubmitCommand
+  | ClusterCommand
   /** Help or version, for standard output. */
   | { readonly kind: 'Show'; readonly text: string }
   | { readonly kind: 'WrongUsage'; readonly message: string }
 
 const SLOTS_MAX = 256
+const NODE_SLOTS_MAX = 1024
 const PARALLELISM_MAX = 32_768
 const CACHE_MB_MAX = 1_048_576
 const ROUND_MAX = 999_999_999_999
@@ -184,6 +202,9 @@ function createProgram(version: string, found: (command: Command) => void): Comm
       const { json = false, restore = null, allowDroppedState = false } = options
       found({ kind: 'Explain', ...common(module, rest, options), json, restore, allowDroppedState })
     })
+  const clusterTools = { found, wholeNumber: wholeNumber(NODE_SLOTS_MAX), named: namedArgument }
+  addClusterCommands(program, clusterTools)
+  addProcessCommands(program, clusterTools)
   const tools = { found, wholeNumber: wholeNumber(ROUND_MAX) }
   addSnapshotCommands(program, tools)
   addStateCommands(program, tools)
@@ -319,6 +340,11 @@ function namedArgument(
 const COMMANDS = new Map<string, readonly string[]>([
   ['run', []],
   ['explain', []],
+  ['dev', []],
+  ['coordinator', []],
+  ['node', []],
+  ['submit', []],
+  ...CLUSTER_ACTIONS.map((action) => [action, []] as const),
   ['snapshots', SNAPSHOT_ACTIONS],
   ['state', ['read']],
 ])
@@ -334,7 +360,7 @@ function wrongUsage(message: string, argv: readonly string[]): Command {
     .replace(/\n?\(Did you mean (.+)\?\)/, ' (did you mean $1?)')
     .replace(/^missing required argument '(.+)'$/, 'the $1 is missing')
   const isOption = text.startsWith('unknown option') && !text.includes('did you mean')
-  const takesModule = known === 'run' || known === 'explain'
+  const takesModule = known === 'run' || known === 'explain' || known === 'submit'
   const advice = isOption && takesModule ? '; arguments for the module go behind --' : ''
   const missing = `a command is missing: ${below.slice(0, -1).join(', ')} or ${below.at(-1)}`
   const one = below.length === 1 ? `a command is missing: ${below[0]}` : missing

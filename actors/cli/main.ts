@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `millrace` binary: the command line in a process. */
-import { readFileSync } from 'node:fs'
 import { type Cancel, systemClock } from '../../lib/base/clock.js'
+import { packageVersion } from '../../lib/base/package-version.js'
 import { cli } from './cli.js'
 import type { CliWorld, Output } from './world.js'
 
@@ -76,9 +76,4 @@ function both(first: Cancel, second: Cancel): Cancel {
     first()
     second()
   }
-}
-
-function packageVersion(): string {
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
 }

@@ -12,7 +12,8 @@ import type { Job, JobMetrics, JobSummary } from '../index.js'
 import type { CheckpointFlags, RunCommand } from './command-line.js'
 import { createDrainWatch, DRAIN_QUIET_MS, type DrainWatch } from './drain-watch.js'
 import { EXIT, type ExitCode } from './exit.js'
-import { errorText, eventText, failureText, hasCode } from './messages.js'
+import { errorText, hasCode } from './messages.js'
+import { tellNews, tellProgress } from './news.js'
 import { Reporter } from './reporter.js'
 import {
   checkSummaryFile,
@@ -93,26 +94,11 @@ class Run {
   }
 
   #subscribe(): void {
-    const { detail } = this.#reporter
-    const { events$, failures$ } = this.#job
-    const ignored = () => {}
-    this.#watching.add(
-      events$.subscribe({
-        next: (event) => {
-          if (!this.#outputClosed) this.#reporter.say(eventText(event, detail))
-        },
-        error: ignored,
-      }),
-    )
-    this.#watching.add(
-      failures$.subscribe({
-        next: (failure) => {
-          if (hasCode(failure.error, PIPE_CLOSED)) this.#closeOutput()
-          else if (!this.#outputClosed) this.#reporter.say(failureText(failure, detail))
-        },
-        error: ignored,
-      }),
-    )
+    const news = tellNews(this.#job, this.#reporter, (failure) => {
+      if (failure !== null && hasCode(failure.error, PIPE_CLOSED)) this.#closeOutput()
+      return !this.#outputClosed
+    })
+    this.#watching.add(news)
   }
 
   /** Null once the job is planned; else nothing has run, and that is the end. */
@@ -120,12 +106,7 @@ class Run {
     try {
       const plan = await this.#job.plan
       for (const warning of plan.warnings) this.#reporter.warn(warning)
-      this.#watching.add(
-        this.#job.metrics$.subscribe({
-          next: (metrics) => this.#reporter.progress(plan, metrics),
-          error: () => {},
-        }),
-      )
+      this.#watching.add(tellProgress(this.#job, plan, this.#reporter))
       return null
     } catch (thrown) {
       if (this.#interrupted) return EXIT.interrupted

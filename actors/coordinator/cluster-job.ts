@@ -232,6 +232,8 @@ export class ClusterJob {
         allowDroppedState: options.allowDroppedState,
       }),
       ...(options.acceptDuplicates !== undefined && { acceptDuplicates: options.acceptDuplicates }),
+      ...(options.transactions !== undefined && { transactions: options.transactions }),
+      ...(options.claim !== undefined && { claim: options.claim }),
       supervise: {
         maxRestarts: 10,
         ...supervise,

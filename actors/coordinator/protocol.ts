@@ -47,6 +47,9 @@ export interface SubmitOptions {
   readonly restore?: string
   readonly allowDroppedState?: boolean
   readonly acceptDuplicates?: boolean
+  /** As of `run`, about the savepoint that is restored. */
+  readonly transactions?: 'commit' | 'discard'
+  readonly claim?: boolean
   readonly supervise?: Omit<SupervisionOptions, 'decide'>
   readonly placement?: PlacementOptions
   /** Takes as many slots as there are, up to this many: follows nodes that join and leave. */
@@ -55,6 +58,7 @@ export interface SubmitOptions {
   readonly stallMs?: number
 }
 
+/** Where the slots of a job are to be. */
 export interface PlacementOptions {
   /** Default `spread`. */
   readonly strategy?: Strategy
@@ -80,6 +84,7 @@ export interface JobView {
   readonly error: string | null
 }
 
+/** A node as lists show it. */
 export interface NodeView {
   readonly name: string
   readonly slots: number
@@ -91,6 +96,7 @@ export interface NodeView {
   readonly pid: number
 }
 
+/** Where a slot of a job is, and what runs in it. */
 export interface SlotView {
   readonly slot: number
   /** Null while it waits for one. */

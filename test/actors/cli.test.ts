@@ -30,6 +30,10 @@ process.env.MILLRACE_CACHE_DIR = t.testdir()
 const plain = chooseColors(false, {})
 const parse = (line: string) => parseCommandLine(line.split(' ').filter(Boolean), '1.2.3')
 
+const COMMANDS =
+  'run, explain, dev, coordinator, node, submit, list, cancel, stop, savepoint, rescale, events, ' +
+  'nodes, placement, cordon, uncordon, evacuate, snapshots or state'
+
 t.test('a run is understood with all it can be given', async (t) => {
   t.same(parse('run job.ts'), {
     kind: 'Run',
@@ -124,7 +128,7 @@ t.test('explain is understood', async (t) => {
 
 t.test('wrong usage is one message that says what to do', async (t) => {
   const cases: Readonly<Record<string, string>> = {
-    '': 'a command is missing: run, explain, snapshots or state\nSee millrace --help',
+    '': `a command is missing: ${COMMANDS}\nSee millrace --help`,
     rn: "unknown command 'rn' (did you mean run?)\nSee millrace --help",
     run: 'the module is missing\nSee millrace run --help',
     'run job.ts --slot 2':

@@ -1,0 +1,231 @@
+/** The commands for a cluster that runs, as the command line understands them. Nothing is done here. */
+import type { ModuleArgs } from '../planner/protocol.js'
+import type { Command, Program } from './command-line.js'
+import { addReach, type ReachFlags, reach } from './process-commands.js'
+
+/** Of a command that talks to a coordinator. */
+export interface ClientFlags extends ReachFlags {
+  /** Null: the environment, or the default. */
+  readonly coordinator: string | null
+  readonly verbose: boolean
+}
+
+export interface SubmitCommand extends ClientFlags {
+  readonly kind: 'Submit'
+  readonly module: string
+  readonly args: ModuleArgs
+  readonly parallelism: number | null
+  readonly detach: boolean
+  readonly quiet: boolean
+  readonly pack: boolean
+  readonly labels: Readonly<Record<string, string>>
+  /** As given: `1s`. */
+  readonly checkpointInterval: string | null
+  readonly checkpoints: boolean
+  /** Directory of a savepoint. */
+  readonly restore: string | null
+  readonly allowDroppedState: boolean
+  readonly acceptDuplicates: boolean
+}
+
+/** What is done about one job, one node, or all of them. */
+export type ClusterAction =
+  | { readonly name: 'list' | 'nodes' }
+  | { readonly name: 'cancel' | 'events' | 'placement'; readonly job: string }
+  | { readonly name: 'stop'; readonly job: string; readonly savepoint: string | null }
+  | { readonly name: 'savepoint'; readonly job: string; readonly directory: string }
+  | { readonly name: 'rescale'; readonly job: string; readonly slots: number }
+  | { readonly name: 'cordon' | 'uncordon' | 'evacuate'; readonly node: string }
+
+export interface ClusterCommand extends ClientFlags {
+  readonly kind: 'Cluster'
+  readonly action: ClusterAction
+  readonly json: boolean
+}
+
+/** Words of these commands. */
+export const CLUSTER_ACTIONS = [
+  'list',
+  'cancel',
+  'stop',
+  'savepoint',
+  'rescale',
+  'events',
+  'nodes',
+  'placement',
+  'cordon',
+  'uncordon',
+  'evacuate',
+] as const
+
+export interface Tools {
+  readonly found: (command: Command) => void
+  readonly wholeNumber: (text: string) => number
+  readonly named: (
+    text: string,
+    before?: Readonly<Record<string, string>>,
+  ) => Readonly<Record<string, string>>
+}
+
+const SUBMIT_HELP = `
+The module is bundled with what it imports and sent to the cluster; its files and its
+standard output are then those of the nodes. It is followed until it ends: Ctrl-C leaves it
+running. --detach prints its id, and follows nothing.
+
+A savepoint's directory is that of the coordinator's machine.
+
+Exit codes: 0 finished (with --detach: started), 1 the job failed or the connection was
+lost, 2 nothing was started because of the command line, the module or the cluster,
+130 interrupted: the job goes on.
+
+Examples:
+  millrace submit word-count.ts hamlet.txt --parallelism 4
+  millrace submit sales.ts --detach --label zone=a --arg city=Oslo`
+
+const CLIENT_HELP = `
+The coordinator is $MILLRACE_COORDINATOR where it is not given, else ws://127.0.0.1:7373.
+
+Exit codes: 0 done, 2 nothing was done because of the command line or the cluster,
+130 interrupted.`
+
+export function addClusterCommands(program: Program, tools: Tools): void {
+  addSubmit(program, tools)
+  addJobCommands(program, tools)
+  addNodeCommands(program, tools)
+}
+
+interface SubmitFlags extends Flags {
+  readonly parallelism?: number
+  readonly detach?: boolean
+  readonly quiet?: boolean
+  readonly pack?: boolean
+  readonly label?: Readonly<Record<string, string>>
+  readonly arg?: Readonly<Record<string, string>>
+  readonly checkpointInterval?: string
+  readonly checkpoints: boolean
+  readonly restore?: string
+  readonly allowDroppedState?: boolean
+  readonly acceptDuplicates?: boolean
+}
+
+function addSubmit(program: Program, { found, wholeNumber, named }: Tools): void {
+  const command = program
+    .command('submit')
+    .description('run the pipeline of a module on a cluster')
+    .argument('<module>', 'TypeScript or JavaScript file')
+    .argument('[arguments...]', 'arguments for the module')
+  addClient(command)
+    .option('--parallelism <n>', 'slots, and subtasks of each operator (default: 1)', wholeNumber)
+    .option('--detach', 'print the id of the job once it is planned, and leave')
+    .option('--arg <name=value>', 'argument for the module, by name; may be repeated', named)
+    .option('--label <name=value>', 'only on nodes with this label; may be repeated', named)
+    .option('--pack', 'fill a node before the next (default: spread over all)')
+    .option('--checkpoint-interval <time>', 'between two checkpoints: 500ms, 10s (default: 10s)')
+    .option('--no-checkpoints', 'take none: a failure begins at the beginning')
+    .option('--restore <dir>', 'go on from a savepoint')
+    .option('--allow-dropped-state', 'lose state of operators that the pipeline no longer has')
+    .option('--accept-duplicates', 'go on from an older snapshot though output comes twice')
+    .option('--quiet', 'no progress and no messages but errors')
+    .addHelpText('after', SUBMIT_HELP)
+    .action((module: string, rest: string[], flags: SubmitFlags) => {
+      found({
+        kind: 'Submit',
+        ...client(flags),
+        module,
+        args: { ...flags.arg, _: rest },
+        parallelism: flags.parallelism ?? null,
+        detach: flags.detach ?? false,
+        quiet: flags.quiet ?? false,
+        pack: flags.pack ?? false,
+        labels: flags.label ?? {},
+        checkpointInterval: flags.checkpointInterval ?? null,
+        checkpoints: flags.checkpoints,
+        restore: flags.restore ?? null,
+        allowDroppedState: flags.allowDroppedState ?? false,
+        acceptDuplicates: flags.acceptDuplicates ?? false,
+      })
+    })
+}
+
+function addJobCommands(program: Program, { found, wholeNumber }: Tools): void {
+  const cluster = (action: ClusterAction, flags: Flags) =>
+    found({ kind: 'Cluster', action, json: flags.json ?? false, ...client(flags) })
+  const command = (name: string, description: string) => {
+    const added = program.command(name).description(description)
+    return addClient(added).addHelpText('after', CLIENT_HELP)
+  }
+  const ofJob = (name: string, description: string) =>
+    command(name, description).argument('<job>', 'its id, or the beginning of it')
+
+  command('list', 'the jobs of a cluster')
+    .option('--json', 'as JSON')
+    .action((flags: Flags) => cluster({ name: 'list' }, flags))
+  ofJob('cancel', 'end a job at once').action((job: string, flags: Flags) =>
+    cluster({ name: 'cancel', job }, flags),
+  )
+  ofJob('stop', 'end a job behind a checkpoint, or a savepoint')
+    .option('--savepoint <dir>', 'write a savepoint there')
+    .action((job: string, flags: Flags & { readonly savepoint?: string }) =>
+      cluster({ name: 'stop', job, savepoint: flags.savepoint ?? null }, flags),
+    )
+  ofJob('savepoint', 'write a savepoint; the job goes on')
+    .argument('<dir>', "a directory of the coordinator's machine")
+    .action((job: string, directory: string, flags: Flags) =>
+      cluster({ name: 'savepoint', job, directory }, flags),
+    )
+  ofJob('rescale', 'move a job to so many slots, behind a checkpoint')
+    .argument('<n>', 'slots', wholeNumber)
+    .action((job: string, slots: number, flags: Flags) =>
+      cluster({ name: 'rescale', job, slots }, flags),
+    )
+  ofJob('events', 'what happens to a job, until it ends')
+    .option('--json', 'a JSON object for each, one per line')
+    .action((job: string, flags: Flags) => cluster({ name: 'events', job }, flags))
+  ofJob('placement', 'where the slots of a job are')
+    .option('--json', 'as JSON')
+    .action((job: string, flags: Flags) => cluster({ name: 'placement', job }, flags))
+}
+
+function addNodeCommands(program: Program, { found }: Tools): void {
+  const command = (name: string, description: string) =>
+    addClient(program.command(name).description(description)).addHelpText('after', CLIENT_HELP)
+  command('nodes', 'the nodes of a cluster')
+    .option('--json', 'as JSON')
+    .action((flags: Flags) => {
+      found({
+        kind: 'Cluster',
+        action: { name: 'nodes' },
+        json: flags.json ?? false,
+        ...client(flags),
+      })
+    })
+  const ofNode = (name: 'cordon' | 'uncordon' | 'evacuate', description: string) =>
+    command(name, description)
+      .argument('<node>', 'its name')
+      .action((node: string, flags: Flags) => {
+        found({ kind: 'Cluster', action: { name, node }, json: false, ...client(flags) })
+      })
+  ofNode('cordon', 'give a node nothing new')
+  ofNode('uncordon', 'let a node have work again')
+  ofNode('evacuate', 'move the work of a node elsewhere, and give it nothing new')
+}
+
+interface Flags {
+  readonly coordinator?: string
+  readonly cluster?: string
+  readonly secretFile?: string
+  readonly tlsCa?: string
+  readonly json?: boolean
+  readonly verbose?: boolean
+}
+
+const addClient = (command: Program): Program =>
+  addReach(command)
+    .option('--coordinator <url>', 'ws://host:port (or $MILLRACE_COORDINATOR)')
+    .option('--verbose', 'show stacks of errors, and every message')
+
+const client = (flags: Flags): ClientFlags => ({
+  ...reach(flags),
+  coordinator: flags.coordinator ?? null,
+  verbose: flags.verbose ?? false,
+})

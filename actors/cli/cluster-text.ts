@@ -1,0 +1,110 @@
+/** A cluster as lines for people: what happens to it, and its lists. Pure. */
+import type { ClusterEvent, JobView, NodeEvent, NodeView, SlotView } from '../index.js'
+import type { Detail } from './messages.js'
+import { showDuration } from './quantity.js'
+import { tableText } from './table.js'
+
+export function clusterEventText(event: ClusterEvent): string {
+  switch (event.kind) {
+    case 'NodeJoined':
+      return `node ${event.node} joined with ${slotsText(event.slots)}`
+    case 'NodeLost':
+      return `node ${event.node} is gone: ${event.reason}`
+    case 'NodeCordoned':
+      return event.cordoned
+        ? `node ${event.node} is cordoned: it gets nothing new`
+        : `node ${event.node} takes work again`
+    case 'NodeEvacuated':
+      return `node ${event.node} is empty`
+    case 'PeersApart':
+      return `nodes ${event.node} and ${event.other} have lost their connection: ${event.reason}`
+    case 'JobSubmitted':
+      return `job ${event.job} was submitted`
+    case 'JobRecovered':
+      return `job ${event.job} goes on`
+    case 'JobRescaled':
+      return `job ${event.job} has ${slotsText(event.slots)} now`
+    case 'JobEnded':
+      return `job ${event.job} has ended: ${event.state.toLowerCase()}`
+  }
+}
+
+/** Null for what is only of interest in detail. */
+export function nodeEventText(event: NodeEvent, detail: Detail): string | null {
+  switch (event.kind) {
+    case 'Joined':
+      return `joined ${event.coordinator}`
+    case 'Lost':
+      return `lost the coordinator: ${event.reason}; ${slotsText(event.slots)} ended. Joining again.`
+    case 'CannotJoin':
+      return `cannot join: ${event.reason}; trying again in ${showDuration(event.retryMs)}`
+    case 'PeerLost':
+      return `lost the connection to node ${event.node}: ${event.reason}`
+    case 'SlotStarted':
+      return detail === 'verbose' ? `slot ${event.ref} begins` : null
+    case 'SlotEnded':
+      return detail === 'verbose' ? `slot ${event.ref} has ended` : null
+  }
+}
+
+const slotsText = (slots: number): string => (slots === 1 ? '1 slot' : `${slots} slots`)
+
+export function jobsText(jobs: readonly JobView[], nowMs: number): string {
+  if (jobs.length === 0) return 'There are no jobs.\n'
+  const rows = jobs.map(({ id, state, slots, restarts, sinceMs, error }) => [
+    id,
+    state,
+    String(slots),
+    String(restarts),
+    showDuration(Math.max(0, nowMs - sinceMs)),
+    error?.split('\n', 1)[0] ?? '',
+  ])
+  const columns = [
+    { title: 'JOB' },
+    { title: 'STATE' },
+    { title: 'SLOTS', right: true },
+    { title: 'RESTARTS', right: true },
+    { title: 'AGE', right: true },
+    { title: '' },
+  ]
+  return tableText(columns, rows)
+}
+
+export function nodesText(nodes: readonly NodeView[]): string {
+  if (nodes.length === 0) return 'No node has joined.\n'
+  const rows = nodes.map(({ name, slots, taken, labels, cordoned, url, version }) => [
+    name,
+    `${taken}/${slots}`,
+    cordoned ? 'cordoned' : 'ready',
+    Object.entries(labels)
+      .map(([label, value]) => `${label}=${value}`)
+      .join(','),
+    url,
+    version,
+  ])
+  const columns = [
+    { title: 'NODE' },
+    { title: 'TAKEN', right: true },
+    { title: 'STATE' },
+    { title: 'LABELS' },
+    { title: 'ADDRESS' },
+    { title: 'VERSION' },
+  ]
+  return tableText(columns, rows)
+}
+
+export function placementText(slots: readonly SlotView[]): string {
+  const rows = slots.map(({ slot, node, chains }) => [
+    String(slot),
+    node ?? 'waits for a place',
+    chains.join(', '),
+  ])
+  return tableText([{ title: 'SLOT', right: true }, { title: 'NODE' }, { title: 'CHAINS' }], rows)
+}
+
+/** `2 slots on a, 1 slot on b`; where nothing has a place, an empty text. */
+export function placesText(slots: readonly SlotView[]): string {
+  const counts = new Map<string, number>()
+  for (const { node } of slots) if (node !== null) counts.set(node, (counts.get(node) ?? 0) + 1)
+  return [...counts].map(([node, count]) => `${slotsText(count)} on ${node}`).join(', ')
+}

@@ -1,0 +1,154 @@
+/** The commands for a cluster that runs: lists, and what is done about one job or one node. */
+import { resolve } from 'node:path'
+import { unreachable } from '../../lib/base/assert.js'
+import { MillraceError } from '../../lib/base/errors.js'
+import type { Cluster, SubmittedJob } from '../index.js'
+import type { ClusterAction, ClusterCommand } from './cluster-commands.js'
+import { jobsText, nodesText, placementText } from './cluster-text.js'
+import { EXIT, type ExitCode } from './exit.js'
+import { errorText, eventText, failureText } from './messages.js'
+import { showDuration } from './quantity.js'
+import { connectTo } from './reach.js'
+import { Reporter } from './reporter.js'
+import { whileWaiting } from './waiting.js'
+import type { CliWorld } from './world.js'
+
+export async function clusterCommand(command: ClusterCommand, world: CliWorld): Promise<ExitCode> {
+  const reporter = new Reporter(world, command.verbose ? 'verbose' : 'usual')
+  const cluster = await connectTo(command, world, reporter)
+  try {
+    return await new ClusterDesk(cluster, command, world, reporter).carryOut(command.action)
+  } finally {
+    cluster.close()
+  }
+}
+
+class ClusterDesk {
+  readonly #cluster: Cluster
+  readonly #command: ClusterCommand
+  readonly #world: CliWorld
+  readonly #reporter: Reporter
+
+  constructor(cluster: Cluster, command: ClusterCommand, world: CliWorld, reporter: Reporter) {
+    this.#cluster = cluster
+    this.#command = command
+    this.#world = world
+    this.#reporter = reporter
+  }
+
+  async carryOut(action: ClusterAction): Promise<ExitCode> {
+    const cluster = this.#cluster
+    switch (action.name) {
+      case 'list':
+        return this.#show(await cluster.jobs(), (jobs) =>
+          jobsText(jobs, this.#world.clock.wallTime()),
+        )
+      case 'nodes':
+        return this.#show(await cluster.nodes(), nodesText)
+      case 'placement': {
+        const job = await this.#job(action.job)
+        return this.#show(await job.placement(), placementText)
+      }
+      case 'cancel': {
+        const job = await this.#job(action.job)
+        return this.#wait(`ending job ${job.id}`, job.cancel(), () => `job ${job.id} has ended`)
+      }
+      case 'stop':
+        return this.#stop(await this.#job(action.job), action.savepoint)
+      case 'savepoint': {
+        const job = await this.#job(action.job)
+        const taking = job.savepoint(resolve(action.directory))
+        return this.#wait(`taking a savepoint of job ${job.id}`, taking, savepointText)
+      }
+      case 'rescale': {
+        const [job, { slots }] = [await this.#job(action.job), action]
+        const moving = job.rescale(slots)
+        const what = `moving job ${job.id} to ${slots} slots`
+        return this.#wait(what, moving, () => `job ${job.id} runs on ${slots} slots`)
+      }
+      case 'events':
+        return this.#events(await this.#job(action.job))
+      case 'cordon':
+      case 'uncordon':
+        await cluster[action.name](action.node)
+        return EXIT.finished
+      case 'evacuate': {
+        const { node } = action
+        const moving = cluster.evacuate(node)
+        return this.#wait(`moving the work of node ${node}`, moving, () => `node ${node} is empty`)
+      }
+      default:
+        return unreachable(action)
+    }
+  }
+
+  #stop(job: SubmittedJob, savepoint: string | null): Promise<ExitCode> {
+    const stopping = savepoint === null ? job.stop() : job.stop(resolve(savepoint))
+    return this.#wait(`stopping job ${job.id}`, stopping, (summary) =>
+      savepoint === null
+        ? `job ${job.id} has stopped behind checkpoint ${summary.round}`
+        : `job ${job.id} has stopped; ${savepointText(summary)}`,
+    )
+  }
+
+  /** Whose id is that, or the only one that begins so. */
+  async #job(name: string): Promise<SubmittedJob> {
+    const ids = (await this.#cluster.jobs()).map(({ id }) => id)
+    const begun = ids.filter((id) => id.startsWith(name))
+    if (ids.includes(name) || begun.length === 0) return this.#cluster.job(name)
+    if (begun.length === 1) return this.#cluster.job(begun[0]!)
+    throw new MillraceError(
+      'E_NO_SUCH_JOB',
+      `several jobs begin with "${name}": ${begun.join(', ')}`,
+    )
+  }
+
+  #show<T>(value: T, text: (value: T) => string): ExitCode {
+    const { stdout } = this.#world
+    stdout.write(this.#command.json ? `${JSON.stringify(value, null, 2)}\n` : text(value))
+    return EXIT.finished
+  }
+
+  async #wait<T>(
+    what: string,
+    waiting: Promise<T>,
+    done: (result: T) => string,
+  ): Promise<ExitCode> {
+    this.#reporter.say(done(await whileWaiting(this.#world, this.#reporter, what, waiting)))
+    return EXIT.finished
+  }
+
+  /** Follows until the job ends, or Ctrl-C. Times are counted from the first event that is told. */
+  async #events(job: SubmittedJob): Promise<ExitCode> {
+    const { stdout } = this.#world
+    const { json } = this.#command
+    let firstMs: number | null = null
+    let lastMs = 0
+    const line = (value: object, text: string | null) => {
+      if (json) stdout.write(`${JSON.stringify(value)}\n`)
+      else if (text !== null) stdout.write(`${showDuration(lastMs).padStart(9)}  ${text}\n`)
+    }
+    job.events$.subscribe((event) => {
+      firstMs ??= event.atMs
+      lastMs = event.atMs - firstMs
+      line(event, eventText(event, 'verbose'))
+    })
+    job.failures$.subscribe((failure) =>
+      line({ kind: 'Failure', failure }, failureText(failure, 'usual')),
+    )
+    const ended = job.done.then(
+      () => EXIT.finished,
+      (error: unknown) => {
+        this.#reporter.say(errorText(error, this.#command.verbose))
+        return EXIT.failed
+      },
+    )
+    const interrupted = new Promise<ExitCode>((resolve) => {
+      this.#world.onInterrupt(() => resolve(EXIT.interrupted))
+    })
+    return Promise.race([ended, interrupted])
+  }
+}
+
+const savepointText = ({ directory }: { readonly directory: string }): string =>
+  `the savepoint is in ${directory}; to go on from it: millrace submit … --restore ${directory}`

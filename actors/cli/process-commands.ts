@@ -1,0 +1,184 @@
+/** The commands that start processes of a cluster, as the command line understands them. */
+import type { Tools } from './cluster-commands.js'
+import type { Program } from './command-line.js'
+
+/** How a process proves that it belongs to a cluster; null: the environment, or the default. */
+export interface ReachFlags {
+  readonly cluster: string | null
+  readonly secretFile: string | null
+  readonly tlsCa: string | null
+}
+
+export interface ListenFlags extends ReachFlags {
+  readonly listen: string | null
+  readonly tlsCert: string | null
+  readonly tlsKey: string | null
+  readonly insecure: boolean
+}
+
+export interface CoordinatorCommand extends ListenFlags {
+  readonly kind: 'Coordinator'
+  readonly data: string
+  readonly snapshotStore: string | null
+  readonly verbose: boolean
+}
+
+export interface NodeCommand extends ListenFlags {
+  readonly kind: 'Node'
+  readonly join: string
+  readonly slots: number | null
+  readonly name: string | null
+  readonly labels: Readonly<Record<string, string>>
+  readonly advertise: string | null
+  readonly verbose: boolean
+}
+
+export interface DevCommand {
+  readonly kind: 'Dev'
+  readonly listen: string | null
+  /** Null: a directory that is gone with the process. */
+  readonly data: string | null
+  readonly slots: number | null
+  readonly verbose: boolean
+}
+
+const EXIT_CODES = `
+Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 it could not start, 130 stopped at once by a
+second signal.`
+
+const LISTENING = `
+Without a secret only this machine is listened to. Beyond it, a secret is needed, and a
+certificate with its key, or --insecure where the network is trusted. A secret is a line of
+32 characters or more in a file: openssl rand -hex 32. Its file may be named by
+$MILLRACE_SECRET_FILE.
+${EXIT_CODES}`
+
+const COORDINATOR_HELP = `
+The coordinator owns the jobs of a cluster. Started again on the same data, it goes on with
+those that ran. Ctrl-C and SIGTERM stop the jobs behind a checkpoint first; a second signal
+ends it at once.
+${LISTENING}
+
+Examples:
+  millrace coordinator
+  millrace coordinator --listen 10.0.0.5:7373 --secret-file secret --tls-cert c.pem --tls-key k.pem`
+
+const NODE_HELP = `
+A node hosts slots, in which jobs run. It tries to join until it can, and joins again when
+the connection is lost. Ctrl-C and SIGTERM move its work to other nodes first; a second
+signal ends it at once, and what ran there goes on elsewhere from its last checkpoint.
+${LISTENING}
+
+Examples:
+  millrace node --join ws://127.0.0.1:7373
+  millrace node --join wss://10.0.0.5:7373 --listen 10.0.0.6:7374 --secret-file secret --label zone=a`
+
+const DEV_HELP = `
+For this machine only: for trying things out.
+${EXIT_CODES}`
+
+export function addProcessCommands(program: Program, tools: Tools): void {
+  addCoordinator(program, tools)
+  addNode(program, tools)
+  addDev(program, tools)
+}
+
+function addCoordinator(program: Program, { found }: Tools): void {
+  const command = program
+    .command('coordinator')
+    .description('start a coordinator: the process that owns the jobs of a cluster')
+  addListening(command, '127.0.0.1:7373')
+    .option('--data <dir>', 'where it keeps jobs and snapshots', 'millrace-data')
+    .option('--snapshot-store <dir>', 'keep the snapshots here instead, such as on a share')
+    .option('--verbose', 'show stacks of errors')
+    .addHelpText('after', COORDINATOR_HELP)
+    .action((flags: Flags & { readonly data: string; readonly snapshotStore?: string }) => {
+      const { data, snapshotStore = null, verbose = false } = flags
+      found({ kind: 'Coordinator', ...listening(flags), data, snapshotStore, verbose })
+    })
+}
+
+interface NodeFlags extends Flags {
+  readonly join: string
+  readonly slots?: number
+  readonly name?: string
+  readonly label?: Readonly<Record<string, string>>
+  readonly advertise?: string
+}
+
+function addNode(program: Program, { found, wholeNumber, named }: Tools): void {
+  const command = program
+    .command('node')
+    .description('start a node: a process that hosts slots for a coordinator')
+    .requiredOption('--join <url>', 'the coordinator: ws://host:port, wss://host:port')
+    .option('--slots <n>', 'worker threads (default: the number of processors)', wholeNumber)
+    .option('--name <name>', 'its name, which no other node has (default: of host and process)')
+    .option('--label <name=value>', 'what jobs may ask for; may be repeated', named)
+  addListening(command, 'a free port of 127.0.0.1')
+    .option('--advertise <host>', 'what other nodes dial, where it is not the host of --listen')
+    .option('--verbose', 'show stacks of errors')
+    .addHelpText('after', NODE_HELP)
+    .action((flags: NodeFlags) => {
+      const { join, slots = null, name = null, label = {}, advertise = null } = flags
+      const { verbose = false } = flags
+      const own = { join, slots, name, labels: label, advertise, verbose }
+      found({ kind: 'Node', ...listening(flags), ...own })
+    })
+}
+
+function addDev(program: Program, { found, wholeNumber }: Tools): void {
+  program
+    .command('dev')
+    .description('start a coordinator and a node in one process')
+    .helpOption('--help', 'show this help')
+    .option('--listen <address>', 'where it listens (default: 127.0.0.1:7373)')
+    .option('--slots <n>', 'worker threads (default: the number of processors)', wholeNumber)
+    .option('--data <dir>', 'keep jobs and snapshots here (default: not beyond its end)')
+    .option('--verbose', 'show stacks of errors')
+    .addHelpText('after', DEV_HELP)
+    .action((flags: Flags & { readonly slots?: number; readonly data?: string }) => {
+      const { listen = null, slots = null, data = null, verbose = false } = flags
+      found({ kind: 'Dev', listen, slots, data, verbose })
+    })
+}
+
+interface Flags {
+  readonly cluster?: string
+  readonly secretFile?: string
+  readonly tlsCa?: string
+  readonly listen?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly insecure?: boolean
+  readonly verbose?: boolean
+}
+
+function addListening(command: Program, byDefault: string): Program {
+  return addReach(command)
+    .option('--listen <address>', `where it listens: host:port (default: ${byDefault})`)
+    .option('--tls-cert <file>', 'certificate, PEM')
+    .option('--tls-key <file>', 'its key, PEM')
+    .option('--insecure', 'listen beyond this machine without TLS')
+}
+
+export function addReach(command: Program): Program {
+  return command
+    .helpOption('--help', 'show this help')
+    .option('--secret-file <file>', 'the secret of the cluster (or $MILLRACE_SECRET_FILE)')
+    .option('--cluster <name>', 'name of the cluster (default: millrace)')
+    .option('--tls-ca <file>', 'trust certificates of these authorities, PEM')
+}
+
+export const reach = ({ cluster, secretFile, tlsCa }: Flags): ReachFlags => ({
+  cluster: cluster ?? null,
+  secretFile: secretFile ?? null,
+  tlsCa: tlsCa ?? null,
+})
+
+const listening = (flags: Flags): ListenFlags => ({
+  ...reach(flags),
+  listen: flags.listen ?? null,
+  tlsCert: flags.tlsCert ?? null,
+  tlsKey: flags.tlsKey ?? null,
+  insecure: flags.insecure ?? false,
+})

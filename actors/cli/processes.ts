@@ -1,0 +1,162 @@
+/** `millrace coordinator`, `node` and `dev`: processes that run until they are told to stop. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { MillraceError } from '../../lib/base/errors.js'
+import type { ListeningOptions, NodeOptions, RunningCoordinator, RunningNode } from '../index.js'
+import { clusterEventText, nodeEventText } from './cluster-text.js'
+import { EXIT, type ExitCode } from './exit.js'
+import { errorText } from './messages.js'
+import type {
+  CoordinatorCommand,
+  DevCommand,
+  ListenFlags,
+  NodeCommand,
+} from './process-commands.js'
+import { joinOptions } from './reach.js'
+import { Reporter } from './reporter.js'
+import type { CliWorld } from './world.js'
+
+/** A node that leaves has this long; service managers wait 30 s, by default, before they kill. */
+const LEAVE_MS = 25_000
+
+export function processCommand(
+  command: CoordinatorCommand | NodeCommand | DevCommand,
+  world: CliWorld,
+): Promise<ExitCode> {
+  const reporter = new Reporter(world, command.verbose ? 'verbose' : 'usual')
+  switch (command.kind) {
+    case 'Coordinator':
+      return coordinatorCommand(command, world, reporter)
+    case 'Node':
+      return nodeCommand(command, world, reporter)
+    case 'Dev':
+      return devCommand(command, world, reporter)
+  }
+}
+
+async function coordinatorCommand(
+  command: CoordinatorCommand,
+  world: CliWorld,
+  reporter: Reporter,
+): Promise<ExitCode> {
+  const { startCoordinator } = await import('../index.js')
+  const data = resolve(command.data)
+  const coordinator = await startCoordinator({
+    ...listeningOptions(command, world, reporter),
+    data,
+    ...(command.snapshotStore !== null && { snapshotStore: resolve(command.snapshotStore) }),
+  })
+  tellCoordinator(coordinator, reporter)
+  reporter.say(`coordinator at ${coordinator.url}, start ${coordinator.term} on ${data}`)
+  reporter.say(`a node joins it by: millrace node --join ${coordinator.url}`)
+  return untilInterrupted(world, reporter, () => {
+    reporter.say('stopping: jobs stop behind a checkpoint. Ctrl-C again ends at once.')
+    return coordinator.stop()
+  })
+}
+
+async function nodeCommand(
+  command: NodeCommand,
+  world: CliWorld,
+  reporter: Reporter,
+): Promise<ExitCode> {
+  const { startNode } = await import('../index.js')
+  const { slots, name, labels, advertise } = command
+  const options: NodeOptions = {
+    ...listeningOptions(command, world, reporter),
+    join: command.join,
+    labels,
+    ...(slots !== null && { slots }),
+    ...(name !== null && { name }),
+    ...(advertise !== null && { advertise }),
+  }
+  const node = await startNode(options)
+  reporter.say(`node ${node.name} at ${node.url}, for the coordinator at ${command.join}`)
+  tellNode(node, reporter)
+  return untilInterrupted(world, reporter, () => {
+    reporter.say('leaving: work moves to other nodes. Ctrl-C again ends at once.')
+    return node.leave(LEAVE_MS)
+  })
+}
+
+async function devCommand(
+  { listen, data, slots }: DevCommand,
+  world: CliWorld,
+  reporter: Reporter,
+): Promise<ExitCode> {
+  const { startCoordinator, startNode } = await import('../index.js')
+  const directory = data === null ? await mkdtemp(join(tmpdir(), 'millrace-dev-')) : resolve(data)
+  const log = (line: string) => reporter.say(line)
+  const forget = async () => {
+    if (data === null) await rm(directory, { recursive: true, force: true })
+  }
+  try {
+    const listening = listen === null ? {} : { listen }
+    const coordinator = await startCoordinator({ ...listening, log, data: directory })
+    tellCoordinator(coordinator, reporter)
+    const hosting = slots === null ? {} : { slots }
+    const node = await startNode({ join: coordinator.url, name: 'dev', log, ...hosting })
+    const where = listen === null ? '' : ` --coordinator ${coordinator.url}`
+    reporter.say(`coordinator and node at ${coordinator.url}`)
+    reporter.say(`run something: millrace submit job.ts${where}`)
+    return await untilInterrupted(world, reporter, async () => {
+      reporter.say('stopping: jobs stop. Ctrl-C again ends at once.')
+      await coordinator.stop()
+      await node.stop()
+    })
+  } finally {
+    await forget()
+  }
+}
+
+function listeningOptions(
+  command: ListenFlags,
+  world: CliWorld,
+  reporter: Reporter,
+): ListeningOptions {
+  const { listen, tlsCert, tlsKey, insecure } = command
+  if ((tlsCert === null) !== (tlsKey === null)) throw halfTls()
+  return {
+    ...joinOptions(command, world, reporter),
+    insecure,
+    ...(listen !== null && { listen }),
+    ...(tlsCert !== null && tlsKey !== null && { tls: { certFile: tlsCert, keyFile: tlsKey } }),
+  }
+}
+
+function tellCoordinator({ events$ }: RunningCoordinator, reporter: Reporter): void {
+  events$.subscribe((event) => reporter.say(clusterEventText(event)))
+}
+
+function tellNode({ events$ }: RunningNode, reporter: Reporter): void {
+  events$.subscribe((event) => reporter.say(nodeEventText(event, reporter.detail)))
+}
+
+/** The first signal stops, a second one ends the process. */
+function untilInterrupted(
+  world: CliWorld,
+  reporter: Reporter,
+  stop: () => Promise<void>,
+): Promise<ExitCode> {
+  let isStopping = false
+  return new Promise((resolve) => {
+    world.onInterrupt(() => {
+      if (isStopping) return world.exit(EXIT.interrupted)
+      isStopping = true
+      stop().then(
+        () => {
+          reporter.say('stopped')
+          resolve(EXIT.finished)
+        },
+        (error: unknown) => {
+          reporter.say(`stopped, but not cleanly: ${errorText(error, false)}`)
+          resolve(EXIT.failed)
+        },
+      )
+    })
+  })
+}
+
+const halfTls = (): MillraceError =>
+  new MillraceError('E_TLS', 'a certificate needs its key: give both --tls-cert and --tls-key')

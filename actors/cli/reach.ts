@@ -1,0 +1,49 @@
+/** From flags and environment to a connection with a cluster. */
+import { MillraceError } from '../../lib/base/errors.js'
+import type { Cluster, JoinOptions } from '../index.js'
+import type { ClientFlags } from './cluster-commands.js'
+import type { ReachFlags } from './process-commands.js'
+import type { Reporter } from './reporter.js'
+import type { CliWorld } from './world.js'
+
+const COORDINATOR_URL = 'ws://127.0.0.1:7373'
+
+export function joinOptions(
+  { cluster, secretFile, tlsCa }: ReachFlags,
+  world: CliWorld,
+  reporter: Reporter,
+): JoinOptions {
+  const secret = secretFile ?? world.env.MILLRACE_SECRET_FILE
+  return {
+    log: (line) => reporter.say(line),
+    ...(secret !== undefined && secret !== '' && { secretFile: secret }),
+    ...(cluster !== null && { cluster }),
+    ...(tlsCa !== null && { tlsCa }),
+  }
+}
+
+/** What leads another command to the same cluster: as it was given. */
+export const sameCluster = ({ coordinator }: ClientFlags): string =>
+  coordinator === null ? '' : ` --coordinator ${coordinator}`
+
+export async function connectTo(
+  flags: ClientFlags,
+  world: CliWorld,
+  reporter: Reporter,
+): Promise<Cluster> {
+  const { connect } = await import('../index.js')
+  const named = flags.coordinator ?? world.env.MILLRACE_COORDINATOR
+  const url = named === undefined || named === '' ? COORDINATOR_URL : named
+  try {
+    return await connect(url, joinOptions(flags, world, reporter))
+  } catch (error) {
+    throw error instanceof MillraceError && error.code === 'E_CONNECT' ? unreached(error) : error
+  }
+}
+
+const unreached = (error: MillraceError): MillraceError =>
+  new MillraceError(
+    'E_CONNECT',
+    `${error.message}\nIs a coordinator running there? \`millrace dev\` starts one on this machine; --coordinator or $MILLRACE_COORDINATOR names another`,
+    { details: error.details },
+  )

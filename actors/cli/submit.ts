@@ -1,0 +1,119 @@
+/** `millrace submit`: sends a job to a cluster, and reports on it until it ends. */
+import { isAbsolute, resolve } from 'node:path'
+import { Subscription } from 'rxjs'
+import type { Duration } from '../../lib/base/duration.js'
+import type { SubmitOptions, SubmittedJob } from '../index.js'
+import type { SubmitCommand } from './cluster-commands.js'
+import { placesText } from './cluster-text.js'
+import { EXIT, type ExitCode } from './exit.js'
+import { errorText } from './messages.js'
+import { tellNews, tellProgress } from './news.js'
+import { connectTo, sameCluster } from './reach.js'
+import { Reporter } from './reporter.js'
+import { summaryText } from './summary.js'
+import { whileWaiting } from './waiting.js'
+import type { CliWorld } from './world.js'
+
+export async function submitCommand(command: SubmitCommand, world: CliWorld): Promise<ExitCode> {
+  const { module, quiet, verbose, detach } = command
+  const reporter = new Reporter(world, quiet ? 'quiet' : verbose ? 'verbose' : 'usual')
+  const cluster = await connectTo(command, world, reporter)
+  try {
+    const submitting = cluster.submit(module, submitOptions(command))
+    const job = await whileWaiting(world, reporter, 'bundling, sending and planning', submitting)
+    if (!detach) return await new Following(command, world, reporter, job).watch()
+    world.stdout.write(`${job.id}\n`)
+    return EXIT.finished
+  } finally {
+    cluster.close()
+  }
+}
+
+function submitOptions(command: SubmitCommand): SubmitOptions {
+  const { args, parallelism, labels, pack, checkpoints, checkpointInterval, restore } = command
+  return {
+    args,
+    placement: { strategy: pack ? 'pack' : 'spread', labels },
+    allowDroppedState: command.allowDroppedState,
+    acceptDuplicates: command.acceptDuplicates,
+    ...(parallelism !== null && { parallelism }),
+    ...(!checkpoints && { checkpoint: false as const }),
+    ...(checkpoints &&
+      checkpointInterval !== null && { checkpoint: { interval: checkpointInterval as Duration } }),
+    ...(restore !== null && { restore: isAbsolute(restore) ? restore : resolve(restore) }),
+  }
+}
+
+/** One job until it ends, or nobody wants to hear more. */
+class Following {
+  readonly #command: SubmitCommand
+  readonly #world: CliWorld
+  readonly #reporter: Reporter
+  readonly #job: SubmittedJob
+  readonly #watching = new Subscription()
+
+  constructor(command: SubmitCommand, world: CliWorld, reporter: Reporter, job: SubmittedJob) {
+    this.#command = command
+    this.#world = world
+    this.#reporter = reporter
+    this.#job = job
+  }
+
+  async watch(): Promise<ExitCode> {
+    const job = this.#job
+    if (this.#reporter.detail !== 'quiet') this.#reporter.say(`submitted job ${job.id}`)
+    for (const warning of job.plan?.warnings ?? []) this.#reporter.warn(warning)
+    this.#watching.add(tellNews(job, this.#reporter, () => true))
+    this.#watching.add(
+      job.events$.subscribe((event) => {
+        if (event.kind === 'StateChanged' && event.to === 'Running') void this.#tellPlaces()
+      }),
+    )
+    if (job.plan !== null) this.#watching.add(tellProgress(job, job.plan, this.#reporter))
+    this.#watching.add(this.#world.onExit(() => this.#reporter.stop()))
+    try {
+      return await Promise.race([this.#ended(), this.#interrupted()])
+    } finally {
+      this.#watching.unsubscribe()
+      this.#reporter.stop()
+    }
+  }
+
+  async #ended(): Promise<ExitCode> {
+    try {
+      const summary = await this.#job.done
+      this.#reporter.stop()
+      const { detail, colors } = this.#reporter
+      if (detail !== 'quiet') this.#reporter.show(summaryText(summary, colors))
+      return summary.state === 'Cancelled' ? EXIT.interrupted : EXIT.finished
+    } catch (thrown) {
+      this.#reporter.stop()
+      const isLost = (thrown as { code?: string }).code === 'E_PEER_LOST'
+      const text = errorText(thrown, this.#command.verbose)
+      this.#reporter.say(isLost ? text : `the job failed: ${text}`)
+      return EXIT.failed
+    }
+  }
+
+  #interrupted(): Promise<ExitCode> {
+    return new Promise((resolve) => {
+      const stop = this.#world.onInterrupt(() => {
+        this.#reporter.stop()
+        const { id } = this.#job
+        const where = sameCluster(this.#command)
+        this.#reporter.say(`job ${id} goes on without this command
+  to follow it: millrace events ${id}${where}
+  to end it:    millrace cancel ${id}${where}`)
+        resolve(EXIT.interrupted)
+      })
+      this.#watching.add(stop)
+    })
+  }
+
+  async #tellPlaces(): Promise<void> {
+    if (this.#reporter.detail === 'quiet') return
+    // It may have ended meanwhile, and then is nowhere.
+    const places = placesText(await this.#job.placement().catch(() => []))
+    if (places !== '') this.#reporter.say(`running: ${places}`)
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The network of one process of a cluster, from what a person says of it: its name, where the secret lies,
+ * which certificates. Files are read here, once.
+ */
+import { readFile } from 'node:fs/promises'
+import { MillraceError } from '../base/errors.js'
+import { isName } from '../base/name.js'
+import type { Network } from './network.js'
+import type { Identity, TlsFiles } from './node-links.js'
+import { newIncarnation, secretsIn } from './secret.js'
+import { createSocketNetwork } from './socket-network.js'
+
+/** What every process of a cluster may say: how it proves that it belongs to it, and whom it trusts. */
+export interface JoinOptions {
+  /** Name of the cluster; processes of another one are refused. Default `millrace`. */
+  readonly cluster?: string
+  /**
+   * The secret that all processes of the cluster share, 32 characters at least. Without any, a
+   * coordinator and its nodes listen on loopback only.
+   */
+  readonly secret?: string
+  /** A file with the secret: one a line. The first is used, all of them are accepted. */
+  readonly secretFile?: string
+  /** PEM file of the authorities that certificates are checked against. Default: those of Node.js. */
+  readonly tlsCa?: string
+  /** Told of refused connections, a line per kind and minute. Default: standard error. */
+  readonly log?: (line: string) => void
+}
+
+/** Of a process that others reach. */
+export interface ListeningOptions extends JoinOptions {
+  /** `host:port`, `[::1]:port`, `:port`; port 0 takes a free one. */
+  readonly listen?: string
+  /** Certificate and key, PEM files. Beyond loopback they are needed, unless `insecure`. */
+  readonly tls?: TlsFiles
+  /** Listen beyond loopback without TLS: where the network itself is trusted. */
+  readonly insecure?: boolean
+}
+
+export const CLUSTER = 'millrace'
+
+/**
+ * Throws E_BAD_NAME; E_SECRET_SHORT, E_SECRET_MISSING, E_SECRET_FILE; E_TLS.
+ */
+export async function createProcessNetwork(
+  who: Pick<Identity, 'party' | 'id'>,
+  options: ListeningOptions,
+): Promise<Network> {
+  const { cluster = CLUSTER, tlsCa, tls, insecure, log = toStandardError } = options
+  checkName('cluster', cluster)
+  checkName(who.party, who.id)
+  const ca = tlsCa === undefined ? {} : { ca: await read(tlsCa, 'E_TLS', 'the authorities of TLS') }
+  return createSocketNetwork({
+    self: { ...who, cluster, incarnation: newIncarnation() },
+    secrets: await secretsOf(options),
+    log,
+    ...ca,
+    ...(tls !== undefined && { tls }),
+    ...(insecure !== undefined && { insecure }),
+  })
+}
+
+async function secretsOf({ secret, secretFile }: JoinOptions): Promise<readonly Uint8Array[]> {
+  if (secret !== undefined) return secretsIn(secret, 'the option secret')
+  if (secretFile === undefined) return []
+  return secretsIn(await read(secretFile, 'E_SECRET_FILE', 'the secret'), secretFile)
+}
+
+async function read(file: string, code: string, what: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    const why = (cause as Error).message
+    throw new MillraceError(code, `cannot read ${what} from ${file}: ${why}`, {
+      cause,
+      details: { file },
+    })
+  }
+}
+
+function checkName(what: string, name: string): void {
+  if (isName(name)) return
+  throw new MillraceError(
+    'E_BAD_NAME',
+    `expected the name of a ${what}: up to 63 of a-z 0-9 . _ -, beginning with a letter or digit; saw ${JSON.stringify(name)}`,
+    { details: { what, name } },
+  )
+}
+
+const toStandardError = (line: string): void => console.error(`millrace: ${line}`)
