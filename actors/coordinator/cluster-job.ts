@@ -3,7 +3,7 @@
  * nodes; rescaling, evacuating and the coordinator's own death begin another, from the last snapshot.
  */
 import { merge, type Observable, ReplaySubject, Subject, Subscription } from 'rxjs'
-import { type Cancel, systemClock } from '../../lib/base/clock.js'
+import type { Cancel } from '../../lib/base/clock.js'
 import { durationMs } from '../../lib/base/duration.js'
 import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import type { Plan } from '../../lib/graph/plan.js'
@@ -12,7 +12,7 @@ import type { SlotWish } from '../../lib/placement/place.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import type { Ask } from '../../lib/supervision/strategy.js'
 import type { Job, JobEvent, JobSummary, SnapshotSummary } from '../job/job.js'
-import { launch, type RunOptions } from '../job/launch.js'
+import { launch, type RunOptions, type RunWorld } from '../job/launch.js'
 import { checkpointsOf } from '../job/open-snapshots.js'
 import { planModule } from '../planner/plan-module.js'
 import { ClusterPool, type ClusterPoolParts } from './cluster-pool.js'
@@ -29,6 +29,9 @@ export interface ClusterJobParts
   /** True where there is one to go on from. */
   readonly hasSnapshots: () => Promise<boolean>
   readonly bundleFile: string
+  /** Default: each in a worker thread. */
+  readonly planModule?: PlanModule
+  readonly world: RunWorld
   place(
     ref: string,
     wish: SlotWish,
@@ -40,6 +43,8 @@ export interface ClusterJobParts
   /** It is to be the same after a restart of the coordinator. */
   save(record: JobRecord): Promise<void>
 }
+
+export type PlanModule = typeof planModule
 
 const SLOT_MEMORY_MB = 2048
 /** Events and failures kept for those who subscribe late. */
@@ -242,12 +247,11 @@ export class ClusterJob {
     const pool = this.#openPool(`${record.id}/${term}.${this.#lives++}`, slots)
     this.#pool = pool
     const world = {
-      clock: systemClock,
-      random: Math.random,
+      ...this.#parts.world,
       ask: (failure: Failure) => this.#decider?.(failure) ?? null,
     }
     const prepare = async () => {
-      const { plan, graph } = await planModule({
+      const { plan, graph } = await (this.#parts.planModule ?? planModule)({
         file: bundleFile,
         args,
         slots,

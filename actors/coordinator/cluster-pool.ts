@@ -66,7 +66,10 @@ export class ClusterPool implements SlotPool {
     const pair: Pair = { a: a as RemoteSlot, b: b as RemoteSlot, joined: Promise.resolve() }
     this.#pairs.push(pair)
     this.#join(pair)
-    await pair.joined
+    // What cannot be joined now is tried once more when something is to run there: see `#linked`.
+    await pair.joined.catch((error: MillraceError) => {
+      if (error.retryable !== true) throw error
+    })
   }
 
   /** The data connection between two nodes is gone, with all sessions on it. */
@@ -108,6 +111,7 @@ export class ClusterPool implements SlotPool {
         ref,
         node: other.node,
         url: dials ? this.#parts.urlOf(other.node) : null,
+        joining: session,
       }
     }
     const options = { deadlineMs: JOIN_MS }

@@ -8,11 +8,11 @@
  * └── job (one per job)    one identity over many lives; each life is a job actor
  * ```
  */
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Subject } from 'rxjs'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
+import type { Random } from '../../lib/base/random.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
 import { checkJobId, jobNameIn } from '../../lib/job/job-id.js'
 import { isEnded } from '../../lib/job/job-record.js'
@@ -23,10 +23,9 @@ import type { ActorRef } from '../kernel/ref.js'
 import { type ActorSystem, createActorSystem } from '../kernel/system.js'
 import { createPlacement } from '../placement/placement.js'
 import type { PlacedNode, PlacementMessage } from '../placement/protocol.js'
-import { BundleShelf } from './bundle-shelf.js'
 import { ClientDesk } from './client-desk.js'
-import { ClusterJob } from './cluster-job.js'
-import { type JobRecord, JobRecords } from './job-records.js'
+import { ClusterJob, type PlanModule } from './cluster-job.js'
+import type { JobRecord } from './job-records.js'
 import { NodeRegistry } from './node-registry.js'
 import type {
   BundleFacts,
@@ -38,6 +37,7 @@ import type {
   SubmitOptions,
 } from './protocol.js'
 import type { Place } from './remote-slot.js'
+import { type CoordinatorStores, openFileStores, type Records, type Shelf } from './stores.js'
 
 export interface CoordinatorParts {
   readonly network: Network
@@ -49,6 +49,11 @@ export interface CoordinatorParts {
   readonly snapshots?: string
   readonly cluster: string
   readonly clock?: Clock
+  readonly random?: Random
+  /** Default: files below `data`. */
+  readonly stores?: CoordinatorStores
+  /** How job modules are planned. Default: in a worker thread each. */
+  readonly planModule?: PlanModule
 }
 
 /** Ended jobs that lists still show. */
@@ -58,13 +63,13 @@ export class Coordinator {
   readonly events$ = new Subject<ClusterEvent>()
   readonly #parts: CoordinatorParts
   readonly #clock: Clock
+  readonly #random: Random
   readonly #system: ActorSystem
   readonly #placement: ActorRef<PlacementMessage>
   readonly #jobs = new Map<string, ClusterJob>()
   #ended: JobView[] = []
   #registry!: NodeRegistry
-  #records!: JobRecords
-  #shelf!: BundleShelf
+  #stores!: CoordinatorStores
   #listener!: Listener
   #clients!: ClientDesk
   #term = 0
@@ -76,10 +81,11 @@ export class Coordinator {
   constructor(parts: CoordinatorParts) {
     this.#parts = parts
     this.#clock = parts.clock ?? systemClock
+    this.#random = parts.random ?? Math.random
     this.#system = createActorSystem({
       name: 'coordinator',
       clock: this.#clock,
-      random: Math.random,
+      random: this.#random,
       supervise: { decide: 'stop' },
     })
     this.#placement = this.#system.spawn('placement', createPlacement)
@@ -96,15 +102,14 @@ export class Coordinator {
   /** Resolves when it listens; jobs of a former life begin again a little later. */
   async start(): Promise<void> {
     const { data, network, address, cluster } = this.#parts
-    this.#records = await JobRecords.open(data)
-    this.#shelf = await BundleShelf.open(join(data, 'bundles'))
+    this.#stores = this.#parts.stores ?? (await openFileStores(data))
     this.#term = await this.#records.nextTerm()
     const records = await this.#records.all()
     this.#registry = new NodeRegistry({
       clock: this.#clock,
       membership: { term: this.#term, cluster },
       events$: this.events$,
-      bundle: (sha256, offset) => this.#shelf.piece(sha256, offset),
+      bundle: (sha256, offset) => this.shelf.piece(sha256, offset),
       joined: (node, { slots, labels }) =>
         this.#placement.control({ kind: 'NodeJoined', node, slots, labels }),
       left: (node) => this.#placement.control({ kind: 'NodeLeft', node }),
@@ -139,10 +144,14 @@ export class Coordinator {
     this.events$.complete()
   }
 
+  get #records(): Records {
+    return this.#stores.records
+  }
+
   // ---- jobs -----------------------------------------------------------------------------------
 
-  get shelf(): BundleShelf {
-    return this.#shelf
+  get shelf(): Shelf {
+    return this.#stores.shelf
   }
 
   jobs(): readonly JobView[] {
@@ -224,17 +233,22 @@ export class Coordinator {
       record,
       term: this.#term,
       snapshots: directory,
-      hasSnapshots: () =>
-        access(directory).then(
-          () => true,
-          () => false,
-        ),
-      bundleFile: this.#shelf.fileOf(record.bundle.sha256),
+      hasSnapshots: () => this.#stores.hasSnapshots(directory),
+      bundleFile: this.shelf.fileOf(record.bundle.sha256),
+      ...(this.#parts.planModule !== undefined && { planModule: this.#parts.planModule }),
+      world: {
+        clock: this.#clock,
+        random: this.#random,
+        openStore: (place) => this.#stores.openSnapshots(place),
+      },
       place: (...wanted) => this.#place(...wanted),
       urlOf: (node) => this.#registry.urlOf(node),
       newSession: () => ++this.#sessions,
       onSlot: (slot) => this.#registry.addSlot(slot),
-      onSlotEnded: (slot) => this.#registry.removeSlot(slot),
+      onSlotEnded: (slot) => {
+        this.#registry.removeSlot(slot)
+        this.#placement.control({ kind: 'Released', ref: slot.ref })
+      },
       save: (changed) => this.#records.save(changed),
     })
     job.done.then(
@@ -260,13 +274,12 @@ export class Coordinator {
     waitMs: number,
     waits: (missing: string) => void,
   ): Promise<Place> {
-    const release = () => this.#placement.control({ kind: 'Released', ref })
     return new Promise((resolve, reject) => {
       const placed = (node: string) => {
         const calls = this.#registry.callsOf(node)
         // It left in the same turn: the wish is put again.
         if (calls === null) ask()
-        else resolve({ node, calls, release })
+        else resolve({ node, calls })
       }
       const refused = (missing: string) => reject(noSlot(wish.job, waitMs, missing))
       const ask = () =>

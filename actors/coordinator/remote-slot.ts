@@ -19,8 +19,6 @@ import type {
 export interface Place {
   readonly node: string
   readonly calls: Calls<NodeMethods>
-  /** Gives the place back. Idempotent. */
-  release(): void
 }
 
 export interface RemoteSlotParts {
@@ -30,7 +28,7 @@ export interface RemoteSlotParts {
   readonly stallMs: number | null
   /** Resolves when a place has been found; `note` tells what it waits for. Rejects at its deadline. */
   place(slot: RemoteSlot, note: (text: string) => void): Promise<Place>
-  /** The slot is no more. */
+  /** The slot is no more: its place, or its wish for one, can be given up. */
   onEnded(): void
 }
 
@@ -142,10 +140,7 @@ export class RemoteSlot implements Slot {
     const note = (message: string) =>
       this.onEvent({ kind: 'Log', level: 'warn', message, details: {} })
     const place = await this.#parts.place(this, note)
-    if (this.#ended) {
-      place.release()
-      throw this.#gone('setUp')
-    }
+    if (this.#ended) throw this.#gone('setUp')
     this.#place = place
     this.#setup = setup
     const { counters: _counters, operatorCounters: _operatorCounters, ...rest } = setup
@@ -155,9 +150,16 @@ export class RemoteSlot implements Slot {
       args: module.args,
       stallMs: this.#parts.stallMs,
     }
-    await this.#call('startSlot', (calls) =>
-      calls.call('startSlot', [this.ref, remote], { deadlineMs: null }),
-    )
+    try {
+      await this.#call('startSlot', (calls) =>
+        calls.call('startSlot', [this.ref, remote], { deadlineMs: null }),
+      )
+    } catch (error) {
+      // Another node, or another try, may do better: that is for whoever restarts what it hosts.
+      if ((error as MillraceError).retryable !== true) throw error
+      this.lost((error as Error).message)
+      throw this.#gone('setUp')
+    }
   }
 
   #forward(method: Forwarded, args: readonly unknown[]): Promise<unknown> {
@@ -172,10 +174,11 @@ export class RemoteSlot implements Slot {
     try {
       return await call(place.calls)
     } catch (error) {
-      // Its loss is told as an event, with the cause.
-      const code = (error as MillraceError).code
-      if (code === 'E_PEER_LOST' || code === 'E_STALE_SLOT') throw this.#gone(method)
-      throw error
+      const { code, message } = error as MillraceError
+      if (code !== 'E_PEER_LOST' && code !== 'E_STALE_SLOT') throw error
+      // Most often that has been told. Where it was lost before it was bound to this slot, nobody could.
+      this.lost(message)
+      throw this.#gone(method)
     }
   }
 
@@ -192,7 +195,6 @@ export class RemoteSlot implements Slot {
   #end(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#place?.release()
     this.#parts.onEnded()
   }
 

@@ -500,6 +500,7 @@ class JobActor implements Behaviour<JobMessage> {
       case 'OpenRegion': {
         const { region, attempt, slot } = order
         this.#rounds?.reopens(region)
+        this.#splits.begins(this.#parts.plan.regions[region]!.chains, attempt)
         const opened = this.#openRegion(region, attempt, slot)
         const message = { kind: 'RegionOpened', region, attempt, slot } as const
         return this.#command('open', slot, opened, () => message, { region, attempt })

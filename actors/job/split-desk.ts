@@ -34,6 +34,14 @@ export class SplitDesk {
     this.#owner = owner
   }
 
+  /** An attempt begins: what was handed out in the one before says nothing of what is handed out in this one. */
+  begins(chains: readonly number[], attempt: number): void {
+    for (const chain of chains) {
+      const source = this.#chains.get(chain)
+      if (source !== undefined && source.attempt < attempt) this.#chains.delete(chain)
+    }
+  }
+
   /** A source chain begins an attempt with what a snapshot says was not handed out. */
   restore(chain: number, attempt: number, { concurrent, splits }: UnassignedSplits): void {
     if (this.#chains.get(chain)?.attempt === attempt) return

@@ -6,7 +6,13 @@ import type { BundlePiece } from './protocol.js'
 
 type Fetch = (sha256: string, offset: number) => Promise<BundlePiece | null>
 
-export class Bundles {
+/** Where a node finds bundles. */
+export interface BundleFiles {
+  /** The file with that content; `piece` fetches it where it is not here. */
+  fetch(sha256: string, piece: Fetch): Promise<string>
+}
+
+export class Bundles implements BundleFiles {
   /** Under way, by hash. */
   readonly #fetching = new Map<string, Promise<string>>()
 

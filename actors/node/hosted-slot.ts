@@ -1,6 +1,5 @@
 /** One slot on this node: a worker thread, and the tables it counts in. */
-import type { MessagePort } from 'node:worker_threads'
-import { type Cancel, systemClock } from '../../lib/base/clock.js'
+import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { operatorRowOf, operatorRows, rowOf, subtasksOf } from '../../lib/graph/subtasks.js'
 import {
@@ -9,7 +8,7 @@ import {
   createOperatorTable,
   operatorRow,
 } from '../../lib/metrics/counters.js'
-import type { Slot, SlotEvent } from '../worker/protocol.js'
+import type { Slot, SlotEvent, SlotPort } from '../worker/protocol.js'
 import { createThreadSlot } from '../worker/thread-slot.js'
 import { type CounterRows, FORWARDED, type Forwarded, type RemoteSetup } from './protocol.js'
 
@@ -25,26 +24,41 @@ export interface SlotVoice {
   getChunk(round: number, id: string): Promise<Uint8Array | null>
 }
 
+/** What it stands on; a simulation has a clock of its own, and slots that are no threads. */
+export interface SlotGround {
+  readonly clock: Clock
+  open(setup: RemoteSetup): Slot
+}
+
+const threads: SlotGround = {
+  clock: systemClock,
+  open: ({ slot, settings, stallMs }) =>
+    createThreadSlot({
+      index: slot,
+      memoryBytesMax: settings.memoryBytesMax,
+      ...(stallMs !== null && { stallMs }),
+    }),
+}
+
 export class HostedSlot {
+  readonly #clock: Clock
   readonly #slot: Slot
   readonly #counters: SharedArrayBuffer
   readonly #operatorCounters: SharedArrayBuffer
   readonly #rows: Rows
   readonly #voice: SlotVoice
   #stopReports: Cancel = () => {}
+  #isOver = false
   #told = ''
 
-  constructor(setup: RemoteSetup, voice: SlotVoice) {
-    const { slot, plan, settings, stallMs } = setup
+  constructor(setup: RemoteSetup, voice: SlotVoice, ground: SlotGround = threads) {
+    const { plan } = setup
+    this.#clock = ground.clock
     this.#voice = voice
     this.#counters = createCounterTable(subtasksOf(plan).length)
     this.#operatorCounters = createOperatorTable(operatorRows(plan))
     this.#rows = rowsOf(setup)
-    this.#slot = createThreadSlot({
-      index: slot,
-      memoryBytesMax: settings.memoryBytesMax,
-      ...(stallMs !== null && { stallMs }),
-    })
+    this.#slot = ground.open(setup)
     this.#slot.onEvent = (event) => {
       // Who hears of an event knows what had been counted by then.
       this.#report()
@@ -64,7 +78,8 @@ export class HostedSlot {
       { ...rest, ...tables },
       { kind: 'bundle', file, args: args as never },
     )
-    this.#stopReports = every(COUNTERS_MS, () => this.#report())
+    if (this.#isOver) return
+    this.#stopReports = every(this.#clock, COUNTERS_MS, () => this.#report())
   }
 
   command(method: Forwarded, args: readonly unknown[]): Promise<unknown> {
@@ -73,17 +88,19 @@ export class HostedSlot {
     return (commands[method] as (...args: readonly unknown[]) => Promise<unknown>)(...args)
   }
 
-  connect(index: number, port: MessagePort, session: number): Promise<void> {
+  connect(index: number, port: SlotPort, session: number): Promise<void> {
     return this.#slot.commands.connect(index, port, session)
   }
 
   async close(): Promise<void> {
+    this.#isOver = true
     await this.#slot.commands.close()
     this.#report()
     this.#stopReports()
   }
 
   async kill(reason: string): Promise<void> {
+    this.#isOver = true
     this.#stopReports()
     await this.#slot.kill(reason)
   }
@@ -120,10 +137,10 @@ function rowsOf({ plan, slot, slots }: RemoteSetup): Rows {
   }
 }
 
-function every(ms: number, task: () => void): Cancel {
+function every(clock: Clock, ms: number, task: () => void): Cancel {
   let stop: Cancel = () => {}
   const next = () => {
-    stop = systemClock.after(ms, () => {
+    stop = clock.after(ms, () => {
       next()
       task()
     })

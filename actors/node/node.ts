@@ -18,9 +18,9 @@ import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import { messagesOver } from '../../lib/transport/lane-messages.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { ControlLink, DataLink, Listener } from '../../lib/transport/node-links.js'
-import { Bundles } from './bundles.js'
-import { HostedSlot } from './hosted-slot.js'
-import { PeerLinks } from './peer-links.js'
+import { type BundleFiles, Bundles } from './bundles.js'
+import { HostedSlot, type SlotGround, type SlotVoice } from './hosted-slot.js'
+import { PeerLinks, type SlotPorts } from './peer-links.js'
 import {
   BULK_LANE,
   type BulkMethods,
@@ -42,9 +42,6 @@ export type NodeEvent =
   | { readonly kind: 'SlotEnded'; readonly ref: string }
   | { readonly kind: 'PeerLost'; readonly node: string; readonly reason: string }
 
-/** What a slot is for its node; a simulation has others. */
-export type NodeSlot = Pick<HostedSlot, 'setUp' | 'command' | 'connect' | 'close' | 'kill'>
-
 export interface NodeParts {
   readonly network: Network
   /** URL of the coordinator. */
@@ -56,13 +53,10 @@ export interface NodeParts {
   readonly version: string
   readonly clock?: Clock
   readonly random?: Random
-  readonly createSlot?: (
-    ref: string,
-    setup: RemoteSetup,
-    voice: ConstructorParameters<typeof HostedSlot>[1],
-  ) => NodeSlot
-  /** The file of a bundle. */
-  readonly bundleFile?: Bundles
+  /** What slots are. Default: worker threads. */
+  readonly ground?: SlotGround
+  readonly ports?: SlotPorts
+  readonly bundles?: BundleFiles
 }
 
 const CALL_MS = 10_000
@@ -72,7 +66,7 @@ export class ClusterNode {
   readonly events$ = new Subject<NodeEvent>()
   readonly #parts: NodeParts
   readonly #clock: Clock
-  readonly #bundles: Bundles
+  readonly #bundles: BundleFiles
   #listener: Listener | null = null
   #member: Member | null = null
   #state: 'starting' | 'joining' | 'member' | 'leaving' | 'stopped' = 'starting'
@@ -85,7 +79,7 @@ export class ClusterNode {
   constructor(parts: NodeParts) {
     this.#parts = parts
     this.#clock = parts.clock ?? systemClock
-    this.#bundles = parts.bundleFile ?? new Bundles()
+    this.#bundles = parts.bundles ?? new Bundles()
   }
 
   get name(): string {
@@ -222,8 +216,8 @@ class Member implements NodeMethods {
   lease = new Lease(Number.NEGATIVE_INFINITY)
   readonly #parts: NodeParts
   readonly #clock: Clock
-  readonly #bundles: Bundles
-  readonly #slots = new Map<string, NodeSlot>()
+  readonly #bundles: BundleFiles
+  readonly #slots = new Map<string, HostedSlot>()
   readonly #tell: (event: NodeEvent) => void
   #onEnded: (reason: string) => void = () => {}
   #ended = false
@@ -232,7 +226,7 @@ class Member implements NodeMethods {
   constructor(
     parts: NodeParts,
     clock: Clock,
-    bundles: Bundles,
+    bundles: BundleFiles,
     control: ControlLink,
     bulk: DataLink,
     tell: (event: NodeEvent) => void,
@@ -245,10 +239,11 @@ class Member implements NodeMethods {
     this.control = createCalls({ ...common, link: control, handlers: this.#handlers() })
     const lane = messagesOver(bulk, bulk.openLane(BULK_LANE))
     this.bulk = createCalls({ ...common, link: lane, handlers: {} })
-    this.peers = new PeerLinks(parts.network, (node, reason) => {
+    const onLost = (node: string, reason: string) => {
       tell({ kind: 'PeerLost', node, reason })
       this.control.tell('peerLost', [node, reason])
-    })
+    }
+    this.peers = new PeerLinks(parts.network, onLost, parts.ports)
   }
 
   get slots(): readonly string[] {
@@ -277,10 +272,10 @@ class Member implements NodeMethods {
   // ---- what the coordinator calls -------------------------------------------------------------
 
   async startSlot(ref: string, setup: RemoteSetup): Promise<void> {
+    if (this.#ended) throw stale(ref, 'comes too late: this membership has ended')
     if (this.#slots.has(ref)) throw stale(ref, 'is there already')
     if (this.#slots.size >= this.#parts.slots) throw noRoom(this.#parts.slots)
-    const create = this.#parts.createSlot ?? ((_ref, its, voice) => new HostedSlot(its, voice))
-    const slot = create(ref, setup, {
+    const voice: SlotVoice = {
       event: (event) => {
         if (this.#slots.get(ref) !== slot) return
         if (event.kind === 'SlotLost') this.#forget(ref)
@@ -291,13 +286,16 @@ class Member implements NodeMethods {
       putChunk: (round, id, bytes) =>
         this.bulk.call('putChunk', [ref, round, id, bytes], { deadlineMs: null }),
       getChunk: (round, id) => this.bulk.call('getChunk', [ref, round, id], { deadlineMs: null }),
-    })
+    }
+    const slot = new HostedSlot(setup, voice, this.#parts.ground)
     this.#slots.set(ref, slot)
     this.#tell({ kind: 'SlotStarted', ref })
     try {
       const file = await this.#bundles.fetch(setup.bundle, (sha256, offset) =>
         this.bulk.call('bundle', [sha256, offset]),
       )
+      // The membership may have ended meanwhile, or the job has thought better of it.
+      if (this.#slots.get(ref) !== slot) throw stale(ref, 'was ended before it began')
       await slot.setUp(setup, file)
     } catch (error) {
       await this.killSlot(ref, 'it could not be set up')
@@ -313,8 +311,8 @@ class Member implements NodeMethods {
     const slot = this.#slotOf(ref)
     const { port, session } =
       other.kind === 'here'
-        ? this.peers.pair(ref, other.ref, other.session)
-        : await this.peers.join({ at: ref, to: other.ref, node: other.node, url: other.url })
+        ? this.peers.pair(ref, index, other.ref, other.session)
+        : await this.peers.join({ at: ref, index, to: other.ref, ...peerOf(other) })
     await slot.connect(index, port, session)
   }
 
@@ -341,13 +339,14 @@ class Member implements NodeMethods {
     }
   }
 
-  #slotOf(ref: string): NodeSlot {
+  #slotOf(ref: string): HostedSlot {
     const slot = this.#slots.get(ref)
     if (slot === undefined) throw stale(ref, 'is not here')
     return slot
   }
 
   #forget(ref: string): void {
+    this.peers.forget(ref)
     if (this.#slots.delete(ref)) this.#tell({ kind: 'SlotEnded', ref })
   }
 
@@ -373,6 +372,12 @@ class Member implements NodeMethods {
     this.#onEnded(reason)
   }
 }
+
+const peerOf = ({ node, url, joining }: OtherSlot & { readonly kind: 'node' }) => ({
+  node,
+  url,
+  joining,
+})
 
 const stale = (ref: string, why: string): MillraceError =>
   new MillraceError('E_STALE_SLOT', `slot ${ref} ${why}`, { retryable: true, details: { ref } })

@@ -1,30 +1,57 @@
 /**
- * The data connections of a node to its peers, one each, and the lanes on them: one for each pair of
- * slots, known by the refs of the two. A lane never outlives its connection.
+ * The data connections of a node to its peers, one each, and the lanes on them: one for each joining of
+ * two slots, known by its number and the refs of the two. A lane never outlives its connection, and none
+ * is mistaken for that of an earlier try.
  */
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { MessageChannel } from 'node:worker_threads'
 import { MillraceError } from '../../lib/base/errors.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { DataLink, Lane } from '../../lib/transport/node-links.js'
 import { relay } from '../../lib/transport/relay.js'
+import type { SlotPort } from '../worker/protocol.js'
 
 /** A port into a slot of this node, and the session of what comes through it. */
 export interface Joint {
-  readonly port: MessagePort
+  readonly port: SlotPort
   readonly session: number
 }
 
 export interface PeerSlot {
   /** Of this node's slot. */
   readonly at: string
-  /** Of the other one. */
+  /** Of the other one, and its index in their job. */
   readonly to: string
+  readonly index: number
   readonly node: string
   /** Null where the peer dials. */
   readonly url: string | null
+  /** Number of this joining. */
+  readonly joining: number
+}
+
+/** How slots of a node get their ends: slots that are no threads have other ones. */
+export interface SlotPorts {
+  /** The end for the slot of what comes over a lane. */
+  ofLane(lane: Lane): SlotPort
+  /** Both ends of a link between two slots of this node. */
+  pair(): readonly [SlotPort, SlotPort]
+}
+
+export const threadPorts: SlotPorts = {
+  ofLane(lane) {
+    const { port1, port2 } = new MessageChannel()
+    relay(lane, port1)
+    return port2
+  },
+  pair() {
+    const { port1, port2 } = new MessageChannel()
+    return [port1, port2]
+  },
 }
 
 const laneName = (at: string, to: string): string => `${at} ${to}`
+/** As lanes have it. */
+const placeName = (ref: string, joining: number): string => `${ref}#${joining}`
 
 export class PeerLinks {
   readonly #network: Network
@@ -35,15 +62,23 @@ export class PeerLinks {
   /** Lanes that a peer has opened and nobody has asked for yet, by name. */
   readonly #lanes = new Map<string, Lane>()
   /** Who waits for a lane that a peer opens. */
-  readonly #awaited = new Map<string, (lane: Lane) => void>()
+  readonly #awaited = new Map<string, Awaited>()
+  /** The joining that was begun last, by ref of the slot here and index of the other. */
+  readonly #newest = new Map<string, number>()
   /** Second ports of pairs of slots that are both here. */
-  readonly #pairs = new Map<string, MessagePort>()
+  readonly #pairs = new Map<string, SlotPort>()
+  readonly #ports: SlotPorts
   #isClosed = false
 
   /** `onLost`: the connection has ended, and all lanes on it. */
-  constructor(network: Network, onLost: (peer: string, reason: string) => void) {
+  constructor(
+    network: Network,
+    onLost: (peer: string, reason: string) => void,
+    ports: SlotPorts = threadPorts,
+  ) {
     this.#network = network
     this.#onLost = onLost
+    this.#ports = ports
   }
 
   /** A peer has dialled. Its newest connection counts: an older one is one that it no longer has. */
@@ -51,40 +86,66 @@ export class PeerLinks {
     this.#adopt(link)
   }
 
-  /** Joins a slot with one of a peer. Where the peer dials it is waited for: the caller's deadline counts. */
-  async join({ at, to, node, url }: PeerSlot): Promise<Joint> {
+  /**
+   * Joins a slot with one of a peer. Where the peer dials it is waited for: the caller's deadline counts.
+   * Rejects where a later joining of the two has begun meanwhile, for a slot keeps its newest link.
+   */
+  async join({ at: ref, index, to: other, node, url, joining }: PeerSlot): Promise<Joint> {
+    const [at, to] = [placeName(ref, joining), placeName(other, joining)]
+    this.#newest.set(`${ref} ${index}`, joining)
     const lane =
-      url === null ? await this.#awaitLane(at, to) : await this.#openLane(at, to, node, url)
-    const { port1, port2 } = new MessageChannel()
-    relay(lane, port1)
-    return { port: port2, session: lane.session }
+      url === null
+        ? await this.#awaitLane(at, to, ref, node)
+        : await this.#openLane(at, to, node, url)
+    if (this.#newest.get(`${ref} ${index}`) !== joining) {
+      lane.close()
+      throw gone(node)
+    }
+    return { port: this.#ports.ofLane(lane), session: lane.session }
   }
 
   /** Joins two slots that are both here: each call gives the port of one. */
-  pair(at: string, to: string, session: number): Joint {
+  pair(at: string, index: number, to: string, session: number): Joint {
+    this.#newest.set(`${at} ${index}`, session)
     const waiting = this.#pairs.get(laneName(at, to))
     if (waiting !== undefined) {
       this.#pairs.delete(laneName(at, to))
       return { port: waiting, session }
     }
-    const { port1, port2 } = new MessageChannel()
-    this.#pairs.set(laneName(to, at), port2)
-    return { port: port1, session }
+    const [here, there] = this.#ports.pair()
+    this.#pairs.set(laneName(to, at), there)
+    return { port: here, session }
+  }
+
+  /** A slot is no more: nothing is waited for on its behalf. */
+  forget(ref: string): void {
+    for (const key of this.#newest.keys()) {
+      if (key.startsWith(`${ref} `)) this.#newest.delete(key)
+    }
+    for (const [name, { of, node, fail }] of this.#awaited) {
+      if (of !== ref) continue
+      this.#awaited.delete(name)
+      fail(gone(node))
+    }
   }
 
   close(): void {
     this.#isClosed = true
-    for (const port of this.#pairs.values()) port.close()
+    for (const { node, fail } of this.#awaited.values()) fail(gone(node))
+    this.#awaited.clear()
+    this.#lanes.clear()
+    for (const port of this.#pairs.values()) if (typeof port !== 'function') port.close()
     for (const link of this.#peers.values()) link.close('goingAway')
     this.#peers.clear()
   }
 
-  #awaitLane(at: string, to: string): Promise<Lane> {
+  #awaitLane(at: string, to: string, of: string, node: string): Promise<Lane> {
     const name = laneName(at, to)
     const lane = this.#lanes.get(name)
     this.#lanes.delete(name)
     if (lane !== undefined) return Promise.resolve(lane)
-    return new Promise((resolve) => this.#awaited.set(name, resolve))
+    if (this.#isClosed) return Promise.reject(gone(node))
+    return new Promise((take, fail) => this.#awaited.set(name, { of, node, take, fail }))
   }
 
   async #openLane(at: string, to: string, node: string, url: string): Promise<Lane> {
@@ -120,8 +181,8 @@ export class PeerLinks {
       const name = laneName(lane.at, lane.peer)
       const awaiting = this.#awaited.get(name)
       this.#awaited.delete(name)
-      if (awaiting === undefined) this.#lanes.set(name, lane)
-      else awaiting(lane)
+      if (awaiting === undefined) this.#keep(name, lane)
+      else awaiting.take(lane)
     })
     link.onClose((reason) => {
       if (this.#peers.get(node) !== link) return
@@ -130,6 +191,22 @@ export class PeerLinks {
     })
     return link
   }
+
+  /** Until somebody asks for it, or it ends. */
+  #keep(name: string, lane: Lane): void {
+    this.#lanes.set(name, lane)
+    lane.onClose(() => {
+      if (this.#lanes.get(name) === lane) this.#lanes.delete(name)
+    })
+  }
+}
+
+/** Somebody who waits for a lane, on behalf of slot `of`. */
+interface Awaited {
+  readonly of: string
+  readonly node: string
+  readonly take: (lane: Lane) => void
+  readonly fail: (error: Error) => void
 }
 
 const gone = (node: string): MillraceError =>

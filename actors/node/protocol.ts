@@ -80,6 +80,8 @@ export type OtherSlot =
       readonly ref: string
       readonly node: string
       readonly url: string | null
+      /** Number of this joining: the same for both, and never used before. */
+      readonly joining: number
     }
 
 /** Rows of the counters of one slot, as they stand. */

@@ -1,9 +1,12 @@
 /**
- * The placement actor: reserves a slot of a node for each that is wanted, in the order in which they
- * are asked for, and lets what finds none wait. Decides: `lib/placement/place.ts`.
+ * The placement actor: reserves slots of nodes for those that are wanted, and lets what finds none wait.
+ * Decides: `lib/placement/place-jobs.ts`. What is wanted at about the same time is looked at together, for
+ * the slots of a job are asked for one by one.
  */
 import { unreachable } from '../../lib/base/assert.js'
-import { type NodeOffer, placeSlot, type SlotWish } from '../../lib/placement/place.js'
+import type { Cancel } from '../../lib/base/clock.js'
+import type { NodeOffer, SlotWish } from '../../lib/placement/place.js'
+import { placeJobs } from '../../lib/placement/place-jobs.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
 import type { PlacedNode, PlacementMessage } from './protocol.js'
 
@@ -18,13 +21,24 @@ interface Reservation {
   readonly wish: SlotWish
 }
 
+interface WaitingSlot {
+  readonly wanted: Wanted
+  readonly stopWaiting: Cancel
+  /** What was said last of what is missing. */
+  said: string
+}
+
+/** For so long wishes are gathered before any of them is looked at. */
+const GATHER_MS = 10
+
 class Placement implements Behaviour<PlacementMessage> {
   readonly #context: Context
   readonly #nodes = new Map<string, Omit<NodeOffer, 'taken'>>()
   /** By ref. */
   readonly #reserved = new Map<string, Reservation>()
-  /** By ref, first come first served; with what was said last. */
-  readonly #waiting = new Map<string, { readonly wanted: Wanted; said: string }>()
+  /** By ref, in the order in which they were asked for. */
+  readonly #waiting = new Map<string, WaitingSlot>()
+  #isGathering = false
 
   constructor(context: Context) {
     this.#context = context
@@ -33,33 +47,42 @@ class Placement implements Behaviour<PlacementMessage> {
   receive(message: PlacementMessage): void {
     switch (message.kind) {
       case 'Wanted':
-        this.#waiting.set(message.ref, { wanted: message, said: '' })
-        this.#context.after(message.waitMs, { kind: 'WaitedEnough', ref: message.ref })
-        return this.#placeAll()
+        this.#reserved.delete(message.ref)
+        this.#waiting.get(message.ref)?.stopWaiting()
+        this.#waiting.set(message.ref, {
+          wanted: message,
+          stopWaiting: this.#context.after(message.waitMs, {
+            kind: 'WaitedEnough',
+            ref: message.ref,
+          }),
+          said: '',
+        })
+        return this.#placeSoon()
       case 'WaitedEnough': {
-        const waiting = this.#waiting.get(message.ref)
-        if (waiting === undefined) return
-        this.#waiting.delete(message.ref)
-        return waiting.wanted.refused(waiting.said)
+        const waiting = this.#take(message.ref)
+        return waiting?.wanted.refused(waiting.said)
       }
       case 'Released':
-        this.#waiting.delete(message.ref)
-        if (this.#reserved.delete(message.ref)) this.#placeAll()
-        return
+        this.#take(message.ref)
+        this.#reserved.delete(message.ref)
+        return this.#placeSoon()
       case 'NodeJoined': {
         const { node: id, slots, labels } = message
         this.#nodes.set(id, { id, slots, labels, cordoned: false })
-        return this.#placeAll()
+        return this.#placeSoon()
       }
       case 'NodeLeft':
         this.#nodes.delete(message.node)
-        return this.#placeAll()
+        return this.#placeSoon()
       case 'Cordoned': {
         const node = this.#nodes.get(message.node)
         if (node === undefined) return
         this.#nodes.set(message.node, { ...node, cordoned: message.cordoned })
-        return this.#placeAll()
+        return this.#placeSoon()
       }
+      case 'Gathered':
+        this.#isGathering = false
+        return this.#placeAll()
       case 'Asked':
         return message.tell(this.#offers())
       default:
@@ -67,19 +90,35 @@ class Placement implements Behaviour<PlacementMessage> {
     }
   }
 
+  #placeSoon(): void {
+    if (this.#isGathering || this.#waiting.size === 0) return
+    this.#isGathering = true
+    this.#context.after(GATHER_MS, { kind: 'Gathered' })
+  }
+
   #placeAll(): void {
-    for (const [ref, waiting] of this.#waiting) {
-      const { wanted, said } = waiting
-      const placing = placeSlot(wanted.wish, this.#offers())
-      if (placing.kind === 'placed') {
-        this.#waiting.delete(ref)
-        this.#reserved.set(ref, { node: placing.node, wish: wanted.wish })
-        wanted.placed(placing.node)
-      } else if (placing.missing !== said) {
-        waiting.said = placing.missing
-        wanted.waits(placing.missing)
-      }
+    const wishes = [...this.#waiting].map(([ref, { wanted }]) => ({ ref, wish: wanted.wish }))
+    const { placed, missing } = placeJobs(wishes, this.#offers())
+    for (const [ref, node] of placed) {
+      const { wanted } = this.#take(ref)!
+      this.#reserved.set(ref, { node, wish: wanted.wish })
+      wanted.placed(node)
     }
+    for (const [ref, lacks] of missing) {
+      const waiting = this.#waiting.get(ref)
+      if (waiting === undefined || waiting.said === lacks) continue
+      waiting.said = lacks
+      waiting.wanted.waits(lacks)
+    }
+  }
+
+  /** It waits no more. */
+  #take(ref: string): WaitingSlot | null {
+    const waiting = this.#waiting.get(ref)
+    if (waiting === undefined) return null
+    this.#waiting.delete(ref)
+    waiting.stopWaiting()
+    return waiting
   }
 
   #offers(): readonly PlacedNode[] {

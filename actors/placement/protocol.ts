@@ -26,6 +26,8 @@ export type PlacementMessage =
   /** What it hosted is released by whoever asked for it. */
   | { readonly kind: 'NodeLeft'; readonly node: string }
   | { readonly kind: 'Cordoned'; readonly node: string; readonly cordoned: boolean }
+  /** To itself: what is wanted has been gathered. */
+  | { readonly kind: 'Gathered' }
   | { readonly kind: 'Asked'; readonly tell: (offers: readonly PlacedNode[]) => void }
 
 /** A node and what it hosts. */

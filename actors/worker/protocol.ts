@@ -42,6 +42,7 @@ import type { Barrier } from '../../lib/operators/signal.js'
 import type { RestoreOrder } from '../../lib/snapshot/restore-plan.js'
 import type { SubtaskAck } from '../../lib/snapshot/round.js'
 import type { StateSettings } from '../../lib/state/state-backend.js'
+import type { Link } from '../../lib/transport/transport.js'
 import type { ModuleArgs } from '../planner/protocol.js'
 
 /** Where a slot gets the pipeline from. Only a slot in the calling thread takes it by reference. */
@@ -107,10 +108,13 @@ export interface SplitListing {
   readonly concurrent: boolean
 }
 
+/** The end of a link for a slot; one in the calling thread makes it itself, given its peer's name. */
+export type SlotPort = MessagePort | ((peer: string) => Link)
+
 export interface SlotCommands {
   setUp(setup: SlotSetup, module: JobModule): Promise<void>
   /** `session`: number of this connection, the same at both ends, new for each. */
-  connect(peer: number, port: MessagePort, session: number): Promise<void>
+  connect(peer: number, port: SlotPort, session: number): Promise<void>
   /**
    * Creates the region's subtasks of this slot. `restore`: by name, what each goes on from; else they
    * begin empty. Resolves when all operators are open.

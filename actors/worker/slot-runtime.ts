@@ -10,7 +10,6 @@
  * pollers: router (frames that have arrived), flushes that are due
  * ```
  */
-import type { MessagePort } from 'node:worker_threads'
 import { assert } from '../../lib/base/assert.js'
 import type { Clock } from '../../lib/base/clock.js'
 import { errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
@@ -46,7 +45,14 @@ import { slotName, wireChannels } from './channel-wiring.js'
 import { createMemoryGuard, type MemoryGuard } from './memory-guard.js'
 import { createMetricReports, type MetricReports } from './metric-reports.js'
 import { openLevelBackend } from './open-state.js'
-import type { JobModule, SlotCommands, SlotEvent, SlotSetup, SubtaskId } from './protocol.js'
+import type {
+  JobModule,
+  SlotCommands,
+  SlotEvent,
+  SlotPort,
+  SlotSetup,
+  SubtaskId,
+} from './protocol.js'
 import type { SlotHost } from './slot-host.js'
 import { whoKeepsMost } from './state-keeper.js'
 
@@ -135,8 +141,10 @@ class SlotRuntime implements SlotCommands {
     })
   }
 
-  async connect(peer: number, port: MessagePort, session: number): Promise<void> {
-    this.#router.attach(createMessagePortLink(port, slotName(peer)), { session })
+  async connect(peer: number, port: SlotPort, session: number): Promise<void> {
+    const name = slotName(peer)
+    const link = typeof port === 'function' ? port(name) : createMessagePortLink(port, name)
+    this.#router.attach(link, { session })
   }
 
   async open(

@@ -6,7 +6,7 @@
  * way: calls in flight reject with `E_WORKER_DIED`, then `SlotLost` is raised, once, as the last event,
  * with the cause and the operator whose code was running. Only after `close` does it end in silence.
  */
-import { MessageChannel, Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import { counterRow, leaveTurn } from '../../lib/metrics/counters.js'
@@ -117,7 +117,7 @@ class ThreadSlot implements Slot {
         await link.call('setUp', [setup, module])
       },
       connect: (peer, port, session) =>
-        link.call('connect', [peer, port, session], { transfer: [port] }),
+        link.call('connect', [peer, port, session], { transfer: [port as MessagePort] }),
       open: (...args) => link.call('open', args),
       start: (region, attempt, subtask) => link.call('start', [region, attempt, subtask]),
       abort: (region, attempt) => link.call('abort', [region, attempt]),

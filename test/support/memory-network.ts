@@ -34,7 +34,13 @@ export class MemoryInternet {
   readonly #links = new Set<Pipe>()
   /** Pairs that do not reach each other: `a b`, of what a sends to b. */
   readonly #cuts = new Set<string>()
-  #ports = 0
+  /** Processes that stand still: what is sent to them waits. */
+  readonly #paused = new Set<string>()
+  /** Of the process that has the name now. */
+  readonly #incarnations = new Map<string, string>()
+  readonly #dead = new Set<string>()
+  readonly #clocks = new Map<string, Clock>()
+  #ports = 1000
   #sessions = 0
 
   constructor(clock: Clock, delay: Delay = () => 0) {
@@ -42,11 +48,13 @@ export class MemoryInternet {
     this.#delay = delay
   }
 
-  /** The network as a process of that name sees it. */
-  of(self: Identity): Network {
+  /** The network as a process of that name sees it; `clock`: its own. */
+  of(self: Identity, clock: Clock = this.clock): Network {
+    this.#incarnations.set(self.id, self.incarnation)
+    this.#clocks.set(self.incarnation, clock)
     return {
       self,
-      listen: async (_address, welcome) => this.#listen(self, welcome),
+      listen: async (address, welcome) => this.#listen(self, address, welcome),
       dialControl: async (url) => (await this.#dial(self, url, 'control')) as ControlLink,
       dialData: async (url, expect) => (await this.#dial(self, url, 'data', expect)) as DataLink,
     }
@@ -59,11 +67,35 @@ export class MemoryInternet {
 
   heal(): void {
     this.#cuts.clear()
-    for (const pipe of this.#links) pipe.pump()
+    this.#pump()
   }
 
+  /** It reads nothing until it is resumed. */
+  pause(id: string): void {
+    this.#paused.add(id)
+  }
+
+  resume(id: string): void {
+    this.#paused.delete(id)
+    this.#pump()
+  }
+
+  /** What `from` has sent does not arrive now. */
   isCut(from: string, to: string): boolean {
-    return this.#cuts.has(`${from} ${to}`)
+    return this.#cuts.has(`${from} ${to}`) || this.#paused.has(to)
+  }
+
+  clockOf(self: Identity): Clock {
+    return this.#clocks.get(self.incarnation) ?? this.clock
+  }
+
+  /** Calls over control connections that exist and have not been answered: what they call. */
+  get unanswered(): readonly string[] {
+    return [...this.#links].flatMap((pipe) => pipe.unanswered)
+  }
+
+  #pump(): void {
+    for (const pipe of this.#links) pipe.pump()
   }
 
   delayOf(from: string, to: string): number {
@@ -72,6 +104,8 @@ export class MemoryInternet {
 
   /** The process is gone: its connections break, and nobody listens. */
   kill(id: string): void {
+    this.#paused.delete(id)
+    this.#dead.add(this.#incarnations.get(id) ?? '')
     for (const [url, { self }] of this.#listening) if (self.id === id) this.#listening.delete(url)
     for (const pipe of [...this.#links]) pipe.breakFor(id)
   }
@@ -85,8 +119,8 @@ export class MemoryInternet {
     this.#links.delete(pipe)
   }
 
-  #listen(self: Identity, welcome: Welcome): Listener {
-    const port = ++this.#ports
+  #listen(self: Identity, address: string, welcome: Welcome): Listener {
+    const port = Number(/:(\d+)$/.exec(address)?.[1] ?? 0) || ++this.#ports
     const url = `ws://${self.id}:${port}`
     this.#listening.set(url, { welcome, self })
     return {
@@ -111,6 +145,7 @@ export class MemoryInternet {
     const known = there()
     const to = known?.self.id ?? url
     await this.#roundTrip(self.id, to)
+    if (this.#dead.has(self.incarnation)) return new Promise(() => {})
     const target = there()
     if (target === undefined) throw refused(url)
     if (expect !== undefined && target.self.id !== expect) throw refused(url)
@@ -125,12 +160,14 @@ export class MemoryInternet {
   #roundTrip(from: string, to: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const startMs = this.clock.now()
+      const isThrough = () => !this.isCut(from, to) && !this.isCut(to, from)
       const attempt = () => {
-        const isThrough = !this.isCut(from, to) && !this.isCut(to, from)
-        if (isThrough) return this.clock.after(this.#delay(from, to) + 1, resolve)
-        if (this.clock.now() - startMs > 2000) return reject(refused(to))
+        if (isThrough()) return this.clock.after(this.#delay(from, to) + 1, arrive)
+        const isLate = this.clock.now() - startMs > 2000 && !this.#paused.has(from)
+        if (isLate) return reject(refused(to))
         return this.clock.after(100, attempt)
       }
+      const arrive = () => (isThrough() ? resolve() : attempt())
       attempt()
     })
   }
@@ -156,6 +193,10 @@ class Pipe {
     this.theirs = new End(internet, listener, dialler, session, 1, () => this.#over())
     this.ours.other = this.theirs
     this.theirs.other = this.ours
+  }
+
+  get unanswered(): readonly string[] {
+    return [...this.ours.unanswered.values(), ...this.theirs.unanswered.values()]
   }
 
   pump(): void {
@@ -191,6 +232,9 @@ class End implements ControlLink, DataLink {
   other!: End
   isClosed = false
   lastReceivedMs: number
+  /** Calls sent from here, by their number. */
+  readonly unanswered = new Map<number, string>()
+  readonly #clock: Clock
   readonly #internet: MemoryInternet
   readonly #parity: number
   readonly #onOver: () => void
@@ -220,7 +264,8 @@ class End implements ControlLink, DataLink {
     this.#internet = internet
     this.#parity = parity
     this.#onOver = onOver
-    this.lastReceivedMs = internet.clock.now()
+    this.#clock = internet.clockOf(self)
+    this.lastReceivedMs = this.#clock.now()
   }
 
   get bufferedBytes(): number {
@@ -228,6 +273,9 @@ class End implements ControlLink, DataLink {
   }
 
   send(message: unknown): void {
+    const [kind, id, method] = message as readonly [number, number, string]
+    if (kind === 0) this.unanswered.set(id, method)
+    if (kind === 1 || kind === 2) this.other.unanswered.delete(id)
     this.#put({ kind: 'message', bytes: encodeCbor(message, 'message') })
   }
 
@@ -294,7 +342,7 @@ class End implements ControlLink, DataLink {
 
   take(packet: Packet): void {
     if (this.isClosed) return
-    this.lastReceivedMs = this.#internet.clock.now()
+    this.lastReceivedMs = this.#clock.now()
     switch (packet.kind) {
       case 'message': {
         const message = decodeCbor(packet.bytes)

@@ -1,0 +1,53 @@
+/**
+ * What outlives a coordinator: its term, the jobs that are to run, their bundles and their snapshots.
+ *
+ * Contract: what has resolved is durable; of what has not, nothing or all of it is found again.
+ */
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
+import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
+import type { BundlePiece } from '../node/protocol.js'
+import { BundleShelf } from './bundle-shelf.js'
+import { type JobRecord, JobRecords } from './job-records.js'
+import type { BundleFacts } from './protocol.js'
+
+/** Term and jobs. */
+export interface Records {
+  /** One more than any term before. */
+  nextTerm(): Promise<number>
+  all(): Promise<readonly JobRecord[]>
+  save(record: JobRecord): Promise<void>
+  remove(id: string): Promise<void>
+}
+
+/** Bundles by hash. */
+export interface Shelf {
+  fileOf(sha256: string): string
+  has(sha256: string): Promise<boolean>
+  put(facts: BundleFacts, offset: number, piece: Uint8Array): Promise<void>
+  /** Null: there is none. */
+  piece(sha256: string, offset: number): Promise<BundlePiece | null>
+}
+
+export interface CoordinatorStores {
+  readonly records: Records
+  readonly shelf: Shelf
+  openSnapshots(directory: string): Promise<ChunkStore>
+  /** True where some were taken there. */
+  hasSnapshots(directory: string): Promise<boolean>
+}
+
+/** Files below the coordinator's data directory; snapshots in LevelDB. */
+export async function openFileStores(data: string): Promise<CoordinatorStores> {
+  return {
+    records: await JobRecords.open(data),
+    shelf: await BundleShelf.open(join(data, 'bundles')),
+    openSnapshots: openLevelChunkStore,
+    hasSnapshots: (directory) =>
+      access(directory).then(
+        () => true,
+        () => false,
+      ),
+  }
+}

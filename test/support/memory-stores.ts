@@ -1,0 +1,58 @@
+/** What outlives a coordinator, in memory: its records, bundles and snapshots, as a process sees them. */
+
+import type { JobRecord } from '../../actors/coordinator/job-records.js'
+import type { BundleFacts } from '../../actors/coordinator/protocol.js'
+import type { CoordinatorStores } from '../../actors/coordinator/stores.js'
+import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
+import { MemoryChunkStore } from '../../lib/snapshot/memory-chunk-store.js'
+import type { SimulatedProcess } from './simulated-process.js'
+
+export class MemoryStores {
+  term = 0
+  readonly jobs = new Map<string, JobRecord>()
+  readonly #snapshots = new Map<string, MemoryChunkStore>()
+
+  /** Each step takes a little time, and is never done for a process that is dead by then. */
+  of(process: SimulatedProcess): CoordinatorStores {
+    const step = async <R>(action: () => R | Promise<R>): Promise<R> => {
+      await process.sleep(1)
+      const result = await action()
+      if (process.isDead) await new Promise(() => {})
+      return result
+    }
+    const bytes = new Uint8Array([1, 2, 3])
+    return {
+      records: {
+        nextTerm: () => step(() => ++this.term),
+        all: () => step(() => [...this.jobs.values()]),
+        save: (record) => step(() => void this.jobs.set(record.id, record)),
+        remove: (id) => step(() => void this.jobs.delete(id)),
+      },
+      shelf: {
+        fileOf: (sha256) => sha256,
+        has: async () => true,
+        put: async (_facts: BundleFacts) => {},
+        piece: async (_sha256, offset) => ({ bytes: bytes.subarray(offset), length: bytes.length }),
+      },
+      openSnapshots: (directory) => step(() => this.#open(directory, step)),
+      hasSnapshots: (directory) => step(() => this.#snapshots.has(directory)),
+    }
+  }
+
+  #open(directory: string, step: <R>(action: () => R | Promise<R>) => Promise<R>): ChunkStore {
+    const store = this.#snapshots.get(directory) ?? new MemoryChunkStore()
+    this.#snapshots.set(directory, store)
+    return {
+      place: directory,
+      put: (id, bytes) => step(() => store.put(id, bytes)),
+      get: (id) => step(() => store.get(id)),
+      list: () => store.list(),
+      delete: (ids) => step(() => store.delete(ids)),
+      commit: (number, manifest) => step(() => store.commit(number, manifest)),
+      manifests: () => step(() => store.manifests()),
+      manifest: (number) => step(() => store.manifest(number)),
+      retire: (number) => step(() => store.retire(number)),
+      close: async () => {},
+    }
+  }
+}

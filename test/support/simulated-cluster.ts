@@ -1,0 +1,272 @@
+/**
+ * A whole cluster in one thread, under one virtual clock: coordinator, nodes with their slots, the network
+ * between them, what they keep and what they write to. All is real but threads, sockets and disks.
+ */
+
+import { Coordinator } from '../../actors/coordinator/coordinator.js'
+import type { BundleFacts, SubmitOptions } from '../../actors/coordinator/protocol.js'
+import { createLocalSlot } from '../../actors/job/local-slot.js'
+import type { SlotGround } from '../../actors/node/hosted-slot.js'
+import { ClusterNode } from '../../actors/node/node.js'
+import type { SlotPorts } from '../../actors/node/peer-links.js'
+import type { PlannedModule } from '../../actors/planner/plan-module.js'
+import type { Slot, SlotPort } from '../../actors/worker/protocol.js'
+import { type Random, seededRandom } from '../../lib/base/random.js'
+import type { Pipeline } from '../../lib/flow/pipeline.js'
+import { planGraph } from '../../lib/graph/planner.js'
+import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
+import { createLoopback } from '../../lib/transport/loopback.js'
+import type { Lane } from '../../lib/transport/node-links.js'
+import type { Link } from '../../lib/transport/transport.js'
+import { identityOf, MemoryInternet } from './memory-network.js'
+import { MemoryStores } from './memory-stores.js'
+import { SimulatedProcess } from './simulated-process.js'
+
+export const HUB = 'hub'
+
+export interface NodeShape {
+  readonly name: string
+  readonly slots: number
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+export interface SimulatedClusterOptions {
+  readonly seed: number
+  readonly nodes: readonly NodeShape[]
+  /** Job modules by name, as a process evaluates them. */
+  readonly modules: Readonly<Record<string, (process: SimulatedProcess) => Pipeline>>
+  readonly delay?: (from: string, to: string) => number
+}
+
+interface Hub {
+  readonly process: SimulatedProcess
+  readonly coordinator: Coordinator
+}
+
+interface Member {
+  readonly process: SimulatedProcess
+  readonly node: ClusterNode
+}
+
+export class SimulatedCluster {
+  readonly clock: VirtualClock
+  readonly internet: MemoryInternet
+  readonly stores = new MemoryStores()
+  readonly random: Random
+  readonly #options: SimulatedClusterOptions
+  readonly nodes = new Map<string, Member>()
+  hub: Hub | null = null
+  /** States in which jobs have ended, in the order in which that was told. */
+  readonly ended = new Map<string, string>()
+  readonly events: string[] = []
+  #starts = 0
+
+  constructor(options: SimulatedClusterOptions) {
+    this.#options = options
+    this.random = seededRandom(options.seed ^ 0x5eed)
+    this.clock = createVirtualClock()
+    this.internet = new MemoryInternet(this.clock, options.delay)
+  }
+
+  get coordinator(): Coordinator | null {
+    return this.hub?.coordinator ?? null
+  }
+
+  get names(): readonly string[] {
+    return [HUB, ...this.#options.nodes.map(({ name }) => name)]
+  }
+
+  note(text: string): void {
+    this.events.push(`${this.clock.now().toFixed(0).padStart(6)} ${text}`)
+  }
+
+  processOf(name: string): SimulatedProcess | null {
+    return name === HUB ? (this.hub?.process ?? null) : (this.nodes.get(name)?.process ?? null)
+  }
+
+  start(name: string): void {
+    if (name === HUB) this.#startHub()
+    else this.#startNode(this.#options.nodes.find((shape) => shape.name === name)!)
+  }
+
+  kill(name: string): void {
+    const process = this.processOf(name)
+    if (process === null) return
+    this.internet.kill(name)
+    process.kill()
+    if (name === HUB) this.hub = null
+    else this.nodes.delete(name)
+  }
+
+  pause(name: string): void {
+    this.processOf(name)?.pause()
+    this.internet.pause(name)
+  }
+
+  resume(name: string): void {
+    // Timers first, then sockets: as an event loop has it.
+    this.processOf(name)?.resume()
+    this.internet.resume(name)
+  }
+
+  /** Runs what is due, until every promise has settled. */
+  async settle(): Promise<void> {
+    do {
+      this.clock.runSoon()
+      await new Promise((resolve) => setImmediate(resolve))
+    } while (this.clock.tasks > 0)
+  }
+
+  /** Goes on to the next timer. */
+  async step(): Promise<void> {
+    this.clock.runNext()
+    await this.settle()
+  }
+
+  async runFor(ms: number): Promise<void> {
+    const endMs = this.clock.now() + ms
+    let isOver = false
+    this.clock.after(ms, () => {
+      isOver = true
+    })
+    await this.settle()
+    while (!isOver && this.clock.now() <= endMs) await this.step()
+  }
+
+  /** False where it did not come true in time. */
+  async runUntil(isTrue: () => boolean, withinMs: number): Promise<boolean> {
+    const endMs = this.clock.now() + withinMs
+    await this.settle()
+    while (!isTrue() && this.clock.now() < endMs) {
+      if (this.clock.timers === 0 && this.clock.tasks === 0) break
+      await this.step()
+    }
+    return isTrue()
+  }
+
+  #process(name: string): SimulatedProcess {
+    return new SimulatedProcess(name, this.clock, Math.floor(this.random() * 1e6))
+  }
+
+  #startHub(): void {
+    if (this.hub !== null) return
+    const process = this.#process(HUB)
+    const identity = identityOf('coordinator', HUB, `${HUB}-${++this.#starts}`)
+    const coordinator = new Coordinator({
+      network: this.internet.of(identity, process),
+      address: `${HUB}:1`,
+      data: 'data',
+      cluster: 'test',
+      clock: process,
+      random: this.random,
+      stores: this.stores.of(process),
+      planModule: (options) => this.#plan(process, options),
+    })
+    this.hub = { process, coordinator }
+    coordinator.events$.subscribe((event) => {
+      if (process.isDead) return
+      this.note(`hub ${JSON.stringify(event)}`)
+      if (event.kind === 'JobEnded') this.ended.set(event.job, event.state)
+      if (event.kind === 'JobSubmitted' || event.kind === 'JobRecovered') this.#watch(event.job)
+    })
+    void coordinator.start()
+  }
+
+  /** What is told of a job, for whoever looks for what went wrong. */
+  #watch(id: string): void {
+    const { coordinator, process } = this.hub!
+    const note = (text: string) => {
+      if (!process.isDead) this.note(`${id} ${text.slice(0, 200)}`)
+    }
+    const job = coordinator.job(id)
+    job.news$.subscribe((news) => {
+      if (news.kind === 'event') note(JSON.stringify(news.event))
+      if (news.kind === 'failure') note(`failure ${news.failure.error.message}`)
+      if (news.kind === 'failed') note(`failed ${news.error.message}`)
+    })
+  }
+
+  #startNode({ name, slots, labels = {} }: NodeShape): void {
+    if (this.nodes.has(name)) return
+    const process = this.#process(name)
+    const identity = identityOf('node', name, `${name}-${++this.#starts}`)
+    const node = new ClusterNode({
+      network: this.internet.of(identity, process),
+      join: `ws://${HUB}:1`,
+      address: '',
+      slots,
+      labels,
+      version: 'test',
+      clock: process,
+      random: this.random,
+      ground: this.#ground(process),
+      ports: linkPorts,
+      bundles: {
+        fetch: async (sha256, piece) => {
+          await piece(sha256, 0)
+          return sha256
+        },
+      },
+    })
+    this.nodes.set(name, { process, node })
+    node.events$.subscribe((event) => {
+      if (!process.isDead) this.note(`${name} ${JSON.stringify(event)}`)
+    })
+    void node.start()
+  }
+
+  #ground(process: SimulatedProcess): SlotGround {
+    return {
+      clock: process,
+      open: ({ slot, bundle }) => {
+        const local = createLocalSlot(slot, { clock: process, random: this.random, watch: false })
+        return byReference(local, () => this.#options.modules[bundle]!(process))
+      },
+    }
+  }
+
+  async #plan(
+    process: SimulatedProcess,
+    options: Parameters<typeof import('../../actors/planner/plan-module.js').planModule>[0],
+  ): Promise<PlannedModule> {
+    const { file, args: _args, timeoutMs: _timeoutMs, ...planOptions } = options
+    await process.sleep(5)
+    const { graph, fingerprint } = this.#options.modules[file]!(process).compose()
+    return { graph, fingerprint, plan: planGraph(graph, planOptions) }
+  }
+}
+
+/** Its module comes by reference. */
+function byReference(slot: Slot, pipeline: () => Pipeline): Slot {
+  const { setUp } = slot.commands
+  slot.commands.setUp = (setup) =>
+    setUp.call(slot.commands, setup, { kind: 'pipeline', pipeline: pipeline() })
+  return slot
+}
+
+/** Links go to the slots as they are. */
+const linkPorts: SlotPorts = {
+  ofLane:
+    (lane: Lane): SlotPort =>
+    (peer) =>
+      named(lane, peer),
+  pair() {
+    const [left, right] = createLoopback()
+    return [(peer) => named(left, peer), (peer) => named(right, peer)]
+  },
+}
+
+const named = (link: Link, peer: string): Link => ({
+  peer,
+  send: (frame) => link.send(frame),
+  poll: () => link.poll(),
+  arm: () => link.arm(),
+  onReadable: (listener) => link.onReadable(listener),
+  onClose: (listener) => link.onClose(listener),
+  close: () => link.close(),
+})
+
+/** The bundle of the module of that name. */
+export const bundleOf = (name: string): BundleFacts => ({ sha256: name, bytes: 3, name })
+
+export type { SubmitOptions }
