@@ -27,6 +27,7 @@ const accounting = (dir: string, more: Readonly<Record<string, string>> = {}) =>
 t.test('a job runs on the slots of several nodes', async (t) => {
   const { cluster, dir } = await memoryCluster(t, [1, 1, 1])
   const job = await cluster.submit(ACCOUNTING, { ...accounting(dir), parallelism: 3 })
+  await first(job.events$, (event) => event.kind === 'StateChanged' && event.to === 'Running')
   const placed = await job.placement()
   t.same(new Set(placed.map(({ node }) => node)).size, 3, 'spread over all')
   const summary = await within(30_000, 'the end', job.done)
@@ -41,8 +42,8 @@ t.test('a node that dies takes nothing with it', async (t) => {
     ...accounting(dir, { perSecond: '3000' }),
     parallelism: 2,
   })
-  const [{ node } = { node: null }] = await job.placement()
   await first(job.events$, ({ kind }) => kind === 'SnapshotCompleted')
+  const [{ node } = { node: null }] = await job.placement()
   const died = nodes.find(({ name }) => name === node)!
   internet.kill(
     (died as unknown as { network: { self: never } }).network?.self ?? (internet as never),
