@@ -62,6 +62,9 @@ export function showText(place: string, described: SnapshotDescription): string 
   const facts = [
     ['taken', `${timeText(startedMs)}, in ${showDuration(durationMs)}, ${mode}`],
     ['size', `${showBytes(bytes)} in ${count(chunks, 'chunk')}${newText(described)}`],
+    ...(described.inFlightBytes > 0
+      ? [['in flight', `${showBytes(described.inFlightBytes)}, overtaken by the barriers`]]
+      : []),
     ['aligned for', `${showDuration(described.alignmentMs)} at most`],
     ['key groups', String(described.maxParallelism)],
     ['run', described.run],

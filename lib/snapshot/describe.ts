@@ -17,6 +17,8 @@ export interface SnapshotDescription {
   /** Of all chunks that a restore reads. */
   readonly bytes: number
   readonly chunks: number
+  /** Of them, what the barriers of an unaligned round have overtaken. */
+  readonly inFlightBytes: number
   /** Of chunks that the snapshot before did not have; null where there is none to compare with. */
   readonly newBytes: number | null
   /** The longest of any subtask. */
@@ -53,6 +55,7 @@ export function describeSnapshot(
     ...facts,
     bytes: bytesOf(refs),
     chunks: refs.length,
+    inFlightBytes: sum(described.map(({ inFlightBytes }) => inFlightBytes)),
     newBytes: before === null ? null : bytesOf(notIn(before, refs)),
     alignmentMs: Math.max(0, ...described.map(({ alignmentMs }) => alignmentMs)),
     operators: described,

@@ -139,6 +139,26 @@ print     scan         1   0 B     0         0 ms
   t.match(json, { round: 3, alignmentMs: 12, operators: [{ transactions: 2 }, {}] })
 })
 
+t.test('show says what the barriers of an unaligned round have overtaken', async (t) => {
+  const directory = fresh()
+  const store = await openLevelChunkStore(directory)
+  const bytes = new Uint8Array(3000)
+  await store.put('run/1/1/0.0/flights/0', bytes)
+  const flight = { ...refOf('run/1/1/0.0/flights/0', bytes, 7), shared: false }
+  const subtask = { ...subtaskOf(), flights: [flight] }
+  const manifest = { ...manifestOf(1, operatorOf('orders', subtask)), mode: 'unaligned' as const }
+  await store.commit(1, encodeManifest(manifest))
+  await store.close()
+  const { out } = await millrace('snapshots', 'show', directory)
+  t.match(out, /taken .*, unaligned\n/)
+  t.match(out, /in flight {3}2.9 KiB, overtaken by the barriers\n/)
+  t.match(out, /orders .* 2.9 KiB in flight\n/)
+  t.match(JSON.parse((await millrace('snapshots', 'show', directory, '--json')).out), {
+    inFlightBytes: 3000,
+    operators: [{ inFlightBytes: 3000 }],
+  })
+})
+
 t.test(
   'verify reads every byte, and ends with 1 where one is damaged, which it names',
   async (t) => {
