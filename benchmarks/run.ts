@@ -8,7 +8,7 @@ const USAGE = `usage: npm run bench -- cost|latency|micro|windows|snapshots|host
   micro    codec, channel, mailbox, fused loop, line reading
   windows  heap per key, timers per second, sliding beside tumbling windows
   snapshots  freezing, encoding and restoring state; jobs with checkpoints beside jobs without
-  hosts    one job on two slots of a process beside two nodes; from submit to running
+  hosts    two processes on loopback: links, idle channels, one job on nodes beside slots
   --quick  small sizes, one repetition: for trying it out, not for quoting
 `
 
@@ -53,7 +53,7 @@ async function main(): Promise<number> {
     }
     case 'hosts': {
       const { hostsBench } = await import('./hosts/main.js')
-      await hostsBench({ quick, reps })
+      await hostsBench({ quick, reps, jobs })
       return 0
     }
     default:

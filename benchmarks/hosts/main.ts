@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- hosts [--quick] [--reps N]`: the same job on two slots of one process and on two
- * nodes in processes of their own, alternating; and how long a submitted job takes until it runs.
+ * `npm run bench -- hosts [--quick] [--reps N] [--job throughput,idle,shuffle]`: what links between
+ * processes carry and cost (links.ts); the same job on two slots of one process and on two nodes in
+ * processes of their own, alternating; and how long a submitted job takes until it runs.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,6 +14,7 @@ import { type Cluster, connectOver } from '../../actors/client/client.js'
 import { newIncarnation } from '../../lib/transport/secret.js'
 import { createSocketNetwork } from '../../lib/transport/socket-network.js'
 import { machine, median, round } from '../cost/report.js'
+import { type LinksOptions, linksBench } from './links.js'
 
 const PROCESS = fileURLToPath(new URL('./process.js', import.meta.url))
 /** Whole records of seven fields cross the exchange. */
@@ -26,8 +28,11 @@ interface Settings {
   readonly join?: string
 }
 
-export async function hostsBench({ quick, reps }: { quick: boolean; reps: number }): Promise<void> {
+export async function hostsBench(options: LinksOptions): Promise<void> {
+  const { quick, reps, jobs } = options
   console.error(`hosts: ${JSON.stringify(machine())}`)
+  await linksBench(options)
+  if (jobs.length > 0 && !jobs.includes('shuffle')) return
   const dir = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
   const children: ChildProcess[] = []
   try {

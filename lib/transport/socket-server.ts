@@ -1,4 +1,6 @@
 /** What both servers of sockets, uws-server.ts and ws.ts, are asked for and give. */
+import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import type { Clock } from '../base/clock.js'
 import { MillraceError } from '../base/errors.js'
 import { formatAddress } from './address.js'
@@ -52,9 +54,20 @@ export const cannotListen = (host: string, port: number, cause?: unknown): Millr
     { cause, details: { host, port } },
   )
 
-export const badTls = ({ certFile, keyFile }: TlsFiles, cause: unknown): MillraceError =>
-  new MillraceError(
-    'E_TLS',
-    `cannot serve TLS with certificate ${certFile} and key ${keyFile}: do the files exist and match?`,
-    { cause, details: { certFile, keyFile } },
-  )
+/** Key and certificate, which belong together. Throws E_TLS. */
+export function readTls({ certFile, keyFile }: TlsFiles): {
+  readonly key: Buffer
+  readonly cert: Buffer
+} {
+  try {
+    const pair = { key: readFileSync(keyFile), cert: readFileSync(certFile) }
+    createSecureContext(pair)
+    return pair
+  } catch (cause) {
+    throw new MillraceError(
+      'E_TLS',
+      `cannot serve TLS with certificate ${certFile} and key ${keyFile}: do the files exist and match?`,
+      { cause, details: { certFile, keyFile } },
+    )
+  }
+}

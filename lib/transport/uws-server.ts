@@ -18,8 +18,8 @@ import { isMainThread } from 'node:worker_threads'
 import { assert } from '../base/assert.js'
 import { Socket } from './socket.js'
 import {
-  badTls,
   cannotListen,
+  readTls,
   type SocketServer,
   type SocketServerOptions,
   type Stranger,
@@ -69,11 +69,8 @@ export function createUwsServer(uws: Uws, options: SocketServerOptions): Promise
 
 function createApp(uws: Uws, { tls }: SocketServerOptions): TemplatedApp {
   if (tls === null) return uws.App()
-  try {
-    return uws.SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certFile })
-  } catch (cause) {
-    throw badTls(tls, cause)
-  }
+  readTls(tls)
+  return uws.SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certFile })
 }
 
 /** What is known of requests that have not become sockets. */

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { MessageChannel } from 'node:worker_threads'
 import t from 'tap'
 import { dialControl, dialData } from '../../../lib/transport/dial.js'
@@ -6,6 +7,7 @@ import { createMessagePortLink } from '../../../lib/transport/message-port.js'
 import type { Lane } from '../../../lib/transport/node-links.js'
 import { relay } from '../../../lib/transport/relay.js'
 import { testLink } from '../../conformance/transport.js'
+import { certificate, privateKey } from '../../support/certificate.js'
 import {
   controlPair,
   dataPair,
@@ -237,6 +239,41 @@ for (const engine of await engines()) {
       await t.rejects(listen(same), { code: 'E_LISTEN' })
       host.listener.close()
       await t.rejects(dialControl(dialOptions(host)), { code: 'E_CONNECT', retryable: true })
+    })
+
+    t.test('serves TLS, which the caller checks', async (t) => {
+      const files = t.testdir({ 'cert.pem': certificate, 'key.pem': privateKey })
+      const tls = { certFile: join(files, 'cert.pem'), keyFile: join(files, 'key.pem') }
+      const host = await startHost(engine, { tls })
+      t.match(host.listener.url, /^wss:/)
+      const [left, right] = await controlPair(host, { ca: certificate })
+      let came: unknown
+      left.onMessage((message) => {
+        came = message
+      })
+      right.send('x'.repeat(500_000))
+      await until(() => came !== undefined)
+      t.equal((came as string).length, 500_000)
+      await t.rejects(dialControl(dialOptions(host)), {
+        code: 'E_CONNECT',
+        message: /certificate/,
+      })
+      const url = host.listener.url.replace('wss:', 'ws:')
+      const limits = { handshakeMs: 500 }
+      await t.rejects(dialControl(dialOptions(host, { url, limits })), { code: 'E_CONNECT' })
+      left.close()
+      host.listener.close()
+    })
+
+    t.test('refuses TLS files that do not exist or match', async (t) => {
+      const files = t.testdir({ 'cert.pem': certificate, 'key.pem': privateKey, 'bad.pem': 'bad' })
+      const certFile = join(files, 'cert.pem')
+      for (const keyFile of ['bad.pem', 'none.pem'].map((name) => join(files, name))) {
+        await t.rejects(startHost(engine, { tls: { certFile, keyFile } }), {
+          code: 'E_TLS',
+          details: { keyFile },
+        })
+      }
     })
 
     t.test('is reached over IPv6', async (t) => {
