@@ -104,12 +104,18 @@ const NUMBER = 0x6e
 const END = 0x3b
 const ZERO = 0x30
 
-/** Throws E_BAD_KEY unless `key` can be a key. Free for primitives. */
+/** Throws E_BAD_KEY unless `key` can be a key. Free for primitives, cheap for arrays of them. */
 export function assertKey(key: unknown): void {
-  const type = typeof key
-  if (type === 'object' ? key !== null : type === 'function' || type === 'symbol') {
-    encode(key, key, 0)
-  }
+  if (!isPrimitiveKey(key) && !(isArray(key) && isFlat(key))) encode(key, key, 0)
+}
+
+const isPrimitiveKey = (key: unknown): boolean =>
+  typeof key === 'object' ? key === null : typeof key !== 'function' && typeof key !== 'symbol'
+
+/** A loop of its own: `every` calls a function for each element, and leaves out holes. */
+function isFlat(key: readonly unknown[]): boolean {
+  for (let i = 0; i < key.length; i++) if (!isPrimitiveKey(key[i])) return false
+  return true
 }
 
 /** True where the canonical form is not the key itself, so that the key must be kept beside it. */

@@ -9,7 +9,7 @@
  * tries again.
  */
 import type { OperatorFunction } from 'rxjs'
-import { type CanonicalKey, canonicalKey, flatKey } from '../base/key.js'
+import { KeyIndex } from '../base/key-index.js'
 import type { Aggregation } from './aggregation.js'
 import { createAlarm } from './alarm.js'
 import { keysOf } from './cells.js'
@@ -50,7 +50,7 @@ export function aggregateBefore(
     const due = out.deferred(() => pump.busy || flush(() => {}))
     const alarm = createAlarm(clock, () => context.wake(due))
     /** Key → index into `keys` and `accumulators`. */
-    let slots = new Map<CanonicalKey, number>()
+    let slots = new KeyIndex()
     let keys: unknown[] = []
     let accumulators: unknown[] = []
     /** Records folded since the last flush; records still to pass through unfolded. */
@@ -62,8 +62,7 @@ export function aggregateBefore(
       const inputKeys = keysOf(context, input)
       for (let i = 0; i < records.length; i++) {
         const key = inputKeys === null ? undefined : inputKeys[i]
-        const canonical = canonicalKey(key)
-        const slot = slots.get(canonical)
+        const slot = slots.get(key)
         const old = slot === undefined ? undefined : accumulators[slot]
         let accumulator: unknown
         try {
@@ -74,11 +73,8 @@ export function aggregateBefore(
         }
         if (slot !== undefined) accumulators[slot] = accumulator
         else {
-          // Held until the flush: without a copy of the key, so would be the batch's strings.
-          const own = flatKey(key)
-          slots.set(typeof own === 'string' ? canonicalKey(own) : canonical, accumulators.length)
+          keys.push(slots.set(key, accumulators.length))
           accumulators.push(accumulator)
-          keys.push(own)
         }
       }
       folded += records.length
@@ -110,7 +106,7 @@ export function aggregateBefore(
       alarm.cancel()
       const flushed = accumulators
       const flushedKeys = keys
-      slots = new Map()
+      slots = new KeyIndex()
       accumulators = []
       keys = []
       folded = 0
@@ -150,7 +146,7 @@ export function aggregateBefore(
       },
       close() {
         alarm.cancel()
-        slots.clear()
+        slots = new KeyIndex()
         accumulators = []
         keys = []
       },

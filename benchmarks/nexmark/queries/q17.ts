@@ -14,10 +14,9 @@ import type { Bid } from '../model.js'
 import { defineQuery } from '../query.js'
 import { changes } from './changes.js'
 import { dayOf, dayText } from './day.js'
-import { NONE, plus, type Totals, totalsColumns, totalsOf } from './totals.js'
+import { CHEAP_BELOW, DEAR_FROM, NONE, type Totals, totalsColumns } from './totals.js'
 
-interface Prices {
-  readonly totals: Totals
+interface Prices extends Totals {
   readonly min: number
   readonly max: number
   readonly sum: number
@@ -35,10 +34,10 @@ export default defineQuery<Statistics>({
   columns: {
     auction: ({ auction }) => auction,
     day: ({ day }) => dayText(day),
-    ...totalsColumns('bids', ({ totals }: Statistics) => totals),
+    ...totalsColumns('bids', (row: Statistics) => row),
     min: ({ min }) => min,
     max: ({ max }) => max,
-    avg: ({ sum, totals }) => Math.floor(sum / totals.all),
+    avg: ({ sum, all }) => Math.floor(sum / all),
     sum: ({ sum }) => sum,
   },
   key: ({ auction, day }) => `${auction} ${day}`,
@@ -48,15 +47,21 @@ export default defineQuery<Statistics>({
       aggregate(
         {
           select: ({ price }: Bid) => price,
-          create: (): Prices => ({ totals: NONE, min: Infinity, max: -Infinity, sum: 0 }),
-          add: ({ totals, min, max, sum }, price) => ({
-            totals: plus(totals, totalsOf(price)),
-            min: Math.min(min, price),
-            max: Math.max(max, price),
+          create: () => NO_PRICES,
+          add: ({ all, cheap, fair, dear, min, max, sum }, price) => ({
+            all: all + 1,
+            cheap: price < CHEAP_BELOW ? cheap + 1 : cheap,
+            fair: price >= CHEAP_BELOW && price < DEAR_FROM ? fair + 1 : fair,
+            dear: price >= DEAR_FROM ? dear + 1 : dear,
+            min: all === 0 || price < min ? price : min,
+            max: price > max ? price : max,
             sum: sum + price,
           }),
           merge: (a, b) => ({
-            totals: plus(a.totals, b.totals),
+            all: a.all + b.all,
+            cheap: a.cheap + b.cheap,
+            fair: a.fair + b.fair,
+            dear: a.dear + b.dear,
             min: Math.min(a.min, b.min),
             max: Math.max(a.max, b.max),
             sum: a.sum + b.sum,
@@ -69,3 +74,5 @@ export default defineQuery<Statistics>({
       ),
     ),
 })
+
+const NO_PRICES: Prices = { ...NONE, min: 0, max: 0, sum: 0 }

@@ -14,8 +14,8 @@ export interface Totals {
   readonly dear: number
 }
 
-const CHEAP_BELOW = 10_000
-const DEAR_FROM = 1_000_000
+export const CHEAP_BELOW = 10_000
+export const DEAR_FROM = 1_000_000
 
 const CHEAP: Totals = { all: 1, cheap: 1, fair: 0, dear: 0 }
 const FAIR: Totals = { all: 1, cheap: 0, fair: 1, dear: 0 }

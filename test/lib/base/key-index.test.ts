@@ -1,0 +1,35 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { assertKey, canonicalKey } from '../../../lib/base/key.js'
+import { KeyIndex } from '../../../lib/base/key-index.js'
+
+const parts = fc.oneof(
+  fc.constantFrom(0, -0, 1, -1, 0.5, 2 ** 26 - 1, 2 ** 26, 2 ** 31, 2 ** 52, Number.NaN, '1', 'a'),
+  fc.integer({ min: -2, max: 2 }),
+)
+const keys = fc.oneof(parts, fc.tuple(parts), fc.tuple(parts, parts), fc.tuple(parts, parts, parts))
+
+t.test('an index tells keys apart exactly as their canonical forms do', async () => {
+  fc.assert(
+    fc.property(fc.array(keys, { maxLength: 40 }), (given) => {
+      const index = new KeyIndex()
+      const known = new Map<unknown, number>()
+      return given.every((key, place) => {
+        const canonical = canonicalKey(key)
+        if (index.get(key) !== known.get(canonical)) return false
+        known.set(canonical, place)
+        return Object.is(canonicalKey(index.set(key, place)), canonical)
+      })
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+t.test('an array is a key where its elements are', async (t) => {
+  for (const key of [[], [1, 'a', null, undefined, 1n, true], [[1], new Date(0), { a: 1 }]]) {
+    t.doesNotThrow(() => assertKey(key))
+  }
+  for (const key of [[() => 1], [1, Symbol('a')], [[1, new Map()]], () => 1, Symbol('b')]) {
+    t.throws(() => assertKey(key), { code: 'E_BAD_KEY' })
+  }
+})
