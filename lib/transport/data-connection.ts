@@ -19,7 +19,7 @@ import { decodeFrame, isFrame, sessionOf } from '../wire/frame.js'
 import { Connection } from './connection.js'
 import { LinkEnd } from './link-end.js'
 import type { DataLink, Lane, LinkLimits, Peer } from './node-links.js'
-import { isPiece, pieceSession } from './pieces.js'
+import { isIntact, isPiece, pieceSession } from './pieces.js'
 import type { Socket } from './socket.js'
 
 const OPEN = 1
@@ -59,7 +59,7 @@ export class DataConnection extends Connection implements DataLink {
   message(bytes: ArrayBuffer): void {
     if (!this.isOpen) return
     if (isFrame(bytes)) this.#frame(bytes)
-    else if (isPiece(bytes)) this.#deliver(pieceSession(bytes), bytes)
+    else if (isPiece(bytes)) this.#piece(bytes)
     else this.#laneMessage(bytes)
   }
 
@@ -83,6 +83,11 @@ export class DataConnection extends Connection implements DataLink {
 
   #frame(frame: ArrayBuffer): void {
     if (!this.#deliver(sessionOf(frame), frame)) this.#checkStray(frame)
+  }
+
+  #piece(piece: ArrayBuffer): void {
+    if (this.#deliver(pieceSession(piece), piece)) return
+    if (!isIntact(piece)) this.damaged('a piece of a message with a wrong CRC-32')
   }
 
   /** False where there is no such lane. */
@@ -121,6 +126,7 @@ export class DataConnection extends Connection implements DataLink {
     if (kind === CLOSE) {
       const lane = this.#lanes.get(session)
       this.#lanes.delete(session)
+      this.#early = this.#early.filter((early) => early !== lane)
       lane?.lose(closedThere(this.peer.id, lane.peer))
       return
     }

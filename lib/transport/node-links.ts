@@ -22,7 +22,8 @@
  * - Nothing buffers without bound. What waits in the socket is `bufferedBytes`: a *caller must* hold
  *   large transfers back while it is high; a link whose socket holds more than its limit ends
  *   with E_LINK_LIMIT.
- * - `lastReceivedMs` is when bytes last came, of whatever kind, on the clock of its options
+ * - `lastReceivedMs` is when bytes last came, where the library shows them (uWebSockets.js shows whole
+ *   messages, which are 64 KiB at most for that reason), of whatever kind, on the clock of its options
  *   (monotonic). Whoever judges a peer dead by it *must* have polled its sockets first: after a pause
  *   of the own process the timers run before the sockets are read.
  * - `terminate` closes at once and waits for nobody: the way to leave a silent peer. `close` lets

@@ -58,6 +58,10 @@ export const isPiece = (bytes: ArrayBuffer): boolean =>
 export const pieceSession = (piece: ArrayBuffer): number =>
   new DataView(piece).getUint32(OFFSET_SESSION)
 
+/** Whether its sum is right. */
+export const isIntact = (piece: ArrayBuffer): boolean =>
+  new DataView(piece).getUint32(OFFSET_SUM) === sumOf(new Uint8Array(piece))
+
 /** Cuts messages of one session. */
 export class PieceCutter {
   readonly #session: number
@@ -129,7 +133,7 @@ export class PieceJoiner {
       return `${piece.byteLength} bytes that are no piece of a message`
     }
     const view = new DataView(piece)
-    if (view.getUint32(OFFSET_SUM) !== sumOf(new Uint8Array(piece))) return 'a wrong CRC-32'
+    if (!isIntact(piece)) return 'a wrong CRC-32'
     const session = view.getUint32(OFFSET_SESSION)
     if (session !== this.#session) return `session ${session} instead of ${this.#session}`
     const sequence = view.getUint32(OFFSET_SEQUENCE)

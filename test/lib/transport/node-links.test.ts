@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { MessageChannel } from 'node:worker_threads'
 import t from 'tap'
 import { dialControl, dialData } from '../../../lib/transport/dial.js'
+import { messagesOver } from '../../../lib/transport/lane-messages.js'
 import { listen } from '../../../lib/transport/listen.js'
 import { createMessagePortLink } from '../../../lib/transport/message-port.js'
 import type { Lane } from '../../../lib/transport/node-links.js'
@@ -181,6 +182,31 @@ for (const engine of await engines()) {
       host.listener.close()
       await until(() => told.length === 2)
       t.ok(told.every((reason) => (reason as { code: string }).code === 'E_LINK_CLOSED'))
+    })
+
+    t.test('carries messages far above what a socket may hold', async (t) => {
+      const limits = { dataBufferedBytesMax: 2 * 1024 * 1024 }
+      const host = await startHost(engine, { limits })
+      const [caller, listener] = await dataPair(host, { limits })
+      const came: unknown[] = []
+      listener.onLane((lane) => {
+        const messages = messagesOver(listener, lane)
+        messages.onMessage((message) => messages.send(message))
+      })
+      const messages = messagesOver(caller, caller.openLane({ at: 'bulk', to: 'bulk' }))
+      messages.onMessage((message) => came.push(message))
+      const large = Buffer.alloc(20_000_000, 'chunk').toString('latin1')
+      for (const message of [1, large, { two: 2 }, large, 'last']) messages.send(message)
+      await until(() => came.length === 5, 5_000_000)
+      t.ok(came[1] === large && came[3] === large)
+      t.same([came[0], came[2], came[4]], [1, { two: 2 }, 'last'])
+      messages.send(large)
+      let ended = false
+      caller.onClose(() => {
+        ended = true
+      })
+      host.listener.close()
+      await until(() => ended)
     })
 
     t.test('drops what comes for a lane that was closed here', async (t) => {
