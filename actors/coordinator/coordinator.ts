@@ -77,6 +77,8 @@ export class Coordinator {
   /** Resolves when nodes of a former coordinator have let go of their work. */
   #settled: Promise<void> = Promise.resolve()
   #isStopping = false
+  /** Called whenever a slot has ended, by those who wait for a node to be empty. */
+  readonly #emptying = new Set<() => void>()
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts
@@ -248,6 +250,7 @@ export class Coordinator {
       onSlotEnded: (slot) => {
         this.#registry.removeSlot(slot)
         this.#placement.control({ kind: 'Released', ref: slot.ref })
+        for (const look of [...this.#emptying]) look()
       },
       save: (changed) => this.#records.save(changed),
     })
@@ -313,7 +316,10 @@ export class Coordinator {
     this.events$.next({ kind: 'NodeCordoned', node, cordoned })
   }
 
-  /** Its work moves to other nodes, behind a checkpoint; what takes none is started again elsewhere. */
+  /**
+   * Its work moves to other nodes, behind a checkpoint; what takes none is started again elsewhere.
+   * Resolves when nothing is left on it.
+   */
   async evacuate(node: string): Promise<void> {
     this.cordon(node, true)
     const moving = [...this.#jobs.values()]
@@ -322,8 +328,23 @@ export class Coordinator {
         if (job.takesSnapshots) await job.move(job.record.slots)
         else for (const slot of this.#registry.slotsOn(node)) slot.lost('it is evacuated')
       })
-    await Promise.all(moving)
+    // What has left may have to wait for a place: the node need not.
+    const moved = Promise.all(moving)
+    moved.catch(() => {})
+    await (moving.length === 0 ? moved : Promise.race([moved, this.#emptied(node)]))
     this.events$.next({ kind: 'NodeEvacuated', node })
+  }
+
+  /** Resolves when the last of its slots has ended. */
+  #emptied(node: string): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#registry.slotsOn(node).length > 0) return
+        this.#emptying.delete(look)
+        resolve()
+      }
+      this.#emptying.add(look)
+    })
   }
 
   #checkNode(node: string): void {

@@ -20,6 +20,7 @@ export interface Ended {
 export interface Command {
   readonly process: ChildProcess
   readonly stdout: string
+  readonly stderr: string
   readonly ended: Promise<Ended>
   /** Resolves when standard output holds; rejects with all that was said where it ends before. */
   output(holds: (stdout: string) => boolean): Promise<void>
@@ -31,18 +32,20 @@ export interface CommandOptions {
   readonly cwd?: string
   /** Beside that of the test. */
   readonly env?: NodeJS.ProcessEnv
+  /** Default 30 s. */
+  readonly deadlineMs?: number
 }
 
 /** `node script …args`, ended by force at its deadline. */
 export function command(
   script: string,
   args: readonly string[] = [],
-  { cwd = ROOT, env = {} }: CommandOptions = {},
+  { cwd = ROOT, env = {}, deadlineMs = DEADLINE_MS }: CommandOptions = {},
 ): Command {
   const child = spawn(process.execPath, [script, ...args], {
     cwd,
     env: { ...process.env, ...env },
-    timeout: DEADLINE_MS,
+    timeout: deadlineMs,
     killSignal: 'SIGABRT',
   })
   let stdout = ''
@@ -78,6 +81,9 @@ export function command(
     process: child,
     get stdout() {
       return stdout
+    },
+    get stderr() {
+      return stderr
     },
     ended,
     output: (holds) => said(() => holds(stdout)),
