@@ -15,6 +15,8 @@ export type Histogram = readonly number[]
 /** One clock for all threads of a process. */
 export const nowMs = (): number => performance.timeOrigin + performance.now()
 
+const LOG_MAX = 1 << 20
+
 /** When this thread had read up to which event time: both only grow. */
 const log = { times: [] as number[], readAt: [] as number[] }
 
@@ -23,6 +25,10 @@ export function noteRead(timeMs: number, atMs: number): void {
   if (times.length > 0 && timeMs <= times[times.length - 1]!) return
   times.push(timeMs)
   readAt.push(atMs)
+  if (times.length <= LOG_MAX) return
+  // Results that are older than half of it are late by more than can be told.
+  times.splice(0, LOG_MAX / 2)
+  readAt.splice(0, LOG_MAX / 2)
 }
 
 /** When the first event at or behind this time was read; NaN where there was none yet. */
