@@ -337,14 +337,15 @@ export class SubtaskRounds {
     const { barrier, splits, alignmentMs, isUnaligned } = round
     const flights = this.#flights?.refs ?? []
     try {
-      // What has ended keeps nothing that would be read again.
-      const steps =
-        phase === 'ended'
-          ? round.steps.map(() => emptyStep)
-          : await Promise.all(round.steps.map((step, i) => this.#acknowledged(step, i)))
+      const refs = await Promise.all(round.steps.map((step) => Promise.all(step?.refs ?? [])))
       const stored = await Promise.all(flights)
       const transactions = await this.#end.prepared(barrier.round)
+      // It may have been given up meanwhile: then what is encoded last is another round's.
       if (this.#current !== round) return
+      // What has ended keeps nothing that would be read again.
+      const steps = round.steps.map((step, i) =>
+        phase === 'ended' ? emptyStep : this.#acknowledged(step, i, refs[i]!),
+      )
       this.#place.acknowledge({
         round: barrier.round,
         subtask: this.#owner.subtask,
@@ -372,9 +373,8 @@ export class SubtaskRounds {
     this.abandon(round)
   }
 
-  async #acknowledged(step: StepInRound | null, position: number): Promise<StepAck> {
+  #acknowledged(step: StepInRound | null, position: number, refs: readonly ChunkRef[]): StepAck {
     assert(step !== null, 'the barrier has passed every operator')
-    const refs = await Promise.all(step.refs)
     const { snapshots } = this.#steps[position]!
     return {
       chunks: snapshots === null ? [] : snapshots.chain(refs),
