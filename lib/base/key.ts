@@ -98,6 +98,42 @@ function wholeNumbersText(values: readonly unknown[]): string | null {
   return scratch.latin1Slice(0, at)
 }
 
+/** True for the arrays whose canonical form spells them out: `spelledKey` gives them back. */
+export function isSpelled(key: unknown): boolean {
+  if (typeof key !== 'object' || !isArray(key)) return false
+  const { length } = key
+  if (length === 0 || length > NUMBERS_MAX) return false
+  for (let i = 0; i < length; i++) {
+    const value = key[i]
+    if (typeof value !== 'number' || (value | 0) !== value || value < 0) return false
+  }
+  return true
+}
+
+/** The key that a canonical form spells out; undefined where it must be kept beside it. */
+export function spelledKey(canonical: CanonicalKey): readonly number[] | undefined {
+  if (typeof canonical !== 'string') return undefined
+  const { length } = canonical
+  if (length < SPELLED_MIN || canonical.charCodeAt(0) !== ESCAPE_CODE) return undefined
+  if (canonical.charCodeAt(1) !== OPEN || canonical.charCodeAt(length - 1) !== CLOSE) {
+    return undefined
+  }
+  const key: number[] = []
+  for (let at = 2; at < length - 1; at++) {
+    if (canonical.charCodeAt(at++) !== NUMBER) return undefined
+    let value = 0
+    for (; canonical.charCodeAt(at) !== END; at++) {
+      const digit = canonical.charCodeAt(at) - ZERO
+      if (!(digit >= 0 && digit <= 9)) return undefined
+      value = value * 10 + digit
+    }
+    key.push(value)
+  }
+  return key
+}
+
+/** `[`, `n`, a digit, `;` and `]` behind the escape. */
+const SPELLED_MIN = 6
 const OPEN = 0x5b
 const CLOSE = 0x5d
 const NUMBER = 0x6e

@@ -2,14 +2,22 @@
  * A Map whose keys are compared by value (`base/key.ts`).
  *
  * Values lie in the Map without a wrapper, under the canonical key; where that is not the key itself
- * (arrays, objects, dates), the key lies in a second Map beside it. A new key is copied flat, so that
+ * (arrays, objects, dates), the key lies in a second Map beside it, unless it can be read from the form. A new key is copied flat, so that
  * state keeps no batch alive through a string.
  *
  * Once a snapshot was begun (`base/epochs.ts`), the first change of a key in an epoch leaves in a journal
  * what was there before. Reading costs the same as ever, and freezing costs nothing.
  */
 import { Epochs } from '../base/epochs.js'
-import { type CanonicalKey, canonicalKey, flatKey, isEscaped, isView } from '../base/key.js'
+import {
+  type CanonicalKey,
+  canonicalKey,
+  flatKey,
+  isEscaped,
+  isSpelled,
+  isView,
+  spelledKey,
+} from '../base/key.js'
 import { ABSENT, type Absent, Journal, pruned } from './journal.js'
 import { RowTable } from './row-table.js'
 
@@ -60,7 +68,7 @@ export class KeyTable<V, N = V> {
   #values: Values<V>
   /** The same, where it lies in rows. */
   #rows: RowTable<V> | null = null
-  /** Of a Map, the keys that are not their own canonical form. */
+  /** Of a Map, the keys that are not their own canonical form, and are not spelled out by it. */
   #keys: Map<CanonicalKey, unknown> | null = null
   /** Of the last epoch with a change; null where none is needed. */
   #journal: Journal<V, N> | null = null
@@ -135,7 +143,7 @@ export class KeyTable<V, N = V> {
     const values = this.#values
     if (this.#world.rows !== null) return yield* this.#heldEntries(values)
     for (const [canonical, value] of values as Map<CanonicalKey, V>) {
-      yield [isEscaped(canonical) ? this.#keys?.get(canonical) : canonical, value]
+      yield [isEscaped(canonical) ? this.#kept(canonical) : canonical, value]
       if (this.#values !== values) return
     }
   }
@@ -248,8 +256,13 @@ export class KeyTable<V, N = V> {
 
   #keyOf(canonical: CanonicalKey): unknown {
     if (!isEscaped(canonical)) return canonical
-    const key = this.#rows === null ? this.#keys?.get(canonical) : this.#rows.keyFor(canonical)
-    return key ?? this.#journal?.keyOf(canonical)
+    const key = this.#rows === null ? this.#kept(canonical) : this.#rows.keyFor(canonical)
+    return key ?? this.#journal?.keyOf(canonical) ?? spelledKey(canonical)
+  }
+
+  /** Of a Map: the key of a canonical form that is not the key itself. */
+  #kept(canonical: CanonicalKey): unknown {
+    return this.#keys?.get(canonical) ?? spelledKey(canonical)
   }
 
   #current(): Journal<V, N> {
@@ -306,8 +319,7 @@ export class KeyTable<V, N = V> {
 
   #own(canonical: CanonicalKey, key: unknown, value: V, values: Map<CanonicalKey, V>): void {
     if (isEscaped(canonical)) {
-      this.#keys ??= new Map()
-      this.#keys.set(canonical, flatKey(key))
+      this.#keep(canonical, key)
     } else if (typeof canonical === 'string' && isView(canonical)) {
       values.delete(canonical)
       values.set(flatKey(canonical) as string, value)
@@ -315,6 +327,12 @@ export class KeyTable<V, N = V> {
     const { rows, epochs } = this.#world
     if (rows === null || values.size < rows.growAt) return
     if (this.#walks === 0 && !epochs.reading) this.#grow(values, rows)
+  }
+
+  #keep(canonical: CanonicalKey, key: unknown): void {
+    if (isSpelled(key)) return
+    this.#keys ??= new Map()
+    this.#keys.set(canonical, flatKey(key))
   }
 
   // ---- in rows ------------------------------------------------------------------------------------
@@ -330,16 +348,14 @@ export class KeyTable<V, N = V> {
     for (const [key, value] of entries) {
       const canonical = canonicalKey(key)
       values.set(canonical, value)
-      if (!isEscaped(canonical)) continue
-      this.#keys ??= new Map()
-      this.#keys.set(canonical, key)
+      if (isEscaped(canonical)) this.#keep(canonical, key)
     }
   }
 
   /** Every entry, with its key. */
   *pairs(): IterableIterator<readonly [key: unknown, value: V]> {
     for (const [canonical, value] of this.#values as Map<CanonicalKey, V>) {
-      yield [isEscaped(canonical) ? this.#keys?.get(canonical) : canonical, value]
+      yield [isEscaped(canonical) ? this.#kept(canonical) : canonical, value]
     }
   }
 
@@ -379,7 +395,9 @@ export class KeyTable<V, N = V> {
 
   #grow(values: Map<CanonicalKey, V>, { create }: RowWorld<V>): void {
     const grown = create()
-    for (const [canonical, value] of values) grown.set(canonical, value, this.#keys?.get(canonical))
+    for (const [canonical, value] of values) {
+      grown.set(canonical, value, isEscaped(canonical) ? this.#kept(canonical) : undefined)
+    }
     this.#values = grown
     this.#rows = grown
     this.#keys = null
@@ -396,7 +414,7 @@ export class KeyTable<V, N = V> {
         return
       }
       for (const [canonical, value] of values) {
-        yield [isEscaped(canonical) ? this.#keys?.get(canonical) : canonical, value]
+        yield [isEscaped(canonical) ? this.#kept(canonical) : canonical, value]
         if (this.#values !== values) return
       }
     } finally {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { assertKey, canonicalKey } from '../../../lib/base/key.js'
+import { assertKey, canonicalKey, isSpelled, spelledKey } from '../../../lib/base/key.js'
 import { KeyIndex } from '../../../lib/base/key-index.js'
 
 const parts = fc.oneof(
@@ -32,4 +32,23 @@ t.test('an array is a key where its elements are', async (t) => {
   for (const key of [[() => 1], [1, Symbol('a')], [[1, new Map()]], () => 1, Symbol('b')]) {
     t.throws(() => assertKey(key), { code: 'E_BAD_KEY' })
   }
+})
+
+t.test('a canonical form gives back the keys it spells out, and no others', async () => {
+  const anyKey = fc.oneof(
+    keys,
+    fc.array(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { minLength: 1, maxLength: 18 }),
+    fc.array(keys, { maxLength: 3 }),
+    fc.string().map((text) => `[n${text};]`),
+    fc.constantFrom('[n1;]', '\u0000[n1;]', '\u0000s', [], [[]], ['n1;']),
+  )
+  fc.assert(
+    fc.property(anyKey, (key) => {
+      const canonical = canonicalKey(key)
+      const spelled = spelledKey(canonical)
+      if (!isSpelled(key)) return spelled === undefined || canonicalKey(spelled) === canonical
+      return canonicalKey(spelled) === canonical
+    }),
+    { numRuns: 3000 },
+  )
 })
