@@ -2,10 +2,20 @@
  * Every example is run as its reader would run it, and what it prints is compared with what is known
  * by other means.
  */
-import { appendFileSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { command, MILLRACE, ROOT } from './support/command.js'
+
+// Many processes, on a machine that may be busy.
+t.setTimeout(180_000)
 
 const example = (name: string) => join(ROOT, 'examples', `${name}.ts`)
 
@@ -204,4 +214,29 @@ t.test('stop-and-resume: a job that stopped goes on where it was', async (t) => 
     .ended
   t.equal(code, 0, stderr)
   t.same(printed(stdout), ['stopped in the middle', '20000 lines, 20000 different ones'])
+})
+
+// ---- supervise a cluster --------------------------------------------------------------------
+
+t.test('supervise-cluster stops behind a savepoint at the third failure, and pages', async (t) => {
+  const dev = command(MILLRACE, ['dev', '--listen', ':0', '--slots', '1'], { deadlineMs: 90_000 })
+  t.teardown(async () => {
+    dev.process.kill('SIGTERM')
+    await dev.ended
+  })
+  await dev.errors((text) => text.includes('run something'))
+  const url = /node at (ws:\S+)/.exec(dev.stderr)![1]!
+  const saved = join(t.testdir(), 'saved')
+  const script = join(ROOT, 'dist/examples/supervise-cluster.js')
+  const job = join(ROOT, 'dist/test/e2e/jobs/stumbling.js')
+  const { code, stdout, stderr } = await command(script, [url, job, saved], { deadlineMs: 80_000 })
+    .ended
+  t.equal(code, 0, stderr)
+  const lines = printed(stdout)
+  const paged = lines.findIndex((line) => /^PAGE: careful of stumbling/.test(line))
+  const before = lines.slice(0, paged)
+  t.equal(before.filter((line) => line.startsWith('careful failed (user-code)')).length, 3, stdout)
+  t.match(lines.at(-2), /^PAGE: stumbling has stopped; its savepoint is in .*saved$/)
+  t.match(lines.at(-1), /^Cancelled after \d restarts$/)
+  t.ok(existsSync(saved))
 })
