@@ -35,7 +35,7 @@ export function winningBids(
       },
       onLeft(auction, { state, timers, emit }) {
         state.auction.set(auction)
-        timers.event.register(auction.expires, 'close')
+        timers.event.register(auction.expires)
         for (const bid of state.early.get()) {
           const before = state.best.get() ?? null
           if (!leads(bid, auction, before)) continue
@@ -47,7 +47,7 @@ export function winningBids(
       onRight(bid, { state, timers, emit }) {
         const auction = state.auction.get()
         if (auction === undefined) {
-          if (state.early.length === 0) timers.event.register(bid.dateTime, 'forget')
+          if (state.early.length === 0) timers.event.register(bid.dateTime)
           state.early.append(bid)
           return
         }
@@ -56,17 +56,19 @@ export function winningBids(
         state.best.set(bid)
         if (when === 'leads') emit({ auction, bid, before })
       },
-      onTimer({ name }, { state, timers, watermarkMs, emit }) {
-        if (name === 'close') {
-          const [auction, bid] = [state.auction.get(), state.best.get()]
-          if (when === 'closed' && bid !== undefined) emit({ auction: auction!, bid, before: null })
+      onTimer({ timeMs }, { state, timers, watermarkMs, emit }) {
+        const auction = state.auction.get()
+        if (auction !== undefined) {
+          if (timeMs < auction.expires) return
+          const bid = state.best.get()
+          if (when === 'closed' && bid !== undefined) emit({ auction, bid, before: null })
           state.auction.clear()
           state.best.clear()
           return
         }
         const early = state.early.get().filter(({ dateTime }) => dateTime > watermarkMs)
         state.early.replace(early)
-        if (early.length > 0) timers.event.register(early[0]!.dateTime, 'forget')
+        if (early.length > 0) timers.event.register(early[0]!.dateTime)
       },
     }),
   )
