@@ -1,12 +1,13 @@
-/** `npm run bench -- cost|latency|micro|windows|snapshots|hosts [--quick] [--reps N] [--job NAME,…]` */
+/** `npm run bench -- cost|latency|micro|windows|snapshots|state|hosts [--quick] [--reps N] [--job NAME,…]` */
 import { parseArgs } from 'node:util'
 
-const USAGE = `usage: npm run bench -- cost|latency|micro|windows|snapshots|hosts [--quick] [--reps N] [--job NAME,...]
+const USAGE = `usage: npm run bench -- cost|latency|micro|windows|snapshots|state|hosts [--quick] [--reps N] [--job NAME,...]
 
   cost     the same jobs as a loop, as plain RxJS and as Millrace; ratios
   latency  one exchange between two slots under open-loop load; percentiles
   micro    codec, channel, mailbox, fused loop, line reading
   windows  heap per key, timers per second, sliding beside tumbling windows
+  state    state larger than the cache of the level backend, beside the heap
   snapshots  freezing, encoding and restoring state; jobs with checkpoints beside jobs without
   hosts    two processes on loopback: links, idle channels, one job on nodes beside slots
   --quick  small sizes, one repetition: for trying it out, not for quoting
@@ -44,6 +45,11 @@ async function main(): Promise<number> {
     case 'windows': {
       const { windowsBench } = await import('./windows/main.js')
       await windowsBench({ quick, reps })
+      return 0
+    }
+    case 'state': {
+      const { stateBench } = await import('./state/main.js')
+      await stateBench({ quick, reps })
       return 0
     }
     case 'snapshots': {

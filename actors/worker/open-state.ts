@@ -1,11 +1,11 @@
 /** Opens the level backend of a region in a slot. */
 import { cachedBackend, type OpenState } from '../../lib/state/state-backend.js'
-import { decodeCbor, encodeCbor } from '../../lib/wire/cbor.js'
+import { decodeOwnCbor, encodeCbor } from '../../lib/wire/cbor.js'
 
 export const openLevelBackend: OpenState = async ({ budgetBytes, ...place }) => {
   // Loaded by those who use it only: it brings a native library.
   const { openLevelRows } = await import('../../lib/state/level-rows.js')
   const rows = await openLevelRows(place)
-  const codec = { encode: encodeCbor, decode: decodeCbor }
+  const codec = { encode: encodeCbor, decode: decodeOwnCbor }
   return cachedBackend({ rows, codec, budgetBytes }, () => rows.close())
 }

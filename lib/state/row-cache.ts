@@ -4,6 +4,7 @@
  * - What is read comes in; what is changed is dirty, and is written behind, many rows at a time. What is
  *   clean may be thrown out: who was not used since the hand last came by goes first (SIEVE; Zhang et al.,
  *   2024).
+ * - What is used again and again is changed again and again, so it is written last.
  * - The budget counts what rows are estimated to take in memory, decoded: twice their bytes, and what a
  *   slot takes itself. It is exceeded by a tenth where writing does not keep up; then the thread waits for
  *   the disk. It is exceeded further only by what cannot be thrown out: values in use, which a snapshot
@@ -21,10 +22,12 @@ const VISITS = 64
 /** One batch of rows: written while the thread goes on. */
 const BATCH_ROWS = 1_000
 const BATCH_BYTES = 1 << 20
+/** Slots that are passed over in one batch, because they have been used since they became dirty. */
+const SPARED_MAX = 3_000
 /** This part of the budget may be dirty before writing begins. */
-const DIRTY_PART = 1 / 4
+const DIRTY_PART = 1 / 2
 /** So much, and the thread waits for the disk: what is clean has to have a place too. */
-const DIRTY_PART_MAX = 1 / 2
+const DIRTY_PART_MAX = 3 / 4
 const HARD_FACTOR = 1.1
 /** A slot with its places in the table, the ring and the queue. */
 export const SLOT_BYTES = 200
@@ -129,6 +132,7 @@ export class RowCache {
     if (slot.isDirty) return
     slot.isDirty = true
     this.#dirtyBytes += slot.bytes
+    slot.queued = slot.stamp
     this.#queue.push(slot)
     const part = this.#dirtyBytes / this.budgetBytes
     if (part < DIRTY_PART && this.#loose.size < BATCH_ROWS) return
@@ -232,11 +236,15 @@ export class RowCache {
     const slots: AnySlot[] = []
     const queue = this.#queue
     let bytes = 0
+    let spared = 0
     const end = queue.length
     while (this.#queueAt < end && changes.length < BATCH_ROWS && bytes < BATCH_BYTES) {
       const slot = queue[this.#queueAt++]!
       if (!slot.isDirty) continue
-      if (this.clock - slot.stamp < this.#recent) {
+      const isWarm = slot.stamp !== slot.queued && spared < SPARED_MAX
+      if (isWarm || this.clock - slot.stamp < this.#recent) {
+        spared++
+        slot.queued = slot.stamp
         queue.push(slot)
         continue
       }

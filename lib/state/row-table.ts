@@ -38,6 +38,8 @@ export class Slot<V> {
   /** When it was used last, and what that was when the hand last came by. */
   stamp = 0
   seen = 0
+  /** When it came into the queue of those to be written. */
+  queued = 0
   isDirty = false
   isWriting = false
   isGone = false

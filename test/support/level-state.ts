@@ -3,11 +3,11 @@ import type { HeapStateOptions } from '../../lib/state/heap-state.js'
 import { MemoryRows } from '../../lib/state/memory-rows.js'
 import type { StateStore } from '../../lib/state/state.js'
 import { cachedBackend, type StateBackend } from '../../lib/state/state-backend.js'
-import { decodeCbor, encodeCbor } from '../../lib/wire/cbor.js'
+import { decodeOwnCbor, encodeCbor } from '../../lib/wire/cbor.js'
 
 /** Maps of more than four entries have rows of their own. */
 export function memoryBackend(budgetBytes: number): StateBackend {
-  const codec = { encode: encodeCbor, decode: decodeCbor }
+  const codec = { encode: encodeCbor, decode: decodeOwnCbor }
   const rows = new MemoryRows()
   return cachedBackend({ rows, codec, budgetBytes, recent: 10, nestedMax: 4 })
 }
