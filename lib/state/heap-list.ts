@@ -86,7 +86,8 @@ export class HeapListState<V> implements ListState<V> {
 
   *entries(): IterableIterator<readonly [key: unknown, values: readonly V[]]> {
     for (const [group, key, elements] of this.#table.groupedEntries()) {
-      if (this.#prune(group, key, elements)) yield [key, elements.values]
+      const left = this.#prune(group, key, elements)
+      if (left !== undefined) yield [key, left.values]
     }
   }
 
@@ -143,22 +144,25 @@ export class HeapListState<V> implements ListState<V> {
     const found = this.#table.get(group, key)
     if (this.expiry === null || found === undefined) return found
     this.expiry.accessed()
-    return this.#prune(group, key, found) ? found : undefined
+    return this.#prune(group, key, found)
   }
 
-  /** Removes what has expired; false where nothing is left. */
-  #prune(group: number, key: unknown, elements: Elements<V>): boolean {
+  /** Removes what has expired; undefined where nothing is left. */
+  #prune(group: number, key: unknown, elements: Elements<V>): Elements<V> | undefined {
     const { untils } = elements
-    if (untils === null) return true
+    if (untils === null) return elements
     const { nowMs } = this.expiry!
     let expired = 0
     while (expired < untils.length && untils[expired]! <= nowMs) expired++
     if (expired === untils.length) {
       this.#table.delete(group, key)
-      return false
+      return undefined
     }
-    if (expired > 0) this.#table.own(group, key)!.drop(expired)
-    return true
+    if (expired === 0) return elements
+    // What a walk has met may be a copy that nobody keeps.
+    const own = this.#table.own(group, key)!
+    own.drop(expired)
+    return own
   }
 
   *#visit(): Iterator<void> {

@@ -198,10 +198,11 @@ export class MortalMapState<K, V> implements MapState<K, V> {
     const { expiry } = this
     for (const [group, key] of this.#cells.groupedKeys()) {
       for (const [mapKey, cell] of this.#cells.entries(group, key)) {
-        // The map may have been deleted between two visits, and another begun.
-        const isExpired = cell.untilMs <= expiry.nowMs
-        if (isExpired && this.#cells.get(group, key, mapKey) === cell) {
-          this.#cells.delete(group, key, mapKey)
+        if (cell.untilMs <= expiry.nowMs) {
+          // The map may have been deleted between two visits, and another begun.
+          const found = this.#cells.get(group, key, mapKey)
+          const isExpired = found !== undefined && found.untilMs <= expiry.nowMs
+          if (isExpired) this.#cells.delete(group, key, mapKey)
         }
         yield
       }
