@@ -1,0 +1,314 @@
+/**
+ * One run of a cluster under faults, decided by one seed, and what is wrong with its outcome: what was
+ * shown must be what was sent, once; every job must end; nothing may be left behind.
+ */
+import { seededRandom } from '../../lib/base/random.js'
+import { generate } from '../../lib/connectors/index.js'
+import { keyBy, map, type Pipeline, pipeline, scan } from '../../lib/index.js'
+import { bundleOf, HUB, SimulatedCluster } from './simulated-cluster.js'
+import type { SimulatedProcess } from './simulated-process.js'
+import { TransactionWorld } from './transaction-world.js'
+
+/** Faults happen for so long; then all is healed. */
+const TROUBLE_MS = 6_000
+/** By then every job has ended. */
+const END_MS = 120_000
+const KEYS = 3
+
+interface Row {
+  readonly n: number
+  readonly count: number
+}
+
+/** A job, and what it writes to. */
+interface JobShape {
+  readonly name: string
+  readonly rows: number
+  readonly splits: number
+  readonly parallelism: number
+  readonly interval: number
+  readonly world: TransactionWorld
+}
+
+const moduleOf =
+  ({ name, rows, splits, world }: JobShape) =>
+  (process: SimulatedProcess): Pipeline =>
+    pipeline(name, (flow) =>
+      flow
+        .from(generate(rows, (n): Row => ({ n, count: 0 }), { perSecond: rows / 4, splits }))
+        .pipe(
+          keyBy((row: Row) => row.n % KEYS),
+          scan(
+            (before: Row | null, row: Row): Row | null => ({
+              n: row.n,
+              count: (before?.count ?? 0) + 1,
+            }),
+            null as Row | null as never,
+            { name: 'counts' },
+          ),
+          map(([, row]) => row),
+        )
+        .to(world.sink(process)),
+    )
+
+/** What is wrong with what was shown; null where nothing is. */
+function judge({ rows, world }: JobShape): string | null {
+  const shown = world.shown as readonly Row[]
+  const seen = new Set<number>()
+  const counts = new Map<number, Set<number>>()
+  for (const { n, count } of shown) {
+    if (seen.has(n)) return `row ${n} was shown twice`
+    seen.add(n)
+    const of = counts.get(n % KEYS) ?? new Set()
+    counts.set(n % KEYS, of)
+    if (of.has(count)) return `key ${n % KEYS}: count ${count} was given twice`
+    of.add(count)
+  }
+  if (seen.size !== rows) return `${seen.size} of ${rows} rows were shown`
+  for (const [key, of] of counts) {
+    if (Math.max(...of) !== of.size) return `key ${key}: a count is missing`
+  }
+  return null
+}
+
+export interface Outcome {
+  readonly verdict: string | null
+  readonly faults: number
+  readonly slots: number
+  readonly events: readonly string[]
+}
+
+export async function simulate(seed: number): Promise<Outcome> {
+  const random = seededRandom(seed)
+  const pick = (n: number) => Math.floor(random() * n)
+  const nodes = Array.from({ length: 2 + pick(2) }, (_, i) => ({
+    name: `node-${i}`,
+    slots: 1 + pick(3),
+  }))
+  const slots = nodes.reduce((sum, node) => sum + node.slots, 0)
+  const jobs: JobShape[] = Array.from({ length: 1 + (random() < 0.35 ? 1 : 0) }, (_, i) => ({
+    name: `job${i}`,
+    rows: 20 + pick(40),
+    splits: 1 + pick(3),
+    parallelism: 1 + pick(Math.min(3, slots)),
+    interval: 250 + pick(1_000),
+    world: new TransactionWorld(),
+  }))
+  const slowMs = random() < 0.2 ? 60 : 3
+  const modules = Object.fromEntries(jobs.map((job) => [job.name, moduleOf(job)]))
+  const cluster = new SimulatedCluster({
+    seed,
+    nodes,
+    modules,
+    delay: () => Math.floor(random() * slowMs),
+  })
+  /** Ids by name of the job. */
+  const ids = new Map<string, string>()
+  const asked: { readonly what: string; isSettled: boolean }[] = []
+  let faults = 0
+
+  /** Whoever asks is told, however it ends. */
+  function ask(what: string, answer: Promise<unknown>): void {
+    const question = { what, isSettled: false }
+    const process = cluster.hub?.process
+    asked.push(question)
+    answer.then(
+      () => {
+        question.isSettled = true
+        cluster.note(`${what}: done`)
+      },
+      (error: Error) => {
+        question.isSettled = true
+        cluster.note(`${what}: ${error.message}`)
+      },
+    )
+    // Nobody waits for the dead.
+    const dead = () => {
+      if (process?.isDead) question.isSettled = true
+      else if (!question.isSettled) cluster.clock.after(500, dead)
+    }
+    dead()
+  }
+
+  const submitting = new Set<string>()
+  let submissions = 0
+  function submit(job: JobShape): void {
+    const { coordinator } = cluster
+    if (coordinator === null || submitting.has(job.name)) return
+    submitting.add(job.name)
+    const submitted = coordinator.submit(
+      `${job.name}-${(++submissions).toString(16).padStart(8, '0')}`,
+      bundleOf(job.name),
+      {
+        parallelism: job.parallelism,
+        checkpoint: { interval: job.interval, timeout: 2_000, tolerableFailures: 1_000 },
+        supervise: { maxRestarts: 1_000 },
+        memoryMb: 0,
+      },
+      () => {},
+    )
+    submitted.then(
+      () => {},
+      () => submitting.delete(job.name),
+    )
+    ask(`submit ${job.name}`, submitted)
+  }
+
+  /** Of a job that the coordinator knows, or has known. */
+  const idOf = (name: string): string | null => {
+    const known = [...cluster.stores.jobs.keys(), ...cluster.ended.keys()].find((id) =>
+      id.startsWith(`${name}-`),
+    )
+    if (known !== undefined) ids.set(name, known)
+    return ids.get(name) ?? null
+  }
+
+  const isDone = () =>
+    jobs.every(({ name }) => {
+      const id = idOf(name)
+      return id !== null && cluster.ended.has(id) && !cluster.stores.jobs.has(id)
+    })
+
+  function fault(): void {
+    const { names } = cluster
+    const name = names[pick(names.length)]!
+    const other = names[pick(names.length)]!
+    const ms = 100 + pick(4_500)
+    faults++
+    switch (pick(9)) {
+      case 0:
+        cluster.note(`FAULT reset ${name} ${other}`)
+        return cluster.internet.reset(name, other)
+      case 1:
+        cluster.note(`FAULT cut ${name} ${other}`)
+        cluster.internet.cut(name, other)
+        cluster.internet.cut(other, name)
+        return heal(ms)
+      case 2:
+        cluster.note(`FAULT one way ${name} ${other}`)
+        cluster.internet.cut(name, other)
+        return heal(ms)
+      case 3:
+        cluster.note(`FAULT isolate ${name}`)
+        for (const each of names) {
+          if (each === name) continue
+          cluster.internet.cut(name, each)
+          cluster.internet.cut(each, name)
+        }
+        return heal(ms)
+      case 4:
+      case 5:
+        cluster.note(`FAULT pause ${name} ${ms}`)
+        cluster.pause(name)
+        cluster.clock.after(ms, () => cluster.resume(name))
+        return
+      case 6:
+      case 7:
+        cluster.note(`FAULT kill ${name} ${ms}`)
+        cluster.kill(name)
+        cluster.clock.after(ms, () => {
+          cluster.start(name)
+        })
+        return
+      default: {
+        const job = jobs[pick(jobs.length)]!
+        const id = idOf(job.name)
+        const count = 1 + pick(Math.min(3, slots))
+        const { coordinator } = cluster
+        if (id === null || coordinator === null || random() < 0.3) {
+          if (coordinator !== null && name !== HUB) {
+            cluster.note(`ASK evacuate ${name}`)
+            try {
+              ask(`evacuate ${name}`, coordinator.evacuate(name))
+            } catch {}
+          }
+          return
+        }
+        cluster.note(`ASK rescale ${id} ${count}`)
+        ask(`rescale ${id}`, coordinator.rescale(id, count))
+      }
+    }
+  }
+
+  function heal(ms: number): void {
+    cluster.clock.after(ms, () => {
+      cluster.note('heal')
+      cluster.internet.heal()
+    })
+  }
+
+  const failed: string[] = []
+  const onRejection = (error: unknown) => {
+    failed.push(`unhandled: ${(error as Error)?.stack ?? error}`)
+  }
+  process.on('unhandledRejection', onRejection)
+  try {
+    for (const name of cluster.names) cluster.start(name)
+    await cluster.runFor(50)
+    const troubled = random() < 0.95
+    const endOfTrouble = cluster.clock.now() + TROUBLE_MS
+    const scheduleFault = () => {
+      if (cluster.clock.now() >= endOfTrouble) return
+      fault()
+      cluster.clock.after(100 + pick(2_500), scheduleFault)
+    }
+    if (troubled) cluster.clock.after(pick(3_000), scheduleFault)
+    const look = () => {
+      for (const job of jobs) if (idOf(job.name) === null) submit(job)
+      cluster.clock.after(200, look)
+    }
+    look()
+    await cluster.runFor(TROUBLE_MS)
+    cluster.note('all is healed')
+    cluster.internet.heal()
+    for (const name of cluster.names) {
+      cluster.resume(name)
+      cluster.start(name)
+      if (name !== HUB) {
+        cluster.clock.after(5_000, () => {
+          try {
+            cluster.coordinator?.cordon(name, false)
+          } catch {}
+        })
+      }
+    }
+    if (!(await cluster.runUntil(isDone, END_MS))) {
+      const states = cluster.coordinator?.jobs().map(({ id, state }) => `${id} ${state}`)
+      return outcome(`not done: ${states?.join(', ')}`)
+    }
+    for (const job of jobs) {
+      const state = cluster.ended.get(idOf(job.name)!)
+      if (state !== 'Finished') return outcome(`${job.name} ended ${state}`)
+      const verdict = judge(job)
+      if (verdict !== null) return outcome(`${job.name}: ${verdict}`)
+    }
+    await cluster.runFor(6_000)
+    return outcome(failed[0] ?? (await leftBehind()))
+  } finally {
+    process.off('unhandledRejection', onRejection)
+  }
+
+  /** What should be gone by now. */
+  async function leftBehind(): Promise<string | null> {
+    const views: { readonly name: string; readonly taken: number }[] = []
+    cluster.coordinator!.nodes().then((nodes) => views.push(...nodes))
+    await cluster.settle()
+    if (views.length !== nodes.length) return `${views.length} of ${nodes.length} nodes are members`
+    const taken = views.find((view) => view.taken > 0)
+    if (taken !== undefined) return `${taken.name} has ${taken.taken} slots taken`
+    for (const { node } of cluster.nodes.values()) {
+      if (node.slots.length > 0) return `${node.name} hosts ${node.slots.join(', ')}`
+    }
+    const question = asked.find(({ isSettled }) => !isSettled)
+    if (question !== undefined) return `"${question.what}" was never answered`
+    const calls = cluster.internet.unanswered.filter((call) => call !== 'heartbeat')
+    if (calls.length > 0) return `calls are pending: ${calls.join(', ')}`
+    return null
+  }
+
+  function outcome(verdict: string | null): Outcome {
+    const started = cluster.events.filter((event) => event.includes('SlotStarted')).length
+    const events = process.env.SHOW_EVENTS === undefined ? [] : cluster.events
+    return { verdict: failed[0] ?? verdict, faults, slots: started, events }
+  }
+}
