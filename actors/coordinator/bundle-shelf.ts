@@ -1,8 +1,9 @@
 /** Bundles that a coordinator holds: files named after their content, which came piece by piece. */
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MillraceError } from '../../lib/base/errors.js'
+import { syncDirectory } from '../../lib/snapshot/store-index.js'
 import type { BundlePiece } from '../node/protocol.js'
 import type { BundleFacts } from './protocol.js'
 
@@ -10,6 +11,8 @@ import type { BundleFacts } from './protocol.js'
 export const PIECE_BYTES = 256 * 1024
 /** Of one bundle. */
 export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024
+/** Bundles that may be half-sent at a time. */
+const COMING_MAX = 4
 const SHA256 = /^[0-9a-f]{64}$/
 
 export class BundleShelf {
@@ -34,28 +37,39 @@ export class BundleShelf {
   }
 
   async has(sha256: string): Promise<boolean> {
-    return (await stat(this.fileOf(sha256)).catch(() => null)) !== null
+    const found = await stat(this.fileOf(sha256)).catch(() => null)
+    return found !== null && found.size > 0
   }
 
   async put({ sha256, bytes }: BundleFacts, offset: number, piece: Uint8Array): Promise<void> {
     const file = this.fileOf(sha256)
     if (!(bytes <= BUNDLE_BYTES_MAX))
       throw badBundle(`it has ${bytes} bytes; at most ${BUNDLE_BYTES_MAX} are allowed`)
-    const pieces = offset === 0 ? [] : (this.#coming.get(sha256) ?? [])
+    const pieces = this.#coming.get(sha256) ?? []
     const before = pieces.reduce((sum, each) => sum + each.length, 0)
-    if (before !== offset || offset + piece.length > bytes)
+    if (offset > before || offset + piece.length > bytes || piece.length === 0) {
       throw badBundle('its pieces are out of order')
+    }
+    // Somebody else may be sending the same: it is the same.
+    if (offset < before) return
     pieces.push(piece)
-    this.#coming.set(sha256, pieces)
-    if (offset + piece.length < bytes) return
     this.#coming.delete(sha256)
+    if (before + piece.length < bytes) return this.#keep(sha256, pieces)
     const whole = Buffer.concat(pieces)
     if (createHash('sha256').update(whole).digest('hex') !== sha256) {
       throw badBundle('its content does not have the hash that was told')
     }
-    const draft = `${file}.${process.pid}.draft`
-    await writeFile(draft, whole, { mode: 0o600 })
+    const draft = `${file}.${randomBytes(6).toString('hex')}.draft`
+    await writeFile(draft, whole, { mode: 0o600, flush: true })
     await rename(draft, file)
+    await syncDirectory(this.#directory)
+  }
+
+  /** The latest is last; whoever has left something half-sent for longest loses it. */
+  #keep(sha256: string, pieces: Uint8Array[]): void {
+    this.#coming.set(sha256, pieces)
+    const [oldest] = this.#coming.keys()
+    if (this.#coming.size > COMING_MAX) this.#coming.delete(oldest!)
   }
 
   async piece(sha256: string, offset: number): Promise<BundlePiece | null> {

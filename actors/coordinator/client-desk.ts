@@ -93,7 +93,11 @@ function follow(job: ClusterJob, what: WatchOptions, client: Calls<ClientListene
   const following = job.news$.subscribe((news) => {
     if (news.kind === 'metrics' && !what.metrics) return
     if (news.kind === 'results' && !what.results) return
-    client.tell('jobNews', [job.id, news])
+    try {
+      client.tell('jobNews', [job.id, news])
+    } catch {
+      // A record too large for a message, or of what cannot travel: looking on is no reason to fail.
+    }
   })
   if (what.decides) following.add(job.decidedBy(asking(client, job.id)))
   return following

@@ -66,8 +66,14 @@ export class ClusterJob {
   #pool: ClusterPool | null = null
   #restarts = 0
   #plan: Plan | null = null
+  /** Records of `results$` that are still to be told. */
+  #results: unknown[] = []
   /** It stops in order to begin again. */
   #isMoving = false
+  /** The life that makes room for the next: its end is not that of the job. */
+  #replaced: Job | null = null
+  #isRecovered = false
+  #hasRun = false
   #error: string | null = null
   #endState: JobState | null = null
   /** Who is asked about its failures first: the last one that has said so. */
@@ -139,8 +145,19 @@ export class ClusterJob {
     return this.#record.options.checkpoint !== false
   }
 
+  /** Goes on from what a former coordinator left. */
+  get isRecovered(): boolean {
+    return this.#isRecovered
+  }
+
+  /** Under this coordinator. */
+  get hasRun(): boolean {
+    return this.#hasRun
+  }
+
   /** Rejects where it cannot be planned; then nothing has run. */
   async start(recovered: boolean): Promise<void> {
+    this.#isRecovered = recovered
     const life = await this.#begin(recovered)
     this.#plan = await life.plan
   }
@@ -158,11 +175,11 @@ export class ClusterJob {
   }
 
   async cancel(): Promise<void> {
-    await this.#life?.cancel()
+    await this.#begun().cancel()
   }
 
   async drain(): Promise<void> {
-    await this.#life?.drain()
+    await this.#begun().drain()
   }
 
   savepoint(directory: string): Promise<SnapshotSummary> {
@@ -176,28 +193,32 @@ export class ClusterJob {
 
   /** Another life, with as many slots, from a last checkpoint. */
   async move(slots: number, placement?: PlacementOptions): Promise<void> {
-    const life = this.#living()
     if (!this.takesSnapshots) throw cannotMove(this.id)
-    if (this.#isMoving) throw isMoving(this.id)
-    this.#isMoving = true
-    try {
+    await this.#replace(slots, async (life) => {
       await life.stop()
-      await life.done.catch(() => {})
       if (placement !== undefined) this.#place(placement)
-      await this.#again(slots)
-    } finally {
-      this.#isMoving = false
-    }
+    })
   }
 
   /** As `move`, where it cannot be asked for a checkpoint any more: its last one has to do. */
   async restart(slots: number): Promise<void> {
+    await this.#replace(slots, (life) => life.cancel())
+  }
+
+  /** Where the life cannot be ended it goes on; where no other can begin, the job has failed. */
+  async #replace(slots: number, end: (life: Job) => Promise<void>): Promise<void> {
     const life = this.#living()
     if (this.#isMoving) throw isMoving(this.id)
     this.#isMoving = true
+    this.#replaced = life
     try {
-      await life.cancel()
+      await end(life)
+      await life.done
       await this.#again(slots)
+    } catch (error) {
+      this.#replaced = null
+      if (isEnded(life.state) && life === this.#life) this.#onDone(life, null, error as Error)
+      throw error
     } finally {
       this.#isMoving = false
     }
@@ -329,12 +350,7 @@ export class ClusterJob {
         ...ignored,
       }),
     )
-    watching.add(
-      life.results$.subscribe({
-        next: (record) => this.#flow.next({ kind: 'results', records: [record] }),
-        ...ignored,
-      }),
-    )
+    watching.add(life.results$.subscribe({ next: (record) => this.#onResult(record), ...ignored }))
     life.done.then(
       (summary) => this.#onDone(life, summary, null),
       (error: Error) => this.#onDone(life, null, error),
@@ -344,15 +360,31 @@ export class ClusterJob {
   #onEvent(life: Job, event: JobEvent): void {
     if (life !== this.#life) return
     if (event.kind === 'RegionRestarting') this.#restarts++
+    if (event.kind === 'StateChanged' && event.to === 'Running') this.#hasRun = true
     // That a life ends in order to make room for the next is no end of the job.
     if (this.#isMoving && event.kind === 'StateChanged' && event.to !== 'Running') return
     this.#events.next({ kind: 'event', event })
   }
 
+  /** What comes in one turn is told at once. */
+  #onResult(record: unknown): void {
+    this.#results.push(record)
+    if (this.#results.length > 1) return
+    queueMicrotask(() => this.#tellResults())
+  }
+
+  #tellResults(): void {
+    const records = this.#results
+    this.#results = []
+    if (records.length > 0) this.#flow.next({ kind: 'results', records })
+  }
+
   #onDone(life: Job, summary: JobSummary | null, error: Error | null): void {
-    if (life !== this.#life || (this.#isMoving && error === null)) return
-    this.#endState = life.state
+    const makesRoom = life === this.#replaced && error === null
+    if (life !== this.#life || makesRoom || this.#endState !== null) return
+    this.#endState = error === null ? life.state : 'Failed'
     this.#watching.unsubscribe()
+    this.#tellResults()
     if (error !== null) {
       this.#error = error.message
       this.#events.next({ kind: 'failed', error: errorToData(error) })
@@ -362,6 +394,11 @@ export class ClusterJob {
       this.#settle.resolve(summary!)
     }
     for (const told of [this.#failures, this.#events, this.#flow]) told.complete()
+  }
+
+  #begun(): Job {
+    if (this.#life === null) throw hasNotBegun(this.id)
+    return this.#life
   }
 
   #living(): Job {
@@ -385,6 +422,13 @@ function running(life: Job): Promise<void> {
     life.done.then(() => resolve(), reject)
   })
 }
+
+const hasNotBegun = (job: string): MillraceError =>
+  new MillraceError(
+    'E_JOB_NOT_RUNNING',
+    `job ${job} has not begun: the coordinator has just started, and lets go what ran before. Try again in a moment`,
+    { retryable: true },
+  )
 
 const hasEnded = (job: string): MillraceError =>
   new MillraceError('E_JOB_NOT_RUNNING', `job ${job} does not run`)

@@ -23,6 +23,7 @@ import type { ActorRef } from '../kernel/ref.js'
 import { type ActorSystem, createActorSystem } from '../kernel/system.js'
 import { createPlacement } from '../placement/placement.js'
 import type { PlacedNode, PlacementMessage } from '../placement/protocol.js'
+import { checkPlacement, checkSubmit } from './check-submit.js'
 import { ClientDesk } from './client-desk.js'
 import { ClusterJob, type PlanModule } from './cluster-job.js'
 import type { JobRecord } from './job-records.js'
@@ -136,9 +137,11 @@ export class Coordinator {
     if (this.#isStopping) return
     this.#isStopping = true
     const stopping = [...this.#jobs.values()].map(async (job) => {
-      await (job.takesSnapshots ? job.stop(null) : job.cancel()).catch(() => job.cancel())
+      const stop = async () => (job.takesSnapshots ? job.stop(null) : job.cancel())
+      await stop().catch(() => job.cancel())
     })
-    await Promise.all(stopping)
+    // What has not begun has nothing to stop.
+    await Promise.allSettled(stopping)
     this.#clients.close()
     this.#registry.close()
     this.#listener.close()
@@ -187,6 +190,7 @@ export class Coordinator {
   ): Promise<ClusterJob> {
     if (this.#isStopping) throw stopping()
     checkJobId(id)
+    checkSubmit(options)
     if (this.jobs().some((view) => view.id === id)) throw exists(id)
     const pipeline = jobNameIn(id)
     const slots = options.parallelism ?? 1
@@ -215,6 +219,7 @@ export class Coordinator {
   }
 
   async move(id: string, placement: PlacementOptions | null): Promise<void> {
+    if (placement !== null) checkPlacement(placement)
     const job = this.job(id)
     await job.move(job.record.slots, placement ?? undefined)
   }
@@ -226,6 +231,13 @@ export class Coordinator {
     if (this.#isStopping) return
     this.events$.next({ kind: 'JobRecovered', job: record.id })
     await job.start(true).catch(() => {})
+  }
+
+  /** A job of a former life that could not begin: its record stays until it can, or is cancelled. */
+  #recoverLater(record: JobRecord): void {
+    this.#clock.after(RECOVER_AGAIN_MS, () => {
+      if (!this.#isStopping && !this.#jobs.has(record.id)) void this.#recover(record)
+    })
   }
 
   #open(record: JobRecord): ClusterJob {
@@ -265,7 +277,9 @@ export class Coordinator {
   #onEnded(job: ClusterJob): void {
     this.#jobs.delete(job.id)
     this.#ended = [...this.#ended, job.view].slice(-ENDED_MAX)
-    if (!this.#isStopping || !isEnded(job.state) || job.state === 'Finished') {
+    const waits = job.isRecovered && !job.hasRun && job.state === 'Failed'
+    if (waits) this.#recoverLater(job.record)
+    else if (!this.#isStopping || !isEnded(job.state) || job.state === 'Finished') {
       void this.#records.remove(job.id)
     }
     this.events$.next({ kind: 'JobEnded', job: job.id, state: job.state })
@@ -326,13 +340,19 @@ export class Coordinator {
       .filter((job) => job.nodes.has(node))
       .map(async (job) => {
         if (job.takesSnapshots) await job.move(job.record.slots)
-        else for (const slot of this.#registry.slotsOn(node)) slot.lost('it is evacuated')
+        else await this.#evict(job, node)
       })
     // What has left may have to wait for a place: the node need not.
     const moved = Promise.all(moving)
     moved.catch(() => {})
     await (moving.length === 0 ? moved : Promise.race([moved, this.#emptied(node)]))
     this.events$.next({ kind: 'NodeEvacuated', node })
+  }
+
+  /** It is started again elsewhere, as after a failure. */
+  async #evict(job: ClusterJob, node: string): Promise<void> {
+    const slots = this.#registry.slotsOn(node).filter(({ ref }) => ref.startsWith(`${job.id}/`))
+    await Promise.all(slots.map((slot) => slot.kill('the node is evacuated')))
   }
 
   /** Resolves when the last of its slots has ended. */
@@ -368,6 +388,8 @@ export class Coordinator {
 }
 
 const SLOTS_MAX = 1024
+/** Whatever kept a recovered job from running may have passed by then. */
+const RECOVER_AGAIN_MS = 30_000
 
 function checkSlots(slots: number): void {
   if (Number.isInteger(slots) && slots >= 1 && slots <= SLOTS_MAX) return

@@ -35,6 +35,8 @@ export interface RegistryOwner {
 }
 
 const CALL_MS = 10_000
+/** A member beats several times in this time. */
+const NAME_HELD_MS = 4 * HEARTBEAT_MS
 const LABELS_MAX = 64
 
 interface Member {
@@ -92,6 +94,7 @@ export class NodeRegistry {
   acceptControl(link: ControlLink): void {
     const { id: name, incarnation } = link.peer
     const before = this.#members.get(name)
+    if (before !== undefined && this.#holdsName(before, incarnation)) return link.close('taken')
     if (before !== undefined) this.#end(before, `replaced by a newer connection of node ${name}`)
     const calls = createCalls<NodeMethods>({
       link,
@@ -107,6 +110,12 @@ export class NodeRegistry {
     )
   }
 
+  /** Another process of that name, which is alive: two of one name would throw each other out for ever. */
+  #holdsName({ incarnation: its, control }: Member, incarnation: string): boolean {
+    const heardMs = this.#owner.clock.now() - control.lastReceivedMs
+    return its !== incarnation && heardMs < NAME_HELD_MS
+  }
+
   /** Beside a control connection, for what is large. */
   acceptData(link: DataLink): void {
     const member = this.#members.get(link.peer.id)
@@ -117,7 +126,7 @@ export class NodeRegistry {
     link.onLane((lane) => {
       createCalls({
         link: messagesOver(link, lane),
-        handlers: this.#bulkHandlers(),
+        handlers: this.#bulkHandlers(member),
         deadlineMs: CALL_MS,
         clock: this.#owner.clock,
       })
@@ -158,9 +167,9 @@ export class NodeRegistry {
     }
   }
 
-  #bulkHandlers(): BulkMethods {
+  #bulkHandlers(member: Member): BulkMethods {
     const chunksOf = (ref: string) => {
-      const slot = this.#slots.get(ref)
+      const slot = this.#slotOf(ref, member)
       if (slot === undefined) throw stale(ref)
       return slot.chunks
     }

@@ -101,9 +101,10 @@ export class RemoteSlot implements Slot {
     this.onEvent({ kind: 'SlotLost', error: errorToData(error), operator: null })
   }
 
+  /** For the job it is lost at once: whoever waits for an answer of it hears that. */
   async kill(reason: string): Promise<void> {
     const place = this.place
-    this.#end()
+    this.lost(reason)
     await place?.calls.call('killSlot', [this.ref, reason]).catch(() => {})
   }
 

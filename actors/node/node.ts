@@ -60,6 +60,8 @@ export interface NodeParts {
 }
 
 const CALL_MS = 10_000
+/** Who was a member for so long joins again at once; else pauses grow, so that no storm begins. */
+const STEADY_MS = 10_000
 const REJOIN = backoff({ firstMs: 100, maxMs: 5_000, jitter: 0.3 })
 
 export class ClusterNode {
@@ -70,7 +72,9 @@ export class ClusterNode {
   #listener: Listener | null = null
   #member: Member | null = null
   #state: 'starting' | 'joining' | 'member' | 'leaving' | 'stopped' = 'starting'
+  /** Attempts to join since it was a member for long. */
   #failures = 0
+  #joinedMs = 0
   /** The latest that it has served. */
   #term = 0
   #stopRetry: Cancel = () => {}
@@ -146,7 +150,7 @@ export class ClusterNode {
       ({ member, term }) => {
         if (this.#state !== 'joining') return void member.end('the node stops')
         this.#state = 'member'
-        this.#failures = 0
+        this.#joinedMs = this.#clock.now()
         this.#term = term
         this.#member = member
         this.events$.next({ kind: 'Joined', coordinator: this.#parts.join, term })
@@ -188,9 +192,13 @@ export class ClusterNode {
   #onRefused(error: Error): void {
     if (this.#state === 'stopped') return
     if (this.#refused !== null && isFinal(error)) return this.#refused(error)
-    const retryMs = backoffDelayMs(REJOIN, ++this.#failures, this.#parts.random ?? Math.random)
+    const retryMs = this.#pauseMs()
     this.events$.next({ kind: 'CannotJoin', reason: error.message, retryMs })
     this.#stopRetry = this.#clock.after(retryMs, () => this.#join())
+  }
+
+  #pauseMs(): number {
+    return backoffDelayMs(REJOIN, ++this.#failures, this.#parts.random ?? Math.random)
   }
 
   #onEnded(member: Member, reason: string): void {
@@ -200,7 +208,8 @@ export class ClusterNode {
     void member.end(reason).then(() => {
       if (this.#state === 'stopped' || this.#state === 'leaving') return
       this.events$.next({ kind: 'Lost', reason, slots })
-      this.#join()
+      if (this.#clock.now() - this.#joinedMs > STEADY_MS) this.#failures = 0
+      this.#stopRetry = this.#clock.after(this.#pauseMs(), () => this.#join())
     })
   }
 }
@@ -243,7 +252,7 @@ class Member implements NodeMethods {
       tell({ kind: 'PeerLost', node, reason })
       this.control.tell('peerLost', [node, reason])
     }
-    this.peers = new PeerLinks(parts.network, onLost, parts.ports)
+    this.peers = new PeerLinks(parts.network, clock, onLost, parts.ports)
   }
 
   get slots(): readonly string[] {
@@ -318,8 +327,14 @@ class Member implements NodeMethods {
 
   async closeSlot(ref: string): Promise<void> {
     const slot = this.#slotOf(ref)
-    await slot.close()
-    this.#forget(ref)
+    try {
+      await slot.close()
+    } catch (error) {
+      await slot.kill('it could not be closed').catch(() => {})
+      throw error
+    } finally {
+      this.#forget(ref)
+    }
   }
 
   async killSlot(ref: string, reason: string): Promise<void> {

@@ -4,11 +4,13 @@
  * is mistaken for that of an earlier try.
  */
 import { MessageChannel } from 'node:worker_threads'
+import type { Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { DataLink, Lane } from '../../lib/transport/node-links.js'
 import { relay } from '../../lib/transport/relay.js'
 import type { SlotPort } from '../worker/protocol.js'
+import { isPulse, keepPulse, takePulse } from './pulse.js'
 
 /** A port into a slot of this node, and the session of what comes through it. */
 export interface Joint {
@@ -55,6 +57,7 @@ const placeName = (ref: string, joining: number): string => `${ref}#${joining}`
 
 export class PeerLinks {
   readonly #network: Network
+  readonly #clock: Clock
   readonly #onLost: (peer: string, reason: string) => void
   /** By name of the peer. */
   readonly #peers = new Map<string, DataLink>()
@@ -73,10 +76,12 @@ export class PeerLinks {
   /** `onLost`: the connection has ended, and all lanes on it. */
   constructor(
     network: Network,
+    clock: Clock,
     onLost: (peer: string, reason: string) => void,
     ports: SlotPorts = threadPorts,
   ) {
     this.#network = network
+    this.#clock = clock
     this.#onLost = onLost
     this.#ports = ports
   }
@@ -177,7 +182,12 @@ export class PeerLinks {
       before.terminate('superseded')
       this.#onLost(node, 'replaced by a newer connection')
     }
+    let silence: string | null = null
+    keepPulse(link, this.#clock, (reason) => {
+      silence = reason
+    })
     link.onLane((lane) => {
+      if (isPulse(lane)) return takePulse(lane)
       const name = laneName(lane.at, lane.peer)
       const awaiting = this.#awaited.get(name)
       this.#awaited.delete(name)
@@ -187,7 +197,7 @@ export class PeerLinks {
     link.onClose((reason) => {
       if (this.#peers.get(node) !== link) return
       this.#peers.delete(node)
-      if (!this.#isClosed) this.#onLost(node, reason?.message ?? 'closed')
+      if (!this.#isClosed) this.#onLost(node, reason?.message ?? silence ?? 'closed')
     })
     return link
   }

@@ -144,7 +144,7 @@ class LinkCalls<Remote extends object> implements Calls<Remote> {
     if (kind === CALL && typeof first === 'number' && isCall(second, third)) {
       void this.#answer(first, second as string, third)
     } else if (kind === RESULT) this.#settle(first)?.resolve(second)
-    else if (kind === ERROR) this.#settle(first)?.reject(errorFromData(second as ErrorData))
+    else if (kind === ERROR && isError(second)) this.#settle(first)?.reject(errorFromData(second))
     else if (kind === TELL && isCall(first, second)) {
       // Whoever tells does not want to know; what fails here is this side's own affair.
       this.#invoke(first as string, second).catch(() => this.close('damaged'))
@@ -197,6 +197,17 @@ class LinkCalls<Remote extends object> implements Calls<Remote> {
 
 const isCall = (method: unknown, args: unknown): boolean =>
   typeof method === 'string' && Array.isArray(args)
+
+const isError = (value: unknown): value is ErrorData => {
+  const { name, message, details, cause } = (value ?? {}) as Partial<ErrorData>
+  return (
+    typeof name === 'string' &&
+    typeof message === 'string' &&
+    typeof details === 'object' &&
+    details !== null &&
+    (cause === null || isError(cause))
+  )
+}
 
 /** Nothing that every object has can be called from afar. */
 const isOwnMethod = (handlers: object, method: string): boolean =>

@@ -29,6 +29,8 @@ export const closeCodes = {
   slow: 4014,
   /** Too many connections. */
   busy: 4015,
+  /** Another process of that id is there, and alive. */
+  taken: 4016,
 } as const
 
 export type CloseReason = keyof typeof closeCodes

@@ -1,0 +1,53 @@
+/** What a client says of how a job is to run, checked before anything believes it. */
+import { durationMs } from '../../lib/base/duration.js'
+import { MillraceError } from '../../lib/base/errors.js'
+import type { PlacementOptions, SubmitOptions } from './protocol.js'
+
+const STRATEGIES: readonly unknown[] = [undefined, 'spread', 'pack']
+
+/** Throws E_BAD_ARGUMENT for what is not of the shape that the protocol states. */
+export function checkSubmit(options: SubmitOptions): void {
+  if (!isObject(options)) throw bad('the options', 'an object', options)
+  if (options.placement !== undefined) checkPlacement(options.placement)
+  if (options.args !== undefined && !isObject(options.args)) {
+    throw bad('args', 'an object', options.args)
+  }
+  for (const name of ['memoryMb', 'stallMs'] as const) {
+    const value = options[name]
+    if (value !== undefined && !(typeof value === 'number' && value >= 0)) {
+      throw bad(name, 'a number of at least 0', value)
+    }
+  }
+  const { checkpoint } = options
+  if (checkpoint !== undefined && checkpoint !== false && !isObject(checkpoint)) {
+    throw bad('checkpoint', 'an object or false', checkpoint)
+  }
+}
+
+export function checkPlacement(placement: PlacementOptions): void {
+  if (!isObject(placement)) throw bad('placement', 'an object', placement)
+  const { strategy, labels, apartFrom, besides, wait } = placement
+  if (!STRATEGIES.includes(strategy)) {
+    throw bad('placement: strategy', "'spread' or 'pack'", strategy)
+  }
+  const hasLabels =
+    labels === undefined || (isObject(labels) && Object.values(labels).every(isText))
+  if (!hasLabels) throw bad('placement: labels', 'an object of texts', labels)
+  if (apartFrom !== undefined && !(Array.isArray(apartFrom) && apartFrom.every(isText))) {
+    throw bad('placement: apartFrom', 'a list of job ids', apartFrom)
+  }
+  if (besides !== undefined && !isText(besides))
+    throw bad('placement: besides', 'a job id', besides)
+  if (wait !== undefined) durationMs(wait, 'placement: wait', 0)
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const bad = (name: string, expected: string, seen: unknown): MillraceError =>
+  new MillraceError(
+    'E_BAD_ARGUMENT',
+    `submit: ${name} must be ${expected}; seen: ${JSON.stringify(seen) ?? typeof seen}`,
+  )
