@@ -74,6 +74,7 @@ export class ClusterJob {
   #replaced: Job | null = null
   #isRecovered = false
   #hasRun = false
+  #moving: Promise<void> = Promise.resolve()
   #error: string | null = null
   #endState: JobState | null = null
   /** Who is asked about its failures first: the last one that has said so. */
@@ -155,6 +156,11 @@ export class ClusterJob {
     return this.#hasRun
   }
 
+  /** Before it starts: as many slots instead. */
+  beginWith(slots: number): void {
+    this.#record = { ...this.#record, slots }
+  }
+
   /** Rejects where it cannot be planned; then nothing has run. */
   async start(recovered: boolean): Promise<void> {
     this.#isRecovered = recovered
@@ -168,6 +174,16 @@ export class ClusterJob {
     return () => {
       if (this.#decider === ask) this.#decider = null
     }
+  }
+
+  /** It can be given other slots now. */
+  get canMove(): boolean {
+    return this.#life !== null && !this.#isMoving && !isEnded(this.state)
+  }
+
+  /** Resolves when it is not being moved. */
+  get settled(): Promise<void> {
+    return this.#moving
   }
 
   restartRegion(region: number): Promise<void> {
@@ -205,11 +221,19 @@ export class ClusterJob {
     await this.#replace(slots, (life) => life.cancel())
   }
 
-  /** Where the life cannot be ended it goes on; where no other can begin, the job has failed. */
   async #replace(slots: number, end: (life: Job) => Promise<void>): Promise<void> {
     const life = this.#living()
     if (this.#isMoving) throw isMoving(this.id)
     this.#isMoving = true
+    const replacing = this.#replaceLife(life, slots, end).finally(() => {
+      this.#isMoving = false
+    })
+    this.#moving = replacing.catch(() => {})
+    await replacing
+  }
+
+  /** Where the life cannot be ended it goes on; where no other can begin, the job has failed. */
+  async #replaceLife(life: Job, slots: number, end: (life: Job) => Promise<void>): Promise<void> {
     this.#replaced = life
     try {
       await end(life)
@@ -219,8 +243,6 @@ export class ClusterJob {
       this.#replaced = null
       if (isEnded(life.state) && life === this.#life) this.#onDone(life, null, error as Error)
       throw error
-    } finally {
-      this.#isMoving = false
     }
   }
 
@@ -294,22 +316,27 @@ export class ClusterJob {
     return life
   }
 
-  #openPool(life: string, size: number): ClusterPool {
-    const { place, onSlot, onSlotEnded, urlOf, newSession } = this.#parts
+  /** What each of its slots asks of a node. */
+  get wish(): SlotWish {
     const {
       strategy = 'spread',
       labels = {},
       apartFrom,
       besides,
-      wait = '5m',
     } = this.#record.options.placement ?? {}
-    const wish: SlotWish = {
+    return {
       job: this.id,
       strategy,
       labels,
       ...(apartFrom !== undefined && { apartFrom }),
       ...(besides !== undefined && { besides }),
     }
+  }
+
+  #openPool(life: string, size: number): ClusterPool {
+    const { place, onSlot, onSlotEnded, urlOf, newSession } = this.#parts
+    const { wait = '5m' } = this.#record.options.placement ?? {}
+    const { wish } = this
     return new ClusterPool({
       size,
       life,

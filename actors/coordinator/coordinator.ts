@@ -37,6 +37,7 @@ import type {
   SlotView,
   SubmitOptions,
 } from './protocol.js'
+import { ReactiveDesk, type Room } from './reactive-desk.js'
 import type { Place } from './remote-slot.js'
 import { type CoordinatorStores, openFileStores, type Records, type Shelf } from './stores.js'
 
@@ -73,6 +74,7 @@ export class Coordinator {
   #stores!: CoordinatorStores
   #listener!: Listener
   #clients!: ClientDesk
+  #reactive!: ReactiveDesk
   #term = 0
   #sessions = 0
   /** Resolves when nodes of a former coordinator have let go of their work. */
@@ -122,6 +124,12 @@ export class Coordinator {
       evacuate: (node) => this.evacuate(node),
     })
     this.#clients = new ClientDesk(this, this.#clock)
+    this.#reactive = new ReactiveDesk({
+      clock: this.#clock,
+      jobs: () => [...this.#jobs.values()],
+      roomFor: (job) => this.#roomFor(job),
+      adapt: (job, slots) => this.#adapt(job, slots),
+    })
     if (this.#term > 1) {
       this.#settled = new Promise((resolve) => this.#clock.after(SETTLE_MS, resolve))
     }
@@ -143,6 +151,7 @@ export class Coordinator {
     // What has not begun has nothing to stop.
     await Promise.allSettled(stopping)
     this.#clients.close()
+    this.#reactive.close()
     this.#registry.close()
     this.#listener.close()
     await this.#system.stop()
@@ -193,6 +202,7 @@ export class Coordinator {
     checkSubmit(options)
     if (this.jobs().some((view) => view.id === id)) throw exists(id)
     const pipeline = jobNameIn(id)
+    checkReactive(options)
     const slots = options.parallelism ?? 1
     checkSlots(slots)
     const record = { id, pipeline, bundle, options, slots, submittedMs: this.#clock.wallTime() }
@@ -201,7 +211,11 @@ export class Coordinator {
     opened(job)
     try {
       await this.#settled
-      await this.#records.save(record)
+      if (options.reactive !== undefined) {
+        const { slots: room } = await this.#roomFor(job)
+        job.beginWith(Math.max(1, room))
+      }
+      await this.#records.save(job.record)
       this.events$.next({ kind: 'JobSubmitted', job: id, pipeline })
       await job.start(false)
       return job
@@ -216,6 +230,21 @@ export class Coordinator {
     checkSlots(slots)
     await this.job(id).move(slots)
     this.events$.next({ kind: 'JobRescaled', job: id, slots })
+  }
+
+  /** A job that lacks slots cannot be asked for a checkpoint: its last one has to do. */
+  async #adapt(job: ClusterJob, slots: number): Promise<void> {
+    const isWhole = job.state === 'Running' && job.takesSnapshots
+    await (isWhole ? job.move(slots) : job.restart(slots))
+    this.events$.next({ kind: 'JobRescaled', job: job.id, slots })
+  }
+
+  #roomFor(job: ClusterJob): Promise<Room> {
+    const max = job.record.options.reactive?.maxParallelism ?? job.record.slots
+    return new Promise((resolve) => {
+      const tell = (slots: number, othersWait: boolean) => resolve({ slots, othersWait })
+      this.#placement.control({ kind: 'RoomAsked', wish: job.wish, max, tell })
+    })
   }
 
   async move(id: string, placement: PlacementOptions | null): Promise<void> {
@@ -331,22 +360,31 @@ export class Coordinator {
   }
 
   /**
-   * Its work moves to other nodes, behind a checkpoint; what takes none is started again elsewhere.
-   * Resolves when nothing is left on it.
+   * Its work moves to other nodes, behind a checkpoint; what takes none is started again elsewhere. Resolves
+   * when nothing is left on it. Several nodes can be evacuated at once. A job that finds too few slots
+   * elsewhere waits for them, as long as its placement says; a reactive one has fewer then.
    */
   async evacuate(node: string): Promise<void> {
     this.cordon(node, true)
-    const moving = [...this.#jobs.values()]
-      .filter((job) => job.nodes.has(node))
-      .map(async (job) => {
-        if (job.takesSnapshots) await job.move(job.record.slots)
-        else await this.#evict(job, node)
-      })
-    // What has left may have to wait for a place: the node need not.
-    const moved = Promise.all(moving)
+    const jobs = [...this.#jobs.values()].filter((job) => job.nodes.has(node))
+    const moved = allOrFirstError(jobs.map((job) => this.#leave(node, job)))
     moved.catch(() => {})
-    await (moving.length === 0 ? moved : Promise.race([moved, this.#emptied(node)]))
+    // What has left may have to wait for a place: the node need not.
+    await (jobs.length === 0 ? moved : Promise.race([moved, this.#emptied(node)]))
     this.events$.next({ kind: 'NodeEvacuated', node })
+  }
+
+  async #leave(node: string, job: ClusterJob): Promise<void> {
+    for (;;) {
+      // It may move for the sake of another node, and leave this one with it.
+      await job.settled
+      if (!job.nodes.has(node) || !job.canMove) return
+      const room = (await this.#roomFor(job)).slots
+      if (!job.canMove) continue
+      const { slots, options } = job.record
+      if (!job.takesSnapshots) return this.#evict(job, node)
+      return job.move(options.reactive === undefined || room === 0 ? slots : room)
+    }
   }
 
   /** It is started again elsewhere, as after a failure. */
@@ -399,6 +437,16 @@ function checkSlots(slots: number): void {
   )
 }
 
+function checkReactive({ reactive, parallelism }: SubmitOptions): void {
+  if (reactive === undefined) return
+  checkSlots(reactive.maxParallelism)
+  if (parallelism === undefined) return
+  throw new MillraceError(
+    'E_BAD_SLOTS',
+    'a reactive job has as many slots as there are: give it reactive: { maxParallelism }, or parallelism, not both',
+  )
+}
+
 const exists = (job: string): MillraceError =>
   new MillraceError('E_JOB_EXISTS', `there is a job ${job} already: it was submitted before`)
 
@@ -406,6 +454,11 @@ const stopping = (): MillraceError =>
   new MillraceError('E_STOPPING', 'the coordinator stops; submit the job when it runs again', {
     retryable: true,
   })
+
+async function allOrFirstError(all: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(all)).find(({ status }) => status === 'rejected')
+  if (failed?.status === 'rejected') throw failed.reason
+}
 
 const noSlot = (job: string, waitMs: number, missing: string): MillraceError =>
   new MillraceError(

@@ -52,7 +52,10 @@ export interface SubmitOptions {
   readonly claim?: boolean
   readonly supervise?: Omit<SupervisionOptions, 'decide'>
   readonly placement?: PlacementOptions
-  /** Takes as many slots as there are, up to this many: follows nodes that join and leave. */
+  /**
+   * Takes as many slots as there are, up to this many, and follows nodes that join and leave: 2 s after
+   * that has settled, and no sooner than 10 s after a change for more. Not beside `parallelism`.
+   */
   readonly reactive?: { readonly maxParallelism: number }
   readonly memoryMb?: number
   readonly stallMs?: number
@@ -68,7 +71,10 @@ export interface PlacementOptions {
   readonly apartFrom?: readonly string[]
   /** A job whose nodes it is to share. */
   readonly besides?: string
-  /** How long it waits for slots. Default 5 min. */
+  /**
+   * How long it waits for slots, at the start and each time it has lost some; then it has failed, with
+   * E_NO_SLOT. Default 5 min.
+   */
   readonly wait?: Duration
 }
 

@@ -7,6 +7,7 @@ import { unreachable } from '../../lib/base/assert.js'
 import type { Cancel } from '../../lib/base/clock.js'
 import type { NodeOffer, SlotWish } from '../../lib/placement/place.js'
 import { placeJobs } from '../../lib/placement/place-jobs.js'
+import { roomFor } from '../../lib/placement/room.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
 import type { PlacedNode, PlacementMessage } from './protocol.js'
 
@@ -83,6 +84,13 @@ class Placement implements Behaviour<PlacementMessage> {
       case 'Gathered':
         this.#isGathering = false
         return this.#placeAll()
+      case 'RoomAsked': {
+        const { wish, max, tell } = message
+        const others = [...this.#waiting.values()].some(
+          ({ wanted }) => wanted.wish.job !== wish.job,
+        )
+        return tell(roomFor(wish, max, this.#offers()), others)
+      }
       case 'Asked':
         return message.tell(this.#offers())
       default:

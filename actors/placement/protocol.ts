@@ -28,6 +28,13 @@ export type PlacementMessage =
   | { readonly kind: 'Cordoned'; readonly node: string; readonly cordoned: boolean }
   /** To itself: what is wanted has been gathered. */
   | { readonly kind: 'Gathered' }
+  /** How many slots a job could have, up to `max`, were it placed anew; and do others wait for some? */
+  | {
+      readonly kind: 'RoomAsked'
+      readonly wish: SlotWish
+      readonly max: number
+      readonly tell: (room: number, othersWait: boolean) => void
+    }
   | { readonly kind: 'Asked'; readonly tell: (offers: readonly PlacedNode[]) => void }
 
 /** A node and what it hosts. */

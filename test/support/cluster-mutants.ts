@@ -14,7 +14,8 @@ import { SimulatedProcess } from './simulated-process.js'
 import { TransactionWorld } from './transaction-world.js'
 
 const MUTANTS = {
-  'places are not released': () => rewritePlacing((message) => (isRelease(message) ? null : message)),
+  'places are not released': () =>
+    rewritePlacing((message) => (isRelease(message) ? null : message)),
   'jobs are placed slot by slot': () =>
     rewritePlacing((message) =>
       message.kind === 'Wanted'
@@ -54,7 +55,12 @@ const isRelease = ({ kind }: PlacementMessage): boolean => kind === 'Released'
 
 /** What placement is told becomes something else, or nothing. */
 function rewritePlacing(rewrite: (message: PlacementMessage) => PlacementMessage | null): void {
-  const noClock = { now: () => 0, wallTime: () => 0, after: () => () => {}, soon: () => {} } as Clock
+  const noClock = {
+    now: () => 0,
+    wallTime: () => 0,
+    after: () => () => {},
+    soon: () => {},
+  } as Clock
   const system = createActorSystem({ name: 'none', clock: noClock })
   const some = system.spawn('some', () => ({ receive: () => {} }))
   const prototype = Object.getPrototypeOf(some) as ActorRef<PlacementMessage>

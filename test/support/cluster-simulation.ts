@@ -21,21 +21,25 @@ interface Row {
 }
 
 /** A job, and what it writes to. */
-interface JobShape {
+export interface JobShape {
   readonly name: string
   readonly rows: number
   readonly splits: number
+  /** At most, where it is reactive. */
   readonly parallelism: number
+  readonly isReactive: boolean
   readonly interval: number
+  /** That it takes to read them. */
+  readonly seconds: number
   readonly world: TransactionWorld
 }
 
-const moduleOf =
-  ({ name, rows, splits, world }: JobShape) =>
+export const moduleOf =
+  ({ name, rows, splits, seconds, world }: JobShape) =>
   (process: SimulatedProcess): Pipeline =>
     pipeline(name, (flow) =>
       flow
-        .from(generate(rows, (n): Row => ({ n, count: 0 }), { perSecond: rows / 4, splits }))
+        .from(generate(rows, (n): Row => ({ n, count: 0 }), { perSecond: rows / seconds, splits }))
         .pipe(
           keyBy((row: Row) => row.n % KEYS),
           scan(
@@ -52,7 +56,7 @@ const moduleOf =
     )
 
 /** What is wrong with what was shown; null where nothing is. */
-function judge({ rows, world }: JobShape): string | null {
+export function judge({ rows, world }: JobShape): string | null {
   const shown = world.shown as readonly Row[]
   const seen = new Set<number>()
   const counts = new Map<number, Set<number>>()
@@ -91,6 +95,8 @@ export async function simulate(seed: number): Promise<Outcome> {
     rows: 20 + pick(40),
     splits: 1 + pick(3),
     parallelism: 1 + pick(Math.min(3, slots)),
+    isReactive: random() < 0.3,
+    seconds: 4,
     interval: 250 + pick(1_000),
     world: new TransactionWorld(),
   }))
@@ -140,7 +146,9 @@ export async function simulate(seed: number): Promise<Outcome> {
       `${job.name}-${(++submissions).toString(16).padStart(8, '0')}`,
       bundleOf(job.name),
       {
-        parallelism: job.parallelism,
+        ...(job.isReactive
+          ? { reactive: { maxParallelism: job.parallelism } }
+          : { parallelism: job.parallelism }),
         checkpoint: { interval: job.interval, timeout: 2_000, tolerableFailures: 1_000 },
         supervise: { maxRestarts: 1_000 },
         memoryMb: 0,
@@ -282,7 +290,10 @@ export async function simulate(seed: number): Promise<Outcome> {
       const verdict = judge(job)
       if (verdict !== null) return outcome(`${job.name}: ${verdict}`)
     }
-    await cluster.runFor(6_000)
+    // What is pending has its deadlines, and who was away has to join.
+    for (let tries = 0; tries < 15 && (await leftBehind()) !== null; tries++) {
+      await cluster.runFor(1_000)
+    }
     return outcome(failed[0] ?? (await leftBehind()))
   } finally {
     process.off('unhandledRejection', onRejection)
@@ -291,7 +302,10 @@ export async function simulate(seed: number): Promise<Outcome> {
   /** What should be gone by now. */
   async function leftBehind(): Promise<string | null> {
     const views: { readonly name: string; readonly taken: number }[] = []
-    cluster.coordinator!.nodes().then((nodes) => views.push(...nodes))
+    cluster.coordinator?.nodes().then(
+      (nodes) => views.push(...nodes),
+      () => {},
+    )
     await cluster.settle()
     if (views.length !== nodes.length) return `${views.length} of ${nodes.length} nodes are members`
     const taken = views.find((view) => view.taken > 0)

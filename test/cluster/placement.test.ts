@@ -1,0 +1,179 @@
+/** Where jobs run, and how that changes: whole clusters under a virtual clock. */
+import t, { type Test } from 'tap'
+import type { SubmitOptions } from '../../actors/coordinator/protocol.js'
+import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
+import { bundleOf, HUB, type NodeShape, SimulatedCluster } from '../support/simulated-cluster.js'
+import { TransactionWorld } from '../support/transaction-world.js'
+
+const ID = 'rows-00000001'
+
+interface World {
+  readonly cluster: SimulatedCluster
+  readonly job: JobShape
+  /** Submits the job. */
+  submit(options: SubmitOptions): Promise<unknown>
+  /** Waits for the end of the job, and judges what it has shown. */
+  ends(t: Test): Promise<void>
+  /** Nodes of its slots, sorted. */
+  places(): readonly string[]
+}
+
+const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+
+async function worldOf(nodes: readonly NodeShape[], begin = nodes.length): Promise<World> {
+  const job: JobShape = {
+    name: 'rows',
+    rows: 400,
+    splits: 4,
+    parallelism: 4,
+    isReactive: false,
+    interval: 500,
+    seconds: 40,
+    world: new TransactionWorld(),
+  }
+  const cluster = new SimulatedCluster({ seed: SEED, nodes, modules: { rows: moduleOf(job) } })
+  cluster.start(HUB)
+  for (const { name } of nodes.slice(0, begin)) cluster.start(name)
+  await cluster.runFor(1_000)
+  return {
+    cluster,
+    job,
+    submit: (options) =>
+      cluster.coordinator!.submit(
+        ID,
+        bundleOf('rows'),
+        { memoryMb: 0, checkpoint: { interval: 500 }, ...options },
+        () => {},
+      ),
+    async ends(t) {
+      t.ok(await cluster.runUntil(() => cluster.ended.has(ID), 200_000), 'it ends')
+      t.equal(cluster.ended.get(ID), 'Finished')
+      t.equal(judge(job), null)
+    },
+    places: () =>
+      cluster
+        .coordinator!.placementOf(ID)
+        .map(({ node }) => node ?? '?')
+        .toSorted(),
+  }
+}
+
+const node = (name: string, slots: number): NodeShape => ({ name, slots })
+
+t.test('a reactive job follows the nodes that join and leave', async (t) => {
+  const { cluster, submit, ends, places } = await worldOf(
+    [node('a', 1), node('b', 1), node('c', 1)],
+    1,
+  )
+  void submit({ reactive: { maxParallelism: 2 } })
+  await cluster.runFor(3_000)
+  t.same(places(), ['a'])
+  cluster.start('b')
+  cluster.start('c')
+  await cluster.runFor(12_000)
+  t.equal(places().length, 2, 'as many as there are, and as it may have')
+  cluster.kill('a')
+  cluster.kill('b')
+  await cluster.runFor(4_000)
+  t.same(places(), ['c'])
+  t.equal(cluster.coordinator!.jobs()[0]!.state, 'Running')
+  await ends(t)
+})
+
+t.test('several nodes are evacuated at once, by one move', async (t) => {
+  const world = await worldOf([node('a', 2), node('b', 2), node('c', 2), node('d', 2)])
+  const { cluster, submit, ends, places } = world
+  void submit({ parallelism: 4 })
+  await cluster.runFor(3_000)
+  const evacuated: string[] = []
+  for (const name of ['a', 'b']) {
+    cluster.coordinator!.evacuate(name).then(() => evacuated.push(name))
+  }
+  await cluster.runFor(3_000)
+  t.same(evacuated.toSorted(), ['a', 'b'])
+  t.same(places(), ['c', 'c', 'd', 'd'])
+  await ends(t)
+})
+
+t.test('a job that finds no slots elsewhere waits for them, and the node is empty', async (t) => {
+  const { cluster, submit, ends, places } = await worldOf([node('a', 2), node('b', 1)])
+  void submit({ parallelism: 3 })
+  await cluster.runFor(2_000)
+  let isEmpty = false
+  cluster.coordinator!.evacuate('a').then(() => {
+    isEmpty = true
+  })
+  await cluster.runFor(2_000)
+  t.ok(isEmpty)
+  t.same(places(), ['?', '?', '?'])
+  cluster.coordinator!.cordon('a', false)
+  await cluster.runFor(1_000)
+  t.same(places(), ['a', 'a', 'b'])
+  await ends(t)
+})
+
+t.test('a reactive job that is evacuated makes do with fewer slots', async (t) => {
+  const { cluster, submit, ends, places } = await worldOf([node('a', 2), node('b', 1)])
+  void submit({ reactive: { maxParallelism: 3 } })
+  await cluster.runFor(2_000)
+  t.equal(places().length, 3)
+  let isEmpty = false
+  cluster.coordinator!.evacuate('a').then(() => {
+    isEmpty = true
+  })
+  await cluster.runFor(2_000)
+  t.ok(isEmpty)
+  t.same(places(), ['b'])
+  await ends(t)
+})
+
+t.test('a node leaves with nothing on it, and its job goes on elsewhere', async (t) => {
+  const { cluster, submit, ends, places } = await worldOf([node('a', 1), node('b', 1)])
+  void submit({ parallelism: 1 })
+  await cluster.runFor(2_000)
+  const [from] = places()
+  let hasLeft = false
+  cluster.nodes
+    .get(from!)!
+    .node.leave(10_000)
+    .then(() => {
+      hasLeft = true
+    })
+  await cluster.runFor(3_000)
+  t.ok(hasLeft)
+  t.same(places(), [from === 'a' ? 'b' : 'a'])
+  t.equal(cluster.coordinator!.jobs()[0]!.restarts, 0, 'that is no failure')
+  await ends(t)
+})
+
+t.test('jobs go on when the coordinator has died and is back', async (t) => {
+  const { cluster, submit, ends } = await worldOf([node('a', 2), node('b', 2)])
+  void submit({ parallelism: 3 })
+  await cluster.runFor(5_000)
+  cluster.kill(HUB)
+  await cluster.runFor(1_000)
+  cluster.start(HUB)
+  await cluster.runFor(10_000)
+  t.equal(cluster.coordinator!.term, 2)
+  t.match(cluster.coordinator!.jobs(), [{ id: ID, state: 'Running' }])
+  await ends(t)
+})
+
+t.test('a job that waits too long for slots has failed, and says what was missing', async (t) => {
+  const { cluster, submit } = await worldOf([node('a', 1)])
+  void submit({ parallelism: 2, placement: { wait: '10s' } })
+  await cluster.runFor(9_000)
+  t.notOk(cluster.ended.has(ID))
+  await cluster.runFor(2_000)
+  const [view] = cluster.coordinator!.jobs()
+  t.match(view, {
+    state: 'Failed',
+    error: /has waited 10 s for a slot: 2 slots are wanted together, and there is room for 1/,
+  })
+  let taken = -1
+  cluster.coordinator!.nodes().then(([first]) => {
+    taken = first!.taken
+  })
+  await cluster.runFor(100)
+  t.equal(taken, 0)
+})
