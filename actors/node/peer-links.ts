@@ -187,7 +187,7 @@ export class PeerLinks {
       silence = reason
     })
     link.onLane((lane) => {
-      if (isPulse(lane)) return takePulse(lane)
+      if (isPulse(lane)) return takePulse(link, lane)
       const name = laneName(lane.at, lane.peer)
       const awaiting = this.#awaited.get(name)
       this.#awaited.delete(name)

@@ -7,6 +7,7 @@
 import type { Clock } from '../../lib/base/clock.js'
 import { SilenceWatch } from '../../lib/cluster/lease.js'
 import { SILENCE_MS } from '../../lib/cluster/times.js'
+import { messagesOver } from '../../lib/transport/lane-messages.js'
 import type { DataLink, Lane } from '../../lib/transport/node-links.js'
 
 /** Between two beats. */
@@ -17,20 +18,14 @@ const PULSE = 'pulse'
 export const isPulse = ({ at }: Lane): boolean => at === PULSE
 
 /** Reads what comes, so that nothing piles up. */
-export function takePulse(lane: Lane): void {
-  lane.onReadable(() => drain(lane))
-  drain(lane)
-}
-
-function drain(lane: Lane): void {
-  while (lane.poll() !== null);
-  lane.arm()
+export function takePulse(link: DataLink, lane: Lane): void {
+  messagesOver(link, lane).onMessage(() => {})
 }
 
 /** Beats until the link ends, and ends it where the other side is silent. */
 export function keepPulse(link: DataLink, clock: Clock, onSilent: (reason: string) => void): void {
-  const lane = link.openLane({ at: PULSE, to: PULSE })
-  takePulse(lane)
+  const messages = messagesOver(link, link.openLane({ at: PULSE, to: PULSE }))
+  messages.onMessage(() => {})
   const watch = new SilenceWatch(PULSE_MS, clock.now())
   let isOver = false
   link.onClose(() => {
@@ -43,7 +38,7 @@ export function keepPulse(link: DataLink, clock: Clock, onSilent: (reason: strin
       onSilent(`nothing was heard of it for ${SILENCE_MS} ms`)
       return link.terminate('silent')
     }
-    lane.send(new ArrayBuffer(1))
+    messages.send(null)
     clock.after(PULSE_MS, beat)
   }
   beat()
