@@ -106,7 +106,10 @@ export class SnapshotStores {
    * fails is tried again with the next call.
    */
   retire(running: readonly number[]): Promise<void> {
-    const retired = this.#retiring.then(() => this.#retire(running))
+    // What begins while this is under way is not over.
+    const known = new Set([...this.#written.keys(), ...this.#basis.keys()])
+    const over = [...known].filter((round) => !running.includes(round))
+    const retired = this.#retiring.then(() => this.#retire(over))
     this.#retiring = retired.catch(() => {})
     return retired
   }
@@ -127,9 +130,9 @@ export class SnapshotStores {
     await rm(restoredFrom.place, { recursive: true, force: true })
   }
 
-  async #retire(running: readonly number[]): Promise<void> {
+  async #retire(over: readonly number[]): Promise<void> {
     const { store, retained } = this.#options
-    const suspects = await this.#takeSuspects(running)
+    const suspects = await this.#takeSuspects(over)
     const manifests = await this.#stored()
     const spared = new Set([
       ...this.#putting,
@@ -138,7 +141,7 @@ export class SnapshotStores {
     const { retire, garbage } = planRetention({
       manifests,
       retained,
-      pinned: this.#builtUpon(running, manifests),
+      pinned: this.#builtUpon(over, manifests),
       suspects,
       isSpared: (id) => spared.has(id),
     })
@@ -150,22 +153,18 @@ export class SnapshotStores {
   }
 
   /** At first everything in the store: an earlier process may have left what nobody names. */
-  async #takeSuspects(running: readonly number[]): Promise<ReadonlySet<string>> {
+  async #takeSuspects(over: readonly number[]): Promise<ReadonlySet<string>> {
     this.#suspects ??= await idsIn(this.#options.store)
-    for (const [round, ids] of this.#written) {
-      if (running.includes(round)) continue
-      for (const id of ids) this.#suspects.add(id)
+    for (const round of over) {
+      for (const id of this.#written.get(round) ?? []) this.#suspects.add(id)
       this.#written.delete(round)
     }
     return this.#suspects
   }
 
   /** Manifests whose chunks a running round may go on naming. */
-  #builtUpon(
-    running: readonly number[],
-    manifests: readonly StoredManifest[],
-  ): ReadonlySet<number> {
-    for (const round of this.#basis.keys()) if (!running.includes(round)) this.#basis.delete(round)
+  #builtUpon(over: readonly number[], manifests: readonly StoredManifest[]): ReadonlySet<number> {
+    for (const round of over) this.#basis.delete(round)
     const first = Math.min(...this.#basis.values())
     return new Set(manifests.map(({ number }) => number).filter((number) => number >= first))
   }

@@ -47,6 +47,17 @@ t.test('keeps the manifests that are retained, and the chunks that they name', a
   t.same(await idsOf(store), ['c3', 'c4'])
 })
 
+t.test('what begins while old chunks are cleared away is spared', async (t) => {
+  const store = new MemoryChunkStore()
+  const stores = storesOf(store)
+  await round(stores, 1)
+  const retired = stores.retire([])
+  stores.begin(2, null)
+  await stores.put(2, 'begun since', BYTES)
+  await retired
+  t.same(await idsOf(store), ['begun since', 'c1'])
+})
+
 t.test('clears away what abandoned rounds and earlier processes have left', async (t) => {
   const store = new MemoryChunkStore()
   await store.put('left', BYTES)

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { freePort } from './cluster-processes.js'
 import { type Command, command, type Ended, MILLRACE } from './command.js'
 
 /** No process of a test lives longer. */
@@ -40,7 +41,9 @@ export async function clusterProcesses(t: Test): Promise<ClusterProcesses> {
     await Promise.all(started.map(({ ended }) => ended))
     rmSync(dir, { recursive: true, force: true })
   })
-  const coordinator = start(['coordinator', '--listen', ':0', '--data', join(dir, 'data')])
+  // Not a port that the system gives for :0: such a one cannot be taken again at once.
+  const port = await freePort()
+  const coordinator = start(['coordinator', '--listen', `:${port}`, '--data', join(dir, 'data')])
   await coordinator.errors((text) => text.includes('a node joins it by'))
   const url = /coordinator at (ws:\S+),/.exec(coordinator.stderr)![1]!
   const reached = { MILLRACE_COORDINATOR: url }
