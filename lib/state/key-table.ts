@@ -101,7 +101,7 @@ export class KeyTable<V, N = V> {
 
   set(key: unknown, value: V): void {
     if (key === this.#ownKey && this.#isOwn(value)) return
-    this.#ownKey = NO_KEY
+    this.#disown()
     const canonical = canonicalKey(key)
     if (this.#world.epochs.now !== this.#openEpoch) this.#touch(canonical)
     const values = this.#values
@@ -112,7 +112,7 @@ export class KeyTable<V, N = V> {
   }
 
   delete(key: unknown): void {
-    this.#ownKey = NO_KEY
+    this.#disown()
     const canonical = canonicalKey(key)
     if (this.#world.epochs.now !== 0) this.#beforeDelete(canonical)
     this.#values.delete(canonical)
@@ -153,7 +153,7 @@ export class KeyTable<V, N = V> {
   }
 
   clear(): void {
-    this.#ownKey = NO_KEY
+    this.#disown()
     if (this.#world.epochs.now === 0) this.#values.clear()
     else {
       const journal = this.#current()
@@ -219,6 +219,12 @@ export class KeyTable<V, N = V> {
       if (at.cleared?.values instanceof RowTable) at.cleared.values.forget()
     }
     this.#journal = pruned(before, epochs.needed)
+  }
+
+  /** What is deleted is not kept by this either. */
+  #disown(): void {
+    this.#ownKey = NO_KEY
+    this.#ownValue = undefined
   }
 
   #isOwn(value: V): boolean {
