@@ -9,7 +9,7 @@ import ts from 'typescript'
 import { ROOT } from './support/command.js'
 
 // Compiling every example takes its time on a busy machine.
-t.setTimeout(180_000)
+t.setTimeout(400_000)
 
 const ENTRIES = {
   millrace: 'lib/index.ts',

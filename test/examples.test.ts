@@ -15,7 +15,7 @@ import t from 'tap'
 import { command, MILLRACE, ROOT } from './support/command.js'
 
 // Many processes, on a machine that may be busy.
-t.setTimeout(180_000)
+t.setTimeout(400_000)
 
 const example = (name: string) => join(ROOT, 'examples', `${name}.ts`)
 

@@ -6,7 +6,7 @@ import t from 'tap'
 import { type Command, command, MILLRACE } from './support/command.js'
 import { readmeBlock } from './support/readme.js'
 
-t.setTimeout(240_000)
+t.setTimeout(400_000)
 
 /** Inside the project, so that `millrace` means the project itself. */
 const folder = t.testdir({ 'ticks.ts': readmeBlock('ts', '// ticks.ts').code })

@@ -6,7 +6,7 @@ import t from 'tap'
 import { clusterProcesses } from '../support/cli-cluster.js'
 import { command, MILLRACE } from '../support/command.js'
 
-t.setTimeout(240_000)
+t.setTimeout(400_000)
 
 const COUNT = fileURLToPath(new URL('../e2e/jobs/word-count.js', import.meta.url))
 

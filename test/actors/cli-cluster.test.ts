@@ -5,7 +5,7 @@ import t from 'tap'
 import { judgeOutput } from '../e2e/accounting.js'
 import { clusterProcesses } from '../support/cli-cluster.js'
 
-t.setTimeout(240_000)
+t.setTimeout(400_000)
 
 const job = (name: string) => fileURLToPath(new URL(`../e2e/jobs/${name}.js`, import.meta.url))
 const [ENDLESS, ACCOUNTING] = [job('endless'), job('accounting')]

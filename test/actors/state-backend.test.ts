@@ -7,7 +7,7 @@ import { stateSettingsOf } from '../../actors/job/state-options.js'
 import { collection, toObservable } from '../../lib/connectors/index.js'
 import { count, keyBy, map, pipeline, scan } from '../../lib/index.js'
 
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 t.test('a backend is heap or level, and what belongs to the other is refused', async (t) => {
   const MIB = 2 ** 20

@@ -5,6 +5,7 @@ import { watchMainThread } from '../../actors/worker/main-thread-watch.js'
 import type { SubtaskStalled } from '../../actors/worker/stall-watch.js'
 import { column, counterRow, createCounterTable } from '../../lib/metrics/counters.js'
 import { createVitalsMemory } from '../../lib/metrics/vitals.js'
+import { promptly } from '../support/promptly.js'
 import { diesOf, MIB, slotThat } from './worker/started-slot.js'
 
 t.test('an endless loop is reported with its stack, then ended', async (t) => {
@@ -14,7 +15,8 @@ t.test('an endless loop is reported with its stack, then ended', async (t) => {
   const startMs = performance.now()
   const stalled = await next('SubtaskStalled')
   const reportedMs = performance.now() - startMs
-  t.ok(reportedMs > 650 && reportedMs < 3000, `reported after ${reportedMs} ms`)
+  t.ok(reportedMs > 650, 'not before it is one')
+  promptly(t, 'reported', reportedMs, 3000)
   t.match(stalled, { subtask: { chain: 0, index: 0 } })
   t.match(stalled.stack, /^ {4}at loopForEver \(.*misbehaving-runtime\.ts:\d+:\d+\)/)
   const lost = await next('SlotLost')

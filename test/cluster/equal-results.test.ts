@@ -68,7 +68,7 @@ t.test('the results are those of one process at every width', async (t) => {
       const job = await cluster.submit(join(JOBS, `${name}.js`), { parallelism, checkpoint: false })
       const results: unknown[] = []
       job.results$.subscribe({ next: (record) => results.push(record), error: () => {} })
-      const { state } = await within(30_000, `${name} ×${parallelism}`, job.done)
+      const { state } = await within(90_000, `${name} ×${parallelism}`, job.done)
       t.equal(state, 'Finished')
       t.same(sorted(results), records, `${name} ×${parallelism}`)
     }
@@ -78,7 +78,7 @@ t.test('the results are those of one process at every width', async (t) => {
       checkpoint: { interval: 100 },
       args: { out: join(out, 'out'), rows: String(ROWS), perSecond: '1000000' },
     })
-    t.match(await within(30_000, `accounting ×${parallelism}`, job.done), { state: 'Finished' })
+    t.match(await within(90_000, `accounting ×${parallelism}`, job.done), { state: 'Finished' })
     t.equal(await judgeOutput(out, ROWS), null, `accounting ×${parallelism}`)
   }
 })

@@ -87,7 +87,7 @@ class Cluster {
 
   /** True where the process has died where it should. */
   async dies({ exited }: Talking, place: string): Promise<boolean> {
-    const how = await within(60_000, `death at ${place}`, exited)
+    const how = await within(90_000, `death at ${place}`, exited)
     if (!this.#t.equal(how, 'SIGKILL', `dies at ${place}`)) return false
     return this.#t.equal(judgeSoFar(this.dir), null, `what ${place} left`)
   }

@@ -5,7 +5,7 @@ import type { Failure } from '../../lib/supervision/failure.js'
 import { first, marker, within } from '../e2e/support.js'
 import { memoryCluster } from '../support/memory-cluster.js'
 
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 const job = (name: string) => fileURLToPath(new URL(`../e2e/jobs/${name}.js`, import.meta.url))
 const [FAULT, ENDLESS, COUNT] = [job('fault-once'), job('endless'), job('word-count')]
@@ -25,7 +25,7 @@ t.test('what a client decides about a failure is done', async (t) => {
       return asked.length < 3 ? 'restart' : 'stop'
     },
   })
-  await t.rejects(within(30_000, 'the end', running.done), { code: 'E_USER_CODE' })
+  await t.rejects(within(90_000, 'the end', running.done), { code: 'E_USER_CODE' })
   t.equal(asked.length, 3)
   t.match(asked[0], { operator: 'terrible', kind: 'user-code', decision: null })
   const told: Failure[] = []
@@ -44,7 +44,7 @@ t.test('who decides, and throws, has decided that it ends', async (t) => {
       throw new Error('no idea')
     },
   })
-  await t.rejects(within(30_000, 'the end', running.done), { code: 'E_USER_CODE' })
+  await t.rejects(within(90_000, 'the end', running.done), { code: 'E_USER_CODE' })
 })
 
 t.test('a decider that never answers leaves it to the options, within seconds', async (t) => {
@@ -53,7 +53,7 @@ t.test('a decider that never answers leaves it to the options, within seconds', 
     ...fault(t),
     decide: () => new Promise<never>(() => {}),
   })
-  t.match(await within(30_000, 'the end', running.done), { state: 'Finished', restarts: 1 })
+  t.match(await within(90_000, 'the end', running.done), { state: 'Finished', restarts: 1 })
 })
 
 t.test('a decider that is gone is not waited for', async (t) => {
@@ -63,7 +63,7 @@ t.test('a decider that is gone is not waited for', async (t) => {
   const running = await other.submit(FAULT, { ...args, decide: () => 'stop' })
   const here = await cluster.job(running.id)
   other.close()
-  t.match(await within(30_000, 'the end', here.done), { state: 'Finished', restarts: 1 })
+  t.match(await within(90_000, 'the end', here.done), { state: 'Finished', restarts: 1 })
 })
 
 t.test('a region restarts when it is asked to, and goes on', async (t) => {
@@ -104,7 +104,7 @@ t.test('a job that ends at once is not missed, and what it waits for is heard', 
   const log = await first(running.events$, ({ kind }) => kind === 'Log')
   t.match(log, { message: /waits for a place/ })
   await join('late', 1)
-  t.match(await within(30_000, 'the end', running.done), { state: 'Finished' })
+  t.match(await within(90_000, 'the end', running.done), { state: 'Finished' })
 })
 
 t.test('a job may be named once, and only so that its name is safe in a path', async (t) => {

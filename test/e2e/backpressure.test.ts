@@ -5,7 +5,7 @@ import { type Job, type JobSummary, run } from '../../actors/index.js'
 import flood, { EXPANDED, FLOOD } from './jobs/flood.js'
 import { ended, ending, first, runModule } from './support.js'
 
-t.setTimeout(100_000)
+t.setTimeout(400_000)
 
 /** Growth of the process between the middle and the end of a run; unbounded, it would be gigabytes. */
 const GROWTH_MIB_MAX = 40

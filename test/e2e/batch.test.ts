@@ -3,7 +3,7 @@ import t from 'tap'
 import { N, numberAt } from './jobs/batch.js'
 import { ended, runModule } from './support.js'
 
-t.setTimeout(100_000)
+t.setTimeout(400_000)
 
 const numbers = Array.from({ length: N }, (_, i) => numberAt(i))
 const text = (value: unknown) => JSON.stringify(value)

@@ -44,7 +44,7 @@ const roundsOf = (life: number): readonly string[] =>
 
 t.test(
   `${KILLS} kills of the process: each row is in the output once`,
-  { timeout: 240_000 },
+  { timeout: 400_000 },
   async (t) => {
     const dir = directoryOf(t, 'crashes')
     await killAll(t, dir, KILLS, (life) => ({ slots: 1 + (life % 3), more: roundsOf(life) }))
@@ -54,7 +54,7 @@ t.test(
 
 t.test(
   'state larger than its cache: after kills each row is in the output once, and no life leaves files',
-  { timeout: 120_000 },
+  { timeout: 400_000 },
   async (t) => {
     const dir = directoryOf(t, 'level')
     const work = join(dir, 'work')

@@ -6,9 +6,10 @@ import t from 'tap'
 import { run } from '../../actors/index.js'
 import { blackhole, generate } from '../../lib/connectors/index.js'
 import { pipeline } from '../../lib/index.js'
+import { promptly } from '../support/promptly.js'
 import { DEADLINE_MS, ended, ending, first, marker, runModule, within } from './support.js'
 
-t.setTimeout(100_000)
+t.setTimeout(400_000)
 
 const CANCEL_MS = 1000
 
@@ -37,8 +38,7 @@ t.test('cancel ends a busy job within a second, and its threads', async (t) => {
   job.results$.subscribe(() => seen++)
   await first(job.metrics$, () => seen > 0)
   const tookMs = await timed(job.cancel())
-  t.comment(`cancelled after ${Math.round(tookMs)} ms`)
-  t.ok(tookMs < CANCEL_MS, `cancelled after ${Math.round(tookMs)} ms`)
+  promptly(t, 'cancelled', tookMs, CANCEL_MS)
   t.match(await job.done, { state: 'Cancelled', partial: true })
   t.equal(job.state, 'Cancelled')
   const atEnd = seen
@@ -55,7 +55,7 @@ t.test('cancel does not wait for user code that blocks its thread', async (t) =>
   }
   await within(DEADLINE_MS, 'the block', blocked())
   const tookMs = await timed(job.cancel())
-  t.ok(tookMs < CANCEL_MS, `cancelled after ${Math.round(tookMs)} ms`)
+  promptly(t, 'cancelled', tookMs, CANCEL_MS)
   t.equal(job.state, 'Cancelled')
 })
 
@@ -100,7 +100,7 @@ t.test('cancel overtakes drain, and both may be asked for again', async (t) => {
   const ends = [job.drain(), job.cancel(), job.cancel(), job.drain()]
   await within(DEADLINE_MS, 'every answer', Promise.all(ends))
   t.match(job.state, /Cancelled|Finished/)
-  await within(1000, 'after the end', job.cancel())
+  await within(DEADLINE_MS, 'after the end', job.cancel())
 })
 
 t.test('done settles once, and every observable with it', async (t) => {

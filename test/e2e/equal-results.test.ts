@@ -23,7 +23,7 @@ import { PAIRS } from './jobs/combined.js'
 import wordCount, { LINES } from './jobs/word-count.js'
 import { ended, ending, runModule } from './support.js'
 
-t.setTimeout(100_000)
+t.setTimeout(400_000)
 
 const WIDTHS = [1, 2, 3, 4]
 

@@ -4,13 +4,14 @@ import t, { type Test } from 'tap'
 import { backoff, run } from '../../actors/index.js'
 import { generate, results } from '../../lib/connectors/index.js'
 import { pipeline, sum } from '../../lib/index.js'
+import { promptly } from '../support/promptly.js'
 import { ended, ending, first, marker, runModule } from './support.js'
 
 const SUMS = [0, 1, 2].map((key) => [
   key,
   Array.from({ length: 200 }, (_, i) => key + 3 * i).reduce((a, b) => a + b),
 ])
-t.setTimeout(100_000)
+t.setTimeout(400_000)
 
 const NOTICED_MS = 1000
 const soon = backoff({ firstMs: 20, jitter: 0 })
@@ -57,8 +58,7 @@ for (const [fault, how, cause] of deaths) {
     const named = String(details?.operator ?? details?.lastOperator)
     t.match(named, fault === 'timer' ? /terrible|generate/ : /terrible/, 'names the operator')
     const noticedMs = failure!.wallTimeMs - mark.atMs
-    t.comment(`noticed after ${noticedMs} ms`)
-    t.ok(noticedMs <= NOTICED_MS, `noticed after ${noticedMs} ms`)
+    promptly(t, 'noticed', noticedMs, NOTICED_MS)
     t.match((await beside).summary, { state: 'Finished', restarts: 0 }, 'the neighbour')
     t.same((await beside).results, [499_500])
   })
@@ -108,8 +108,7 @@ t.test('an endless loop is reported with its stack, then killed, then replaced',
   const outcome = ended(job)
   const stalled = await first(job.events$, ({ kind }) => kind === 'SubtaskStalled')
   const reportedMs = Date.now() - mark.atMs
-  t.comment(`reported after ${reportedMs} ms`)
-  t.ok(reportedMs <= 1500, `reported after ${reportedMs} ms`)
+  promptly(t, 'reported', reportedMs, 1500)
   t.match(stalled, { kind: 'SubtaskStalled', operator: /terrible/, stack: /spinForEver/ })
   const { summary, results, failures } = await outcome
   t.match(failures, [{ operator: /terrible/, decision: 'restart' }])
@@ -146,6 +145,6 @@ t.test('cancelled while it waits to start again, a job ends at once', async (t) 
   await delay(0)
   const startMs = performance.now()
   await job.cancel()
-  t.ok(performance.now() - startMs < 1000)
+  promptly(t, 'cancelled', performance.now() - startMs, 1000)
   t.match(await job.done, { state: 'Cancelled', partial: true })
 })

@@ -14,7 +14,7 @@ import {
   startAccounting,
 } from './accounting.js'
 
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 const ROWS = 40_000
 const SLOW = { rows: ROWS, perSecond: 2_000 }

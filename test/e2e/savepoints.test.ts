@@ -8,7 +8,7 @@ import { pipeline } from '../../lib/index.js'
 import { directoryOf, hasRead, judgeOutput, type LocalLife, runAccounting } from './accounting.js'
 import { ended, ending, first } from './support.js'
 
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 const ROWS = 20_000
 /** Long enough for a test to do something in between. */

@@ -9,7 +9,7 @@ import { mount, skip } from '../support/mount.js'
 import { directoryOf, judgeOutput, runAccounting } from './accounting.js'
 import { ended, ending, first } from './support.js'
 
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 const ROWS = 100_000
 

@@ -16,7 +16,7 @@ import {
 import { directoryOf } from './accounting.js'
 import { ended, ending, first } from './support.js'
 
-t.setTimeout(60_000)
+t.setTimeout(400_000)
 
 const ROWS = 2_000
 const KEYS = 7

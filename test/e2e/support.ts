@@ -8,7 +8,7 @@ import { type Job, type JobSummary, type RunModuleOptions, run } from '../../act
 import type { Failure } from '../../lib/supervision/failure.js'
 
 /** Generous: it only ends a test that would hang. */
-export const DEADLINE_MS = 30_000
+export const DEADLINE_MS = 90_000
 
 /** Runs a job module of this folder on worker threads; whatever becomes of the test, it ends. */
 export function runModule(t: Test, name: string, options: RunModuleOptions): Job {

@@ -11,7 +11,7 @@ import { command, MILLRACE } from '../support/command.js'
 import { directoryOf, judgeParts } from './accounting.js'
 import { first, runModule, within } from './support.js'
 
-t.setTimeout(200_000)
+t.setTimeout(400_000)
 
 const ROWS = 400_000
 const PAUSE_MS = 20

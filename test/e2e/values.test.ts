@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import t from 'tap'
 import { ended, runModule } from './support.js'
 
-t.setTimeout(100_000)
+t.setTimeout(400_000)
 
 const SEED = process.env.SEED ?? String(randomInt(2 ** 31))
 const KEPT_BYTES_MAX = 300

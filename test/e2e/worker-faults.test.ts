@@ -5,7 +5,7 @@ import type { JobEvent } from '../../actors/index.js'
 import { directoryOf, judgeOutput } from './accounting.js'
 import { ended, marker, runModule } from './support.js'
 
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 const ROWS = 8_000
 

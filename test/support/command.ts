@@ -8,7 +8,7 @@ export const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 export const MILLRACE = fileURLToPath(new URL('../../actors/cli/main.js', import.meta.url))
 
 /** No command of a test may take longer. */
-const DEADLINE_MS = 30_000
+const DEADLINE_MS = 90_000
 
 export interface Ended {
   readonly code: number | null

@@ -2,7 +2,7 @@
 import type { Cancel, Clock } from '../../lib/base/clock.js'
 
 /** How long anything real (a disk, a socket) may take before a test gives up. */
-const DEADLINE_MS = 10_000
+const DEADLINE_MS = 60_000
 
 /** Resolves once `holds` returns true; a deadline instead of a sleep. */
 export async function until(law: string, holds: () => boolean | Promise<boolean>): Promise<void> {

@@ -81,7 +81,7 @@ class MisbehavingRuntime implements SlotCommands {
         return
       case 'native call':
         // Only the called process knows that the call has begun.
-        return this.#turn(() => execFileSync('sh', ['-c', 'touch "$0"; sleep 0.7', this.#file]))
+        return this.#turn(() => execFileSync('sh', ['-c', 'touch "$0"; sleep 4', this.#file]))
       case 'busy for 300 ms':
         return this.#turn(() => blockFor(300))
       case 'idle with input':

@@ -20,7 +20,7 @@ import { seededRandom } from '../../../lib/base/random.js'
 import { DrivenWriter } from '../../../lib/testing/driven-writer.js'
 import { contentOf, recordsOf, SINKS, type SinkKind, sinkOf } from '../../support/durable-sinks.js'
 
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 100_000)
 t.comment(`MILLRACE_SEED=${SEED}`)

@@ -49,7 +49,7 @@ import { scriptedRows } from './scripted-rows.js'
 import { sequenceRows } from './sequence-rows.js'
 
 // Some 15 s of work; a busy machine takes several times that.
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 const half = (x: number) => Math.floor(x / 2)
 const copies = (x: number) => Array.from({ length: Math.abs(x) % 4 }, (_, i) => x * 10 + i)

@@ -11,7 +11,7 @@ import type { StateStore } from '../../../lib/state/state.js'
 import { cachedState } from '../../support/level-state.js'
 import { contentOf, GROUPS, randomOperation, show } from '../../support/state-script.js'
 
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 type MakeStore = (maxParallelism: number, options: { wallTime: () => number }) => StateStore
 
