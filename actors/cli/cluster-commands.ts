@@ -2,6 +2,12 @@
 import type { ModuleArgs } from '../planner/protocol.js'
 import type { Command, Program } from './command-line.js'
 import { addReach, type ReachFlags, reach } from './process-commands.js'
+import {
+  addRestore,
+  type GivenRestore,
+  type RestoreFlags,
+  restoreFlags,
+} from './restore-options.js'
 
 /** Of a command that talks to a coordinator. */
 export interface ClientFlags extends ReachFlags {
@@ -10,7 +16,8 @@ export interface ClientFlags extends ReachFlags {
   readonly verbose: boolean
 }
 
-export interface SubmitCommand extends ClientFlags {
+/** Restored is the directory of a savepoint. */
+export interface SubmitCommand extends ClientFlags, RestoreFlags {
   readonly kind: 'Submit'
   readonly module: string
   readonly args: ModuleArgs
@@ -22,10 +29,6 @@ export interface SubmitCommand extends ClientFlags {
   /** As given: `1s`. */
   readonly checkpointInterval: string | null
   readonly checkpoints: boolean
-  /** Directory of a savepoint. */
-  readonly restore: string | null
-  readonly allowDroppedState: boolean
-  readonly acceptDuplicates: boolean
 }
 
 /** What is done about one job, one node, or all of them. */
@@ -80,7 +83,8 @@ lost, 2 nothing was started because of the command line, the module or the clust
 
 Examples:
   millrace submit word-count.ts hamlet.txt --parallelism 4
-  millrace submit sales.ts --detach --label zone=a --arg city=Oslo`
+  millrace submit sales.ts --detach --label zone=a --arg city=Oslo
+  millrace submit sales.ts --restore saved --claim`
 
 const CLIENT_HELP = `
 The coordinator is $MILLRACE_COORDINATOR where it is not given, else ws://127.0.0.1:7373.
@@ -94,7 +98,7 @@ export function addClusterCommands(program: Program, tools: Tools): void {
   addNodeCommands(program, tools)
 }
 
-interface SubmitFlags extends Flags {
+interface SubmitFlags extends Flags, GivenRestore {
   readonly parallelism?: number
   readonly detach?: boolean
   readonly quiet?: boolean
@@ -103,9 +107,6 @@ interface SubmitFlags extends Flags {
   readonly arg?: Readonly<Record<string, string>>
   readonly checkpointInterval?: string
   readonly checkpoints: boolean
-  readonly restore?: string
-  readonly allowDroppedState?: boolean
-  readonly acceptDuplicates?: boolean
 }
 
 function addSubmit(program: Program, { found, wholeNumber, named }: Tools): void {
@@ -122,12 +123,16 @@ function addSubmit(program: Program, { found, wholeNumber, named }: Tools): void
     .option('--pack', 'fill a node before the next (default: spread over all)')
     .option('--checkpoint-interval <time>', 'between two checkpoints: 500ms, 10s (default: 10s)')
     .option('--no-checkpoints', 'take none: a failure begins at the beginning')
-    .option('--restore <dir>', 'go on from a savepoint')
-    .option('--allow-dropped-state', 'lose state of operators that the pipeline no longer has')
-    .option('--accept-duplicates', 'go on from an older snapshot though output comes twice')
+  addRestore(command, '--restore <dir>', 'go on from a savepoint')
     .option('--quiet', 'no progress and no messages but errors')
     .addHelpText('after', SUBMIT_HELP)
     .action((module: string, rest: string[], flags: SubmitFlags) => {
+      const restoring = restoreFlags(command, flags)
+      if (restoring.restore !== null && !flags.checkpoints) {
+        command.error(
+          'error: --restore goes on from a snapshot, --no-checkpoints takes none: give one',
+        )
+      }
       found({
         kind: 'Submit',
         ...client(flags),
@@ -140,9 +145,7 @@ function addSubmit(program: Program, { found, wholeNumber, named }: Tools): void
         labels: flags.label ?? {},
         checkpointInterval: flags.checkpointInterval ?? null,
         checkpoints: flags.checkpoints,
-        restore: flags.restore ?? null,
-        allowDroppedState: flags.allowDroppedState ?? false,
-        acceptDuplicates: flags.acceptDuplicates ?? false,
+        ...restoring,
       })
     })
 }

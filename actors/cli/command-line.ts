@@ -15,6 +15,12 @@ import {
   type NodeCommand,
 } from './process-commands.js'
 import {
+  addRestore,
+  type GivenRestore,
+  type RestoreFlags,
+  restoreFlags,
+} from './restore-options.js'
+import {
   addSnapshotCommands,
   addStateCommands,
   SNAPSHOT_ACTIONS,
@@ -43,7 +49,8 @@ export interface RunCommand extends ModuleCommand {
   readonly state: StateBackendOptions
 }
 
-export interface CheckpointFlags {
+/** Restored is `latest`, the number of a snapshot, or the directory of a savepoint. */
+export interface CheckpointFlags extends RestoreFlags {
   readonly directory: string
   /** As given: `1s`. */
   readonly interval: string | null
@@ -51,12 +58,6 @@ export interface CheckpointFlags {
   readonly unaligned: boolean
   /** As given: `1s`. */
   readonly alignmentTimeout: string | null
-  /** `latest`, the number of a snapshot, or the directory of a savepoint. */
-  readonly restore: string | null
-  readonly allowDroppedState: boolean
-  readonly acceptDuplicates: boolean
-  readonly transactions: 'commit' | 'discard' | null
-  readonly claim: boolean
 }
 
 export interface ExplainCommand extends ModuleCommand {
@@ -143,7 +144,7 @@ function createProgram(version: string, found: (command: Command) => void): Comm
     .helpOption('--help', 'show this help')
     .helpCommand(false)
     .addHelpText('after', '\nmillrace run --help says more.')
-  moduleCommand(program, 'run', 'run the pipeline of a module')
+  const run = moduleCommand(program, 'run', 'run the pipeline of a module')
     .option('--summary <file>', 'write a summary as JSON to this file')
     .option('--quiet', 'no progress and no messages but errors')
     .option('--checkpoint-dir <dir>', 'take snapshots, and keep them in this directory')
@@ -156,10 +157,11 @@ function createProgram(version: string, found: (command: Command) => void): Comm
       '--alignment-timeout <time>',
       'a checkpoint that has taken so long becomes unaligned (default: 10s)',
     )
-    .option(
-      '--restore <which>',
-      'go on from a snapshot: latest, a number, or the directory of a savepoint',
-    )
+  addRestore(
+    run,
+    '--restore <which>',
+    'go on from a snapshot: latest, a number, or the directory of a savepoint',
+  )
     .addOption(
       new Option('--state-backend <name>', 'keep state in memory, or on disk with a cache')
         .choices(['heap', 'level'])
@@ -172,19 +174,10 @@ function createProgram(version: string, found: (command: Command) => void): Comm
         'with level: cache of each worker thread (default: 256)',
       ).argParser(wholeNumber(CACHE_MB_MAX)),
     )
-    .option('--allow-dropped-state', 'lose state of operators that the pipeline no longer has')
-    .option('--accept-duplicates', 'go on from an older snapshot though output comes twice')
-    .addOption(
-      new Option(
-        '--transactions <what>',
-        'output that a savepoint had prepared, where its job went on behind it',
-      ).choices(['commit', 'discard']),
-    )
-    .option('--claim', 'delete the savepoint once there is a checkpoint of this job')
     .addHelpText('after', RUN_HELP)
     .action((module: string, rest: string[], options: RunFlags) => {
       const { summary = null, quiet = false } = options
-      const checkpoint = checkpointFlags(options)
+      const checkpoint = checkpointFlags(run, options)
       found({
         kind: 'Run',
         ...common(module, rest, options),
@@ -217,22 +210,18 @@ interface Flags {
   readonly arg?: Readonly<Record<string, string>>
   readonly verbose?: boolean
 }
-type RunFlags = Flags & {
-  readonly summary?: string
-  readonly quiet?: boolean
-  readonly checkpointDir?: string
-  readonly checkpointInterval?: string
-  readonly unaligned?: boolean
-  readonly alignmentTimeout?: string
-  readonly restore?: string
-  readonly allowDroppedState?: boolean
-  readonly acceptDuplicates?: boolean
-  readonly transactions?: 'commit' | 'discard'
-  readonly claim?: boolean
-  readonly stateBackend: 'heap' | 'level'
-  readonly stateDir?: string
-  readonly stateCache?: number
-}
+type RunFlags = Flags &
+  GivenRestore & {
+    readonly summary?: string
+    readonly quiet?: boolean
+    readonly checkpointDir?: string
+    readonly checkpointInterval?: string
+    readonly unaligned?: boolean
+    readonly alignmentTimeout?: string
+    readonly stateBackend: 'heap' | 'level'
+    readonly stateDir?: string
+    readonly stateCache?: number
+  }
 type ExplainFlags = Flags & {
   readonly json?: boolean
   readonly restore?: string
@@ -271,7 +260,7 @@ const common = (module: string, rest: readonly string[], flags: Flags): ModuleCo
   verbose: flags.verbose ?? false,
 })
 
-function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
+function checkpointFlags(command: Commander, flags: RunFlags): CheckpointFlags | null {
   const { checkpointDir, checkpointInterval, unaligned, alignmentTimeout, restore } = flags
   const { allowDroppedState, acceptDuplicates, transactions, claim } = flags
   if (checkpointDir === undefined) {
@@ -298,11 +287,7 @@ function checkpointFlags(flags: RunFlags): CheckpointFlags | null {
     interval: checkpointInterval ?? null,
     unaligned: unaligned ?? false,
     alignmentTimeout: alignmentTimeout ?? null,
-    restore: restore ?? null,
-    allowDroppedState: allowDroppedState ?? false,
-    acceptDuplicates: acceptDuplicates ?? false,
-    transactions: transactions ?? null,
-    claim: claim ?? false,
+    ...restoreFlags(command, flags),
   }
 }
 

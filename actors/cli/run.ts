@@ -15,6 +15,7 @@ import { EXIT, type ExitCode } from './exit.js'
 import { errorText, hasCode } from './messages.js'
 import { tellNews, tellProgress } from './news.js'
 import { Reporter } from './reporter.js'
+import { restoreTerms } from './restore-options.js'
 import {
   checkSummaryFile,
   failedSummary,
@@ -44,7 +45,6 @@ export async function runCommand(command: RunCommand, world: CliWorld): Promise<
 
 function snapshotOptions(flags: CheckpointFlags) {
   const { directory, interval, unaligned, alignmentTimeout, restore } = flags
-  const { allowDroppedState, acceptDuplicates, transactions, claim } = flags
   return {
     checkpoint: {
       directory,
@@ -53,10 +53,7 @@ function snapshotOptions(flags: CheckpointFlags) {
       ...(alignmentTimeout !== null && { alignmentTimeout: alignmentTimeout as Duration }),
     },
     ...(restore !== null && { restore: /^\d+$/.test(restore) ? Number(restore) : restore }),
-    allowDroppedState,
-    acceptDuplicates,
-    claim,
-    ...(transactions !== null && { transactions }),
+    ...restoreTerms(flags),
   }
 }
 

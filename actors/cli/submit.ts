@@ -10,6 +10,7 @@ import { errorText } from './messages.js'
 import { tellNews, tellProgress } from './news.js'
 import { connectTo, sameCluster } from './reach.js'
 import { Reporter } from './reporter.js'
+import { restoreTerms } from './restore-options.js'
 import { summaryText } from './summary.js'
 import { whileWaiting } from './waiting.js'
 import type { CliWorld } from './world.js'
@@ -34,8 +35,7 @@ function submitOptions(command: SubmitCommand): SubmitOptions {
   return {
     args,
     placement: { strategy: pack ? 'pack' : 'spread', labels },
-    allowDroppedState: command.allowDroppedState,
-    acceptDuplicates: command.acceptDuplicates,
+    ...restoreTerms(command),
     ...(parallelism !== null && { parallelism }),
     ...(!checkpoints && { checkpoint: false as const }),
     ...(checkpoints &&

@@ -4,6 +4,7 @@ import { MillraceError } from '../../lib/base/errors.js'
 import type { PlacementOptions, SubmitOptions } from './protocol.js'
 
 const STRATEGIES: readonly unknown[] = [undefined, 'spread', 'pack']
+const TRANSACTIONS: readonly unknown[] = [undefined, 'commit', 'discard']
 
 /** Throws E_BAD_ARGUMENT for what is not of the shape that the protocol states. */
 export function checkSubmit(options: SubmitOptions): void {
@@ -18,9 +19,23 @@ export function checkSubmit(options: SubmitOptions): void {
       throw bad(name, 'a number of at least 0', value)
     }
   }
+  checkRestore(options)
   const { checkpoint } = options
   if (checkpoint !== undefined && checkpoint !== false && !isObject(checkpoint)) {
     throw bad('checkpoint', 'an object or false', checkpoint)
+  }
+}
+
+/** Nothing that is misread may decide about output that was prepared. */
+function checkRestore(options: SubmitOptions): void {
+  const { restore, transactions } = options
+  if (restore !== undefined && !isText(restore)) throw bad('restore', 'a directory', restore)
+  if (!TRANSACTIONS.includes(transactions)) {
+    throw bad('transactions', "'commit' or 'discard'", transactions)
+  }
+  for (const name of ['claim', 'allowDroppedState', 'acceptDuplicates'] as const) {
+    const value = options[name]
+    if (value !== undefined && typeof value !== 'boolean') throw bad(name, 'true or false', value)
   }
 }
 

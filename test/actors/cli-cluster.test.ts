@@ -1,4 +1,5 @@
 /** A cluster of processes on loopback, looked after by the command line as people do. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -45,7 +46,19 @@ t.test('a job over two nodes: submitted, listed, moved, saved, stopped', async (
   t.match(await events.ended, { code: 0 }, 'whoever followed it has heard of its end')
   t.match(await cluster.run('cancel', id), { code: 2, stderr: /has ended \(Cancelled\)/ })
   t.match(await cluster.run('cancel', 'nothing'), { code: 2, stderr: /there is no job "nothing"/ })
+
+  const mine = join(cluster.dir, 'mine')
+  const again = cluster.start('submit', ENDLESS, '--restore', mine, '--claim', ...SLOWLY)
+  await again.errors((text) => /running: 1 slot on/.test(text))
+  await untilGone(mine)
+  again.process.kill('SIGINT')
+  t.match(await again.ended, { code: 130 }, 'the savepoint that it claimed is deleted')
 })
+
+/** As long as it takes: the test has a deadline. */
+async function untilGone(path: string): Promise<void> {
+  while (existsSync(path)) await new Promise<void>((resolve) => setImmediate(resolve))
+}
 
 t.test('whoever waits is told for what, and Ctrl-C leaves the job running', async (t) => {
   const cluster = await clusterProcesses(t)

@@ -34,6 +34,34 @@ const COMMANDS =
   'run, explain, dev, coordinator, node, submit, list, cancel, stop, savepoint, rescale, events, ' +
   'nodes, placement, cordon, uncordon, evacuate, snapshots or state'
 
+t.test('a job that is submitted goes on from a savepoint on the same terms as a run', async (t) => {
+  const none = {
+    restore: null,
+    allowDroppedState: false,
+    acceptDuplicates: false,
+    transactions: null,
+    claim: false,
+  }
+  t.match(parse('submit job.ts'), { kind: 'Submit', ...none })
+  const all = '--allow-dropped-state --accept-duplicates --transactions commit --claim'
+  t.match(parse(`submit job.ts --restore saved ${all}`), {
+    restore: 'saved',
+    allowDroppedState: true,
+    acceptDuplicates: true,
+    transactions: 'commit',
+    claim: true,
+  })
+  const refused = {
+    '--restore saved --transactions lose': /commit, discard/,
+    '--transactions discard': /--transactions is said of a savepoint: give it with --restore <dir>/,
+    '--claim': /--claim is said of a savepoint: give it with --restore <dir>/,
+    '--restore saved --no-checkpoints': /--no-checkpoints takes none: give one/,
+  }
+  for (const [flags, message] of Object.entries(refused)) {
+    t.match(parse(`submit job.ts ${flags}`), { kind: 'WrongUsage', message }, flags)
+  }
+})
+
 t.test('a run is understood with all it can be given', async (t) => {
   t.same(parse('run job.ts'), {
     kind: 'Run',
@@ -81,6 +109,10 @@ t.test('a run is understood with all it can be given', async (t) => {
   t.match(parse('run job.ts --checkpoint-dir state --transactions lose'), {
     kind: 'WrongUsage',
     message: /commit, discard/,
+  })
+  t.match(parse('run job.ts --checkpoint-dir state --claim'), {
+    kind: 'WrongUsage',
+    message: /--claim is said of a savepoint: give it with --restore/,
   })
   t.match(parse('run job.ts --checkpoint-dir state --unaligned'), {
     checkpoint: { unaligned: true, alignmentTimeout: null },
