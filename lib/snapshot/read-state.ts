@@ -14,6 +14,7 @@ import { restoreState } from './state-restore.js'
 import { sourceOf } from './state-rounds.js'
 import { readChunk } from './verify.js'
 
+/** One row of a state in a snapshot. */
 export interface StateRow {
   readonly state: string
   readonly kind: StateKind
