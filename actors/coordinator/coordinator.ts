@@ -106,8 +106,17 @@ export class Coordinator {
 
   /** Resolves when it listens; jobs of a former life begin again a little later. */
   async start(): Promise<void> {
-    const { data, network, address, cluster } = this.#parts
-    this.#stores = this.#parts.stores ?? (await openFileStores(data))
+    this.#stores = this.#parts.stores ?? (await openFileStores(this.#parts.data))
+    try {
+      await this.#begin()
+    } catch (error) {
+      await this.#stores.close()
+      throw error
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { network, address, cluster } = this.#parts
     this.#term = await this.#records.nextTerm()
     const records = await this.#records.all()
     this.#registry = new NodeRegistry({
@@ -133,10 +142,15 @@ export class Coordinator {
     if (this.#term > 1) {
       this.#settled = new Promise((resolve) => this.#clock.after(SETTLE_MS, resolve))
     }
-    this.#listener = await network.listen(address, {
-      onControl: (link) => this.#acceptControl(link),
-      onData: (link) => this.#acceptData(link),
-    })
+    try {
+      this.#listener = await network.listen(address, {
+        onControl: (link) => this.#acceptControl(link),
+        onData: (link) => this.#acceptData(link),
+      })
+    } catch (error) {
+      this.#closeDesks()
+      throw error
+    }
     for (const record of records) void this.#recover(record)
   }
 
@@ -150,12 +164,17 @@ export class Coordinator {
     })
     // What has not begun has nothing to stop.
     await Promise.allSettled(stopping)
+    this.#closeDesks()
+    this.#listener.close()
+    await this.#system.stop()
+    await this.#stores.close()
+    this.events$.complete()
+  }
+
+  #closeDesks(): void {
     this.#clients.close()
     this.#reactive.close()
     this.#registry.close()
-    this.#listener.close()
-    await this.#system.stop()
-    this.events$.complete()
   }
 
   get #records(): Records {

@@ -12,7 +12,7 @@ export interface CoordinatorOptions extends ListeningOptions {
   readonly listen?: string
   /**
    * Directory of what it must know again after its own death: jobs, their modules, and their snapshots.
-   * One coordinator at a time.
+   * One coordinator at a time: a second one is refused.
    */
   readonly data: string
   /** Another directory for the snapshots, such as a share that outlives the machine. */
@@ -36,7 +36,7 @@ export interface RunningCoordinator {
  * a few seconds later. In the main thread only.
  *
  * @throws MillraceError `E_ADDRESS`, `E_LISTEN`, `E_LISTEN_NO_SECRET`, `E_LISTEN_NO_TLS`, `E_SECRET_…`,
- * `E_TLS`, `E_RECORD_DAMAGED`.
+ * `E_TLS`, `E_DATA`, `E_DATA_LOCKED`, `E_RECORD_DAMAGED`.
  * @example
  * const coordinator = await startCoordinator({ data: 'coordinator', listen: ':0' })
  * coordinator.events$.subscribe((event) => console.error(event))

@@ -9,6 +9,7 @@ import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
 import type { BundlePiece } from '../node/protocol.js'
 import { BundleShelf } from './bundle-shelf.js'
+import { lockData } from './data-lock.js'
 import { type JobRecord, JobRecords } from './job-records.js'
 import type { BundleFacts } from './protocol.js'
 
@@ -36,13 +37,20 @@ export interface CoordinatorStores {
   openSnapshots(directory: string): Promise<ChunkStore>
   /** True where some were taken there. */
   hasSnapshots(directory: string): Promise<boolean>
+  /** Another coordinator may have it now. */
+  close(): Promise<void>
 }
 
-/** Files below the coordinator's data directory; snapshots in LevelDB. */
+/**
+ * Files below the coordinator's data directory; snapshots in LevelDB. Rejects with E_DATA_LOCKED while
+ * another coordinator has it: nothing there is touched then.
+ */
 export async function openFileStores(data: string): Promise<CoordinatorStores> {
+  const lock = await lockData(data)
   return {
     records: await JobRecords.open(data),
     shelf: await BundleShelf.open(join(data, 'bundles')),
+    close: () => lock.release(),
     openSnapshots: openLevelChunkStore,
     hasSnapshots: (directory) =>
       access(directory).then(

@@ -36,6 +36,7 @@ export class MemoryStores {
       },
       openSnapshots: (directory) => step(() => this.#open(directory, step)),
       hasSnapshots: (directory) => step(() => this.#snapshots.has(directory)),
+      close: async () => {},
     }
   }
 

@@ -1,0 +1,60 @@
+/** Who may use the data directory of a coordinator, and what is found there again. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { coordinatorOf, type ProcessSettings } from '../support/cluster-parts.js'
+import { startProcess } from '../support/cluster-processes.js'
+
+t.setTimeout(400_000)
+
+const settingsOf = (data: string): ProcessSettings => ({
+  kind: 'coordinator',
+  name: 'hub',
+  listen: '127.0.0.1:0',
+  secret: null,
+  data,
+})
+
+t.test('a second coordinator on the same data is refused, and changes nothing', async (t) => {
+  const data = join(t.testdir(), 'data')
+  const [first, second] = [coordinatorOf(settingsOf(data)), coordinatorOf(settingsOf(data))]
+  await first.start()
+  const term = readFileSync(join(data, 'term.json'), 'utf8')
+  for (let i = 0; i < 2; i++) {
+    await t.rejects(second.start(), { code: 'E_DATA_LOCKED', message: /another coordinator runs/ })
+  }
+  t.equal(readFileSync(join(data, 'term.json'), 'utf8'), term)
+  await first.stop()
+  await second.start()
+  t.equal(second.term, 2, 'its turn has come')
+  await second.stop()
+})
+
+t.test('one that cannot listen lets go of its data', async (t) => {
+  const data = join(t.testdir(), 'data')
+  const first = coordinatorOf({
+    ...settingsOf(data),
+    listen: '192.0.2.1:1',
+    secret: 'x'.repeat(40),
+  })
+  await t.rejects(first.start(), { code: 'E_LISTEN' })
+  const second = coordinatorOf(settingsOf(data))
+  await second.start()
+  await second.stop()
+})
+
+t.test('a coordinator in another process keeps its data until it dies', async (t) => {
+  const data = join(t.testdir(), 'data')
+  const first = await startProcess(settingsOf(data))
+  t.teardown(() => first.kill('SIGKILL'))
+  const second = coordinatorOf(settingsOf(data))
+  await t.rejects(second.start(), { code: 'E_DATA_LOCKED' })
+  await t.rejects(second.start(), { code: 'E_DATA_LOCKED' }, 'also when it was tried before')
+  first.kill('SIGKILL')
+  await first.exited
+  // What a power cut may leave of a lock.
+  writeFileSync(join(data, 'lock', 'CURRENT'), 'x')
+  await second.start()
+  t.equal(second.term, 2)
+  await second.stop()
+})
