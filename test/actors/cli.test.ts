@@ -585,7 +585,8 @@ t.test('the real thing: wrong usage and version', async (t) => {
     stdout: '',
     stderr: 'millrace: the module is missing\nSee millrace run --help\n',
   })
-  t.match(version, { code: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
+  t.equal(version.stderr, '')
+  t.match(version, { code: 0, stdout: /^\d+\.\d+\.\d+\n$/ })
   t.ok(existsSync(new URL('../../../package.json', import.meta.url)))
 })
 
