@@ -6,8 +6,10 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Observable, ReplaySubject, Subject } from 'rxjs'
-import { systemClock } from '../../lib/base/clock.js'
+import { type Clock, systemClock } from '../../lib/base/clock.js'
 import { errorFromData, MillraceError } from '../../lib/base/errors.js'
+import { watchPeer } from '../../lib/cluster/peer-watch.js'
+import { CLIENT_BEAT_MS, CLIENT_SILENCE_MS } from '../../lib/cluster/times.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { jobIdOf } from '../../lib/job/job-id.js'
 import { isEnded, type JobState } from '../../lib/job/job-record.js'
@@ -15,6 +17,7 @@ import type { Failure } from '../../lib/supervision/failure.js'
 import type { Decision } from '../../lib/supervision/strategy.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import type { Network } from '../../lib/transport/network.js'
+import type { ControlLink } from '../../lib/transport/node-links.js'
 import type {
   BundleFacts,
   ClientListener,
@@ -95,9 +98,13 @@ export interface Cluster {
   close(): void
 }
 
-export async function connectOver(network: Network, url: string): Promise<Cluster> {
+export async function connectOver(
+  network: Network,
+  url: string,
+  clock: Clock = systemClock,
+): Promise<Cluster> {
   const link = await network.dialControl(url)
-  return new ClusterClient(link)
+  return new ClusterClient(link, clock)
 }
 
 class ClusterClient implements Cluster {
@@ -107,7 +114,7 @@ class ClusterClient implements Cluster {
   readonly #jobs = new Map<string, WatchedJob>()
   #watches = false
 
-  constructor(link: Awaited<ReturnType<Network['dialControl']>>) {
+  constructor(link: ControlLink, clock: Clock) {
     const listener: ClientListener = {
       jobNews: async (job, news) => this.#jobs.get(job)?.take(news),
       clusterEvent: (event) => this.#events.next(event),
@@ -117,11 +124,24 @@ class ClusterClient implements Cluster {
       link,
       handlers: listener,
       deadlineMs: CALL_MS,
-      clock: systemClock,
+      clock,
+    })
+    let silence: Error | null = null
+    const stopBeats = watchPeer({
+      clock,
+      everyMs: CLIENT_BEAT_MS,
+      silenceMs: CLIENT_SILENCE_MS,
+      lastReceivedMs: () => link.lastReceivedMs,
+      beat: () => void this.#calls.call('heartbeat', [], NO_DEADLINE).catch(() => {}),
+      onSilent: () => {
+        silence = silent()
+        link.terminate('silent')
+      },
     })
     this.#calls.onClose((reason) => {
+      stopBeats()
       this.#events.complete()
-      const error = lost(this.#calls.peer, reason)
+      const error = lost(this.#calls.peer, reason ?? silence)
       for (const job of this.#jobs.values()) job.lost(error)
     })
     this.events$ = new Observable((subscriber) => {
@@ -353,6 +373,11 @@ class WatchedJob implements SubmittedJob {
     this.#settle.reject(error)
   }
 }
+
+const silent = (): MillraceError =>
+  new MillraceError('E_LINK_SILENT', `nothing was heard of it for ${CLIENT_SILENCE_MS / 1000} s`, {
+    retryable: true,
+  })
 
 const lost = (peer: string, cause: Error | null): MillraceError =>
   new MillraceError(

@@ -1,6 +1,8 @@
 /** Clients of the coordinator: what they ask, and what they have asked to be told. */
 import { Subscription } from 'rxjs'
 import type { Clock } from '../../lib/base/clock.js'
+import { watchPeer } from '../../lib/cluster/peer-watch.js'
+import { CLIENT_BEAT_MS, CLIENT_SILENCE_MS } from '../../lib/cluster/times.js'
 import { type Ask, isDecision } from '../../lib/supervision/strategy.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import type { ControlLink } from '../../lib/transport/node-links.js'
@@ -34,7 +36,17 @@ export class ClientDesk {
       clock: this.#clock,
     })
     this.#clients.add(client)
+    // It beats; what is heard of it is all that is asked for.
+    const stopWatch = watchPeer({
+      clock: this.#clock,
+      everyMs: CLIENT_BEAT_MS,
+      silenceMs: CLIENT_SILENCE_MS,
+      lastReceivedMs: () => link.lastReceivedMs,
+      beat: () => {},
+      onSilent: () => link.terminate('silent'),
+    })
     client.onClose(() => {
+      stopWatch()
       this.#clients.delete(client)
       watching.end()
     })
@@ -47,6 +59,7 @@ export class ClientDesk {
   #handlers(watching: Watching, self: () => Calls<ClientListener>): ClientMethods {
     const coordinator = this.#coordinator
     return {
+      heartbeat: async () => {},
       hasBundle: (sha256) => coordinator.shelf.has(sha256),
       putBundle: (facts, offset, bytes) => coordinator.shelf.put(facts, offset, bytes),
       async submit(id, bundle, options, watch) {

@@ -118,8 +118,12 @@ export interface BundleFacts {
   readonly name: string
 }
 
-/** What a client calls. */
+/**
+ * What a client calls. It beats every `CLIENT_BEAT_MS`; either side takes the other for gone when nothing,
+ * of whatever kind, has come from it for `CLIENT_SILENCE_MS`.
+ */
 export interface ClientMethods {
+  heartbeat(): Promise<void>
   hasBundle(sha256: string): Promise<boolean>
   /** In order; the last piece completes it, and is verified. */
   putBundle(facts: BundleFacts, offset: number, bytes: Uint8Array): Promise<void>

@@ -5,7 +5,7 @@
  * Each side sends a small frame on a lane of its own; what counts is that bytes of whatever kind come.
  */
 import type { Clock } from '../../lib/base/clock.js'
-import { SilenceWatch } from '../../lib/cluster/lease.js'
+import { watchPeer } from '../../lib/cluster/peer-watch.js'
 import { SILENCE_MS } from '../../lib/cluster/times.js'
 import { messagesOver } from '../../lib/transport/lane-messages.js'
 import type { DataLink, Lane } from '../../lib/transport/node-links.js'
@@ -26,20 +26,16 @@ export function takePulse(link: DataLink, lane: Lane): void {
 export function keepPulse(link: DataLink, clock: Clock, onSilent: (reason: string) => void): void {
   const messages = messagesOver(link, link.openLane({ at: PULSE, to: PULSE }))
   messages.onMessage(() => {})
-  const watch = new SilenceWatch(PULSE_MS, clock.now())
-  let isOver = false
-  link.onClose(() => {
-    isOver = true
-  })
-  const beat = () => {
-    if (isOver) return
-    watch.heard(PULSE, link.lastReceivedMs)
-    if (watch.silent(clock.now()).length > 0) {
+  const stop = watchPeer({
+    clock,
+    everyMs: PULSE_MS,
+    silenceMs: SILENCE_MS,
+    lastReceivedMs: () => link.lastReceivedMs,
+    beat: () => messages.send(null),
+    onSilent: () => {
       onSilent(`nothing was heard of it for ${SILENCE_MS} ms`)
-      return link.terminate('silent')
-    }
-    messages.send(null)
-    clock.after(PULSE_MS, beat)
-  }
-  beat()
+      link.terminate('silent')
+    },
+  })
+  link.onClose(stop)
 }

@@ -25,12 +25,14 @@ export class Lease {
 export class SilenceWatch {
   readonly #heardMs = new Map<string, number>()
   readonly #everyMs: number
+  readonly #silenceMs: number
   #askedMs: number
 
-  /** `everyMs`: between two questions. */
-  constructor(everyMs: number, nowMs: number) {
+  /** `everyMs`: between two questions; `silenceMs`: that are too many. */
+  constructor(everyMs: number, nowMs: number, silenceMs: number = SILENCE_MS) {
     this.#everyMs = everyMs
     this.#askedMs = nowMs
+    this.#silenceMs = silenceMs
   }
 
   heard(name: string, nowMs: number): void {
@@ -49,6 +51,7 @@ export class SilenceWatch {
     const lateMs = nowMs - this.#askedMs - this.#everyMs
     this.#askedMs = nowMs
     if (lateMs > OWN_PAUSE_MS) return []
-    return [...this.#heardMs].filter(([, ms]) => nowMs - ms > SILENCE_MS).map(([name]) => name)
+    const isSilent = ([, ms]: readonly [string, number]) => nowMs - ms > this.#silenceMs
+    return [...this.#heardMs].filter(isSilent).map(([name]) => name)
   }
 }

@@ -15,3 +15,11 @@ export const SILENCE_MS = 3000
 export const OWN_PAUSE_MS = 500
 /** What a new coordinator waits for before it deploys anything: nodes of the one before have let go. */
 export const SETTLE_MS = SILENCE_MS
+
+/** Between two beats of a client. */
+export const CLIENT_BEAT_MS = 1000
+/**
+ * A client, and for a client its coordinator, of which nothing was heard for so long is gone. Nobody's work
+ * waits for a client, so that it has time: for a slow link that it shares with a bundle, or a busy program.
+ */
+export const CLIENT_SILENCE_MS = 10_000

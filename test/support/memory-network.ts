@@ -115,6 +115,11 @@ export class MemoryInternet {
     for (const pipe of [...this.#links]) pipe.resetBetween(a, b)
   }
 
+  /** Connections with the other that a process has not ended. */
+  open(self: string, other: string): number {
+    return [...this.#links].filter((pipe) => pipe.isOpenAt(self, other)).length
+  }
+
   forget(pipe: Pipe): void {
     this.#links.delete(pipe)
   }
@@ -211,6 +216,11 @@ class Pipe {
 
   breakFor(id: string): void {
     for (const end of [this.ours, this.theirs]) if (end.self.id === id) end.vanish()
+  }
+
+  isOpenAt(id: string, other: string): boolean {
+    const ends = [this.ours, this.theirs]
+    return ends.some(({ self, peer, isClosed }) => self.id === id && peer.id === other && !isClosed)
   }
 
   resetBetween(a: string, b: string): void {

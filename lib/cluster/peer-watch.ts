@@ -1,0 +1,42 @@
+/**
+ * One peer that is beaten to, and given up when it is silent: half of a connection may be gone without a
+ * word, and the kernel takes a quarter of an hour to say so.
+ */
+import type { Cancel, Clock } from '../base/clock.js'
+import { SilenceWatch } from './lease.js'
+
+export interface PeerWatch {
+  readonly clock: Clock
+  /** Monotonic time, on that clock, at which bytes of whatever kind last came. */
+  lastReceivedMs(): number
+  readonly everyMs: number
+  readonly silenceMs: number
+  /** Sends something, so that the other side hears of this one, and answers. */
+  beat(): void
+  /** Called at most once; nothing is beaten after that. */
+  onSilent(): void
+}
+
+const PEER = 'peer'
+
+/** Beats at once, and from then on until it is cancelled or the peer is silent. */
+export function watchPeer(peer: PeerWatch): Cancel {
+  const { clock, everyMs, silenceMs } = peer
+  const watch = new SilenceWatch(everyMs, clock.now(), silenceMs)
+  let isOver = false
+  let stop: Cancel = () => {}
+  const look = () => {
+    watch.heard(PEER, peer.lastReceivedMs())
+    if (watch.silent(clock.now()).length > 0) {
+      isOver = true
+      return peer.onSilent()
+    }
+    peer.beat()
+    if (!isOver) stop = clock.after(everyMs, look)
+  }
+  look()
+  return () => {
+    isOver = true
+    stop()
+  }
+}
