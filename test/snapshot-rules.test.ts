@@ -151,6 +151,18 @@ const RULES: readonly Rule[] = [
     ],
   },
   {
+    says: 'a store that takes nothing more ends the job at once; a full disk is waited for',
+    by: [
+      ['lib/snapshot/store-error', 'a store is lost by all but a full disk'],
+      [CHECKPOINT, 'a round that fails because the store is lost fails the job'],
+      [FAULTS, 'a directory that is … under way ends the job at once, and is named'],
+      [
+        FAULTS,
+        'on a full disk no checkpoint is taken, and the next one is as soon as there is room',
+      ],
+    ],
+  },
+  {
     says: 'barriers begin at every running subtask without running predecessors',
     by: [
       [ALIGNMENT, 'a subtask whose senders have all ended takes part when it is told of the round'],

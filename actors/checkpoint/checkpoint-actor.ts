@@ -8,7 +8,7 @@
  * ```
  */
 import { unreachable } from '../../lib/base/assert.js'
-import { MillraceError } from '../../lib/base/errors.js'
+import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
 import { BARRIER, type Barrier } from '../../lib/operators/signal.js'
@@ -26,6 +26,7 @@ import {
 } from '../../lib/snapshot/checkpoint.js'
 import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import { encodeManifest, type Manifest, type SnapshotMode } from '../../lib/snapshot/manifest.js'
+import { isStoreLost } from '../../lib/snapshot/store-error.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
 import type { CheckpointMessage, CheckpointOwner, SavepointRequest } from './protocol.js'
 import type { SnapshotStores } from './snapshot-stores.js'
@@ -156,7 +157,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
         this.#cancelLook = this.#context.after(order.delayMs, { kind: 'Looked' })
         return
       case 'FailJob':
-        return owner.failJob(order.reason)
+        return owner.failJob(order.reason, order.isStoreLost)
       default:
         unreachable(order)
     }
@@ -200,7 +201,9 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
       await stores.commit(round.round, encodeManifest(manifest))
       self.control({ kind: 'Committed', round: round.round, manifest })
     } catch (error) {
-      self.control({ kind: 'CommitFailed', round: round.round, reason: messageOf(error) })
+      const lost = isStoreLost(errorToData(error))
+      const reason = messageOf(error)
+      self.control({ kind: 'CommitFailed', round: round.round, reason, isStoreLost: lost })
     }
   }
 

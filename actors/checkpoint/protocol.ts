@@ -18,12 +18,18 @@ export type CheckpointMessage =
       readonly round: number
       readonly subtask: SubtaskId
       readonly reason: string
+      readonly isStoreLost: boolean
     }
   | { readonly kind: 'Finished'; readonly subtask: SubtaskId }
   | { readonly kind: 'TimedOut'; readonly round: number }
   | { readonly kind: 'AlignmentTimedOut'; readonly round: number }
   | { readonly kind: 'Committed'; readonly round: number; readonly manifest: Manifest }
-  | { readonly kind: 'CommitFailed'; readonly round: number; readonly reason: string }
+  | {
+      readonly kind: 'CommitFailed'
+      readonly round: number
+      readonly reason: string
+      readonly isStoreLost: boolean
+    }
   /** A savepoint is wanted, in a directory of its own; or, with null, a checkpoint behind which the job stops. */
   | { readonly kind: 'SavepointRequested'; readonly request: SavepointRequest }
   /** Calls back once no commit is under way: with the manifest to restore from, if there is one. */
@@ -47,7 +53,8 @@ export interface CheckpointOwner {
   /** Tells every subtask that a round is complete; resolves when all has been committed. */
   complete(round: number): Promise<void>
   abandon(round: number): void
-  failJob(reason: string): void
+  /** `isStoreLost`: nothing can be stored any more; else too many rounds in a row have failed. */
+  failJob(reason: string, isStoreLost: boolean): void
   report(event: CheckpointReport): void
 }
 

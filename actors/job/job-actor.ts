@@ -304,7 +304,10 @@ class JobActor implements Behaviour<JobMessage> {
       unassigned: () => this.#splits.unassigned,
       read: () => plan.regions.map(({ chains }) => this.#readIn(chains)),
       progressed: (region) => this.#parts.policy.progressed(`region ${region}`),
-      failed: (reason) => self.control({ kind: 'SnapshotsFailed', error: tooManyFailed(reason) }),
+      failed: (reason, isStoreLost) => {
+        const error = errorToData(isStoreLost ? storeLost(reason) : tooManyFailed(reason))
+        self.control({ kind: 'SnapshotsFailed', error })
+      },
       report: (report) => board.snapshot(report),
     })
   }
@@ -645,9 +648,14 @@ const noSnapshots = (): MillraceError =>
     'this job takes no snapshots: run it with checkpoint: { directory } (--checkpoint-dir)',
   )
 
-const tooManyFailed = (reason: string): ErrorData =>
-  errorToData(
-    new MillraceError('E_CHECKPOINTS_FAILED', `too many snapshots in a row have failed: ${reason}`),
+const tooManyFailed = (reason: string): MillraceError =>
+  new MillraceError('E_CHECKPOINTS_FAILED', `too many snapshots in a row have failed: ${reason}`)
+
+const storeLost = (reason: string): MillraceError =>
+  new MillraceError(
+    'E_CHECKPOINTS_FAILED',
+    `no snapshot can be stored any more: ${reason}. See to that, and go on from the last one that was stored, ` +
+      "with restore: 'latest' (--restore latest)",
   )
 
 function withReason(error: ErrorData, reason: string): ErrorData {

@@ -11,6 +11,7 @@ import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
 import type { CheckpointSettings } from '../../lib/snapshot/checkpoint.js'
 import type { Manifest, SnapshotMode, UnassignedSplits } from '../../lib/snapshot/manifest.js'
 import { type RestoreOrder, restoreOrders } from '../../lib/snapshot/restore-plan.js'
+import { isStoreLost } from '../../lib/snapshot/store-error.js'
 import { createCheckpointActor } from '../checkpoint/checkpoint-actor.js'
 import type {
   CheckpointMessage,
@@ -43,7 +44,7 @@ export interface JobRoundsOwner {
   progressed(region: number): void
   /** Splits not handed out, by chain. */
   unassigned(): ReadonlyMap<number, UnassignedSplits>
-  failed(reason: string): void
+  failed(reason: string, isStoreLost: boolean): void
   report(report: CheckpointReport): void
 }
 
@@ -107,8 +108,15 @@ export class JobRounds {
         return this.#checkpoint.control({ kind: 'Acknowledged', ack: event.ack })
       case 'SnapshotDeclined': {
         const { round, subtask, error } = event
+        const lost = isStoreLost(error)
         const reason = error.message
-        return this.#checkpoint.control({ kind: 'Declined', round, subtask, reason })
+        return this.#checkpoint.control({
+          kind: 'Declined',
+          round,
+          subtask,
+          reason,
+          isStoreLost: lost,
+        })
       }
       case 'CommitAwaited':
         return this.#checkpoint.control({ kind: 'CommitAwaited', subtask: event.subtask })

@@ -29,7 +29,10 @@ export interface CheckpointOptions {
   readonly timeout?: Duration
   /** Rounds under way at a time. Default 1; unaligned ones allow no more. */
   readonly maxConcurrent?: number
-  /** Rounds in a row that may fail before the job does. Default 3. */
+  /**
+   * Rounds in a row that may fail before the job does. Default 3. Where the directory cannot be used any more
+   * (it is gone, damaged, read-only, locked by another), the job fails with the first; a full disk is waited for.
+   */
   readonly tolerableFailures?: number
   /** Complete ones that are kept. Default 3. */
   readonly retained?: number

@@ -27,7 +27,8 @@
  * - While a subtask lives that holds what no snapshot would have (a sort), no round is taken.
  * - When all subtasks have finished, a last round says so: what is restored from it ends at once.
  * - A round that is abandoned because of the snapshot itself (declined, timed out, not written) is a
- *   failure; more than `tolerableFailures` in a row fail the job.
+ *   failure; more than `tolerableFailures` in a row fail the job. So does the first one because of which
+ *   every later one would fail too: the job's own store is lost.
  */
 import { unreachable } from '../base/assert.js'
 import { type SubtaskId, subtaskName } from '../graph/subtasks.js'
@@ -107,13 +108,20 @@ export type CheckpointEvent =
       readonly round: number
       readonly subtask: SubtaskId
       readonly reason: string
+      /** The store takes nothing more: `isStoreLost`. */
+      readonly isStoreLost: boolean
     }
   | { readonly kind: 'Finished'; readonly subtask: SubtaskId }
   | { readonly kind: 'TimedOut'; readonly round: number }
   /** It has taken `unalignedAfterMs`. */
   | { readonly kind: 'AlignmentTimedOut'; readonly round: number }
   | { readonly kind: 'Committed'; readonly round: number }
-  | { readonly kind: 'CommitFailed'; readonly round: number; readonly reason: string }
+  | {
+      readonly kind: 'CommitFailed'
+      readonly round: number
+      readonly reason: string
+      readonly isStoreLost: boolean
+    }
 
 export type CheckpointOrder =
   /** Tell every subtask. */
@@ -133,7 +141,8 @@ export type CheckpointOrder =
     }
   /** Look again after this time, instead of at the time asked for before. */
   | { readonly kind: 'LookAfter'; readonly delayMs: number }
-  | { readonly kind: 'FailJob'; readonly reason: string }
+  /** `isStoreLost`: else too many in a row have failed. */
+  | { readonly kind: 'FailJob'; readonly reason: string; readonly isStoreLost: boolean }
 
 export interface CheckpointStep {
   readonly record: CheckpointRecord
@@ -193,7 +202,7 @@ export function stepCheckpoint(
       break
     case 'Stopped':
       draft.change({ running: false, committing: new Set() })
-      for (const round of draft.gathering()) draft.abandon(round, event.reason, false)
+      for (const round of draft.gathering()) draft.abandon(round, event.reason)
       break
     case 'Looked':
       break
@@ -211,7 +220,7 @@ export function stepCheckpoint(
     case 'Declined': {
       const round = draft.find(event.round, 'Gathering')
       const by = subtaskName(event.subtask)
-      if (round !== null) draft.abandon(round, `subtask ${by}: ${event.reason}`, true)
+      if (round !== null) draft.fail(round, `subtask ${by}: ${event.reason}`, event.isStoreLost)
       break
     }
     case 'Finished':
@@ -219,7 +228,7 @@ export function stepCheckpoint(
       break
     case 'TimedOut': {
       const round = draft.find(event.round, 'Gathering')
-      if (round !== null) draft.abandon(round, draft.timeoutReason(round), true)
+      if (round !== null) draft.fail(round, draft.timeoutReason(round))
       break
     }
     case 'AlignmentTimedOut': {
@@ -232,7 +241,7 @@ export function stepCheckpoint(
       break
     case 'CommitFailed': {
       const round = draft.find(event.round, 'Committing')
-      if (round !== null) draft.abandon(round, event.reason, true)
+      if (round !== null) draft.fail(round, event.reason, event.isStoreLost)
       break
     }
     default:
@@ -299,15 +308,23 @@ class Draft {
     this.#orders.push({ kind: 'Complete', round })
   }
 
-  abandon(round: Round, reason: string, isFailure: boolean): void {
+  abandon(round: Round, reason: string, isFailure = false): void {
     this.#remove(round)
     this.change({ lastOverMs: this.#nowMs })
     this.#orders.push({ kind: 'Abandon', round, reason, isFailure })
-    if (!isFailure) return
+  }
+
+  /** A savepoint lies in a store of its own, which nothing else needs. */
+  fail(round: Round, reason: string, hasLostStore = false): void {
+    this.abandon(round, reason, true)
     const failures = this.#record.failures + 1
     this.change({ failures })
-    const { tolerableFailures } = this.#record.settings
-    if (failures > tolerableFailures) this.#orders.push({ kind: 'FailJob', reason })
+    const isStoreLost = hasLostStore && round.kind === 'checkpoint'
+    if (isStoreLost || failures > this.#record.settings.tolerableFailures) {
+      // No round is begun while the job comes to its end.
+      this.change({ running: false })
+      this.#orders.push({ kind: 'FailJob', reason, isStoreLost })
+    }
   }
 
   hurry(round: Round): void {
@@ -378,7 +395,7 @@ class Draft {
 
   #commit(round: Round): void {
     for (const older of this.gathering()) {
-      if (older.round < round.round) this.abandon(older, 'a later one is complete', false)
+      if (older.round < round.round) this.abandon(older, 'a later one is complete')
     }
     const committing: Round = { ...round, phase: 'Committing' }
     this.#replace(committing)

@@ -15,7 +15,8 @@
  * - Errors: E_STORE, with the path and what to do in the message; `details.code` holds the system's
  *   code where there is one (ENOSPC, EIO), and `retryable` is true where there was no room. Then the store
  *   may be used again; after any other failed write `put` and `commit` fail until it is opened anew.
- *   What was to be written, and was not, may be tried again under the same id or number.
+ *   What was to be written, and was not, may be tried again under the same id or number. Which of them are
+ *   the end of the job says `isStoreLost` (`store-error.ts`).
  *
  * Ids of chunks are texts of `[A-Za-z0-9._-]` in parts joined by `/`; manifests are numbered.
  */

@@ -10,6 +10,8 @@
  * - Every write of a chunk is synced. LevelDB may close a rotated log without a sync, so a synced manifest
  *   alone would prove nothing about the chunks before it.
  * - `commit` writes the manifest, synced, and then SNAPSHOTS (`store-index.ts`): that is the atomic step.
+ * - A directory that was removed or replaced takes no commit: LevelDB goes on writing to files that nobody
+ *   finds any more, and says nothing.
  * - Where there is no room (ENOSPC, EDQUOT, EFBIG), the database is opened anew before it is used again:
  *   its log may end in a torn record (`write-queue.ts`). After any other failed write nothing more is
  *   written: whether a failed sync has kept what it was to keep cannot be known (Rebello et al., "Can
@@ -23,8 +25,15 @@ import { failpoint } from '../base/failpoint.js'
 import { type LevelDb, openLevel } from '../base/level.js'
 import type { ChunkStore } from './chunk-store.js'
 import { damagedText } from './sealed.js'
-import { checkRoomToReopen, isStoreDirectory, noStoreIn, syncParent } from './store-directory.js'
-import { isForWantOfRoom, storeError } from './store-error.js'
+import {
+  assertSameStore,
+  checkRoomToReopen,
+  identityOf,
+  isStoreDirectory,
+  noStoreIn,
+  syncParent,
+} from './store-directory.js'
+import { CLOSED, isForWantOfRoom, storeError } from './store-error.js'
 import { INDEX_FILE, readIndex, writeIndex } from './store-index.js'
 import { type WriteOp, WriteQueue } from './write-queue.js'
 
@@ -54,7 +63,7 @@ export async function openLevelChunkStore(
     const db = await openLevel(directory, !exists, SIZES)
     try {
       const numbers = await openIndex(directory, db)
-      return new LevelChunkStore(directory, db, numbers)
+      return new LevelChunkStore(directory, db, numbers, await identityOf(directory))
     } catch (error) {
       await db.close()
       throw error
@@ -95,9 +104,11 @@ class LevelChunkStore implements ChunkStore {
   #reopening: Promise<void> | null = null
   #fatal: MillraceError | null = null
   #isClosed = false
+  readonly #identity: string
 
-  constructor(place: string, db: LevelDb, numbers: readonly number[]) {
+  constructor(place: string, db: LevelDb, numbers: readonly number[], identity: string) {
     this.place = place
+    this.#identity = identity
     this.#db = db
     this.#numbers = numbers
   }
@@ -205,6 +216,7 @@ class LevelChunkStore implements ChunkStore {
       if (this.#fatal !== null) throw useless(this.#fatal, this.place)
       const numbers = change(this.#numbers)
       try {
+        await assertSameStore(this.place, this.#identity)
         await writeIndex(this.place, numbers)
       } catch (cause) {
         throw this.#failed(cause)
@@ -288,5 +300,5 @@ const useless = (cause: MillraceError, place: string): MillraceError =>
 
 const closed = (place: string): MillraceError =>
   new MillraceError('E_STORE', `the snapshot store ${place} has been closed`, {
-    details: { place, code: 'closed' },
+    details: { place, code: CLOSED },
   })

@@ -45,6 +45,19 @@ export function noStoreIn(directory: string): MillraceError {
   })
 }
 
+/** Which file LOCK a directory has: another one means another store. */
+export async function identityOf(directory: string): Promise<string> {
+  const { dev, ino } = await stat(join(directory, 'LOCK'), { bigint: true })
+  return `${dev}:${ino}`
+}
+
+/** Rejects where the store that was opened is not what lies there now. */
+export async function assertSameStore(directory: string, identity: string): Promise<void> {
+  if ((await identityOf(directory)) === identity) return
+  const message = 'another store lies there than the one that was opened'
+  throw Object.assign(new Error(message), { code: 'ESTALE' })
+}
+
 /** The directory itself survives a power cut. */
 export const syncParent = (directory: string): Promise<void> => syncDirectory(dirname(directory))
 

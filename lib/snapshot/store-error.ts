@@ -1,5 +1,5 @@
 /** What goes wrong with a chunk store's directory, in our words and by the system's codes. */
-import { MillraceError } from '../base/errors.js'
+import { type ErrorData, MillraceError } from '../base/errors.js'
 
 /** LevelDB tells the system's text only. */
 const SYSTEM_TEXTS: readonly (readonly [text: string, code: string])[] = [
@@ -25,6 +25,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   EPERM: 'reading and writing must be allowed, also for who only reads',
   EROFS: 'the file system must allow writing, also for who only reads',
   EMFILE: 'allow more open files (ulimit -n)',
+  ENOENT: 'the directory, or a part of what was in it, has been removed: put it back as it was',
+  ESTALE: 'the directory has been replaced: put back the one that was there',
   ENOTDIR: 'a part of the path is a file: name a directory',
   EEXIST: 'a file has that name: name a directory',
   LEVEL_CORRUPTION:
@@ -53,6 +55,19 @@ export function storeError(cause: unknown, what: string, place: string): Millrac
     { cause: inner, retryable: isForWantOfRoom(code), details: { place, code } },
   )
 }
+
+/**
+ * True where the store takes nothing more until somebody has seen to it: every later round would fail as
+ * this one has. Where there was no room there may be some for the next; what is no failure of a store says
+ * nothing about it. A lock that was lost counts: who has it may have written.
+ */
+export function isStoreLost({ code, details }: Pick<ErrorData, 'code' | 'details'>): boolean {
+  if (code === 'E_STORE_LOCKED') return true
+  return code === 'E_STORE' && !isForWantOfRoom(details.code) && details.code !== CLOSED
+}
+
+/** Of a store that its job has closed. */
+export const CLOSED = 'closed'
 
 export const isForWantOfRoom = (code: unknown): boolean => ROOM.includes(code as string)
 

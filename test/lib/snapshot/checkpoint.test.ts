@@ -137,7 +137,7 @@ t.test(
     const history = new History({ minPauseMs: 0 })
     history.start(A)
     const decline = (round: number) =>
-      history.on({ kind: 'Declined', round, subtask: A, reason: 'no room' })
+      history.on({ kind: 'Declined', round, subtask: A, reason: 'no room', isStoreLost: false })
     const began = (round: number) => t.same(history.look(100), [`trigger ${round}`])
     began(1)
     t.match(decline(1)[0], /abandon 1: subtask .*no room/)
@@ -150,11 +150,41 @@ t.test(
     t.notOk(timedOut.some((text) => text.startsWith('fail')))
     began(4)
     history.ack(4, A)
-    const failed = history.on({ kind: 'CommitFailed', round: 4, reason: 'no room' })
+    const failed = history.on({
+      kind: 'CommitFailed',
+      round: 4,
+      reason: 'no room',
+      isStoreLost: false,
+    })
     t.ok(failed.includes('abandon 4: no room'))
     t.ok(failed.includes('fail: no room'))
   },
 )
+
+t.test(
+  'a round that fails because the store is lost fails the job, whatever is tolerable',
+  async (t) => {
+    const lost = { reason: 'the directory is gone', isStoreLost: true }
+    for (const kind of ['Declined', 'CommitFailed'] as const) {
+      const history = new History({ tolerableFailures: Number.POSITIVE_INFINITY })
+      history.start(A)
+      history.look(100)
+      if (kind === 'CommitFailed') history.ack(1, A)
+      const failed = history.on({ kind, round: 1, subtask: A, ...lost })
+      t.match(failed[0], /abandon 1: .*the directory is gone/)
+      t.match(failed[1], /fail: .*the directory is gone/)
+    }
+  },
+)
+
+t.test("a savepoint's own store is nothing that the job needs", async (t) => {
+  const history = new History()
+  history.start(A)
+  t.same(history.on({ kind: 'RoundRequested', request: 1, of: 'savepoint' }), ['trigger 1'])
+  const reason = 'the directory is gone'
+  const failed = history.on({ kind: 'Declined', round: 1, subtask: A, reason, isStoreLost: true })
+  t.notOk(failed.some((text) => text.startsWith('fail')))
+})
 
 t.test('a savepoint is no recovery point of the job', async (t) => {
   const history = new History()
