@@ -208,9 +208,9 @@ function addNodeCommands(program: Program, { found }: Tools): void {
       .action((node: string, flags: Flags) => {
         found({ kind: 'Cluster', action: { name, node }, json: false, ...client(flags) })
       })
-  ofNode('cordon', 'give a node nothing new')
+  ofNode('cordon', 'give a node nothing new, also when it joins anew, until it is uncordoned')
   ofNode('uncordon', 'let a node have work again')
-  ofNode('evacuate', 'move the work of a node elsewhere, and give it nothing new')
+  ofNode('evacuate', 'move the work of a node elsewhere, and cordon it')
 }
 
 interface Flags {

@@ -90,10 +90,10 @@ export interface Cluster {
   job(id: string): Promise<SubmittedJob>
   jobs(): Promise<readonly JobView[]>
   nodes(): Promise<readonly NodeView[]>
-  /** Gives it nothing new. */
+  /** Gives it nothing new, however often it joins anew under its name, until it is uncordoned. */
   cordon(node: string): Promise<void>
   uncordon(node: string): Promise<void>
-  /** Moves its work elsewhere, and gives it nothing new. */
+  /** Moves its work elsewhere, and cordons it. */
   evacuate(node: string): Promise<void>
   close(): void
 }

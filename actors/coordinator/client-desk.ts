@@ -95,7 +95,7 @@ export class ClientDesk {
       rescale: (job, slots) => coordinator.rescale(job, slots),
       move: (job, placement) => coordinator.move(job, placement),
       restartRegion: (job, region) => coordinator.job(job).restartRegion(region),
-      cordon: async (node, cordoned) => coordinator.cordon(node, cordoned),
+      cordon: (node, cordoned) => coordinator.cordon(node, cordoned),
       evacuate: (node) => coordinator.evacuate(node),
     }
   }

@@ -26,6 +26,7 @@ import type { PlacedNode, PlacementMessage } from '../placement/protocol.js'
 import { checkPlacement, checkSubmit } from './check-submit.js'
 import { ClientDesk } from './client-desk.js'
 import { ClusterJob, type PlanModule } from './cluster-job.js'
+import { Cordons } from './cordons.js'
 import type { JobRecord } from './job-records.js'
 import { NodeRegistry } from './node-registry.js'
 import type {
@@ -72,6 +73,7 @@ export class Coordinator {
   #ended: JobView[] = []
   #registry!: NodeRegistry
   #stores!: CoordinatorStores
+  #cordons!: Cordons
   #listener!: Listener
   #clients!: ClientDesk
   #reactive!: ReactiveDesk
@@ -119,18 +121,22 @@ export class Coordinator {
     const { network, address, cluster } = this.#parts
     this.#term = await this.#records.nextTerm()
     const records = await this.#records.all()
+    this.#cordons = await Cordons.open(this.#records)
     this.#registry = new NodeRegistry({
       clock: this.#clock,
       membership: { term: this.#term, cluster },
       events$: this.events$,
       bundle: (sha256, offset) => this.shelf.piece(sha256, offset),
-      joined: (node, { slots, labels }) =>
-        this.#placement.control({ kind: 'NodeJoined', node, slots, labels }),
+      joined: (node, { slots, labels }) => {
+        const cordoned = this.#cordons.has(node)
+        this.#placement.control({ kind: 'NodeJoined', node, slots, labels, cordoned })
+        if (cordoned) this.events$.next({ kind: 'NodeCordoned', node, cordoned })
+      },
       left: (node) => this.#placement.control({ kind: 'NodeLeft', node }),
       peerLost: (node, other) => {
         for (const job of this.#jobs.values()) job.peerLost(node, other)
       },
-      evacuate: (node) => this.evacuate(node),
+      evacuate: (node) => this.#vacate(node),
     })
     this.#clients = new ClientDesk(this, this.#clock)
     this.#reactive = new ReactiveDesk({
@@ -372,8 +378,17 @@ export class Coordinator {
     }))
   }
 
-  cordon(node: string, cordoned: boolean): void {
-    this.#checkNode(node)
+  /**
+   * Holds for whoever bears that name, however often it joins, until it is taken back. A node need not be
+   * there to be uncordoned. Durable when it resolves.
+   */
+  async cordon(node: string, cordoned: boolean): Promise<void> {
+    if (cordoned || !this.#cordons.has(node)) this.#checkNode(node)
+    this.#giveNothingNew(node, cordoned)
+    await this.#cordons.set(node, cordoned)
+  }
+
+  #giveNothingNew(node: string, cordoned: boolean): void {
     this.#placement.control({ kind: 'Cordoned', node, cordoned })
     this.events$.next({ kind: 'NodeCordoned', node, cordoned })
   }
@@ -381,10 +396,17 @@ export class Coordinator {
   /**
    * Its work moves to other nodes, behind a checkpoint; what takes none is started again elsewhere. Resolves
    * when nothing is left on it. Several nodes can be evacuated at once. A job that finds too few slots
-   * elsewhere waits for them, as long as its placement says; a reactive one has fewer then.
+   * elsewhere waits for them, as long as its placement says; a reactive one has fewer then. The node stays
+   * cordoned until it is uncordoned.
    */
   async evacuate(node: string): Promise<void> {
-    this.cordon(node, true)
+    this.#checkNode(node)
+    await Promise.all([this.cordon(node, true), this.#vacate(node)])
+  }
+
+  /** As `evacuate`, of a node that goes by itself: when it is back it has work again. */
+  async #vacate(node: string): Promise<void> {
+    if (!this.#cordons.has(node)) this.#giveNothingNew(node, true)
     const jobs = [...this.#jobs.values()].filter((job) => job.nodes.has(node))
     const moved = allOrFirstError(jobs.map((job) => this.#leave(node, job)))
     moved.catch(() => {})
@@ -428,7 +450,9 @@ export class Coordinator {
     const names = this.#registry.nodes.map(({ name }) => name)
     if (names.includes(node)) return
     const list = names.length === 0 ? 'none has joined' : `there are: ${names.join(', ')}`
-    throw new MillraceError('E_NO_SUCH_NODE', `there is no node "${node}"; ${list}`)
+    const away = this.#cordons.names.filter((name) => !names.includes(name))
+    const cordoned = away.length === 0 ? '' : `; cordoned, and not there: ${away.join(', ')}`
+    throw new MillraceError('E_NO_SUCH_NODE', `there is no node "${node}"; ${list}${cordoned}`)
   }
 
   #acceptControl(link: ControlLink): void {

@@ -1,10 +1,11 @@
 /**
- * What a coordinator must know again after its own death: its term, and the jobs that run. One file
- * each, written whole and durably, or not at all.
+ * What a coordinator must know again after its own death: its term, the jobs that run, and the nodes that
+ * are cordoned. One file each, written whole and durably, or not at all.
  */
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MillraceError } from '../../lib/base/errors.js'
+import { isName } from '../../lib/base/name.js'
 import type { BundleFacts, SubmitOptions } from './protocol.js'
 
 /** A job that is to run, whatever happens to processes. */
@@ -41,6 +42,19 @@ export class JobRecords {
     const term = ((before?.term as number | undefined) ?? 0) + 1
     await writeDurably(this.#directory, 'term.json', { term })
     return term
+  }
+
+  /** Names of the nodes that are to get nothing new. */
+  async cordons(): Promise<readonly string[]> {
+    const path = join(this.#directory, 'cordons.json')
+    const found = (await readJson(path)) as { nodes?: unknown } | null
+    const nodes: unknown = found === null ? [] : found.nodes
+    if (!Array.isArray(nodes) || !nodes.every(isName)) throw damaged(path)
+    return nodes
+  }
+
+  saveCordons(nodes: readonly string[]): Promise<void> {
+    return writeDurably(this.#directory, 'cordons.json', { nodes })
   }
 
   async all(): Promise<readonly JobRecord[]> {

@@ -1,5 +1,6 @@
 /**
- * What outlives a coordinator: its term, the jobs that are to run, their bundles and their snapshots.
+ * What outlives a coordinator: its term, the jobs that are to run, their bundles and their snapshots, and
+ * which nodes are cordoned.
  *
  * Contract: what has resolved is durable; of what has not, nothing or all of it is found again.
  */
@@ -13,13 +14,16 @@ import { lockData } from './data-lock.js'
 import { type JobRecord, JobRecords } from './job-records.js'
 import type { BundleFacts } from './protocol.js'
 
-/** Term and jobs. */
+/** Term, jobs and cordons. */
 export interface Records {
   /** One more than any term before. */
   nextTerm(): Promise<number>
   all(): Promise<readonly JobRecord[]>
   save(record: JobRecord): Promise<void>
   remove(id: string): Promise<void>
+  /** Names of the nodes that are to get nothing new. One write at a time. */
+  cordons(): Promise<readonly string[]>
+  saveCordons(nodes: readonly string[]): Promise<void>
 }
 
 /** Bundles by hash. */

@@ -68,8 +68,8 @@ class Placement implements Behaviour<PlacementMessage> {
         this.#reserved.delete(message.ref)
         return this.#placeSoon()
       case 'NodeJoined': {
-        const { node: id, slots, labels } = message
-        this.#nodes.set(id, { id, slots, labels, cordoned: false })
+        const { node: id, slots, labels, cordoned } = message
+        this.#nodes.set(id, { id, slots, labels, cordoned })
         return this.#placeSoon()
       }
       case 'NodeLeft':

@@ -22,6 +22,7 @@ export type PlacementMessage =
       readonly node: string
       readonly slots: number
       readonly labels: Readonly<Record<string, string>>
+      readonly cordoned: boolean
     }
   /** What it hosted is released by whoever asked for it. */
   | { readonly kind: 'NodeLeft'; readonly node: string }

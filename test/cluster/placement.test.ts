@@ -106,7 +106,7 @@ t.test('a job that finds no slots elsewhere waits for them, and the node is empt
   await cluster.runFor(2_000)
   t.ok(isEmpty)
   t.same(places(), ['?', '?', '?'])
-  cluster.coordinator!.cordon('a', false)
+  void cluster.coordinator!.cordon('a', false)
   await cluster.runFor(1_000)
   t.same(places(), ['a', 'a', 'b'])
   await ends(t)
@@ -176,4 +176,69 @@ t.test('a job that waits too long for slots has failed, and says what was missin
   })
   await cluster.runFor(100)
   t.equal(taken, 0)
+})
+
+const cordoned = async ({ cluster }: World): Promise<readonly string[]> => {
+  let names: readonly string[] = []
+  cluster.coordinator!.nodes().then((nodes) => {
+    names = nodes.filter((each) => each.cordoned).map(({ name }) => name)
+  })
+  await cluster.runFor(100)
+  return names
+}
+
+t.test('a cordon outlives the node and the coordinator, until it is taken back', async (t) => {
+  const world = await worldOf([node('a', 2), node('b', 2)])
+  const { cluster, submit, ends, places } = world
+  void cluster.coordinator!.cordon('a', true)
+  await cluster.runFor(100)
+  void submit({ parallelism: 2 })
+  await cluster.runFor(3_000)
+  t.same(places(), ['b', 'b'])
+  cluster.kill('a')
+  await cluster.runFor(4_000)
+  cluster.start('a')
+  await cluster.runFor(1_000)
+  t.same(await cordoned(world), ['a'], 'its node has joined anew')
+  cluster.kill(HUB)
+  cluster.start(HUB)
+  await cluster.runFor(8_000)
+  t.equal(cluster.coordinator!.term, 2)
+  t.same(await cordoned(world), ['a'], 'and so has the coordinator begun anew')
+  t.same(places(), ['b', 'b'])
+  cluster.kill('a')
+  await cluster.runFor(4_000)
+  void cluster.coordinator!.cordon('a', false)
+  cluster.start('a')
+  await cluster.runFor(1_000)
+  t.same(await cordoned(world), [], 'taken back while the node was away')
+  await ends(t)
+})
+
+t.test('who is not there can be uncordoned, and nobody else', async (t) => {
+  const { cluster } = await worldOf([node('a', 1), node('b', 1)])
+  const said: string[] = []
+  const ask = async (name: string, on: boolean) => {
+    cluster.coordinator!.cordon(name, on).catch((error: Error) => said.push(error.message))
+    await cluster.runFor(100)
+  }
+  await ask('a', true)
+  cluster.kill('a')
+  await cluster.runFor(4_000)
+  await ask('c', false)
+  t.same(said, ['there is no node "c"; there are: b; cordoned, and not there: a'])
+  await ask('a', false)
+  await ask('a', false)
+  t.same(said.slice(1), ['there is no node "a"; there are: b'])
+})
+
+t.test('a node that went by itself has work again when it is back', async (t) => {
+  const world = await worldOf([node('a', 1), node('b', 1)])
+  const { cluster } = world
+  void cluster.nodes.get('a')!.node.leave(10_000)
+  await cluster.runFor(3_000)
+  cluster.kill('a')
+  cluster.start('a')
+  await cluster.runFor(1_000)
+  t.same(await cordoned(world), [])
 })

@@ -274,9 +274,7 @@ export async function simulate(seed: number): Promise<Outcome> {
       cluster.start(name)
       if (name !== HUB) {
         cluster.clock.after(5_000, () => {
-          try {
-            cluster.coordinator?.cordon(name, false)
-          } catch {}
+          cluster.coordinator?.cordon(name, false).catch(() => {})
         })
       }
     }

@@ -10,6 +10,7 @@ import type { SimulatedProcess } from './simulated-process.js'
 export class MemoryStores {
   term = 0
   readonly jobs = new Map<string, JobRecord>()
+  cordons: readonly string[] = []
   readonly #snapshots = new Map<string, MemoryChunkStore>()
 
   /** Each step takes a little time, and is never done for a process that is dead by then. */
@@ -27,6 +28,11 @@ export class MemoryStores {
         all: () => step(() => [...this.jobs.values()]),
         save: (record) => step(() => void this.jobs.set(record.id, record)),
         remove: (id) => step(() => void this.jobs.delete(id)),
+        cordons: () => step(() => this.cordons),
+        saveCordons: (nodes) =>
+          step(() => {
+            this.cordons = nodes
+          }),
       },
       shelf: {
         fileOf: (sha256) => sha256,
