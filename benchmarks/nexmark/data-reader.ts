@@ -30,13 +30,17 @@ export class DataReader {
     return this.header.blocks
   }
 
-  /** The events of a block, of the kinds that are read, in order; new objects each time. */
-  block(number: number): NexmarkEvent[] {
+  /** How many events a block has, of all kinds. */
+  eventsOf(number: number): number {
+    return this.#index[number * INDEX_COLUMNS + 1]!
+  }
+
+  /** The events of a block, of the kinds that are read, in order, behind those of `out`; new objects. */
+  block(number: number, out: NexmarkEvent[] = []): NexmarkEvent[] {
     const row = number * INDEX_COLUMNS
     const offset = this.#index[row]!
     const events = this.#index[row + 1]!
     const sectionsAt = (events + 7) & ~7
-    const out: NexmarkEvent[] = []
     if (this.#only >= 0) {
       let at = offset + sectionsAt
       for (let kind = 0; kind < this.#only; kind++) at += this.#index[row + 2 + kind]!

@@ -45,6 +45,10 @@ class ReplayReader implements SourceReader<NexmarkEvent> {
   /** At most the rest of one block at a time. */
   read(out: NexmarkEvent[], max: number): ReadStatus {
     if (this.#closed || this.#block >= this.#data.blocks) return 'end'
+    if (this.#next === 0 && this.#data.eventsOf(this.#block) <= max) {
+      this.#data.block(this.#block++, out)
+      return this.#block < this.#data.blocks ? 'more' : 'end'
+    }
     const events = this.#events ?? this.#data.block(this.#block)
     const end = Math.min(events.length, this.#next + max)
     for (let i = this.#next; i < end; i++) out.push(events[i]!)

@@ -12,8 +12,12 @@
  *       let v1; try { v1 = f0(v0) } catch (e) { v1 = r0(e, v0, undefined); if (v1 === SKIP) … continue }
  *       let b1; try { b1 = f1(v1) } catch (e) { … }
  *       if (!b1) continue
- *       out.push(v1)
+ *       out[o] = v1
+ *       o++
  *     }
+ *
+ * The output has room for all from the start, since an array that grows by `push` costs as much as the
+ * function of a step; what is left of it is cut off.
  *
  * An expansion is a loop inside the loop. When the output is full the run saves indexes, arrays and
  * keys in the cursor and returns; called again, `resume` leads it back into the innermost loop.
@@ -152,7 +156,9 @@ class RunWriter {
       this.#add('const times = c.times', `let outTimes = new Float64Array(${BATCH_RECORDS_MAX})`)
       this.#add('let time = c.heldTime')
     }
-    this.#add(`let out = ${selects ? 'null' : '[]'}, outKeys = ${keys === 'made' ? '[]' : 'null'}`)
+    const list = expands ? '[]' : 'new Array(n)'
+    this.#add(`let out = ${selects ? 'null' : list}, outKeys = ${keys === 'made' ? list : 'null'}`)
+    if (!expands) this.#add('let o = 0')
     this.#parts.forEach((_, s) => {
       this.#add(`let passed${s} = 0, dropped${s} = 0`)
     })
@@ -171,8 +177,10 @@ class RunWriter {
     this.#parts.forEach((_, s) => {
       this.#step(s)
     })
-    this.#push()
+    this.#place()
     this.#add('}')
+    this.#add('if (o < n) {', 'if (out !== null) out.length = o')
+    this.#add('if (outKeys !== null) outKeys.length = o', '}')
   }
 
   #expandingLoops(): void {
@@ -220,7 +228,7 @@ class RunWriter {
     const { times } = this.#shape
     if (times === 'made') this.#add('c.outTimes = outTimes.subarray(0, out.length)')
     if (times === 'kept') {
-      this.#add('c.outTimes = outTimes === null ? null : outTimes.subarray(0, out.length)')
+      this.#add('c.outTimes = outTimes === null ? null : outTimes.subarray(0, o)')
     }
     this.#add('c.out = out; c.outKeys = outKeys', `let taken = ${taken}, given = 0`)
     this.#parts.forEach(({ step }, s) => {
@@ -238,36 +246,45 @@ class RunWriter {
     this.#add(`const v0 = records[${index}]`)
   }
 
+  /** Adds the value in hand to the output of an expanding run, which is cut when it is full. */
   #push(): void {
-    const { selects, keys, times } = this.#shape
-    this.#add(selects ? `if (out !== null) out.push(${this.#value})` : `out.push(${this.#value})`)
+    const { keys, times } = this.#shape
+    this.#add(`out.push(${this.#value})`)
     if (keys === 'made') this.#add(`outKeys.push(${this.#key})`)
-    if (keys === 'kept') this.#add(`if (outKeys !== null) outKeys.push(${this.#key})`)
     if (times === 'made') this.#add('outTimes[out.length - 1] = time')
-    if (times === 'kept') this.#add('if (outTimes !== null) outTimes[out.length - 1] = times[i]')
+  }
+
+  /** Puts the value in hand behind the `o` results before it. */
+  #place(): void {
+    const { selects, keys, times } = this.#shape
+    this.#add(`${selects ? 'if (out !== null) ' : ''}out[o] = ${this.#value}`)
+    if (keys === 'made') this.#add(`outKeys[o] = ${this.#key}`)
+    if (keys === 'kept') this.#add(`if (outKeys !== null) outKeys[o] = ${this.#key}`)
+    if (times === 'kept') this.#add('if (outTimes !== null) outTimes[o] = times[i]')
+    this.#add('o++')
   }
 
   /** Leaves the record out; the first time, copies what was not dropped before it. */
   #drop(): string {
     const { selects, keys, times, expands } = this.#shape
-    // Before the first drop, as many have passed as are behind us: the output's length is i.
-    const copyKeys = keys === 'kept' ? 'if (outKeys === null) outKeys = keys.slice(0, i); ' : ''
-    const copy = selects ? 'if (out === null) out = records.slice(0, i); ' : ''
+    // Before the first drop, as many have passed as are behind us; copied whole, they have room.
+    const copyKeys = keys === 'kept' ? 'if (outKeys === null) outKeys = keys.slice(); ' : ''
+    const copy = selects ? 'if (out === null) out = records.slice(); ' : ''
     const copyTimes = times === 'kept' ? 'if (outTimes === null) outTimes = times.slice(); ' : ''
     return `${expands ? '' : copyKeys + copyTimes + copy}continue L${this.#loop}`
   }
 
   /** Where the results of the record in hand would stand, and its time. */
-  #place(): string {
-    const { selects, times } = this.#shape
-    const at = selects ? '(out === null ? i : out.length)' : 'out.length'
-    return `${at}, ${times === 'none' ? 'NaN' : times === 'kept' ? 'times[i]' : 'time'}`
+  #standing(): string {
+    const { times, expands } = this.#shape
+    const timeMs = times === 'none' ? 'NaN' : times === 'kept' ? 'times[i]' : 'time'
+    return `${expands ? 'out.length' : 'o'}, ${timeMs}`
   }
 
   #step(s: number): void {
     const { kind } = this.#parts[s]!.step
     const value = this.#value
-    const recover = `r${s}(e, ${value}, ${this.#key}, ${this.#place()})`
+    const recover = `r${s}(e, ${value}, ${this.#key}, ${this.#standing()})`
     const skipped = `{ dropped${s}++; ${this.#drop()} }`
     const guarded = (name: string, check = '') =>
       `try { ${name} = f${s}(${value})${check} } catch (e) { ${name} = ${recover}; if (${name} === SKIP) ${skipped} }`
@@ -293,7 +310,7 @@ class RunWriter {
           guarded(`a${s}`),
           `j${s} = 0`,
           `if (!isArray(a${s})) { const given = a${s}; a${s} = null; ` +
-            `if (!x${s}.iterate(given, ${value}, ${this.#key}, ${this.#place()})) ${skipped} }`,
+            `if (!x${s}.iterate(given, ${value}, ${this.#key}, ${this.#standing()})) ${skipped} }`,
         )
         break
     }

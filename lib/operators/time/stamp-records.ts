@@ -48,12 +48,13 @@ export function stampRecords(
 ): OperatorFunction<Signal, Signal> {
   const { errors, clock, operator, gate, restoredTimeMs } = context
 
-  function timeFor(record: unknown, key: unknown): number | typeof SKIP {
-    try {
-      return checked(timeOf(record), operator)
-    } catch (error) {
-      return errors.recover(error, record, key, () => checked(timeOf(record), operator))
-    }
+  /** A time in spite of the error, where the record is tried again. */
+  function recovered(error: unknown, record: unknown, key: unknown): number | typeof SKIP {
+    return errors.recover(error, record, key, () => {
+      const timeMs = timeOf(record)
+      if (!isTime(timeMs)) throw badTime(timeMs, operator)
+      return timeMs
+    })
   }
 
   return signalOperator((out) => {
@@ -107,28 +108,37 @@ export function stampRecords(
     /** With the times of its records; without those that have none. */
     function stamp(input: Batch): Batch | null {
       const { records, keys } = input
-      const generator = generatorFor(input.input)
       const times = new Float64Array(records.length)
       let kept: unknown[] | null = null
       let keptKeys: unknown[] | null = null
       let n = 0
       for (let i = 0; i < records.length; i++) {
-        const record = records[i]
-        const timeMs = timeFor(record, keys === null ? undefined : keys[i])
-        if (timeMs === SKIP) {
-          kept ??= records.slice(0, i)
-          if (keys !== null) keptKeys ??= keys.slice(0, i)
-          continue
+        try {
+          const timeMs = timeOf(records[i])
+          // Also false for what is no number.
+          if (!isTime(timeMs)) throw badTime(timeMs, operator)
+          times[n] = timeMs
+        } catch (error) {
+          const timeMs = recovered(error, records[i], keys === null ? undefined : keys[i])
+          if (timeMs === SKIP) {
+            kept ??= records.slice(0, i)
+            if (keys !== null) keptKeys ??= keys.slice(0, i)
+            continue
+          }
+          times[n] = timeMs
         }
-        times[n++] = timeMs
-        generator.onRecord(record, timeMs)
-        if (kept !== null) kept.push(record)
+        n++
+        if (kept !== null) kept.push(records[i])
         if (keptKeys !== null) keptKeys.push(keys![i])
       }
       context.count(records.length, n)
       if (n === 0) return null
-      if (kept === null) return batch(records, keys, input.groups, times)
-      return batch(kept, keptKeys, null, times.subarray(0, n))
+      const stamped =
+        kept === null
+          ? batch(records, keys, input.groups, times)
+          : batch(kept, keptKeys, null, times.subarray(0, n))
+      observe(generatorFor(input.input), stamped.records, stamped.times!)
+      return stamped
     }
 
     /** Without a source that says so: nothing has come for a while, though it could have. */
@@ -200,10 +210,17 @@ export function stampRecords(
   })
 }
 
-function checked(timeMs: unknown, operator: string): number {
-  if (typeof timeMs === 'number' && timeMs >= -TIME_MAX_MS && timeMs <= TIME_MAX_MS) return timeMs
+function observe(generator: WatermarkGenerator, records: unknown[], times: Float64Array): void {
+  if (generator.onTimes !== undefined) return generator.onTimes(times)
+  for (let i = 0; i < records.length; i++) generator.onRecord(records[i], times[i]!)
+}
+
+const isTime = (timeMs: unknown): timeMs is number =>
+  typeof timeMs === 'number' && timeMs >= -TIME_MAX_MS && timeMs <= TIME_MAX_MS
+
+function badTime(timeMs: unknown, operator: string): MillraceError {
   const seen = timeMs instanceof Date ? 'a Date; give its getTime()' : String(timeMs)
-  throw new MillraceError(
+  return new MillraceError(
     'E_BAD_TIME',
     `operator "${operator}": the event time of a record must be a number of milliseconds since 1970, ` +
       `from −8.64e15 to 8.64e15; seen: ${seen}`,
