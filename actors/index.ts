@@ -55,5 +55,11 @@ export type { Counts } from './kernel/environment.js'
 export type { ActorRef, Lane, Undelivered } from './kernel/ref.js'
 export { type ActorSystem, type ActorSystemOptions, createActorSystem } from './kernel/system.js'
 export type { NodeEvent } from './node/node.js'
-export { type NodeOptions, type RunningNode, startNode } from './node/start-node.js'
+export type { ReadChunks } from './node/node-copies.js'
+export {
+  type CopyOptions,
+  type NodeOptions,
+  type RunningNode,
+  startNode,
+} from './node/start-node.js'
 export type { ModuleArgs } from './planner/protocol.js'

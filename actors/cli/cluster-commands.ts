@@ -64,6 +64,7 @@ export const CLUSTER_ACTIONS = [
 export interface Tools {
   readonly found: (command: Command) => void
   readonly wholeNumber: (text: string) => number
+  readonly mebibytes: (text: string) => number
   readonly named: (
     text: string,
     before?: Readonly<Record<string, string>>,

@@ -1,7 +1,7 @@
 /** A cluster as lines for people: what happens to it, and its lists. Pure. */
 import type { ClusterEvent, JobView, NodeEvent, NodeView, SlotView } from '../index.js'
 import type { Detail } from './messages.js'
-import { showDuration } from './quantity.js'
+import { showBytes, showDuration } from './quantity.js'
 import { tableText } from './table.js'
 
 export function clusterEventText(event: ClusterEvent): string {
@@ -44,7 +44,20 @@ export function nodeEventText(event: NodeEvent, detail: Detail): string | null {
       return detail === 'verbose' ? `slot ${event.ref} begins` : null
     case 'SlotEnded':
       return detail === 'verbose' ? `slot ${event.ref} has ended` : null
+    case 'CopiesFailed':
+      return `cannot keep copies of chunks: ${event.reason}. Restores fetch all of them from the coordinator.`
+    case 'ChunksRead':
+      return detail === 'verbose' || event.damaged > 0 ? readText(event) : null
   }
+}
+
+function readText(event: NodeEvent & { readonly kind: 'ChunksRead' }): string {
+  const { ref, copiedBytes, fetchedBytes, damaged } = event
+  const why = damaged === 0 ? '' : `; ${damaged} of its copies were damaged`
+  return (
+    `slot ${ref} goes on: ${showBytes(copiedBytes)} of chunks from copies here, ` +
+    `${showBytes(fetchedBytes)} from the coordinator${why}`
+  )
 }
 
 const slotsText = (slots: number): string => (slots === 1 ? '1 slot' : `${slots} slots`)

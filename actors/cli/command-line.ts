@@ -195,7 +195,12 @@ function createProgram(version: string, found: (command: Command) => void): Comm
       const { json = false, restore = null, allowDroppedState = false } = options
       found({ kind: 'Explain', ...common(module, rest, options), json, restore, allowDroppedState })
     })
-  const clusterTools = { found, wholeNumber: wholeNumber(NODE_SLOTS_MAX), named: namedArgument }
+  const clusterTools = {
+    found,
+    wholeNumber: wholeNumber(NODE_SLOTS_MAX),
+    mebibytes: wholeNumber(CACHE_MB_MAX),
+    named: namedArgument,
+  }
   addClusterCommands(program, clusterTools)
   addProcessCommands(program, clusterTools)
   const tools = { found, wholeNumber: wholeNumber(ROUND_MAX) }

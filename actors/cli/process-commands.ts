@@ -1,4 +1,5 @@
 /** The commands that start processes of a cluster, as the command line understands them. */
+import type { CopyOptions } from '../index.js'
 import type { Tools } from './cluster-commands.js'
 import type { Program } from './command-line.js'
 
@@ -30,6 +31,8 @@ export interface NodeCommand extends ListenFlags {
   readonly name: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly advertise: string | null
+  /** Null: none are kept. */
+  readonly copies: CopyOptions | null
   readonly verbose: boolean
 }
 
@@ -67,6 +70,10 @@ const NODE_HELP = `
 A node hosts slots, in which jobs run. It tries to join until it can, and joins again when
 the connection is lost. Ctrl-C and SIGTERM move its work to other nodes first; a second
 signal ends it at once, and what ran there goes on elsewhere from its last checkpoint.
+
+Chunks of snapshots lie with the coordinator. A node keeps copies, in files, of those that
+its slots wrote for the last checkpoint: what restarts here need not fetch them. No
+checkpoint counts on copies, and they are gone with the node.
 ${LISTENING}
 
 Examples:
@@ -104,9 +111,13 @@ interface NodeFlags extends Flags {
   readonly name?: string
   readonly label?: Readonly<Record<string, string>>
   readonly advertise?: string
+  /** False: --no-copies. */
+  readonly copies: boolean
+  readonly copiesDir?: string
+  readonly copiesMax?: number
 }
 
-function addNode(program: Program, { found, wholeNumber, named }: Tools): void {
+function addNode(program: Program, { found, wholeNumber, mebibytes, named }: Tools): void {
   const command = program
     .command('node')
     .description('start a node: a process that hosts slots for a coordinator')
@@ -116,14 +127,26 @@ function addNode(program: Program, { found, wholeNumber, named }: Tools): void {
     .option('--label <name=value>', 'what jobs may ask for; may be repeated', named)
   addListening(command, 'a free port of 127.0.0.1')
     .option('--advertise <host>', 'what other nodes dial, where it is not the host of --listen')
+    .option('--copies-dir <dir>', 'where it keeps copies of chunks (default: the folder TMPDIR)')
+    .option('--copies-max <MiB>', 'how much of them (default: 512)', mebibytes)
+    .option('--no-copies', 'keep none: restores fetch all from the coordinator')
     .option('--verbose', 'show stacks of errors')
     .addHelpText('after', NODE_HELP)
     .action((flags: NodeFlags) => {
       const { join, slots = null, name = null, label = {}, advertise = null } = flags
       const { verbose = false } = flags
-      const own = { join, slots, name, labels: label, advertise, verbose }
+      const copies = copyOptions(flags)
+      const own = { join, slots, name, labels: label, advertise, copies, verbose }
       found({ kind: 'Node', ...listening(flags), ...own })
     })
+}
+
+function copyOptions({ copies, copiesDir, copiesMax }: NodeFlags): CopyOptions | null {
+  if (!copies) return null
+  return {
+    ...(copiesDir !== undefined && { directory: copiesDir }),
+    ...(copiesMax !== undefined && { bytesMax: copiesMax * 2 ** 20 }),
+  }
 }
 
 function addDev(program: Program, { found, wholeNumber }: Tools): void {

@@ -62,7 +62,7 @@ async function nodeCommand(
   reporter: Reporter,
 ): Promise<ExitCode> {
   const { startNode } = await import('../index.js')
-  const { slots, name, labels, advertise } = command
+  const { slots, name, labels, advertise, copies } = command
   const options: NodeOptions = {
     ...listeningOptions(command, world, reporter),
     join: command.join,
@@ -70,6 +70,7 @@ async function nodeCommand(
     ...(slots !== null && { slots }),
     ...(name !== null && { name }),
     ...(advertise !== null && { advertise }),
+    copies: copies ?? false,
   }
   const node = await startNode(options)
   reporter.say(`node ${node.name} at ${node.url}, for the coordinator at ${command.join}`)
@@ -96,7 +97,9 @@ async function devCommand(
     const coordinator = await startCoordinator({ ...listening, log, data: directory })
     tellCoordinator(coordinator, reporter)
     const hosting = slots === null ? {} : { slots }
-    const node = await startNode({ join: coordinator.url, name: 'dev', log, ...hosting })
+    // Its chunks lie on this machine as it is.
+    const shared = { join: coordinator.url, log, copies: false } as const
+    const node = await startNode({ ...shared, name: 'dev', ...hosting })
     const where = listen === null ? '' : ` --coordinator ${coordinator.url}`
     reporter.say(`coordinator and node at ${coordinator.url}`)
     reporter.say(`run something: millrace submit job.ts${where}`)

@@ -176,7 +176,7 @@ export class NodeRegistry {
     return {
       bundle: (sha256, offset) => this.#owner.bundle(sha256, offset),
       putChunk: async (ref, round, id, bytes) => chunksOf(ref).put(round, id, bytes),
-      getChunk: async (ref, round, id) => chunksOf(ref).get(round, id),
+      getChunk: async (ref, round, chunk) => chunksOf(ref).get(round, chunk),
     }
   }
 

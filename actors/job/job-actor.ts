@@ -173,7 +173,7 @@ class JobActor implements Behaviour<JobMessage> {
       const { stores } = snapshots
       slot.chunks = {
         put: (round, chunk, bytes) => stores.put(round, chunk, bytes),
-        get: (_round, chunk) => stores.get(chunk),
+        get: (_round, { id }) => stores.get(id),
       }
     }
     slot.onEvent = (event) =>

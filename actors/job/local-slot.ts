@@ -46,7 +46,7 @@ class LocalSlot implements Slot {
       (records) => this.onResults(records),
       {
         put: (round, id, bytes) => this.chunks.put(round, id, bytes),
-        get: (round, id) => this.chunks.get(round, id),
+        get: (round, ref) => this.chunks.get(round, ref),
       },
       options.clock,
     )

@@ -8,8 +8,10 @@ import {
   createOperatorTable,
   operatorRow,
 } from '../../lib/metrics/counters.js'
+import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import type { Slot, SlotEvent, SlotPort } from '../worker/protocol.js'
 import { createThreadSlot } from '../worker/thread-slot.js'
+import type { SlotCopies } from './node-copies.js'
 import { type CounterRows, FORWARDED, type Forwarded, type RemoteSetup } from './protocol.js'
 
 /** Between two reports of the counters. */
@@ -21,7 +23,7 @@ export interface SlotVoice {
   results(records: readonly unknown[]): Promise<void>
   counters(rows: CounterRows): void
   putChunk(round: number, id: string, bytes: Uint8Array): Promise<void>
-  getChunk(round: number, id: string): Promise<Uint8Array | null>
+  getChunk(round: number, ref: ChunkRef): Promise<Uint8Array | null>
 }
 
 /** What it stands on; a simulation has a clock of its own, and slots that are no threads. */
@@ -47,12 +49,19 @@ export class HostedSlot {
   readonly #operatorCounters: SharedArrayBuffer
   readonly #rows: Rows
   readonly #voice: SlotVoice
+  readonly #copies: SlotCopies
   #stopReports: Cancel = () => {}
   #isOver = false
   #told = ''
 
-  constructor(setup: RemoteSetup, voice: SlotVoice, ground: SlotGround = threads) {
+  constructor(
+    setup: RemoteSetup,
+    voice: SlotVoice,
+    copies: SlotCopies,
+    ground: SlotGround = threads,
+  ) {
     const { plan } = setup
+    this.#copies = copies
     this.#clock = ground.clock
     this.#voice = voice
     this.#counters = createCounterTable(subtasksOf(plan).length)
@@ -62,13 +71,18 @@ export class HostedSlot {
     this.#slot.onEvent = (event) => {
       // Who hears of an event knows what had been counted by then.
       this.#report()
+      copies.event(event)
       voice.event(event)
     }
     this.#slot.onResults = (records) => voice.results(records)
     this.#slot.chunks = {
-      put: (round, id, bytes) => voice.putChunk(round, id, bytes),
-      get: (round, id) => voice.getChunk(round, id),
+      put: (round, id, bytes) => {
+        copies.put(round, id, bytes)
+        return voice.putChunk(round, id, bytes)
+      },
+      get: (round, ref) => copies.get(ref, () => voice.getChunk(round, ref)),
     }
+    copies.began()
   }
 
   async setUp(setup: RemoteSetup, file: string): Promise<void> {
@@ -84,8 +98,10 @@ export class HostedSlot {
 
   command(method: Forwarded, args: readonly unknown[]): Promise<unknown> {
     if (!FORWARDED.includes(method)) throw unknownCommand(method)
+    this.#copies.command(method, args)
     const { commands } = this.#slot
-    return (commands[method] as (...args: readonly unknown[]) => Promise<unknown>)(...args)
+    const answer = (commands[method] as (...args: readonly unknown[]) => Promise<unknown>)(...args)
+    return method === 'open' ? answer.finally(() => this.#copies.opened()) : answer
   }
 
   connect(index: number, port: SlotPort, session: number): Promise<void> {
@@ -94,6 +110,7 @@ export class HostedSlot {
 
   async close(): Promise<void> {
     this.#isOver = true
+    this.#copies.ended()
     await this.#slot.commands.close()
     this.#report()
     this.#stopReports()
@@ -101,6 +118,7 @@ export class HostedSlot {
 
   async kill(reason: string): Promise<void> {
     this.#isOver = true
+    this.#copies.ended()
     this.#stopReports()
     await this.#slot.kill(reason)
   }

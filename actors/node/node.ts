@@ -20,6 +20,7 @@ import type { Network } from '../../lib/transport/network.js'
 import type { ControlLink, DataLink, Listener } from '../../lib/transport/node-links.js'
 import { type BundleFiles, Bundles } from './bundles.js'
 import { HostedSlot, type SlotGround, type SlotVoice } from './hosted-slot.js'
+import { type CopyPlace, NodeCopies, type ReadChunks } from './node-copies.js'
 import { PeerLinks, type SlotPorts } from './peer-links.js'
 import {
   BULK_LANE,
@@ -41,6 +42,10 @@ export type NodeEvent =
   | { readonly kind: 'SlotStarted'; readonly ref: string }
   | { readonly kind: 'SlotEnded'; readonly ref: string }
   | { readonly kind: 'PeerLost'; readonly node: string; readonly reason: string }
+  /** A slot goes on from a snapshot: what it has read of it, and where that was. */
+  | ({ readonly kind: 'ChunksRead'; readonly ref: string } & ReadChunks)
+  /** It makes no more copies of chunks: restores fetch all from the snapshot store. Said once. */
+  | { readonly kind: 'CopiesFailed'; readonly reason: string }
 
 export interface NodeParts {
   readonly network: Network
@@ -57,6 +62,8 @@ export interface NodeParts {
   readonly ground?: SlotGround
   readonly ports?: SlotPorts
   readonly bundles?: BundleFiles
+  /** Where copies of chunks lie. Default: none are made. */
+  readonly copies?: CopyPlace
 }
 
 const CALL_MS = 10_000
@@ -69,6 +76,7 @@ export class ClusterNode {
   readonly #parts: NodeParts
   readonly #clock: Clock
   readonly #bundles: BundleFiles
+  readonly #copies: NodeCopies
   #listener: Listener | null = null
   #member: Member | null = null
   #state: 'starting' | 'joining' | 'member' | 'leaving' | 'stopped' = 'starting'
@@ -84,6 +92,11 @@ export class ClusterNode {
     this.#parts = parts
     this.#clock = parts.clock ?? systemClock
     this.#bundles = parts.bundles ?? new Bundles()
+    this.#copies = new NodeCopies(parts.copies ?? null, {
+      clock: this.#clock,
+      read: (ref, chunks) => this.events$.next({ kind: 'ChunksRead', ref, ...chunks }),
+      failed: (reason) => this.events$.next({ kind: 'CopiesFailed', reason }),
+    })
   }
 
   get name(): string {
@@ -139,6 +152,7 @@ export class ClusterNode {
     this.#state = 'stopped'
     this.#stopRetry()
     await this.#member?.end('the node stops')
+    await this.#copies.close()
     this.#listener?.close()
     this.events$.complete()
   }
@@ -167,8 +181,14 @@ export class ClusterNode {
     let bulk: DataLink | null = null
     try {
       bulk = await network.dialData(join, control.peer.id)
-      const member = new Member(this.#parts, this.#clock, this.#bundles, control, bulk, (event) =>
-        this.events$.next(event),
+      const member = new Member(
+        this.#parts,
+        this.#clock,
+        this.#bundles,
+        this.#copies,
+        control,
+        bulk,
+        (event) => this.events$.next(event),
       )
       const facts = {
         slots,
@@ -226,6 +246,7 @@ class Member implements NodeMethods {
   readonly #parts: NodeParts
   readonly #clock: Clock
   readonly #bundles: BundleFiles
+  readonly #copies: NodeCopies
   readonly #slots = new Map<string, HostedSlot>()
   readonly #tell: (event: NodeEvent) => void
   #onEnded: (reason: string) => void = () => {}
@@ -236,6 +257,7 @@ class Member implements NodeMethods {
     parts: NodeParts,
     clock: Clock,
     bundles: BundleFiles,
+    copies: NodeCopies,
     control: ControlLink,
     bulk: DataLink,
     tell: (event: NodeEvent) => void,
@@ -243,6 +265,7 @@ class Member implements NodeMethods {
     this.#parts = parts
     this.#clock = clock
     this.#bundles = bundles
+    this.#copies = copies
     this.#tell = tell
     const common = { deadlineMs: CALL_MS, clock }
     this.control = createCalls({ ...common, link: control, handlers: this.#handlers() })
@@ -294,9 +317,11 @@ class Member implements NodeMethods {
       counters: (rows) => this.control.tell('counters', [ref, rows]),
       putChunk: (round, id, bytes) =>
         this.bulk.call('putChunk', [ref, round, id, bytes], { deadlineMs: null }),
-      getChunk: (round, id) => this.bulk.call('getChunk', [ref, round, id], { deadlineMs: null }),
+      getChunk: (round, chunk) =>
+        this.bulk.call('getChunk', [ref, round, chunk], { deadlineMs: null }),
     }
-    const slot = new HostedSlot(setup, voice, this.#parts.ground)
+    const copies = this.#copies.slot(setup.job, ref)
+    const slot = new HostedSlot(setup, voice, copies, this.#parts.ground)
     this.#slots.set(ref, slot)
     this.#tell({ kind: 'SlotStarted', ref })
     try {

@@ -19,12 +19,18 @@
  * 4. `term` counts the starts of the coordinator, durably. A node that has served a later term refuses
  *    an earlier one.
  *
+ * ## Chunks of snapshots
+ * A slot's chunk is sent to the coordinator, and counts as written once that has stored it. Beside that the
+ * node keeps a copy while it may be of use: what is restored here is asked for only where there is no good
+ * one (`lib/snapshot/local-copies.ts`). The coordinator knows nothing of copies.
+ *
  * ## Data between nodes
  * `connectSlots` joins two slots: both nodes are told. Between nodes the frames of all pairs of slots share
  * one data connection, dialled by the node with the larger name, which opens a lane for each pair. When
  * that connection closes, all lanes on it have ended: the slots' channels fail, and the coordinator joins
  * the slots anew before their regions open again.
  */
+import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import type { RuntimeSettings, SlotCommands, SlotEvent, SlotSetup } from '../worker/protocol.js'
 
 /** What a node tells of itself. */
@@ -123,7 +129,8 @@ export interface BulkMethods {
   /** Bytes of a bundle from there on, as many as fit a message; null: no such bundle. */
   bundle(sha256: string, offset: number): Promise<BundlePiece | null>
   putChunk(ref: string, round: number, id: string, bytes: Uint8Array): Promise<void>
-  getChunk(ref: string, round: number, id: string): Promise<Uint8Array | null>
+  /** Asked for what the node has no copy of: `node-copies.ts`. */
+  getChunk(ref: string, round: number, chunk: ChunkRef): Promise<Uint8Array | null>
 }
 
 export interface BundlePiece {

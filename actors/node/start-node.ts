@@ -2,10 +2,12 @@
 import { availableParallelism, hostname } from 'node:os'
 import { type Observable, ReplaySubject } from 'rxjs'
 import { packageVersion } from '../../lib/base/package-version.js'
+import { openCopyFiles, removeLeftoverCopies } from '../../lib/snapshot/copy-files.js'
 import { formatAddress } from '../../lib/transport/address.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { ListeningOptions } from '../../lib/transport/process-network.js'
 import type { NodeEvent } from './node.js'
+import type { CopyPlace } from './node-copies.js'
 
 /** Options of `startNode`. */
 export interface NodeOptions extends ListeningOptions {
@@ -21,6 +23,20 @@ export interface NodeOptions extends ListeningOptions {
   readonly listen?: string
   /** The host that other nodes dial, where it is not the one of `listen`: of a container, or 0.0.0.0. */
   readonly advertise?: string
+  /**
+   * Copies of the chunks of snapshots that its slots write: a restore here reads them, and fetches from the
+   * coordinator only what is missing or damaged. They never count as written. False: none, where the
+   * coordinator is on the same machine.
+   */
+  readonly copies?: CopyOptions | false
+}
+
+/** Where a node keeps copies of chunks. */
+export interface CopyOptions {
+  /** Default: the folder for temporary files (TMPDIR). What is there goes with the process. */
+  readonly directory?: string
+  /** Of disk, at most. Default: 512 MiB. */
+  readonly bytesMax?: number
 }
 
 /** A node that runs in this process. */
@@ -52,7 +68,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { createProcessNetwork } = await import('../../lib/transport/process-network.js')
   const { ClusterNode } = await import('./node.js')
   const { join, slots = availableParallelism(), labels = {} } = options
-  const { name = nextName(), listen = '127.0.0.1:0', advertise } = options
+  const { name = nextName(), listen = '127.0.0.1:0', advertise, copies = {} } = options
   const network = await createProcessNetwork({ party: 'node', id: name }, options)
   const node = new ClusterNode({
     network: advertise === undefined ? network : advertising(network, advertise),
@@ -61,6 +77,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     slots,
     labels,
     version: packageVersion(),
+    ...(copies !== false && { copies: copyPlace(copies) }),
   })
   const events$ = new ReplaySubject<NodeEvent>(EVENTS_KEPT)
   node.events$.subscribe(events$)
@@ -85,6 +102,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 }
 
 const EVENTS_KEPT = 64
+const COPIES_BYTES_MAX = 512 * 2 ** 20
+
+function copyPlace({ directory, bytesMax = COPIES_BYTES_MAX }: CopyOptions): CopyPlace {
+  const root = directory ?? null
+  removeLeftoverCopies(root)
+  return { open: () => openCopyFiles(root), bytesMax }
+}
 
 let named = 0
 

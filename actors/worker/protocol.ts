@@ -39,6 +39,7 @@ import type { Plan } from '../../lib/graph/plan.js'
 import type { HotKeyWeights } from '../../lib/metrics/hot-keys.js'
 import type { NamedValues } from '../../lib/metrics/named-metrics.js'
 import type { Barrier } from '../../lib/operators/signal.js'
+import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import type { RestoreOrder } from '../../lib/snapshot/restore-plan.js'
 import type { SubtaskAck } from '../../lib/snapshot/round.js'
 import type { StateSettings } from '../../lib/state/state-backend.js'
@@ -211,7 +212,7 @@ export interface ChunkAccess {
   /** Resolves when the chunk is durable. `round` says which snapshot, and so which store, it is for. */
   put(round: number, id: string, bytes: Uint8Array): Promise<void>
   /** Null where there is none. */
-  get(round: number, id: string): Promise<Uint8Array | null>
+  get(round: number, ref: ChunkRef): Promise<Uint8Array | null>
 }
 
 /** What the job side of a slot offers. */

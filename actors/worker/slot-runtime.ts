@@ -23,6 +23,7 @@ import { assertSameFingerprint } from '../../lib/graph/same-graph.js'
 import { operatorRowOf, rowOf, slotOf, subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
 import { column, counterRow, operatorCounter } from '../../lib/metrics/counters.js'
 import type { Barrier } from '../../lib/operators/signal.js'
+import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import { loadRestored } from '../../lib/snapshot/load-restored.js'
 import type { RestoreOrder } from '../../lib/snapshot/restore-plan.js'
 import type { RestoredSubtask } from '../../lib/snapshot/round.js'
@@ -369,14 +370,16 @@ class SlotRuntime implements SlotCommands {
     for (const subtask of subtasks) {
       const order = restore.get(subtaskName(subtask))
       if (order === undefined) continue
-      const { round } = order
-      const chunks = {
-        place: 'the snapshot store',
-        get: (id: string) => this.#host.chunks.get(round, id),
-      }
-      restored.set(subtaskName(subtask), await loadRestored(order, (ref) => readChunk(chunks, ref)))
+      const read = (ref: ChunkRef) => this.#readChunk(order.round, ref)
+      restored.set(subtaskName(subtask), await loadRestored(order, read))
     }
     return restored
+  }
+
+  /** Wherever it comes from, it is verified here. */
+  #readChunk(round: number, ref: ChunkRef): Promise<Uint8Array> {
+    const get = () => this.#host.chunks.get(round, ref)
+    return readChunk({ place: 'the snapshot store', get }, ref)
   }
 
   #snapshotPlace(subtask: SubtaskId, attempt: number): SnapshotPlace | null {

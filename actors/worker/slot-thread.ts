@@ -13,6 +13,7 @@ import { assert } from '../../lib/base/assert.js'
 import { systemClock } from '../../lib/base/clock.js'
 import { type ErrorData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import { vitalsIn } from '../../lib/metrics/vitals.js'
+import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import { createControlLink } from './link.js'
 import type { SlotEvent } from './protocol.js'
 import { type CreateSlotRuntime, startBeating } from './slot-host.js'
@@ -39,7 +40,7 @@ export interface SlotListener {
   event(event: SlotEvent): void
   results(records: readonly unknown[]): Promise<void>
   putChunk(round: number, id: string, bytes: Uint8Array): Promise<void>
-  getChunk(round: number, id: string): Promise<Uint8Array | null>
+  getChunk(round: number, ref: ChunkRef): Promise<Uint8Array | null>
 }
 
 assert(parentPort !== null, 'slot-thread.js is the entry point of a worker thread')
@@ -71,7 +72,7 @@ const commands = createSlotRuntime({
         transfer: [bytes.buffer as ArrayBuffer],
         deadlineMs: null,
       }),
-    get: (round, id) => link.call('getChunk', [round, id], { deadlineMs: null }),
+    get: (round, ref) => link.call('getChunk', [round, ref], { deadlineMs: null }),
   },
 })
 const link = createControlLink<SlotListener>({

@@ -105,7 +105,7 @@ class ThreadSlot implements Slot {
       event: (event) => this.onEvent(event),
       results: (records) => this.onResults(records),
       putChunk: (round, id, bytes) => this.chunks.put(round, id, bytes),
-      getChunk: (round, id) => this.chunks.get(round, id),
+      getChunk: (round, ref) => this.chunks.get(round, ref),
     }
   }
 

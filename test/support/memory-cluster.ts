@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { type Cluster, connectOver } from '../../actors/client/client.js'
 import { Coordinator } from '../../actors/coordinator/coordinator.js'
+import { type CoordinatorStores, openFileStores } from '../../actors/coordinator/stores.js'
 import { ClusterNode } from '../../actors/node/node.js'
+import type { CopyPlace } from '../../actors/node/node-copies.js'
 import { systemClock } from '../../lib/base/clock.js'
 import { identityOf, MemoryInternet } from './memory-network.js'
 
@@ -21,15 +23,28 @@ export interface MemoryCluster {
   join(name: string, slots: number): Promise<ClusterNode>
 }
 
+export interface MemoryClusterOptions {
+  /** Where a node of that name keeps copies of chunks. Default: nowhere. */
+  readonly copies?: (node: string) => CopyPlace
+  /** Called with each chunk that is read from the coordinator's store. */
+  readonly onChunkRead?: (id: string) => void
+}
+
 /** `slots`: of each node. All of it ends with the test. */
-export async function memoryCluster(t: Test, slots: readonly number[]): Promise<MemoryCluster> {
+export async function memoryCluster(
+  t: Test,
+  slots: readonly number[],
+  { copies, onChunkRead = () => {} }: MemoryClusterOptions = {},
+): Promise<MemoryCluster> {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
   const internet = new MemoryInternet(systemClock)
+  const stores = await openFileStores(join(dir, 'data'))
   const coordinator = new Coordinator({
     network: internet.of(identityOf('coordinator', 'hub')),
     address: '',
     data: join(dir, 'data'),
     cluster: 'test',
+    stores: watched(stores, onChunkRead),
   })
   await coordinator.start()
   const nodes: ClusterNode[] = []
@@ -41,6 +56,7 @@ export async function memoryCluster(t: Test, slots: readonly number[]): Promise<
       slots,
       labels: { name },
       version: '0.1.0',
+      ...(copies !== undefined && { copies: copies(name) }),
     })
     nodes.push(node)
     await node.start()
@@ -58,3 +74,16 @@ export async function memoryCluster(t: Test, slots: readonly number[]): Promise<
   })
   return { internet, dir, coordinator, nodes, cluster, connect, join: joinNode }
 }
+
+const watched = (stores: CoordinatorStores, onRead: (id: string) => void): CoordinatorStores => ({
+  ...stores,
+  openSnapshots: async (directory) => {
+    const store = await stores.openSnapshots(directory)
+    const read = store.get.bind(store)
+    store.get = (id) => {
+      onRead(id)
+      return read(id)
+    }
+    return store
+  },
+})
