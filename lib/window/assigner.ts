@@ -21,10 +21,14 @@ import { zoneGrid } from './zone-grid.js'
 /** Windows by event time (needs `timestamps`), by the clock, or by neither. */
 export type WindowTime = 'event' | 'processing' | 'none'
 
-/** How windows are found. */
+/** How windows are found; `fixedMs`: the gap of every record, where it is one for all. */
 export type WindowPlan =
   | { readonly by: 'slices'; readonly slicing: Slicing }
-  | { readonly by: 'gap'; readonly gapMs: (record: unknown) => number }
+  | {
+      readonly by: 'gap'
+      readonly gapMs: (record: unknown) => number
+      readonly fixedMs: number | null
+    }
   | { readonly by: 'count'; readonly size: number; readonly slide: number }
   | { readonly by: 'nothing' }
 
@@ -141,10 +145,18 @@ export function session<T = unknown, W extends 'event' | 'processing' = 'event'>
   refuseUnknownOptions('session', options, ['time'])
   if (typeof gap === 'function') {
     const gapMs = (record: unknown) => durationMs(gap(record as T), 'session: the gap of a record')
-    return { ...assigner('session', timeOf(options), { by: 'gap', gapMs }, {}), functions: [gap] }
+    return {
+      ...assigner('session', timeOf(options), { by: 'gap', gapMs, fixedMs: null }, {}),
+      functions: [gap],
+    }
   }
   const ms = durationMs(gap, 'session: gap')
-  return assigner('session', timeOf(options), { by: 'gap', gapMs: () => ms }, { gapMs: ms })
+  return assigner(
+    'session',
+    timeOf(options),
+    { by: 'gap', gapMs: () => ms, fixedMs: ms },
+    { gapMs: ms },
+  )
 }
 
 /**

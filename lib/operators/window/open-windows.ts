@@ -16,8 +16,9 @@ import { type Counted, CountedWindows } from './counted-windows.js'
 import { copyKeySlices, type KeySlices } from './key-slices.js'
 import { lateRecords } from './late-records.js'
 import type { PaneRecords } from './pane.js'
-import { accumulating, foldAll, keeping, type PaneFold } from './pane-fold.js'
+import { accumulating, foldAll, joiningParts, keeping, type PaneFold } from './pane-fold.js'
 import { PanedWindows, type PaneSource } from './paned-windows.js'
+import type { SessionPart } from './sessions-before.js'
 import { SlicedWindows, type SliceFold } from './sliced-windows.js'
 import { windowFunction } from './window-function.js'
 import { windowOperator } from './window-operator.js'
@@ -54,7 +55,7 @@ function openKind(
   const aggregation = before === 'project' ? { ...given!, select: null } : given
   if (window.assigner.plan.by === 'count') return openCounted(context, window, aggregation)
   if (isSliced(window, given)) return openSliced(context, window, aggregation, before)
-  return openPaned(context, window, aggregation)
+  return openPaned(context, window, aggregation, before === 'aggregate')
 }
 
 type SlicePlan = Extract<WindowPlan, { by: 'slices' }>
@@ -113,11 +114,14 @@ function openPaned(
   context: OperatorContext,
   { assigner, trigger, evictor, latenessMs }: WindowSettings,
   aggregation: Aggregation | null,
+  partial: boolean,
 ): Windows {
   const { clock } = context
   return new PanedWindows({
-    source: assigner.plan as PaneSource,
-    fold: paneFold(aggregation, evictor as never, assigner.plan.by === 'gap'),
+    source: paneSource(assigner.plan, partial),
+    fold: partial
+      ? joiningParts(aggregation!)
+      : paneFold(aggregation, evictor as never, assigner.plan.by === 'gap'),
     trigger: (trigger ?? DEFAULT_TRIGGERS[assigner.time]()) as Trigger,
     latenessMs,
     endsBy: ({ event: 'event', processing: 'clock', none: 'nothing' } as const)[assigner.time],
@@ -125,6 +129,13 @@ function openPaned(
     errors: context.errors,
     nowMs: () => clock.wallTime(),
   })
+}
+
+/** `partial`: the input are parts of sessions. */
+function paneSource(plan: WindowPlan, partial: boolean): PaneSource {
+  if (plan.by !== 'gap') return plan as PaneSource
+  if (partial) return { by: 'gap', endOf: (part) => (part as SessionPart).end }
+  return { by: 'gap', endOf: (record, timeMs) => timeMs + plan.gapMs(record) }
 }
 
 const DEFAULT_TRIGGERS = {

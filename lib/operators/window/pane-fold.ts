@@ -4,6 +4,7 @@ import type { Evictor, TimedRecord } from '../../window/evictor.js'
 import type { WindowSpan } from '../../window/span.js'
 import type { Aggregation } from '../aggregation.js'
 import type { PaneRecords } from './pane.js'
+import type { SessionPart } from './sessions-before.js'
 import { NOTHING } from './window-output.js'
 
 export interface PaneFold {
@@ -25,6 +26,18 @@ export function accumulating(aggregation: Aggregation): PaneFold {
   return {
     first: (input) => begin(partOf(input)),
     add: (accumulator, input) => add(accumulator, partOf(input)),
+    copy: copyPlain,
+    merge,
+    show: (accumulator) => ({ shown: accumulator, content: accumulator }),
+  }
+}
+
+/** Keeps an accumulator of parts of sessions that were folded before the exchange. */
+export function joiningParts({ merge }: Aggregation): PaneFold {
+  const partial = (part: unknown): unknown => (part as SessionPart).value
+  return {
+    first: partial,
+    add: (accumulator, part) => merge!(accumulator, partial(part)),
     copy: copyPlain,
     merge,
     show: (accumulator) => ({ shown: accumulator, content: accumulator }),

@@ -30,10 +30,10 @@ import { PaneTrigger } from './pane-trigger.js'
 import type { WindowOutput } from './window-output.js'
 import { HELD, LATE, OUTSIDE, SPEAKS, type Windows } from './windows.js'
 
-/** Where windows come from: spans cut at fixed times, a gap, or one without end. */
+/** Where windows come from: spans cut at fixed times, a gap behind each input, or one without end. */
 export type PaneSource =
   | { readonly by: 'slices'; readonly slicing: Slicing }
-  | { readonly by: 'gap'; readonly gapMs: (record: unknown) => number }
+  | { readonly by: 'gap'; readonly endOf: (input: unknown, timeMs: number) => number }
   | { readonly by: 'nothing' }
 
 export interface PanedOptions {
@@ -193,8 +193,8 @@ export class PanedWindows implements Windows {
   /** Windows that touch the record's own become one with it, and late is only what remains late. */
   #addToSession(of: KeyPanes, input: unknown, timeMs: number, group: number, key: unknown): number {
     const { source } = this.#options
-    const gapMs = (source as { gapMs: (record: unknown) => number }).gapMs(input)
-    const own = { start: timeMs, end: timeMs + gapMs }
+    const { endOf } = source as { endOf: (input: unknown, timeMs: number) => number }
+    const own = { start: timeMs, end: endOf(input, timeMs) }
     checkSpan(own.start, own.end, timeMs)
     const near = touching(of.panes, own)
     const span = joined(of.panes, own, near)

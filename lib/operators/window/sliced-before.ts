@@ -2,7 +2,7 @@
  * The half of a windowed aggregate before the exchange: folds records where they are, per key and slice,
  * and sends accumulators whose time is the start of their slice.
  *
- * It holds at most ENTRIES_MAX accumulators between flushes, and nothing beyond a barrier, the end, or a
+ * It holds at most ENTRIES_MAX accumulators between flushes, and nothing beyond a barrier, the end, idleness, or a
  * watermark by which a window speaks that has a slice it holds. A record of which a window has spoken
  * here already is sent with its batch, and one of which all have spoken by itself: the half behind, whose watermark may be older, decides whether it is late, and
  * counts it. Folding pays only where keys repeat: when most records of a sample had a key and slice of
@@ -17,7 +17,7 @@ import type { Aggregation } from '../aggregation.js'
 import { keysOf } from '../cells.js'
 import type { OperatorContext } from '../operator.js'
 import { SKIP } from '../record-error.js'
-import { BARRIER, BATCH_RECORDS_MAX, type Batch, batch, type Signal, WATERMARK } from '../signal.js'
+import { BATCH_RECORDS_MAX, type Batch, batch, type Signal, WATERMARK } from '../signal.js'
 import { createPump, type Outlet, type Pump, signalOperator } from '../signal-operator.js'
 
 /** Accumulators held before a flush. */
@@ -104,7 +104,8 @@ class Before {
 
   mark(signal: Exclude<Signal, Batch>): void {
     if (signal.tag === WATERMARK) this.#watermarkMs = Math.max(this.#watermarkMs, signal.timeMs)
-    const due = signal.tag === BARRIER || this.#watermarkMs >= this.#dueMs
+    // While this input is idle, time goes on without it.
+    const due = signal.tag !== WATERMARK || this.#watermarkMs >= this.#dueMs
     if (due) this.#flush(() => this.#out.emit(signal))
     else this.#out.emit(signal)
     // Slices were judged by the watermark at which they were made.

@@ -8,6 +8,7 @@ import { fuse } from '../fused-loop.js'
 import type { OperatorDefinition } from '../operator.js'
 import { recordWiseTraits } from '../record-wise.js'
 import { openWindows } from './open-windows.js'
+import { sessionsBefore } from './sessions-before.js'
 import { slicedBefore } from './sliced-before.js'
 import { isSliced, type WindowContent, type WindowSettings } from './window-settings.js'
 
@@ -63,9 +64,11 @@ function beforeOf(
 ): 'aggregate' | 'project' | null {
   const { assigner, trigger, evictor, latenessMs, late } = window
   if (aggregation === null || late !== null) return null
-  const speaksOnce = isSliced(window, aggregation) && latenessMs === 0
-  if (speaksOnce && assigner.time === 'event' && aggregation.merge !== null) return 'aggregate'
+  const { time, plan } = assigner
   const looks = trigger !== null || evictor !== null || assigner.functions.length > 0
+  const folds = isSliced(window, aggregation) || (isFixedSession(plan) && !looks)
+  const speaksOnce = folds && latenessMs === 0
+  if (speaksOnce && time === 'event' && aggregation.merge !== null) return 'aggregate'
   return aggregation.select !== null && !looks ? 'project' : null
 }
 
@@ -78,9 +81,17 @@ function openerBefore(
     const step = { kind: 'map', call: aggregation.select! } as const
     return (context) => fuse([{ step, context }])
   }
-  const { slicing } = assigner.plan as Extract<WindowPlan, { by: 'slices' }>
+  const { plan } = assigner
+  if (isFixedSession(plan)) return (context) => sessionsBefore(context, aggregation, plan.fixedMs)
+  const { slicing } = plan as Extract<WindowPlan, { by: 'slices' }>
   return (context) => slicedBefore(context, aggregation, slicing)
 }
+
+/** True where all records have the same gap. */
+const isFixedSession = (
+  plan: WindowPlan,
+): plan is Extract<WindowPlan, { by: 'gap' }> & { readonly fixedMs: number } =>
+  plan.by === 'gap' && plan.fixedMs !== null
 
 const functionsOf = (of: object | null): OperatorDefinition['functions'] =>
   Object.values(of ?? {}).filter((part) => typeof part === 'function')

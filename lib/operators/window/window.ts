@@ -49,8 +49,9 @@ export interface WindowOptions<T> {
  * many windows share it), per key and window where there is a trigger, a session, or an aggregate that
  * cannot merge; all records with `windowProcess`, an evictor, or sessions of an aggregate that cannot
  * merge. It is dropped when `allowedLateness` is over. What cannot merge (`reduce`) is also folded once per
- * window: where windows slide by a small part of their size, give `aggregate` a `merge` instead. Aggregates that can merge are folded before the exchange, where nothing is said about lateness,
- * late records, triggers or evictors.
+ * window: where windows slide by a small part of their size, give `aggregate` a `merge` instead. Aggregates
+ * that can merge are folded before the exchange, where nothing is said about lateness, late records,
+ * triggers or evictors, and the gap of sessions is the same for all records.
  *
  *     keyBy((bid: Bid) => bid.auction), window(tumbling('1m', { time: 'processing' })), count()
  *     keyBy((bid: Bid) => bid.auction), window(countWindow(10)), max((a, b) => a.price - b.price)

@@ -173,15 +173,30 @@ t.test('aggregates that merge are folded before the exchange where nothing is sa
   t.notOk(divided({ allowedLateness: 1 }))
   t.notOk(divided({ late }))
   t.notOk(divided({ trigger: countTrigger(3) }))
-  t.notOk(divided({}, session('1m')))
+  t.ok(divided({}, session('1m')))
+  t.notOk(divided({}, session('1m', { time: 'processing' })))
+  t.notOk(
+    divided(
+      {},
+      session(() => '1m'),
+    ),
+    'a gap that depends on the record',
+  )
   t.notOk(divided({}, tumbling('1m', { time: 'processing' })))
 })
 
 t.test('windows of the whole stream run in one subtask', async (t) => {
-  const plan = planGraph(build(timed, anyWindowAll(session('1m')), counted), { parallelism: 4 })
-  const of = plan.chains.find(({ name }) => name.includes('count'))
-  t.equal(of?.parallelism, 1)
-  t.match(plan.warnings.join(), /parallelism 1/)
+  const planned = (assigner: unknown) =>
+    planGraph(build(timed, anyWindowAll(assigner), counted), { parallelism: 4 })
+  const of = (plan: ReturnType<typeof planned>) =>
+    plan.chains.filter(({ steps }) => steps.some(({ half }) => half !== 'before')).at(-1)
+  const unfolded = planned(session(() => '1m'))
+  t.equal(of(unfolded)?.parallelism, 1)
+  t.match(unfolded.warnings.join(), /parallelism 1/)
+  const folded = planned(session('1m'))
+  t.match(of(folded)?.name, /count/)
+  t.equal(of(folded)?.parallelism, 1)
+  t.same(folded.warnings, [], 'each subtask folds what it has')
 })
 
 t.test('explain says what kind of window it is', async (t) => {

@@ -307,6 +307,11 @@ t.test('the half before sends one accumulator per key and slice, in time', async
   t.equal(harness.values.length, 4, 'nothing is held beyond a barrier')
   t.same(harness.marks, ['w8', 'w9', 'b1'])
   t.ok(harness.output.at(-1)?.tag !== BATCH)
+  harness.batch([6], ['x'], 0, [18])
+  harness.idle(false)
+  t.equal(harness.values.length, 5, 'nor while time goes on without this input')
+  t.same(harness.marks, ['w8', 'w9', 'b1', 'idle'])
+  t.ok(harness.output.at(-1)?.tag !== BATCH)
 })
 
 t.test('the half before does not fold where keys do not repeat', async (t) => {
