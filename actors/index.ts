@@ -16,13 +16,10 @@ export {
   supervise,
 } from '../lib/supervision/strategy.js'
 export type { JoinOptions, ListeningOptions } from '../lib/transport/process-network.js'
-export type {
-  Cluster,
-  DecideFrom,
-  SubmitHere,
-  SubmittedJob,
-} from './client/client.js'
-export { connect } from './client/connect.js'
+export type { Cluster } from './client/client.js'
+export { type ConnectOptions, connect } from './client/connect.js'
+export type { ConnectionEvent } from './client/line.js'
+export type { DecideFrom, SubmitHere, SubmittedJob } from './client/watched-job.js'
 export type {
   ClusterEvent,
   JobView,

@@ -13,6 +13,8 @@ import {
 export interface ClientFlags extends ReachFlags {
   /** Null: the environment, or the default. */
   readonly coordinator: string | null
+  /** How long a lost one is tried again, as given: `30s`. */
+  readonly reconnect: string | null
   readonly verbose: boolean
 }
 
@@ -74,11 +76,12 @@ export interface Tools {
 const SUBMIT_HELP = `
 The module is bundled with what it imports and sent to the cluster; its files and its
 standard output are then those of the nodes. It is followed until it ends: Ctrl-C leaves it
-running. --detach prints its id, and follows nothing.
+running. --detach prints its id, and follows nothing. A coordinator that is lost meanwhile is
+tried again, for as long as --reconnect says; the job goes on in any case.
 
 A savepoint's directory is that of the coordinator's machine.
 
-Exit codes: 0 finished (with --detach: started), 1 the job failed or the connection was
+Exit codes: 0 finished (with --detach: started), 1 the job failed or the coordinator was
 lost, 2 nothing was started because of the command line, the module or the cluster,
 130 interrupted: the job goes on.
 
@@ -216,6 +219,7 @@ function addNodeCommands(program: Program, { found }: Tools): void {
 
 interface Flags {
   readonly coordinator?: string
+  readonly reconnect?: string
   readonly cluster?: string
   readonly secretFile?: string
   readonly tlsCa?: string
@@ -226,10 +230,15 @@ interface Flags {
 const addClient = (command: Program): Program =>
   addReach(command)
     .option('--coordinator <url>', 'ws://host:port (or $MILLRACE_COORDINATOR)')
+    .option(
+      '--reconnect <time>',
+      'how long a coordinator that is lost is tried again: 30s, 1h; 0s: not at all (default: 2m)',
+    )
     .option('--verbose', 'show stacks of errors, and every message')
 
 const client = (flags: Flags): ClientFlags => ({
   ...reach(flags),
   coordinator: flags.coordinator ?? null,
+  reconnect: flags.reconnect ?? null,
   verbose: flags.verbose ?? false,
 })

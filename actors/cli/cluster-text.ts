@@ -1,5 +1,12 @@
 /** A cluster as lines for people: what happens to it, and its lists. Pure. */
-import type { ClusterEvent, JobView, NodeEvent, NodeView, SlotView } from '../index.js'
+import type {
+  ClusterEvent,
+  ConnectionEvent,
+  JobView,
+  NodeEvent,
+  NodeView,
+  SlotView,
+} from '../index.js'
 import type { Detail } from './messages.js'
 import { showBytes, showDuration } from './quantity.js'
 import { tableText } from './table.js'
@@ -26,6 +33,18 @@ export function clusterEventText(event: ClusterEvent): string {
       return `job ${event.job} has ${slotsText(event.slots)} now`
     case 'JobEnded':
       return `job ${event.job} has ended: ${event.state.toLowerCase()}`
+  }
+}
+
+/** Null for what is told as an error, to whoever waited. */
+export function connectionText(event: ConnectionEvent): string | null {
+  switch (event.kind) {
+    case 'Lost':
+      return `lost the coordinator, trying again for ${showDuration(event.patienceMs)}: ${event.reason}`
+    case 'Found':
+      return 'reached the coordinator again'
+    case 'GivenUp':
+      return null
   }
 }
 

@@ -1,7 +1,9 @@
 /** From flags and environment to a connection with a cluster. */
+import type { Duration } from '../../lib/base/duration.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import type { Cluster, JoinOptions } from '../index.js'
 import type { ClientFlags } from './cluster-commands.js'
+import { connectionText } from './cluster-text.js'
 import type { ReachFlags } from './process-commands.js'
 import type { Reporter } from './reporter.js'
 import type { CliWorld } from './world.js'
@@ -35,7 +37,14 @@ export async function connectTo(
   const named = flags.coordinator ?? world.env.MILLRACE_COORDINATOR
   const url = named === undefined || named === '' ? COORDINATOR_URL : named
   try {
-    return await connect(url, joinOptions(flags, world, reporter))
+    const cluster = await connect(url, {
+      ...joinOptions(flags, world, reporter),
+      ...(flags.reconnect !== null && { reconnect: flags.reconnect as Duration }),
+    })
+    if (reporter.detail !== 'quiet') {
+      cluster.connection$.subscribe((event) => reporter.say(connectionText(event)))
+    }
+    return cluster
   } catch (error) {
     throw error instanceof MillraceError && error.code === 'E_CONNECT' ? unreached(error) : error
   }

@@ -1,11 +1,24 @@
 /** A client of a cluster in this process, over a socket. */
 import { randomBytes } from 'node:crypto'
+import { type Duration, durationMs } from '../../lib/base/duration.js'
+import { RECONNECT_MS } from '../../lib/cluster/times.js'
 import type { JoinOptions } from '../../lib/transport/process-network.js'
 import type { Cluster } from './client.js'
 
+/** Options of `connect`. */
+export interface ConnectOptions extends JoinOptions {
+  /**
+   * How long a coordinator that is lost is tried again, with pauses of up to 5 s. Then everything that
+   * waits rejects with `E_PEER_LOST`. `0`: at once. Default 2 min.
+   */
+  readonly reconnect?: Duration
+}
+
 /**
  * Connects to the coordinator of a cluster: to submit jobs, follow and end them, and look after its nodes.
- * When the connection ends, jobs go on; connect again to follow them.
+ * When the connection is lost (10 s of silence are enough), jobs go on, and it is tried again: `connection$`
+ * tells. What is asked meanwhile waits; what was asked before is answered, or rejects with
+ * `E_OUTCOME_UNKNOWN` where the coordinator itself has died.
  *
  * @throws MillraceError `E_CONNECT` where nobody answers, `E_PEER_REFUSED` (another secret),
  * `E_PEER_CLUSTER`, `E_PEER_VERSION`, `E_ADDRESS`.
@@ -16,9 +29,12 @@ import type { Cluster } from './client.js'
  * console.error(await job.done)
  * cluster.close()
  */
-export async function connect(url: string, options: JoinOptions = {}): Promise<Cluster> {
+export async function connect(url: string, options: ConnectOptions = {}): Promise<Cluster> {
+  const { reconnect = RECONNECT_MS, ...joining } = options
+  const reconnectMs = durationMs(reconnect, 'connect: reconnect', 0)
   const { createProcessNetwork } = await import('../../lib/transport/process-network.js')
   const { connectOver } = await import('./client.js')
   const id = `client-${process.pid}-${randomBytes(4).toString('hex')}`
-  return connectOver(await createProcessNetwork({ party: 'client', id }, options), url)
+  const network = await createProcessNetwork({ party: 'client', id }, joining)
+  return connectOver(network, url, { reconnectMs })
 }

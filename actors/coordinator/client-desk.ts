@@ -1,17 +1,20 @@
 /** Clients of the coordinator: what they ask, and what they have asked to be told. */
 import { Subscription } from 'rxjs'
 import type { Clock } from '../../lib/base/clock.js'
+import { MillraceError } from '../../lib/base/errors.js'
 import { watchPeer } from '../../lib/cluster/peer-watch.js'
 import { CLIENT_BEAT_MS, CLIENT_SILENCE_MS } from '../../lib/cluster/times.js'
 import { type Ask, isDecision } from '../../lib/supervision/strategy.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import type { ControlLink } from '../../lib/transport/node-links.js'
+import { CarriedOut } from './carried-out.js'
 import type { ClusterJob } from './cluster-job.js'
 import type { Coordinator } from './coordinator.js'
 import {
   type ClientListener,
   type ClientMethods,
   DECIDE_MS,
+  ONCE,
   type WatchOptions,
 } from './protocol.js'
 
@@ -21,6 +24,7 @@ export class ClientDesk {
   readonly #coordinator: Coordinator
   readonly #clock: Clock
   readonly #clients = new Set<Calls<ClientListener>>()
+  readonly #carriedOut = new CarriedOut()
 
   constructor(coordinator: Coordinator, clock: Clock) {
     this.#coordinator = coordinator
@@ -58,7 +62,7 @@ export class ClientDesk {
 
   #handlers(watching: Watching, self: () => Calls<ClientListener>): ClientMethods {
     const coordinator = this.#coordinator
-    return {
+    const handlers: ClientMethods = {
       heartbeat: async () => {},
       hasBundle: (sha256) => coordinator.shelf.has(sha256),
       putBundle: (facts, offset, bytes) => coordinator.shelf.put(facts, offset, bytes),
@@ -73,7 +77,7 @@ export class ClientDesk {
       nodes: () => coordinator.nodes(),
       placement: async (job) => coordinator.placementOf(job),
       async watchJob(id, what) {
-        const job = coordinator.job(id)
+        const job = coordinator.watched(id)
         watching.add(id, follow(job, what, self()))
         return { view: job.view, plan: job.plan }
       },
@@ -97,13 +101,22 @@ export class ClientDesk {
       restartRegion: (job, region) => coordinator.job(job).restartRegion(region),
       cordon: (node, cordoned) => coordinator.cordon(node, cordoned),
       evacuate: (node) => coordinator.evacuate(node),
+      once: async (id, method, args) =>
+        this.#carriedOut.once(id, async () => {
+          if (!ONCE.includes(method)) throw notOnce(method)
+          return (handlers[method] as (...args: readonly unknown[]) => Promise<unknown>)(...args)
+        }),
     }
+    return handlers
   }
 }
 
 /** Tells a client what happens to a job. */
 function follow(job: ClusterJob, what: WatchOptions, client: Calls<ClientListener>): Subscription {
+  const { event, failure } = what.after
   const following = job.news$.subscribe((news) => {
+    if (news.kind === 'event' && news.seq <= event) return
+    if (news.kind === 'failure' && news.seq <= failure) return
     if (news.kind === 'metrics' && !what.metrics) return
     if (news.kind === 'results' && !what.results) return
     try {
@@ -124,6 +137,9 @@ const asking =
     const decision: unknown = await answering.catch(() => null)
     return isDecision(decision) ? decision : null
   }
+
+const notOnce = (method: string): MillraceError =>
+  new MillraceError('E_CALL_UNKNOWN', `"${method}" is nothing that is asked for once`)
 
 /** What one client watches, by job; `''`: the cluster. */
 class Watching {

@@ -75,6 +75,11 @@ export class ClusterJob {
   #isRecovered = false
   #hasRun = false
   #moving: Promise<void> = Promise.resolve()
+  /** What was told so far. */
+  #eventCount = 0
+  #failureCount = 0
+  /** Its coordinator stops, and it goes on with the next one. */
+  #isSuspended = false
   #error: string | null = null
   #endState: JobState | null = null
   /** Who is asked about its failures first: the last one that has said so. */
@@ -196,6 +201,16 @@ export class ClusterJob {
 
   async drain(): Promise<void> {
     await this.#begun().drain()
+  }
+
+  /**
+   * Ends under this coordinator, in order to go on under the next: behind a checkpoint where it takes any.
+   * For whoever follows it that is no end.
+   */
+  async suspend(): Promise<void> {
+    this.#isSuspended = true
+    const stop = async () => (this.takesSnapshots ? this.stop(null) : this.cancel())
+    await stop().catch(() => this.cancel())
   }
 
   savepoint(directory: string): Promise<SnapshotSummary> {
@@ -367,7 +382,8 @@ export class ClusterJob {
     )
     watching.add(
       life.failures$.subscribe({
-        next: (failure: Failure) => this.#failures.next({ kind: 'failure', failure }),
+        next: (failure: Failure) =>
+          this.#failures.next({ kind: 'failure', seq: ++this.#failureCount, failure }),
         ...ignored,
       }),
     )
@@ -389,8 +405,9 @@ export class ClusterJob {
     if (event.kind === 'RegionRestarting') this.#restarts++
     if (event.kind === 'StateChanged' && event.to === 'Running') this.#hasRun = true
     // That a life ends in order to make room for the next is no end of the job.
-    if (this.#isMoving && event.kind === 'StateChanged' && event.to !== 'Running') return
-    this.#events.next({ kind: 'event', event })
+    const isNoEnd = this.#isMoving || this.#isSuspended
+    if (isNoEnd && event.kind === 'StateChanged' && event.to !== 'Running') return
+    this.#events.next({ kind: 'event', seq: ++this.#eventCount, event })
   }
 
   /** What comes in one turn is told at once. */
@@ -412,12 +429,13 @@ export class ClusterJob {
     this.#endState = error === null ? life.state : 'Failed'
     this.#watching.unsubscribe()
     this.#tellResults()
+    const goesOn = this.#isSuspended && this.#endState !== 'Finished'
     if (error !== null) {
       this.#error = error.message
-      this.#events.next({ kind: 'failed', error: errorToData(error) })
+      if (!goesOn) this.#events.next({ kind: 'failed', error: errorToData(error) })
       this.#settle.reject(error)
     } else {
-      this.#events.next({ kind: 'done', summary: summary! })
+      if (!goesOn) this.#events.next({ kind: 'done', summary: summary! })
       this.#settle.resolve(summary!)
     }
     for (const told of [this.#failures, this.#events, this.#flow]) told.complete()

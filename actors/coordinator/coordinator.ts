@@ -61,6 +61,8 @@ export interface CoordinatorParts {
 
 /** Ended jobs that lists still show. */
 const ENDED_MAX = 100
+/** Of them, those of which it can still be heard how they ended. */
+const ENDED_WATCHED_MAX = 16
 
 export class Coordinator {
   readonly events$ = new Subject<ClusterEvent>()
@@ -71,6 +73,7 @@ export class Coordinator {
   readonly #placement: ActorRef<PlacementMessage>
   readonly #jobs = new Map<string, ClusterJob>()
   #ended: JobView[] = []
+  #endedJobs: ClusterJob[] = []
   #registry!: NodeRegistry
   #stores!: CoordinatorStores
   #cordons!: Cordons
@@ -165,8 +168,7 @@ export class Coordinator {
     if (this.#isStopping) return
     this.#isStopping = true
     const stopping = [...this.#jobs.values()].map(async (job) => {
-      const stop = async () => (job.takesSnapshots ? job.stop(null) : job.cancel())
-      await stop().catch(() => job.cancel())
+      await job.suspend()
     })
     // What has not begun has nothing to stop.
     await Promise.allSettled(stopping)
@@ -209,6 +211,11 @@ export class Coordinator {
         ? `there is no job "${id}"; ${list}`
         : `job ${id} has ended (${ended.state})`,
     )
+  }
+
+  /** One that runs, or one of the last that have ended. */
+  watched(id: string): ClusterJob {
+    return this.#endedJobs.find((job) => job.id === id) ?? this.job(id)
   }
 
   placementOf(id: string): readonly SlotView[] {
@@ -331,6 +338,7 @@ export class Coordinator {
   #onEnded(job: ClusterJob): void {
     this.#jobs.delete(job.id)
     this.#ended = [...this.#ended, job.view].slice(-ENDED_MAX)
+    this.#endedJobs = [...this.#endedJobs, job].slice(-ENDED_WATCHED_MAX)
     const waits = job.isRecovered && !job.hasRun && job.state === 'Failed'
     if (waits) this.#recoverLater(job.record)
     else if (!this.#isStopping || !isEnded(job.state) || job.state === 'Finished') {

@@ -140,12 +140,20 @@ export interface ClientMethods {
   jobs(): Promise<readonly JobView[]>
   nodes(): Promise<readonly NodeView[]>
   placement(job: string): Promise<readonly SlotView[]>
-  /** What has happened to a job, the last of it, and what will, is told by `jobNews`. */
+  /**
+   * What has happened to a job, the last of it, and what will, is told by `jobNews`; of the last jobs that
+   * have ended, too.
+   */
   watchJob(job: string, what: WatchOptions): Promise<JobStanding>
   /** This client decides about its failures, from now on and as long as it is there. */
   decides(job: string): Promise<void>
   unwatchJob(job: string): Promise<void>
   watchCluster(): Promise<void>
+  /**
+   * Does what must not be done twice. `id`: 16 hexadecimal digits, by chance; who asks again under the same
+   * one, on whichever connection, gets the same answer.
+   */
+  once(id: string, method: OnceMethod, args: readonly unknown[]): Promise<unknown>
   cancel(job: string): Promise<void>
   drain(job: string): Promise<void>
   savepoint(job: string, directory: string): Promise<SnapshotSummary>
@@ -159,11 +167,26 @@ export interface ClientMethods {
   evacuate(node: string): Promise<void>
 }
 
+/** What is asked for by `once`. */
+export const ONCE = [
+  'cancel',
+  'drain',
+  'savepoint',
+  'stop',
+  'rescale',
+  'move',
+  'restartRegion',
+  'evacuate',
+] as const satisfies readonly (keyof ClientMethods)[]
+export type OnceMethod = (typeof ONCE)[number]
+
 export interface WatchOptions {
   readonly metrics: boolean
   readonly results: boolean
   /** This client decides about failures: the last one that says so, as long as it is there. */
   readonly decides: boolean
+  /** Numbers of what was told of it last by this coordinator: only what came later is told. */
+  readonly after: { readonly event: number; readonly failure: number }
 }
 
 export interface JobStanding {
@@ -171,9 +194,10 @@ export interface JobStanding {
   readonly plan: Plan | null
 }
 
+/** `seq`: counts the events, and the failures, that a coordinator has told of a job, from 1 on. */
 export type JobNews =
-  | { readonly kind: 'event'; readonly event: JobEvent }
-  | { readonly kind: 'failure'; readonly failure: Failure }
+  | { readonly kind: 'event'; readonly seq: number; readonly event: JobEvent }
+  | { readonly kind: 'failure'; readonly seq: number; readonly failure: Failure }
   | { readonly kind: 'metrics'; readonly metrics: JobMetrics }
   | { readonly kind: 'results'; readonly records: readonly unknown[] }
   | { readonly kind: 'done'; readonly summary: JobSummary }

@@ -23,3 +23,5 @@ export const CLIENT_BEAT_MS = 1000
  * waits for a client, so that it has time: for a slow link that it shares with a bundle, or a busy program.
  */
 export const CLIENT_SILENCE_MS = 10_000
+/** How long a client tries to reach a coordinator that it has lost, where nobody says otherwise. */
+export const RECONNECT_MS = 120_000

@@ -111,6 +111,16 @@ t.test(
       join(cluster.dir, 'data'),
     )
     await again.errors((text) => text.includes(`job ${stdout.trim()} goes on`))
+    await events.output((text) => text.split('→ Running').length > 2)
+    t.match(events.stderr, /lost the coordinator, trying again for 2 min.*\n.*reached .* again/)
+    t.notMatch(events.stdout, /Cancelled/, 'what followed it hears of no end')
+
+    const impatient = cluster.start('events', stdout.trim(), '--reconnect', '1s')
+    await impatient.output((text) => /→ Running/.test(text))
+    again.process.kill('SIGKILL')
+    t.match(await impatient.ended, { code: 1, stderr: /was lost, and was tried again for 1 s/ })
+    events.process.kill('SIGINT')
+    t.match(await events.ended, { code: 130 }, 'Ctrl-C is heard while it waits')
     node.process.kill('SIGTERM')
     t.match(await node.ended, { code: 0 })
   },

@@ -1,35 +1,104 @@
 /** Clients and their coordinator, while connections stand still or break: under a virtual clock. */
 import t, { type Test } from 'tap'
 import { type Cluster, connectOver } from '../../actors/client/client.js'
+import type { SubmittedJob } from '../../actors/client/watched-job.js'
+import type { JobEvent } from '../../actors/job/job.js'
 import { CLIENT_SILENCE_MS } from '../../lib/cluster/times.js'
+import { type JobShape, moduleOf } from '../support/cluster-simulation.js'
 import { identityOf } from '../support/memory-network.js'
-import { HUB, SimulatedCluster } from '../support/simulated-cluster.js'
+import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
 import { SimulatedProcess } from '../support/simulated-process.js'
+import { TransactionWorld } from '../support/transaction-world.js'
 
 const SEED = Number(process.env.MILLRACE_SEED ?? 1)
 const CLI = 'cli'
+const ID = 'rows-00000001'
+const PATIENCE_MS = 120_000
 
-interface World {
+class World {
   readonly cluster: SimulatedCluster
   readonly process: SimulatedProcess
-  readonly client: Cluster
+  readonly connection: string[] = []
+  client!: Cluster
+
+  constructor() {
+    const job: JobShape = {
+      name: 'rows',
+      rows: 400,
+      splits: 2,
+      parallelism: 2,
+      isReactive: false,
+      interval: 500,
+      seconds: 40,
+      world: new TransactionWorld(),
+    }
+    const modules = { rows: moduleOf(job) }
+    const nodes = [{ name: 'a', slots: 4 }]
+    this.cluster = new SimulatedCluster({ seed: SEED, nodes, modules })
+    this.process = new SimulatedProcess(CLI, this.cluster.clock, 12_345)
+  }
+
+  async start(t: Test, reconnectMs: number): Promise<void> {
+    const { cluster } = this
+    cluster.start(HUB)
+    cluster.start('a')
+    await cluster.runFor(1_000)
+    const network = cluster.internet.of(identityOf('client', CLI), this.process)
+    const parts = { clock: this.process, random: cluster.random, reconnectMs }
+    const connecting = connectOver(network, `ws://${HUB}:1`, parts)
+    await cluster.runFor(100)
+    this.client = await connecting
+    this.client.connection$.subscribe(({ kind }) => this.connection.push(kind))
+    t.teardown(() => this.client.close())
+  }
+
+  /** The job, which runs, as the client sees it. */
+  async job(): Promise<SubmittedJob> {
+    const { cluster, client } = this
+    const options = { memoryMb: 0, parallelism: 2, checkpoint: { interval: 500 } }
+    void cluster.coordinator!.submit(ID, bundleOf('rows'), options, () => {})
+    await cluster.runFor(2_000)
+    const watching = client.job(ID)
+    await cluster.runFor(1_000)
+    return watching
+  }
+
+  async ends(job: SubmittedJob): Promise<void> {
+    let isOver = false
+    void settledAs(job.done).then(() => {
+      isOver = true
+    })
+    await this.cluster.runUntil(() => isOver, 300_000)
+  }
+
+  /** The coordinator stops as it should, and nobody listens. */
+  async stopHub(): Promise<void> {
+    void this.cluster.coordinator!.stop()
+    await this.cluster.runFor(5_000)
+    this.cluster.kill(HUB)
+  }
 }
 
-async function worldOf(t: Test): Promise<World> {
-  const cluster = new SimulatedCluster({ seed: SEED, nodes: [], modules: {} })
-  cluster.start(HUB)
-  await cluster.runFor(100)
-  const process = new SimulatedProcess(CLI, cluster.clock, 12_345)
-  const network = cluster.internet.of(identityOf('client', CLI), process)
-  const connecting = connectOver(network, `ws://${HUB}:1`, process)
-  await cluster.runFor(100)
-  const client = await connecting
-  t.teardown(() => client.close())
-  return { cluster, process, client }
+async function worldOf(t: Test, reconnectMs = PATIENCE_MS): Promise<World> {
+  const world = new World()
+  await world.start(t, reconnectMs)
+  return world
 }
+
+const settledAs = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'done',
+    (error: Error & { code?: string }) => error,
+  )
+
+const rounds = (events: readonly JobEvent[]) =>
+  events.flatMap((event) => (event.kind === 'SnapshotCompleted' ? [event.round] : []))
+
+const isRising = (numbers: readonly number[]) =>
+  numbers.every((each, i) => i === 0 || each === numbers[i - 1]! + 1)
 
 t.test('a client that is idle, slow or paused for a while is not taken for gone', async (t) => {
-  const { cluster, process } = await worldOf(t)
+  const { cluster, process, connection } = await worldOf(t)
   await cluster.runFor(60_000)
   for (const ms of [1_000, 3_000, CLIENT_SILENCE_MS / 2]) {
     process.pause()
@@ -40,11 +109,11 @@ t.test('a client that is idle, slow or paused for a while is not taken for gone'
     await cluster.runFor(3_000)
   }
   t.equal(cluster.internet.open(HUB, CLI), 1)
-  t.equal(cluster.internet.open(CLI, HUB), 1)
+  t.same(connection, [])
 })
 
 t.test('a client of which nothing is heard is let go', async (t) => {
-  const { cluster } = await worldOf(t)
+  const { cluster } = await worldOf(t, 0)
   cluster.internet.cut(CLI, HUB)
   await cluster.runFor(CLIENT_SILENCE_MS - 2_000)
   t.equal(cluster.internet.open(HUB, CLI), 1, 'not before its time')
@@ -53,15 +122,144 @@ t.test('a client of which nothing is heard is let go', async (t) => {
 })
 
 t.test('a coordinator of which nothing is heard is not waited for', async (t) => {
-  const { cluster, client } = await worldOf(t)
+  const { cluster, client } = await worldOf(t, 0)
   cluster.internet.cut(HUB, CLI)
   cluster.internet.cut(CLI, HUB)
-  const evacuating = client.evacuate('a')
-  const heard = evacuating.then(
-    () => null,
-    (error: Error) => error,
-  )
+  const heard = settledAs(client.evacuate('a'))
   await cluster.runFor(CLIENT_SILENCE_MS + 2_000)
   t.equal(cluster.internet.open(CLI, HUB), 0)
-  t.match(await heard, { code: 'E_PEER_LOST' })
+  t.match(await heard, { code: 'E_PEER_LOST', message: /nothing was heard of it for 10 s/ })
+})
+
+t.test('a job is followed over broken connections, nothing told twice or left out', async (t) => {
+  const world = await worldOf(t)
+  const { cluster, connection } = world
+  const job = await world.job()
+  const events: JobEvent[] = []
+  job.events$.subscribe((event) => events.push(event))
+  for (let i = 0; i < 4; i++) {
+    cluster.internet.reset(CLI, HUB)
+    await cluster.runFor(3_000)
+  }
+  cluster.internet.cut(CLI, HUB)
+  cluster.internet.cut(HUB, CLI)
+  await cluster.runFor(CLIENT_SILENCE_MS + 5_000)
+  cluster.internet.heal()
+  await world.ends(job)
+  t.match(await job.done, { state: 'Finished' })
+  t.ok(rounds(events).length > 20)
+  t.ok(isRising(rounds(events)), rounds(events).join())
+  t.same(connection, Array.from({ length: 5 }, () => ['Lost', 'Found']).flat())
+})
+
+t.test('whoever was away hears how a job has ended', async (t) => {
+  const world = await worldOf(t)
+  const { cluster } = world
+  const job = await world.job()
+  cluster.internet.cut(CLI, HUB)
+  cluster.internet.cut(HUB, CLI)
+  await cluster.runUntil(() => cluster.ended.has(ID), 100_000)
+  t.equal(job.state, 'Running')
+  cluster.internet.heal()
+  await world.ends(job)
+  t.match(await job.done, { state: 'Finished', recordsIn: 400 })
+})
+
+t.test('a job is followed from one coordinator to the next', async (t) => {
+  const world = await worldOf(t)
+  const { cluster } = world
+  const job = await world.job()
+  cluster.kill(HUB)
+  await cluster.runFor(20_000)
+  cluster.start(HUB)
+  await world.ends(job)
+  t.match(await job.done, { state: 'Finished' })
+})
+
+t.test('that a coordinator stops is no end of a job that goes on with the next', async (t) => {
+  const world = await worldOf(t)
+  const { cluster } = world
+  const job = await world.job()
+  const states: string[] = []
+  job.events$.subscribe((event) => {
+    if (event.kind === 'StateChanged') states.push(event.to)
+  })
+  await world.stopHub()
+  t.notMatch(states, ['Cancelled'])
+  t.equal(job.state, 'Running')
+  cluster.start(HUB)
+  await world.ends(job)
+  t.match(await job.done, { state: 'Finished' })
+  t.equal(states.filter((state) => state === 'Running').length, 2)
+  t.notOk(states.includes('Cancelled'))
+})
+
+t.test('a job that nobody knows any more is not waited for', async (t) => {
+  const world = await worldOf(t)
+  const { cluster } = world
+  const job = await world.job()
+  cluster.internet.cut(CLI, HUB)
+  cluster.internet.cut(HUB, CLI)
+  await cluster.runUntil(() => cluster.ended.has(ID) && cluster.stores.jobs.size === 0, 100_000)
+  cluster.kill(HUB)
+  cluster.start(HUB)
+  cluster.internet.heal()
+  const heard = settledAs(job.done)
+  await world.ends(job)
+  t.match(await heard, { code: 'E_NO_SUCH_JOB', message: /how is not known any more/ })
+})
+
+t.test('a coordinator that stays away is given up, and everybody hears of it', async (t) => {
+  const world = await worldOf(t)
+  const { cluster, client, connection } = world
+  const job = await world.job()
+  cluster.kill(HUB)
+  const heard = [settledAs(job.done), settledAs(client.jobs()), settledAs(job.stop())]
+  await cluster.runFor(PATIENCE_MS - 5_000)
+  t.same(connection, ['Lost'], 'said once')
+  await cluster.runFor(20_000)
+  for (const each of heard) {
+    t.match(await each, { code: 'E_PEER_LOST', message: /was tried again for 120 s/ })
+  }
+  t.same(connection, ['Lost', 'GivenUp'])
+  t.match(await settledAs(client.jobs()), { code: 'E_PEER_LOST' }, 'and whoever asks later')
+})
+
+t.test('who closes a connection that is lost waits for nothing', async (t) => {
+  const world = await worldOf(t)
+  const { cluster, client } = world
+  const job = await world.job()
+  cluster.kill(HUB)
+  await cluster.runFor(1_000)
+  const heard = [settledAs(job.done), settledAs(client.nodes())]
+  client.close()
+  for (const each of heard) t.match(await each, { message: /closed on this side/ })
+  cluster.start(HUB)
+  await cluster.runFor(20_000)
+  t.equal(cluster.internet.open(HUB, CLI), 0)
+})
+
+t.test('what was asked before a connection broke is done once, and answered', async (t) => {
+  const world = await worldOf(t)
+  const { cluster } = world
+  const job = await world.job()
+  const answer = settledAs(job.rescale(1))
+  await cluster.runFor(2)
+  cluster.internet.reset(CLI, HUB)
+  await cluster.runFor(20_000)
+  t.equal(await answer, 'done')
+  const rescaled = cluster.events.filter((event) => event.includes('JobRescaled'))
+  t.equal(rescaled.length, 1)
+})
+
+t.test('what was asked of a coordinator that died may be done or not: that is said', async (t) => {
+  const world = await worldOf(t)
+  const { cluster } = world
+  const job = await world.job()
+  const answer = settledAs(job.rescale(1))
+  await cluster.runFor(2)
+  cluster.kill(HUB)
+  cluster.start(HUB)
+  await cluster.runFor(20_000)
+  t.match(await answer, { code: 'E_OUTCOME_UNKNOWN', message: /"rescale"/ })
 })
