@@ -9,8 +9,8 @@
  */
 export type Merge = (earlier: unknown, later: unknown) => unknown
 
-/** Fewer slices are summed directly. */
-const SLICES_MIN = 4
+/** Fewer slices are summed directly: for them no memory is needed. */
+export const SLICES_MIN = 4
 const NEVER = -1
 
 export class TwoStacks {

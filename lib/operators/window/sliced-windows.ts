@@ -9,7 +9,7 @@
 import type { ValueState } from '../../state/state.js'
 import type { Slicing } from '../../window/slicing.js'
 import type { WindowSpan } from '../../window/span.js'
-import { TwoStacks } from '../../window/two-stacks.js'
+import { SLICES_MIN, TwoStacks } from '../../window/two-stacks.js'
 import { createKeySlices, dropThrough, firstAt, insertSlice, type KeySlices } from './key-slices.js'
 import { LiveSlices, type Slice } from './live-slices.js'
 import type { WindowOutput } from './window-output.js'
@@ -40,7 +40,8 @@ interface ActiveKey {
   readonly id: number
   readonly group: number
   readonly key: unknown
-  readonly sums: TwoStacks | null
+  /** Null as long as its windows have few slices. */
+  sums: TwoStacks | null
 }
 
 export class SlicedWindows implements Windows {
@@ -183,11 +184,8 @@ export class SlicedWindows implements Windows {
   }
 
   #activate(of: KeySlices, group: number, key: unknown): void {
-    const { merge, sumAll } = this.#fold
-    const sums =
-      merge === null || sumAll !== null || this.#slicing.disjoint ? null : new TwoStacks(merge)
     of.active = ++this.#last
-    this.#active.push({ id: of.active, group, key, sums })
+    this.#active.push({ id: of.active, group, key, sums: null })
   }
 
   #begin(window: WindowSpan): void {
@@ -219,8 +217,34 @@ export class SlicedWindows implements Windows {
     else of.active = 0
     if (speaks) of.shownTo = window.end
     this.#state.set(group, key, of)
-    if (speaks)
-      output.give(group, key, window.start, window.end, () => this.#sum(of, from, to, place.sums))
+    if (speaks) this.#give(place, of, from, to, window, output)
+  }
+
+  #give(
+    place: ActiveKey,
+    of: KeySlices,
+    from: number,
+    to: number,
+    { start, end }: WindowSpan,
+    output: WindowOutput,
+  ): void {
+    const { group, key } = place
+    // Most windows of most keys: nothing that could fail.
+    if (to - from === 1 && this.#fold.sumAll === null) {
+      output.giveMade(group, key, start, end, of.values[from])
+      return
+    }
+    output.give(group, key, start, end, () =>
+      this.#sum(of, from, to, this.#sumsOf(place, to - from)),
+    )
+  }
+
+  /** What sums windows of so many slices; null where that takes no memory. */
+  #sumsOf(place: ActiveKey, slices: number): TwoStacks | null {
+    const { merge, sumAll } = this.#fold
+    if (slices < SLICES_MIN || merge === null || sumAll !== null) return null
+    place.sums ??= new TwoStacks(merge)
+    return place.sums
   }
 
   #finish(window: WindowSpan): void {

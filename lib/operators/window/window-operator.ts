@@ -66,7 +66,7 @@ class Shell {
 
   batch(input: Batch): void {
     this.#context.count(input.records.length, 0)
-    this.#nowMs = Math.max(this.#nowMs, this.#context.clock.wallTime())
+    if (this.#time !== 'event' || input.times === null) this.#nowMs = this.#clockMs()
     this.#input = input
     this.#keys = keysOf(this.#context, input)
     this.#at = 0
@@ -96,6 +96,11 @@ class Shell {
   close(): void {
     this.#cancelAlarm?.()
     this.#cancelAlarm = null
+  }
+
+  /** Wall time; it never goes back. */
+  #clockMs(): number {
+    return Math.max(this.#nowMs, this.#context.clock.wallTime())
   }
 
   /** Emits all that is due, then calls `done`. */

@@ -54,9 +54,19 @@ export class WindowOutput {
 
   /** One window of a key. `content` makes the accumulator; what it throws is the window's error. */
   give(group: number, key: unknown, start: number, end: number, content: () => unknown): void {
-    const { apply } = this.#options
     const result = this.#guard(key, () => this.#resultOf(content()))
-    if (result === SKIP) return
+    if (result !== SKIP) this.#giveResult(group, key, start, end, result)
+  }
+
+  /** As `give`, of a window whose accumulator is there. */
+  giveMade(group: number, key: unknown, start: number, end: number, accumulator: unknown): void {
+    if (this.#options.result !== null || accumulator === NOTHING) {
+      this.give(group, key, start, end, () => accumulator)
+    } else this.#giveResult(group, key, start, end, accumulator)
+  }
+
+  #giveResult(group: number, key: unknown, start: number, end: number, result: unknown): void {
+    const { apply } = this.#options
     const timeMs = end - 1
     if (apply === null) {
       const record = this.#context.keyed
