@@ -30,6 +30,7 @@ const UNALIGNED = 'e2e/unaligned'
 const SIMULATION = 'simulation/checkpoints'
 const SAVEPOINTS = 'e2e/savepoints'
 const FAULTS = 'e2e/snapshot-faults'
+const NOBODY = 'e2e/prepared-for-nobody'
 
 const RULES: readonly Rule[] = [
   // ---- protocol -------------------------------------------------------------------------------
@@ -334,7 +335,15 @@ const RULES: readonly Rule[] = [
   },
   {
     says: "clean-up deletes only older attempts' files that nobody names",
-    by: [[PARTS, 'recover deletes what former attempts left, and nothing else']],
+    by: [
+      [PARTS, 'recover deletes what former attempts left, and nothing else'],
+      [NOBODY, 'a job that is cancelled before its first checkpoint leaves nothing prepared'],
+      [NOBODY, 'a job that fails before its first checkpoint leaves nothing prepared'],
+      [NOBODY, 'a restart from the beginning clears away what was prepared before'],
+      [NOBODY, 'what a snapshot may name is left where it is'],
+      [NOBODY, "output of other runs is nobody's to clear away"],
+      [STORES, 'what may be stored is known before it is stored'],
+    ],
   },
   {
     says: 'part files are durable when they are acknowledged',

@@ -32,6 +32,7 @@ export class SnapshotStores {
   readonly #others = new Map<number, Promise<ChunkStore>>()
   #retiring: Promise<void> = Promise.resolve()
   #isClaimed = false
+  #mayBeStored: boolean
   /** Chunks put into the job's own store, by round, until that is over. */
   readonly #written = new Map<number, Set<string>>()
   /** Chunks that are being put. */
@@ -51,6 +52,12 @@ export class SnapshotStores {
     this.#recent = options.restored === null ? [] : [options.restored.round]
     this.lastRound = lastRound
     this.restored = options.restored
+    this.#mayBeStored = options.restored !== null
+  }
+
+  /** A manifest of this run, or one that it goes on from, may be stored somewhere: also where a commit failed. */
+  get mayBeStored(): boolean {
+    return this.#mayBeStored
   }
 
   /** Of the job's own store. */
@@ -87,6 +94,7 @@ export class SnapshotStores {
 
   async commit(round: number, manifest: Uint8Array): Promise<void> {
     const store = await this.#storeOf(round)
+    this.#mayBeStored = true
     await store.commit(round, manifest)
     if (store !== this.#options.store) return
     this.#recent = [...this.#recent, round].slice(-2)

@@ -124,6 +124,7 @@ export class RemoteSlot implements Slot {
       },
       start: forward('start'),
       abort: forward('abort'),
+      clear: forward('clear'),
       replace: forward('replace'),
       enumerate: forward('enumerate'),
       assign: forward('assign'),

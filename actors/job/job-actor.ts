@@ -73,6 +73,8 @@ const ECHOES: ReadonlySet<string | null> = new Set(['E_CHANNEL_LOST', 'E_NO_LINK
 const DEATH_NOTICE_MS = 1000
 /** An ending job asks its slots to stop; what user code has not let go of by then is killed. */
 const STOP_MS = 600
+/** What is not cleared away by then is left. */
+const CLEAR_MS = 5_000
 
 interface SlotEntry {
   readonly slot: Slot
@@ -97,6 +99,8 @@ class JobActor implements Behaviour<JobMessage> {
   #cause: ErrorData | null = null
   /** Null where no snapshots are taken. */
   #rounds: JobRounds | null = null
+  /** Regions that have been opened without a snapshot to go on from. */
+  readonly #opened = new Set<number>()
   /** What somebody has been asked about, by group and attempt. */
   readonly #asked = new Set<string>()
 
@@ -328,7 +332,10 @@ class JobActor implements Behaviour<JobMessage> {
     const { commands } = this.#slots[slot]!.slot
     const rounds = this.#rounds
     const latest = rounds === null ? null : await rounds.settled()
-    if (rounds === null || latest === null) return commands.open(region, attempt)
+    if (rounds === null || latest === null) {
+      if (slot === 0) await this.#clear(region, attempt)
+      return commands.open(region, attempt)
+    }
     for (const [chain, splits] of rounds.unassignedIn(latest, region)) {
       this.#splits.restore(chain, attempt, splits)
     }
@@ -336,6 +343,16 @@ class JobActor implements Behaviour<JobMessage> {
       ([name]) => this.#slotOf(subtaskOf(name)) === slot,
     )
     await commands.open(region, attempt, new Map(hosted))
+  }
+
+  /** What sinks have prepared in earlier attempts, and no snapshot names: nobody would ever commit it. */
+  async #clear(region: number, attempt: number): Promise<void> {
+    const isFirst = !this.#opened.has(region)
+    this.#opened.add(region)
+    if (isFirst || this.#rounds?.mayBeStored === true) return
+    const { slot, prepared } = this.#slots[0]!
+    // What stays is hidden, and in nobody's way.
+    if (prepared) await slot.commands.clear(region, attempt).catch(() => {})
   }
 
   /** Records that the sources among these chains have read. */
@@ -554,11 +571,25 @@ class JobActor implements Behaviour<JobMessage> {
     }
   }
 
-  /** A round that is being written is written; what ends by itself has one last round. */
+  /**
+   * A round that is being written is written; what ends by itself has one last round. What a job without
+   * result has prepared for nobody is cleared away.
+   */
   #end(): void {
-    const rounds = this.#rounds
-    if (rounds === null) return this.#context.stop()
-    void rounds.settled().then(() => this.#context.self.control({ kind: 'SnapshotsSettled' }))
+    const { self } = this.#context
+    const settled = this.#rounds?.settled() ?? Promise.resolve(null)
+    if (this.#record.state === 'Finished') {
+      if (this.#rounds === null) return this.#context.stop()
+      return void settled.then(() => self.control({ kind: 'SnapshotsSettled' }))
+    }
+    const end = async () => {
+      await settled
+      this.#context.after(CLEAR_MS, { kind: 'SnapshotsSettled' })
+      const { attempts } = this.#record
+      await Promise.all([...this.#opened].map((region) => this.#clear(region, attempts + 1)))
+      self.control({ kind: 'SnapshotsSettled' })
+    }
+    void end()
   }
 
   #replaceSlot(index: number): void {

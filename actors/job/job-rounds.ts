@@ -137,6 +137,11 @@ export class JobRounds {
     return new Promise((tell) => this.#checkpoint.control({ kind: 'WhenSettled', tell }))
   }
 
+  /** Something that was prepared may be named by a snapshot. */
+  get mayBeStored(): boolean {
+    return this.#snapshots.stores.mayBeStored
+  }
+
   /** The region begins anew: none of its subtasks has finished. */
   reopens(region: number): void {
     for (const subtask of this.#subtasksOf(region)) this.#finished.delete(subtaskName(subtask))

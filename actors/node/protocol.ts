@@ -65,6 +65,7 @@ export const FORWARDED = [
   'open',
   'start',
   'abort',
+  'clear',
   'replace',
   'enumerate',
   'assign',

@@ -130,6 +130,11 @@ export interface SlotCommands {
   /** Resolves when every subtask of the region in this slot has stopped and released everything. */
   abort(region: number, attempt: number): Promise<void>
   /**
+   * Removes what sinks of the region have prepared in attempts of this run before `attempt`: no snapshot
+   * names any of it. For the slot of the subtasks with index 0, while the region is not open.
+   */
+  clear(region: number, attempt: number): Promise<void>
+  /**
    * Best effort only: renews this slot's part of a failed subtask. Resolves, too, when the new one has
    * failed at once; the event tells.
    */

@@ -265,6 +265,14 @@ class SlotRuntime implements SlotCommands {
     for (const subtask of this.#subtasksHere(chains)) this.#reports.close(subtask)
   }
 
+  async clear(region: number, attempt: number): Promise<void> {
+    const { plan, run } = this.#ready()
+    for (const chain of plan.regions[region]!.chains) {
+      const runtime = this.#composed?.runtime.get(plan.chains[chain]!.steps.at(-1)!.node)
+      if (runtime?.role === 'sink') await runtime.sink.clearRun?.({ run, attempt })
+    }
+  }
+
   async replace(subtask: SubtaskId, attempt: number, revision: number): Promise<void> {
     const running = this.#find(this.#regionOf(subtask), attempt)
     if (running === null) return

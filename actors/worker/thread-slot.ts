@@ -121,6 +121,7 @@ class ThreadSlot implements Slot {
       open: (...args) => link.call('open', args),
       start: (region, attempt, subtask) => link.call('start', [region, attempt, subtask]),
       abort: (region, attempt) => link.call('abort', [region, attempt]),
+      clear: (region, attempt) => link.call('clear', [region, attempt], { deadlineMs: null }),
       replace: (subtask, attempt, revision) => link.call('replace', [subtask, attempt, revision]),
       enumerate: (node) => link.call('enumerate', [node]),
       assign: (...args) => link.call('assign', args),

@@ -39,6 +39,7 @@ export { type PartFilesOptions, partFiles } from './part-files.js'
 export { type PrintOptions, print } from './print.js'
 export { results, toObservable } from './results.js'
 export type {
+  ClearedRun,
   Sink,
   SinkContext,
   SinkGuarantee,

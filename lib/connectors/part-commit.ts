@@ -12,8 +12,8 @@ import { MillraceError } from '../base/errors.js'
 import { failpoint } from '../base/failpoint.js'
 import type { Json } from '../base/json.js'
 import { fileError } from './file-error.js'
-import { formerPart, pendingName } from './part-name.js'
-import type { SinkContext } from './sink.js'
+import { type FormerPart, formerPart, pendingName } from './part-name.js'
+import type { ClearedRun, SinkContext } from './sink.js'
 import { syncDirectory } from './sync-directory.js'
 
 /** A part that waits for its commit, as the snapshot holds it. */
@@ -69,9 +69,25 @@ export async function removeFormerParts(
   context: SinkContext,
 ): Promise<void> {
   const kept = new Set(keep.map((transaction) => readPart(transaction).name))
+  await removeParts(directory, prefix, context, ({ final }) => final === null || !kept.has(final))
+}
+
+/** Deletes what earlier attempts of this run have left below `directory`. No snapshot may name any of it. */
+export const removePartsOfRun = (
+  directory: string,
+  prefix: string,
+  place: ClearedRun,
+): Promise<void> => removeParts(directory, prefix, place, ({ isOfRun }) => isOfRun)
+
+async function removeParts(
+  directory: string,
+  prefix: string,
+  place: ClearedRun,
+  isGarbage: (part: FormerPart) => boolean,
+): Promise<void> {
   for await (const { parent, name } of filesBelow(directory)) {
-    const former = formerPart(name, prefix, context)
-    if (former === null || (former.final !== null && kept.has(former.final))) continue
+    const former = formerPart(name, prefix, place)
+    if (former === null || !isGarbage(former)) continue
     failpoint('part-clear.before')
     await remove(join(parent, name))
     failpoint('part-clear.after')

@@ -9,7 +9,8 @@
  *   another attempt. Sorted by name, those of one subtask hold its records in order.
  * - Durability: parts and their directories are synced before the checkpoint counts them in.
  * - A directory and prefix belong to one job: what was left unfinished below it by former attempts is
- *   deleted in a restart. Other files are never touched.
+ *   deleted in a restart, and what no snapshot can name also when the job has failed or was cancelled. Other
+ *   files are never touched.
  * - The parts of the last checkpoint are looked for again in a restart: consumers move or delete older
  *   ones only.
  * - Parallelism: as its input; each subtask writes its own parts.
@@ -26,6 +27,7 @@ import { toNdjson } from '../formats/ndjson.js'
 import { assertDelimiter, csvText } from './csv-text.js'
 import { assertPath } from './file-target.js'
 import type { FileText } from './file-writer.js'
+import { removePartsOfRun } from './part-commit.js'
 import { PartFilesWriter } from './part-files-writer.js'
 import type { Sink } from './sink.js'
 
@@ -114,6 +116,7 @@ export function partFiles<T>(directory: string, options: PartFilesOptions<T> = {
     settings: settingsOf(plan, options),
     functions: [format, bucket].filter((each) => typeof each === 'function'),
     open: (context) => new PartFilesWriter<T>(context, plan),
+    clearRun: (place) => removePartsOfRun(directory, prefix, place),
   }
 }
 

@@ -39,20 +39,27 @@ export function finalName(
 
 export const pendingName = (final: string): string => `.${final}${PENDING}`
 
-const runOf = ({ run }: SinkContext): string => run.replace(/\W/g, '_')
+type PartAttempt = Pick<SinkContext, 'run' | 'attempt'>
 
-/** A file that is not committed, of another attempt than this one. Null: it is none, or not ours. */
-export function formerPart(
-  file: string,
-  prefix: string,
-  context: SinkContext,
-): { readonly final: string | null } | null {
+const runOf = ({ run }: PartAttempt): string => run.replace(/\W/g, '_')
+
+/** A file that is not committed, of another attempt than this one. */
+export interface FormerPart {
+  /** The name that it would have got; null where it was in progress. */
+  readonly final: string | null
+  /** It is of an earlier attempt of the same run. */
+  readonly isOfRun: boolean
+}
+
+/** Null: it is none, or not ours. */
+export function formerPart(file: string, prefix: string, place: PartAttempt): FormerPart | null {
   const isPending = file.endsWith(PENDING)
   if (!file.startsWith(`.${prefix}-`) || !(isPending || file.endsWith(IN_PROGRESS))) return null
   const name = file.slice(1, -(isPending ? PENDING : IN_PROGRESS).length)
   const found = FORMER.exec(name.slice(prefix.length + 1))
   if (found === null) return null
   // Other subtasks of this attempt may be writing already.
-  const isFormer = found[1] !== runOf(context) || Number(found[2]) < context.attempt
-  return isFormer ? { final: isPending ? name : null } : null
+  const isOfRun = found[1] === runOf(place)
+  const isFormer = !isOfRun || Number(found[2]) < place.attempt
+  return isFormer ? { final: isPending ? name : null, isOfRun } : null
 }

@@ -110,4 +110,17 @@ export interface Sink<in T> extends SinkOf<T> {
   readonly settings: JsonObject
   readonly functions: readonly ((...args: never[]) => unknown)[]
   open(context: SinkContext): SinkWriter<T>
+  /**
+   * Of a transactional sink, where what is prepared outlives its writer: removes what attempts of `run`
+   * before `attempt` have prepared, in all subtasks, and nothing of other runs. Called where no snapshot of
+   * that run was ever stored, so that nobody could commit it: before the next attempt writes, and when the
+   * job has failed or was cancelled. What cannot be removed is left; an error is nobody's.
+   */
+  clearRun?(place: ClearedRun): Promise<void>
+}
+
+/** What `Sink.clearRun` is to remove. */
+export interface ClearedRun {
+  readonly run: string
+  readonly attempt: number
 }

@@ -43,6 +43,7 @@ class FakeSlot implements Slot {
       open: note('open'),
       start: note('start'),
       abort: note('abort'),
+      clear: note('clear'),
       replace: note('replace'),
       enumerate: async () => ({ splits: [], concurrent: false }),
       assign: note('assign'),

@@ -128,3 +128,25 @@ t.test('a savepoint has a store of its own, which nothing is cleared from', asyn
   t.same(await store.manifests(), [2])
   t.same(await idsOf(store), ['c2'])
 })
+
+t.test('what may be stored is known before it is stored, also where that fails', async (t) => {
+  const stores = storesOf(new MemoryChunkStore())
+  t.notOk(stores.mayBeStored)
+  stores.begin(1, null)
+  await stores.put(1, 'c1', BYTES)
+  t.notOk(stores.mayBeStored, 'chunks alone are no snapshot')
+  await stores.commit(1, BYTES)
+  t.ok(stores.mayBeStored)
+
+  const failing = new MemoryChunkStore()
+  failing.commit = () => Promise.reject(new Error('the disk has failed'))
+  const others = storesOf(failing)
+  await t.rejects(others.commit(1, BYTES), { message: 'the disk has failed' })
+  t.ok(others.mayBeStored, 'whether it was stored is not known')
+
+  const store = new MemoryChunkStore()
+  const restored = manifestOf(7, operatorOf('a', subtaskOf()))
+  const open = async () => store
+  const options = { store, open, retained: 1, restored, restoredFrom: null, claims: false }
+  t.ok(new SnapshotStores(options, 7).mayBeStored, 'the job goes on from one')
+})

@@ -39,6 +39,7 @@ class MisbehavingRuntime implements SlotCommands {
   async snapshotCompleted(): Promise<void> {}
   async snapshotAbandoned(): Promise<void> {}
   async snapshotHurried(): Promise<void> {}
+  async clear(): Promise<void> {}
 
   async connect(peer: number, port: MessagePort): Promise<void> {
     port.on('message', (text: string) => this.#log(`from ${peer}: ${text}`))

@@ -1,0 +1,147 @@
+/** Output that was prepared for a snapshot which never came: nobody commits it, so it is not left behind. */
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { run } from '../../actors/index.js'
+import {
+  generate,
+  partFiles,
+  type Sink,
+  type TransactionalWriter,
+} from '../../lib/connectors/index.js'
+import { map, pipeline } from '../../lib/index.js'
+import { until } from '../support/source-harness.js'
+import { directoryOf } from './accounting.js'
+import { ended, ending } from './support.js'
+
+t.setTimeout(400_000)
+
+const ROWS = 100_000
+const filesIn = (dir: string) => (existsSync(join(dir, 'out')) ? readdirSync(join(dir, 'out')) : [])
+const pendingIn = (dir: string) => filesIn(dir).filter((name) => name.endsWith('.pending'))
+
+/** A part is committed, with all that belongs to that, and another one is prepared. */
+const isBetween = (dir: string) => {
+  const pending = pendingIn(dir)
+  const shown = filesIn(dir).filter((name) => !name.startsWith('.'))
+  const isCommitting = shown.some((name) => pending.includes(`.${name}.pending`))
+  return shown.length > 0 && pending.length > 0 && !isCommitting
+}
+
+interface Life {
+  /** Rounds with records that its second sink lets through. */
+  readonly rounds?: number
+  /** Records fail once this is true. */
+  readonly fails?: () => boolean
+  readonly maxRestarts?: number
+}
+
+/** A sink prepares part files for rounds that another one refuses. */
+function start(t: Test, dir: string, { rounds = 0, fails = () => false, maxRestarts = 0 }: Life) {
+  const stuck = pipeline('stuck', (flow) => {
+    const numbers = flow.from(generate(ROWS, (n) => n, { perSecond: 2_000 }))
+    const texts = numbers.pipe(
+      map((n) => {
+        if (fails()) throw new Error('on purpose')
+        return String(n)
+      }),
+    )
+    texts.to(partFiles(join(dir, 'out'), { format: 'lines' }))
+    texts.to(refusing(rounds))
+  })
+  const checkpoint = checkpointIn(join(dir, 'state'))
+  const supervise = { maxRestarts, restart: { firstMs: 1, maxMs: 1 } }
+  return ending(t, run(stuck, { checkpoint, supervise, parallelism: 1 }))
+}
+
+const checkpointIn = (directory: string) => {
+  return { directory, interval: 20, tolerableFailures: Number.POSITIVE_INFINITY }
+}
+
+function refusing(rounds: number): Sink<unknown> {
+  let left = rounds
+  let isEmpty = true
+  const isWanted = () => (isEmpty ? rounds > 0 : left-- > 0)
+  const open = (): TransactionalWriter<unknown> => ({
+    write() {
+      isEmpty = false
+      return true
+    },
+    flush() {},
+    async finish() {},
+    abort() {},
+    prepare: async () => {
+      if (!isWanted()) throw new Error('refused')
+      return []
+    },
+    async commit() {},
+    async discard() {},
+    async recover() {},
+  })
+  return {
+    kind: 'refusing',
+    label: 'refusing',
+    guarantee: 'exactly-once',
+    parallelism: 1,
+    settings: {},
+    functions: [],
+    open,
+  }
+}
+
+t.test('a job that is cancelled before its first checkpoint leaves nothing prepared', async (t) => {
+  const dir = directoryOf(t, 'cancelled')
+  const job = start(t, dir, {})
+  await until('a part is pending', () => pendingIn(dir).length > 0)
+  await job.cancel()
+  await ended(job)
+  t.same(filesIn(dir), [])
+})
+
+t.test('a job that fails before its first checkpoint leaves nothing prepared', async (t) => {
+  const dir = directoryOf(t, 'failed')
+  const job = start(t, dir, { fails: () => pendingIn(dir).length > 0 })
+  t.match((await ended(job)).error, { message: /on purpose/ })
+  t.same(filesIn(dir), [])
+})
+
+t.test('a restart from the beginning clears away what was prepared before', async (t) => {
+  const dir = directoryOf(t, 'restarted')
+  let failures = 1
+  const fails = () => pendingIn(dir).length > 0 && failures-- > 0
+  const job = start(t, dir, { fails, maxRestarts: 5 })
+  // The attempt is the last number of a name.
+  const isOf = (attempt: number) => (name: string) => name.endsWith(`-${attempt}.txt.pending`)
+  await until('the second attempt has prepared', () => pendingIn(dir).some(isOf(2)))
+  t.notOk(pendingIn(dir).some(isOf(1)), 'nothing is left of the first')
+  t.equal(job.state, 'Running')
+})
+
+t.test('what a snapshot may name is left where it is', async (t) => {
+  const dir = directoryOf(t, 'stored')
+  const job = start(t, dir, { rounds: 1 })
+  await until('a part is committed, and another one pending', () => isBetween(dir))
+  await job.cancel()
+  await ended(job)
+  t.not(pendingIn(dir).length, 0, 'the restart from that snapshot decides')
+})
+
+t.test("output of other runs is nobody's to clear away", async (t) => {
+  const dir = directoryOf(t, 'others')
+  const first = start(t, dir, { rounds: 1 })
+  await until('a part is committed, and another one pending', () => isBetween(dir))
+  await first.cancel()
+  await ended(first)
+  const theirs = filesIn(dir)
+  const second = pipeline('stuck', (flow) => {
+    const numbers = flow.from(generate(ROWS, (n) => n, { perSecond: 2_000 }))
+    numbers.to(partFiles(join(dir, 'out')))
+    numbers.to(refusing(0))
+  })
+  const checkpoint = checkpointIn(join(dir, 'another state'))
+  const job = ending(t, run(second, { checkpoint, parallelism: 1 }))
+  await until('it has prepared', () => pendingIn(dir).length === theirs.length)
+  await job.cancel()
+  await ended(job)
+  t.same(filesIn(dir), theirs)
+})
