@@ -18,7 +18,7 @@ import { MillraceError } from './errors.js'
 /** What stands for a key in a Map: equal keys have the same canonical form. */
 export type CanonicalKey = string | number | boolean | bigint | null | undefined
 
-/** First code unit of every canonical form that is not the key itself. Do not change. */
+/** First code unit of every text that is a canonical form and not the key itself. Do not change. */
 const ESCAPE = '\u0000'
 const ESCAPE_CODE = 0
 /** Deeper keys are refused; also what ends a cycle. */
@@ -26,7 +26,8 @@ const DEPTH_MAX = 16
 
 /**
  * The canonical form of a key. Primitives are their own (with -0 as 0), but for strings that begin
- * with U+0000, which are escaped so that no user string equals the form of a composite key.
+ * with U+0000 and a range of numbers, which are escaped so that no primitive equals the form of a
+ * composite key. For this process alone: no form is stored in a snapshot, or sent.
  * Throws E_BAD_KEY for what cannot be a key.
  */
 export function canonicalKey(key: unknown): CanonicalKey {
@@ -34,29 +35,53 @@ export function canonicalKey(key: unknown): CanonicalKey {
     case 'string':
       return key.charCodeAt(0) === ESCAPE_CODE ? `${ESCAPE}s${key}` : key
     case 'number':
+      if (isPairForm(key)) return `${ESCAPE}${encode(key, key, 0)}`
       return key === 0 ? 0 : key
     case 'boolean':
     case 'bigint':
     case 'undefined':
       return key
     default:
-      return key === null ? null : compositeText(key)
+      return key === null ? null : compositeForm(key)
   }
 }
 
 /**
- * The composite key encoded last: one that is hashed is mostly looked up next, and set again. Its text
- * then is the same string, too, so that a Map hashes it once.
+ * A pair of small whole numbers, the usual composite key, has a number for its form: made, hashed and
+ * compared in half the time of text, in less memory. It lies from −2^52 down to above −2^53, where all
+ * numbers are whole; keys that are such numbers themselves are escaped. Both parts are below 2^26.
+ */
+const PAIR_BITS = 26
+const PAIR_PART = 2 ** PAIR_BITS
+const PAIR_MOST = -(2 ** (2 * PAIR_BITS))
+const PAIR_LEAST = 2 * PAIR_MOST
+
+const isPairForm = (form: number): boolean => form <= PAIR_MOST && form > PAIR_LEAST
+
+/** `-0` is 0 here as in every key. Null for any other key. */
+function pairForm(key: readonly unknown[]): number | null {
+  if (key.length !== 2) return null
+  const a = key[0]
+  const b = key[1]
+  if (typeof a !== 'number' || typeof b !== 'number') return null
+  if ((a & (PAIR_PART - 1)) !== a || (b & (PAIR_PART - 1)) !== b) return null
+  return PAIR_MOST - (a * PAIR_PART + b)
+}
+
+/**
+ * The composite key encoded last: one that is looked up is mostly set next. Its text then is the same
+ * string, too, so that a Map hashes it once.
  */
 let lastKey: unknown = null
-let lastText = ''
+let lastForm: string | number = ''
 
-function compositeText(key: unknown): string {
-  if (key === lastKey) return lastText
-  const text = (isArray(key) ? wholeNumbersText(key) : null) ?? `${ESCAPE}${encode(key, key, 0)}`
+function compositeForm(key: unknown): string | number {
+  if (key === lastKey) return lastForm
+  const short = isArray(key) ? (pairForm(key) ?? wholeNumbersText(key)) : null
+  const form = short ?? `${ESCAPE}${encode(key, key, 0)}`
   lastKey = key
-  lastText = text
-  return text
+  lastForm = form
+  return form
 }
 
 const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray
@@ -70,18 +95,24 @@ const scratch = Buffer.allocUnsafeSlow(3 + NUMBERS_MAX * 12) as Buffer & {
 }
 
 /**
- * The text of `encode` for an array of a few int32 that are not negative, the usual composite key; null
- * for any other. Written digit by digit, it is one flat string: four times as fast as putting it together.
+ * The text of `encode` for an array of a few int32 that are not negative; null for any other. Written
+ * digit by digit, it is one flat string: four times as fast as putting it together.
  */
 function wholeNumbersText(values: readonly unknown[]): string | null {
+  const length = writeWholeNumbers(values)
+  return length === 0 ? null : scratch.latin1Slice(0, length)
+}
+
+/** Writes that text to `scratch`; returns its length, 0 for any other array. */
+function writeWholeNumbers(values: readonly unknown[]): number {
   const { length } = values
-  if (length === 0 || length > NUMBERS_MAX) return null
+  if (length === 0 || length > NUMBERS_MAX) return 0
   let at = 0
   scratch[at++] = ESCAPE_CODE
   scratch[at++] = OPEN
   for (let i = 0; i < length; i++) {
     const value = values[i]
-    if (typeof value !== 'number' || (value | 0) !== value || value < 0) return null
+    if (typeof value !== 'number' || (value | 0) !== value || value < 0) return 0
     let digits = 1
     for (let bound = 10; value >= bound; bound *= 10) digits++
     scratch[at] = NUMBER
@@ -95,7 +126,7 @@ function wholeNumbersText(values: readonly unknown[]): string | null {
     scratch[at++] = END
   }
   scratch[at++] = CLOSE
-  return scratch.latin1Slice(0, at)
+  return at
 }
 
 /** True for the arrays whose canonical form spells them out: `spelledKey` gives them back. */
@@ -112,6 +143,10 @@ export function isSpelled(key: unknown): boolean {
 
 /** The key that a canonical form spells out; undefined where it must be kept beside it. */
 export function spelledKey(canonical: CanonicalKey): readonly number[] | undefined {
+  if (typeof canonical === 'number' && isPairForm(canonical)) {
+    const pair = PAIR_MOST - canonical
+    return [Math.floor(pair / PAIR_PART), pair % PAIR_PART]
+  }
   if (typeof canonical !== 'string') return undefined
   const { length } = canonical
   if (length < SPELLED_MIN || canonical.charCodeAt(0) !== ESCAPE_CODE) return undefined
@@ -156,6 +191,7 @@ function isFlat(key: readonly unknown[]): boolean {
 
 /** True where the canonical form is not the key itself, so that the key must be kept beside it. */
 export function isEscaped(canonical: CanonicalKey): boolean {
+  if (typeof canonical === 'number') return isPairForm(canonical)
   return typeof canonical === 'string' && canonical.charCodeAt(0) === ESCAPE_CODE
 }
 
@@ -246,6 +282,7 @@ const HASH_UNDEFINED = 0x9747b28c
 export function hashKey(key: unknown): number {
   if (typeof key === 'number') return hashNumber(key)
   if (typeof key === 'string' && key.charCodeAt(0) !== ESCAPE_CODE) return murmur(key, SEED_STRING)
+  if (typeof key === 'object' && key !== null) return hashComposite(key)
   const canonical = canonicalKey(key)
   switch (typeof canonical) {
     case 'bigint':
@@ -259,6 +296,13 @@ export function hashKey(key: unknown): number {
     default:
       return HASH_NULL
   }
+}
+
+/** Of its text, also where a number is the canonical form. */
+function hashComposite(key: object): number {
+  const length = isArray(key) ? writeWholeNumbers(key) : 0
+  if (length > 0) return murmurScratch(length, SEED_STRING)
+  return murmur(compositeForm(key) as string, SEED_STRING)
 }
 
 /**
@@ -313,5 +357,14 @@ function murmur(text: string, seed: number): number {
     hash = step(hash, text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16))
   }
   if (even !== length) hash ^= scramble(text.charCodeAt(even))
+  return mix(hash ^ (length << 1))
+}
+
+/** As `murmur`, of the text in `scratch`. */
+function murmurScratch(length: number, seed: number): number {
+  const even = length & ~1
+  let hash = seed
+  for (let i = 0; i < even; i += 2) hash = step(hash, scratch[i]! | (scratch[i + 1]! << 16))
+  if (even !== length) hash ^= scramble(scratch[even]!)
   return mix(hash ^ (length << 1))
 }
