@@ -97,6 +97,7 @@ class ClusterClient implements Cluster {
   ): Promise<void> {
     const listener: ClientListener = {
       jobNews: async (job, news) => this.#jobs.get(job)?.take(news),
+      results: async (job, records) => this.#jobs.get(job)?.takeResults(records),
       clusterEvent: (event) => this.#events.next(event),
       decide: (job, failure) => this.#decide(job, failure),
     }
@@ -132,6 +133,7 @@ class ClusterClient implements Cluster {
         isAsked = true
         await job.submit(connected, facts, options)
       })
+      job.handOver()
       return job
     } catch (error) {
       this.#jobs.delete(job.id)

@@ -83,6 +83,10 @@ export class Line {
     this.#parts = parts
   }
 
+  get clock(): Clock {
+    return this.#parts.clock
+  }
+
   /** Runs a task on the connection, and again on the next one where it is lost meanwhile. */
   async through<R>(task: (connected: Connected) => Promise<R>): Promise<R> {
     for (;;) {

@@ -17,6 +17,7 @@ import type {
 } from '../coordinator/protocol.js'
 import type { JobEvent, JobMetrics, JobSummary, SnapshotSummary } from '../job/job.js'
 import { type Connected, type Line, NO_DEADLINE } from './line.js'
+import { ResultInbox } from './result-inbox.js'
 
 /** Decides about a failure, from afar: within 2 s, or the job's options do. If it throws, it escalates. */
 export type DecideFrom = (failure: Failure) => Decision | Promise<Decision>
@@ -43,6 +44,12 @@ export interface SubmittedJob {
   readonly events$: Observable<JobEvent>
   readonly failures$: Observable<Failure>
   readonly metrics$: Observable<JobMetrics>
+  /**
+   * What `results()` sinks publish, as of a `Job`: from the beginning for whoever subscribes as soon as
+   * `submit` resolves, else from then on. A subscriber that is slow slows the job down, as far as it takes
+   * records synchronously; without any, nothing is sent and nothing waits. Before the subscriber has taken
+   * a record, it counts as written for the job: what was on its way to a client that is lost is lost.
+   */
   readonly results$: Observable<unknown>
   /**
    * Rejects with the failure that ended it; with `E_PEER_LOST` where the coordinator is lost and not found
@@ -80,7 +87,7 @@ export class WatchedJob implements SubmittedJob {
   readonly #events = new ReplaySubject<JobEvent>(256)
   readonly #failures = new ReplaySubject<Failure>(256)
   readonly #metrics = new Subject<JobMetrics>()
-  readonly #results = new ReplaySubject<unknown>(4096)
+  readonly #results: ResultInbox
   #settle!: { resolve(summary: JobSummary): void; reject(error: Error): void }
   #view: JobView | null = null
   #state: JobState | null = null
@@ -91,6 +98,7 @@ export class WatchedJob implements SubmittedJob {
   constructor(id: string, line: Line) {
     this.id = id
     this.#line = line
+    this.#results = new ResultInbox(line.clock, () => this.#wishResults())
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
@@ -118,7 +126,7 @@ export class WatchedJob implements SubmittedJob {
   }
 
   get results$(): Observable<unknown> {
-    return this.#results
+    return this.#results.results$
   }
 
   // ---- how it is followed ---------------------------------------------------------------------
@@ -129,8 +137,14 @@ export class WatchedJob implements SubmittedJob {
     { decide, ...options }: SubmitHere,
   ): Promise<void> {
     this.#decider = decide ?? null
+    this.#results.hold()
     const what = this.#what(coordinator)
     this.#stands(await calls.call('submit', [this.id, bundle, options, what], NO_DEADLINE))
+  }
+
+  /** It is handed to whoever has submitted it, who subscribes now or later. */
+  handOver(): void {
+    this.#line.clock.soon(() => this.#results.release())
   }
 
   async watch({ calls, coordinator }: Connected): Promise<void> {
@@ -168,7 +182,7 @@ export class WatchedJob implements SubmittedJob {
     const { event, failure } = this.#told
     return {
       metrics: true,
-      results: true,
+      results: this.#results.isWanted,
       decides: this.#decider !== null,
       after: { event, failure },
     }
@@ -191,9 +205,6 @@ export class WatchedJob implements SubmittedJob {
         return
       case 'metrics':
         return this.#metrics.next(news.metrics)
-      case 'results':
-        for (const record of news.records) this.#results.next(record)
-        return
       case 'done':
         this.#state = news.summary.state
         this.#complete()
@@ -202,6 +213,18 @@ export class WatchedJob implements SubmittedJob {
         this.#state = 'Failed'
         return this.#fail(errorFromData(news.error))
     }
+  }
+
+  takeResults(records: readonly unknown[]): Promise<void> {
+    return this.#results.take(records)
+  }
+
+  /** Where it cannot be said now, it is said with `watchJob` on the next connection. */
+  #wishResults(): void {
+    if (this.#hasEnded) return
+    this.#line
+      .through(({ calls }) => calls.call('takeResults', [this.id, this.#results.isWanted]))
+      .catch(() => {})
   }
 
   /** The connection is over. */
@@ -266,7 +289,7 @@ export class WatchedJob implements SubmittedJob {
     this.#events.complete()
     this.#failures.complete()
     this.#metrics.complete()
-    this.#results.complete()
+    this.#results.end(null)
   }
 
   #fail(error: Error): void {
@@ -274,7 +297,7 @@ export class WatchedJob implements SubmittedJob {
     this.#events.complete()
     this.#failures.complete()
     this.#metrics.complete()
-    this.#results.error(error)
+    this.#results.end(error)
     this.#settle.reject(error)
   }
 }

@@ -17,6 +17,7 @@ import {
   ONCE,
   type WatchOptions,
 } from './protocol.js'
+import { ResultTap } from './result-tap.js'
 
 const CALL_MS = 30_000
 
@@ -62,13 +63,15 @@ export class ClientDesk {
 
   #handlers(watching: Watching, self: () => Calls<ClientListener>): ClientMethods {
     const coordinator = this.#coordinator
+    const follows = (job: ClusterJob, what: WatchOptions) =>
+      this.#follow(watching, job, what, self())
     const handlers: ClientMethods = {
       heartbeat: async () => {},
       hasBundle: (sha256) => coordinator.shelf.has(sha256),
       putBundle: (facts, offset, bytes) => coordinator.shelf.put(facts, offset, bytes),
       async submit(id, bundle, options, watch) {
         const opened = (job: ClusterJob) => {
-          if (watch !== null) watching.add(id, follow(job, watch, self()))
+          if (watch !== null) follows(job, watch)
         }
         const job = await coordinator.submit(id, bundle, options, opened)
         return { view: job.view, plan: job.plan }
@@ -78,7 +81,7 @@ export class ClientDesk {
       placement: async (job) => coordinator.placementOf(job),
       async watchJob(id, what) {
         const job = coordinator.watched(id)
-        watching.add(id, follow(job, what, self()))
+        follows(job, what)
         return { view: job.view, plan: job.plan }
       },
       async decides(id) {
@@ -86,6 +89,10 @@ export class ClientDesk {
         watching.add(`decides ${id}`, deciding)
       },
       unwatchJob: async (id) => watching.remove(id),
+      takeResults: async (id, take) => {
+        if (take) this.#tap(watching, coordinator.job(id), self())
+        else watching.remove(`results ${id}`)
+      },
       async watchCluster() {
         watching.add(
           '',
@@ -109,20 +116,40 @@ export class ClientDesk {
     }
     return handlers
   }
+
+  #follow(
+    watching: Watching,
+    job: ClusterJob,
+    what: WatchOptions,
+    client: Calls<ClientListener>,
+  ): void {
+    watching.add(job.id, follow(job, what, client))
+    if (what.results) this.#tap(watching, job, client)
+  }
+
+  #tap(watching: Watching, job: ClusterJob, client: Calls<ClientListener>): void {
+    const name = `results ${job.id}`
+    if (watching.has(name)) return
+    const tap = new ResultTap(this.#clock, (records) =>
+      client.call('results', [job.id, records], { deadlineMs: null }),
+    )
+    const tapping = new Subscription(job.publishTo((records) => tap.take(records)))
+    tapping.add(() => tap.end())
+    watching.add(name, tapping)
+  }
 }
 
-/** Tells a client what happens to a job. */
+/** Tells a client what happens to a job, but for its results. */
 function follow(job: ClusterJob, what: WatchOptions, client: Calls<ClientListener>): Subscription {
   const { event, failure } = what.after
   const following = job.news$.subscribe((news) => {
     if (news.kind === 'event' && news.seq <= event) return
     if (news.kind === 'failure' && news.seq <= failure) return
     if (news.kind === 'metrics' && !what.metrics) return
-    if (news.kind === 'results' && !what.results) return
     try {
       client.tell('jobNews', [job.id, news])
     } catch {
-      // A record too large for a message, or of what cannot travel: looking on is no reason to fail.
+      // Too large for a message: looking on is no reason to fail.
     }
   })
   if (what.decides) following.add(job.decidedBy(asking(client, job.id)))
@@ -148,6 +175,10 @@ class Watching {
   add(name: string, subscription: Subscription): void {
     this.remove(name)
     this.#subscriptions.set(name, subscription)
+  }
+
+  has(name: string): boolean {
+    return this.#subscriptions.has(name)
   }
 
   remove(name: string): void {

@@ -46,6 +46,9 @@ export interface ClusterJobParts
 
 export type PlanModule = typeof planModule
 
+/** Resolves when more may come. */
+export type TakeResults = (records: readonly unknown[]) => Promise<void>
+
 const SLOT_MEMORY_MB = 2048
 /** Events and failures kept for those who subscribe late. */
 const KEPT = 256
@@ -66,8 +69,8 @@ export class ClusterJob {
   #pool: ClusterPool | null = null
   #restarts = 0
   #plan: Plan | null = null
-  /** Records of `results$` that are still to be told. */
-  #results: unknown[] = []
+  /** Who takes what its sinks publish. */
+  readonly #takers = new Set<TakeResults>()
   /** It stops in order to begin again. */
   #isMoving = false
   /** The life that makes room for the next: its end is not that of the job. */
@@ -179,6 +182,12 @@ export class ClusterJob {
     return () => {
       if (this.#decider === ask) this.#decider = null
     }
+  }
+
+  /** From now on what its sinks publish is given to this one, too. */
+  publishTo(take: TakeResults): Cancel {
+    this.#takers.add(take)
+    return () => this.#takers.delete(take)
   }
 
   /** It can be given other slots now. */
@@ -307,6 +316,7 @@ export class ClusterJob {
     const world = {
       ...this.#parts.world,
       ask: (failure: Failure) => this.#decider?.(failure) ?? null,
+      deliver: (records: readonly unknown[]) => this.#deliver(records),
     }
     const prepare = async () => {
       const { plan, graph } = await (this.#parts.planModule ?? planModule)({
@@ -393,7 +403,6 @@ export class ClusterJob {
         ...ignored,
       }),
     )
-    watching.add(life.results$.subscribe({ next: (record) => this.#onResult(record), ...ignored }))
     life.done.then(
       (summary) => this.#onDone(life, summary, null),
       (error: Error) => this.#onDone(life, null, error),
@@ -410,17 +419,10 @@ export class ClusterJob {
     this.#events.next({ kind: 'event', seq: ++this.#eventCount, event })
   }
 
-  /** What comes in one turn is told at once. */
-  #onResult(record: unknown): void {
-    this.#results.push(record)
-    if (this.#results.length > 1) return
-    queueMicrotask(() => this.#tellResults())
-  }
-
-  #tellResults(): void {
-    const records = this.#results
-    this.#results = []
-    if (records.length > 0) this.#flow.next({ kind: 'results', records })
+  /** The slowest taker sets the pace; where there is none, nothing waits. */
+  async #deliver(records: readonly unknown[]): Promise<void> {
+    if (this.#takers.size === 0) return
+    await Promise.all([...this.#takers].map((take) => take(records)))
   }
 
   #onDone(life: Job, summary: JobSummary | null, error: Error | null): void {
@@ -428,7 +430,6 @@ export class ClusterJob {
     if (life !== this.#life || makesRoom || this.#endState !== null) return
     this.#endState = error === null ? life.state : 'Failed'
     this.#watching.unsubscribe()
-    this.#tellResults()
     const goesOn = this.#isSuspended && this.#endState !== 'Finished'
     if (error !== null) {
       this.#error = error.message

@@ -148,6 +148,8 @@ export interface ClientMethods {
   /** This client decides about its failures, from now on and as long as it is there. */
   decides(job: string): Promise<void>
   unwatchJob(job: string): Promise<void>
+  /** Whether `results` are called for that job from now on. Saying it again changes nothing. */
+  takeResults(job: string, take: boolean): Promise<void>
   watchCluster(): Promise<void>
   /**
    * Does what must not be done twice. `id`: 16 hexadecimal digits, by chance; who asks again under the same
@@ -182,6 +184,7 @@ export type OnceMethod = (typeof ONCE)[number]
 
 export interface WatchOptions {
   readonly metrics: boolean
+  /** As by `takeResults`, from the beginning. */
   readonly results: boolean
   /** This client decides about failures: the last one that says so, as long as it is there. */
   readonly decides: boolean
@@ -199,13 +202,17 @@ export type JobNews =
   | { readonly kind: 'event'; readonly seq: number; readonly event: JobEvent }
   | { readonly kind: 'failure'; readonly seq: number; readonly failure: Failure }
   | { readonly kind: 'metrics'; readonly metrics: JobMetrics }
-  | { readonly kind: 'results'; readonly records: readonly unknown[] }
   | { readonly kind: 'done'; readonly summary: JobSummary }
   | { readonly kind: 'failed'; readonly error: ErrorData }
 
 /** What the coordinator calls at a client. */
 export interface ClientListener {
   jobNews(job: string, news: JobNews): Promise<void>
+  /**
+   * What its sinks have published. Answered when it has been taken: of each job a few calls are
+   * unanswered at most (`result-tap.ts`), and while they are its sinks wait.
+   */
+  results(job: string, records: readonly unknown[]): Promise<void>
   clusterEvent(event: ClusterEvent): void
   /** Answers in time (`DECIDE_MS`), or the job's options decide. */
   decide(job: string, failure: Failure): Promise<Decision>

@@ -42,6 +42,8 @@ export interface JobBoardParts {
   readonly job: string
   readonly clock: Clock
   readonly metricsIntervalMs: number
+  /** As of `RunWorld`. */
+  readonly deliver: (records: readonly unknown[]) => Promise<void>
 }
 
 interface Planned {
@@ -237,9 +239,10 @@ export class JobBoard {
     this.#failures.next(failure)
   }
 
-  /** Hands results to the subscribers of `results$`, one by one. */
-  async publishResults(records: readonly unknown[]): Promise<void> {
+  /** Hands results to the subscribers of `results$`, one by one. Resolves when more may come. */
+  publishResults(records: readonly unknown[]): Promise<void> {
     for (const record of records) this.#results.next(record)
+    return this.#parts.deliver(records)
   }
 
   ended(state: JobState, cause: ErrorData | null): void {

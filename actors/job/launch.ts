@@ -123,6 +123,11 @@ export interface RunWorld {
   readonly pick?: Random
   /** Asked about failures before `supervise` decides. Default: nobody. */
   readonly ask?: Ask
+  /**
+   * Is given what sinks publish, beside the subscribers of `results$`; they publish no more until it
+   * resolves. Default: nobody.
+   */
+  readonly deliver?: (records: readonly unknown[]) => Promise<void>
   /** Opens stores of snapshots. Default: LevelDB directories. */
   readonly openStore?: (directory: string) => Promise<ChunkStore>
   /** Opens state larger than memory. Default: LevelDB directories. */
@@ -175,6 +180,7 @@ export function launch(
     job: id,
     clock,
     metricsIntervalMs: options.metricsIntervalMs ?? 1000,
+    deliver: world.deliver ?? (async () => {}),
   })
   const system = createActorSystem({ name: 'jobs', clock, random, supervise: { decide: 'stop' } })
   let actor: ActorRef<JobMessage> | null = null

@@ -15,6 +15,7 @@ import { Lease } from '../../lib/cluster/lease.js'
 import { HEARTBEAT_MS, NODE_LEASE_MS } from '../../lib/cluster/times.js'
 import { backoff, backoffDelayMs } from '../../lib/supervision/backoff.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
+import { inMessages } from '../../lib/transport/in-messages.js'
 import { messagesOver } from '../../lib/transport/lane-messages.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { ControlLink, DataLink, Listener } from '../../lib/transport/node-links.js'
@@ -313,7 +314,10 @@ class Member implements NodeMethods {
         if (event.kind === 'SlotLost') this.#forget(ref)
         this.control.tell('slotEvent', [ref, event])
       },
-      results: (records) => this.control.call('results', [ref, records], { deadlineMs: null }),
+      results: (records) =>
+        inMessages(records, (some) =>
+          this.control.call('results', [ref, some], { deadlineMs: null }),
+        ),
       counters: (rows) => this.control.tell('counters', [ref, rows]),
       putChunk: (round, id, bytes) =>
         this.bulk.call('putChunk', [ref, round, id, bytes], { deadlineMs: null }),

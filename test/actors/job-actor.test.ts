@@ -95,7 +95,12 @@ function startJob(options: Options = {}) {
   const counters = createCounterTable(subtasksOf(plan).length)
   const operatorCounters = createOperatorTable(operatorRows(plan))
   const operators = graph.nodes.map(({ label }) => label)
-  const board = new JobBoard({ job: 'job', clock, metricsIntervalMs: 1000 })
+  const board = new JobBoard({
+    job: 'job',
+    clock,
+    metricsIntervalMs: 1000,
+    deliver: async () => {},
+  })
   board.planned(plan, operators, counters, operatorCounters)
   const states: string[] = []
   const failures: (string | null)[] = []

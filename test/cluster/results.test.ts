@@ -1,0 +1,243 @@
+/** `results$` over a cluster: what is held of it is bounded, and whoever is slow slows the job down. */
+import t, { type Test } from 'tap'
+import { connectOver } from '../../actors/client/client.js'
+import { ResultInbox } from '../../actors/client/result-inbox.js'
+import { ResultTap } from '../../actors/coordinator/result-tap.js'
+import { MillraceError } from '../../lib/base/errors.js'
+import { generate, results } from '../../lib/connectors/index.js'
+import { pipeline } from '../../lib/index.js'
+import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
+import { inMessages } from '../../lib/transport/in-messages.js'
+import { identityOf } from '../support/memory-network.js'
+import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
+import { SimulatedProcess } from '../support/simulated-process.js'
+
+t.setTimeout(200_000)
+
+const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const ID = 'stream-00000001'
+const RECORDS = 4_000
+const PER_SECOND = 100
+
+/** A job that publishes, on a cluster with one client; `read`: what its source has given. */
+async function streaming(t: Test) {
+  let read = 0
+  const next = (i: number) => {
+    read = Math.max(read, i + 1)
+    return i
+  }
+  const stream = () =>
+    pipeline('stream', (flow) =>
+      flow.from(generate(RECORDS, next, { perSecond: PER_SECOND })).to(results()),
+    )
+  const nodes = [{ name: 'a', slots: 1 }]
+  const cluster = new SimulatedCluster({ seed: SEED, nodes, modules: { stream } })
+  cluster.start(HUB)
+  cluster.start('a')
+  await cluster.runFor(1_000)
+  const process = new SimulatedProcess('cli', cluster.clock, 777)
+  const network = cluster.internet.of(identityOf('client', 'cli'), process)
+  const connecting = connectOver(network, `ws://${HUB}:1`, { clock: process })
+  await cluster.runFor(100)
+  const client = await connecting
+  t.teardown(() => client.close())
+  const options = { memoryMb: 0, checkpoint: false } as const
+  void cluster.coordinator!.submit(ID, bundleOf('stream'), options, () => {})
+  const watching = client.job(ID)
+  await cluster.runFor(2_000)
+  const job = await watching
+  return {
+    cluster,
+    client,
+    job,
+    read: () => read,
+    async pause(ms: number) {
+      process.pause()
+      cluster.internet.pause('cli')
+      await cluster.runFor(ms)
+      const waiting = cluster.internet.unanswered.filter((method) => method === 'results').length
+      process.resume()
+      cluster.internet.resume('cli')
+      return waiting
+    },
+  }
+}
+
+t.test('without a subscriber nothing is sent, and nothing waits', async (t) => {
+  const { cluster, read } = await streaming(t)
+  const before = read()
+  await cluster.runFor(5_000)
+  t.ok(read() - before > 4 * PER_SECOND)
+  t.notOk(cluster.internet.unanswered.includes('results'))
+})
+
+t.test('a subscriber that stands still holds the job up, and loses nothing', async (t) => {
+  const { cluster, job, read, pause } = await streaming(t)
+  const seen: unknown[] = []
+  job.results$.subscribe({ next: (record) => seen.push(record), error: () => {} })
+  await cluster.runFor(1_000)
+  t.ok(seen.length > 0)
+  const before = read()
+  const waiting = await pause(8_000)
+  t.ok(waiting > 0 && waiting <= 5, `${waiting} messages of the hub and of the node wait`)
+  t.ok(read() - before < 2 * PER_SECOND, `${read() - before} records were read meanwhile`)
+  let isOver = false
+  void job.done.then(() => {
+    isOver = true
+  })
+  await cluster.runUntil(() => isOver, 200_000)
+  const [first] = seen as number[]
+  t.same(
+    seen,
+    Array.from({ length: RECORDS - first! }, (_, i) => first! + i),
+    'each once, in order, to the last',
+  )
+})
+
+t.test('whoever wants no more, or is gone, holds nothing up', async (t) => {
+  const { cluster, client, job, read } = await streaming(t)
+  const taking = job.results$.subscribe({ error: () => {} })
+  await cluster.runFor(1_000)
+  taking.unsubscribe()
+  await cluster.runFor(100)
+  let before = read()
+  await cluster.runFor(2_000)
+  t.ok(read() - before > PER_SECOND)
+  job.results$.subscribe({ error: () => {} })
+  await cluster.runFor(1_000)
+  cluster.internet.cut('cli', HUB)
+  cluster.internet.cut(HUB, 'cli')
+  // Until its silence is noticed.
+  await cluster.runFor(13_000)
+  before = read()
+  await cluster.runFor(2_000)
+  t.ok(read() - before > PER_SECOND)
+  client.close()
+})
+
+t.test('a subscriber goes on when the connection is there again', async (t) => {
+  const { cluster, job } = await streaming(t)
+  let seen = 0
+  job.results$.subscribe({ next: () => seen++, error: () => {} })
+  await cluster.runFor(1_000)
+  cluster.internet.reset('cli', HUB)
+  await cluster.runFor(2_000)
+  const before = seen
+  await cluster.runFor(2_000)
+  t.ok(seen - before > PER_SECOND)
+})
+
+const inbox = () => {
+  const clock = createVirtualClock()
+  const wishes: boolean[] = []
+  const box: ResultInbox = new ResultInbox(clock, () => wishes.push(box.isWanted))
+  const answers: number[] = []
+  const take = (...records: readonly number[]) =>
+    void box.take(records).then(() => answers.push(records.length))
+  return { clock, box, wishes, answers, take }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+t.test(
+  'what comes before the job is handed over waits for those who subscribe at once',
+  async (t) => {
+    const { box, take, answers, wishes } = inbox()
+    box.hold()
+    take(1, 2)
+    box.end(null)
+    await turn()
+    t.same(answers, [], 'held, and unanswered')
+    const heard: unknown[][] = [[], []]
+    for (const each of heard) {
+      box.results$.subscribe({
+        next: (record) => each.push(record),
+        complete: () => each.push('end'),
+      })
+    }
+    box.release()
+    await turn()
+    t.same(heard, [
+      [1, 2, 'end'],
+      [1, 2, 'end'],
+    ])
+    t.same(answers, [2])
+    t.same(wishes, [], 'it was wanted all along')
+  },
+)
+
+t.test('where nobody subscribes in time, what was held is let go', async (t) => {
+  const { box, take, answers, wishes } = inbox()
+  box.hold()
+  take(1, 2, 3)
+  box.release()
+  await turn()
+  t.same(answers, [3])
+  t.same(wishes, [false])
+  box.results$.subscribe().unsubscribe()
+  t.same(wishes, [false, true, false])
+})
+
+t.test('a message is answered when the last of it was taken, with turns in between', async (t) => {
+  const { clock, box, take, answers } = inbox()
+  const seen: unknown[] = []
+  box.results$.subscribe((record) => {
+    seen.push(record)
+    clock.advance(15)
+  })
+  take(1, 2, 3)
+  take(4)
+  await turn()
+  t.same([seen, answers], [[1, 2], []], 'others have their turn')
+  clock.runSoon()
+  await turn()
+  t.same(
+    [seen, answers],
+    [
+      [1, 2, 3, 4],
+      [3, 1],
+    ],
+  )
+})
+
+t.test('a tap sends as much as there is credit for, and what waits goes together', async (t) => {
+  const clock = createVirtualClock()
+  const sent: { readonly records: readonly unknown[]; readonly answer: () => void }[] = []
+  const send = (records: readonly unknown[]) =>
+    new Promise<void>((answer) => sent.push({ records, answer }))
+  const tap = new ResultTap(clock, send)
+  let taken = 0
+  for (let i = 0; i < 10; i++) {
+    void tap.take([i]).then(() => taken++)
+    clock.runSoon()
+    await turn()
+  }
+  t.equal(sent.length, 4)
+  t.equal(taken, 4)
+  sent[0]!.answer()
+  await turn()
+  clock.runSoon()
+  await turn()
+  t.same(sent[4]!.records, [4, 5, 6, 7, 8, 9])
+  t.equal(taken, 10)
+  void tap.take([10]).then(() => taken++)
+  tap.end()
+  await turn()
+  t.equal(taken, 11, 'who waits goes on')
+})
+
+t.test(
+  'what is too large for one message goes in several; a single record too large is refused',
+  async (t) => {
+    const sent: (readonly number[])[] = []
+    const send = async (some: readonly number[]) => {
+      if (some.reduce((sum, each) => sum + each, 0) > 10)
+        throw new MillraceError('E_MESSAGE_SIZE', 'no')
+      sent.push(some)
+    }
+    await inMessages([4, 4, 4, 4, 4], send)
+    t.same(sent.flat(), [4, 4, 4, 4, 4])
+    t.ok(sent.length >= 3)
+    await t.rejects(inMessages([1, 11], send), { code: 'E_MESSAGE_SIZE' })
+  },
+)
