@@ -20,8 +20,11 @@ import type { JobRecord } from './job-records.js'
 import type { JobNews, JobView, PlacementOptions, SlotView } from './protocol.js'
 import type { Place, RemoteSlot } from './remote-slot.js'
 
+/** Of a pool, that a job makes of its own. */
+type ReplacedParts = 'place' | 'foundApart' | 'onSlot' | 'onEnded'
+
 export interface ClusterJobParts
-  extends Omit<ClusterPoolParts, 'size' | 'life' | 'stallMs' | 'place' | 'onSlot' | 'onEnded'> {
+  extends Omit<ClusterPoolParts, 'size' | 'life' | 'stallMs' | ReplacedParts> {
   readonly record: JobRecord
   readonly term: number
   /** Where its snapshots lie. */
@@ -38,6 +41,8 @@ export interface ClusterJobParts
     waitMs: number,
     waits: (missing: string) => void,
   ): Promise<Place>
+  /** Two of its nodes could not connect; `leave` is told which it is to leave. */
+  foundApart(pair: readonly [string, string], wish: SlotWish, leave: (node: string) => void): void
   onSlot(slot: RemoteSlot): void
   onSlotEnded(slot: RemoteSlot): void
   /** It is to be the same after a restart of the coordinator. */
@@ -359,7 +364,7 @@ export class ClusterJob {
   }
 
   #openPool(life: string, size: number): ClusterPool {
-    const { place, onSlot, onSlotEnded, urlOf, newSession } = this.#parts
+    const { place, onSlot, onSlotEnded, urlOf, newSession, foundApart } = this.#parts
     const { wait = '5m' } = this.#record.options.placement ?? {}
     const { wish } = this
     return new ClusterPool({
@@ -372,6 +377,7 @@ export class ClusterJob {
         ),
       urlOf,
       newSession,
+      foundApart: (pair, leave) => foundApart(pair, wish, leave),
       onSlot: (slot) => {
         this.#slots.add(slot)
         onSlot(slot)

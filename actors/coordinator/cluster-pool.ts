@@ -2,7 +2,8 @@
  * The slots of one job on the nodes of a cluster, and the sessions that join them.
  *
  * When the data connection between two nodes is lost, every pair of slots on it is joined anew under
- * another session, and a region that opens waits for that.
+ * another session, and a region that opens waits for that. Where the nodes cannot connect, the job leaves one
+ * of them: its slots there are given up, and others are placed so that all reach each other.
  */
 import { MillraceError } from '../../lib/base/errors.js'
 import type { SlotPool } from '../job/job-actor.js'
@@ -20,6 +21,8 @@ export interface ClusterPoolParts {
   urlOf(node: string): string
   /** A number that no pair of slots on one node had before. */
   newSession(): number
+  /** Two nodes could not connect; `leave` is told which of them is to be left. */
+  foundApart(pair: readonly [string, string], leave: (node: string) => void): void
   /** Slots that exist, or will be no more. */
   onSlot(slot: RemoteSlot): void
   onEnded(slot: RemoteSlot): void
@@ -29,10 +32,14 @@ interface Pair {
   readonly a: RemoteSlot
   readonly b: RemoteSlot
   joined: Promise<void>
+  /** Number of the last try. */
+  session: number
 }
 
 /** To join two slots may take as long as a peer takes to dial. */
 const JOIN_MS = 10_000
+/** Slots of nodes that have been joined before, and have lost their connection. */
+const JOIN_AGAIN_MS = 3_000
 
 export class ClusterPool implements SlotPool {
   readonly size: number
@@ -63,9 +70,10 @@ export class ClusterPool implements SlotPool {
   }
 
   async connect(a: Slot, b: Slot): Promise<void> {
-    const pair: Pair = { a: a as RemoteSlot, b: b as RemoteSlot, joined: Promise.resolve() }
+    const slots = { a: a as RemoteSlot, b: b as RemoteSlot }
+    const pair: Pair = { ...slots, joined: Promise.resolve(), session: 0 }
     this.#pairs.push(pair)
-    this.#join(pair)
+    this.#join(pair, JOIN_MS)
     // What cannot be joined now is tried once more when something is to run there: see `#linked`.
     await pair.joined.catch((error: MillraceError) => {
       if (error.retryable !== true) throw error
@@ -76,7 +84,8 @@ export class ClusterPool implements SlotPool {
   peerLost(node: string, other: string): void {
     for (const pair of this.#pairs) {
       const nodes = [pair.a.place?.node, pair.b.place?.node]
-      if (nodes.includes(node) && nodes.includes(other) && node !== other) this.#join(pair)
+      if (nodes.includes(node) && nodes.includes(other) && node !== other)
+        this.#join(pair, JOIN_AGAIN_MS)
     }
   }
 
@@ -86,23 +95,24 @@ export class ClusterPool implements SlotPool {
     await Promise.all(
       pairs.map((pair) =>
         pair.joined.catch(() => {
-          this.#join(pair)
+          this.#join(pair, JOIN_MS)
           return pair.joined
         }),
       ),
     )
   }
 
-  #join(pair: Pair): void {
-    pair.joined = this.#joining(pair)
+  #join(pair: Pair, deadlineMs: number): void {
+    pair.session = this.#parts.newSession()
+    pair.joined = this.#joining(pair, deadlineMs)
     pair.joined.catch(() => {})
   }
 
-  async #joining({ a, b }: Pair): Promise<void> {
+  async #joining(pair: Pair, deadlineMs: number): Promise<void> {
+    const { a, b, session } = pair
     const [first, second] = [a.place, b.place]
     // Its successor will be joined.
     if (first === null || second === null) throw died()
-    const session = this.#parts.newSession()
     const toward = (self: Place, other: Place, { ref }: RemoteSlot): OtherSlot => {
       if (self.node === other.node) return { kind: 'here', ref, session }
       const dials = self.node > other.node
@@ -114,17 +124,32 @@ export class ClusterPool implements SlotPool {
         joining: session,
       }
     }
-    const options = { deadlineMs: JOIN_MS }
+    const options = { deadlineMs }
     const join = (slot: RemoteSlot, other: RemoteSlot, self: Place, place: Place) =>
       self.calls.call('connectSlots', [slot.ref, other.index, toward(self, place, other)], options)
     try {
       await Promise.all([join(a, b, first, second), join(b, a, second, first)])
     } catch (error) {
       if (a.place === null || b.place === null) throw died()
-      throw unreachable(first.node, second.node, error)
+      const reason = unreachable(first.node, second.node, error)
+      const isTheirs = pair.session === session && first.node !== second.node
+      if (isTheirs && UNREACHED.includes((error as MillraceError).code)) {
+        this.#leaveOne([first.node, second.node], reason)
+      }
+      throw reason
     }
   }
+
+  #leaveOne(nodes: readonly [string, string], reason: MillraceError): void {
+    this.#parts.foundApart(nodes, (node) => {
+      const slots = new Set(this.#pairs.flatMap(({ a, b }) => [a, b]))
+      for (const slot of slots) if (slot.place?.node === node) void slot.kill(reason.message)
+    })
+  }
 }
+
+/** Codes of an attempt to connect that has failed, or has not ended in time. */
+const UNREACHED: readonly string[] = ['E_CONNECT', 'E_CALL_TIMEOUT']
 
 const died = (): MillraceError =>
   new MillraceError('E_WORKER_DIED', 'one of two slots is gone, they cannot be joined', {

@@ -319,6 +319,8 @@ export class Coordinator {
       place: (...wanted) => this.#place(...wanted),
       urlOf: (node) => this.#registry.urlOf(node),
       newSession: () => ++this.#sessions,
+      foundApart: (pair, wish, leave) =>
+        this.#placement.control({ kind: 'FoundApart', pair, wish, leave }),
       onSlot: (slot) => this.#registry.addSlot(slot),
       onSlotEnded: (slot) => {
         this.#registry.removeSlot(slot)

@@ -5,6 +5,8 @@
  */
 import { unreachable } from '../../lib/base/assert.js'
 import type { Cancel } from '../../lib/base/clock.js'
+import { type Pair, PairsApart } from '../../lib/placement/apart.js'
+import { nodeToLeave } from '../../lib/placement/leave.js'
 import type { NodeOffer, SlotWish } from '../../lib/placement/place.js'
 import { placeJobs } from '../../lib/placement/place-jobs.js'
 import { roomFor } from '../../lib/placement/room.js'
@@ -39,6 +41,7 @@ class Placement implements Behaviour<PlacementMessage> {
   readonly #reserved = new Map<string, Reservation>()
   /** By ref, in the order in which they were asked for. */
   readonly #waiting = new Map<string, WaitingSlot>()
+  readonly #apart = new PairsApart()
   #isGathering = false
 
   constructor(context: Context) {
@@ -70,6 +73,7 @@ class Placement implements Behaviour<PlacementMessage> {
       case 'NodeJoined': {
         const { node: id, slots, labels, cordoned } = message
         this.#nodes.set(id, { id, slots, labels, cordoned })
+        this.#apart.renewed(id)
         return this.#placeSoon()
       }
       case 'NodeLeft':
@@ -81,6 +85,14 @@ class Placement implements Behaviour<PlacementMessage> {
         this.#nodes.set(message.node, { ...node, cordoned: message.cordoned })
         return this.#placeSoon()
       }
+      case 'FoundApart': {
+        const { pair, wish, leave } = message
+        const forMs = this.#apart.failed(...pair, this.#context.clock.now())
+        this.#context.after(forMs, { kind: 'DoubtEnds' })
+        return leave(nodeToLeave(wish, pair, this.#offers(), this.#pairsApart()))
+      }
+      case 'DoubtEnds':
+        return this.#placeSoon()
       case 'Gathered':
         this.#isGathering = false
         return this.#placeAll()
@@ -89,7 +101,7 @@ class Placement implements Behaviour<PlacementMessage> {
         const others = [...this.#waiting.values()].some(
           ({ wanted }) => wanted.wish.job !== wish.job,
         )
-        return tell(roomFor(wish, max, this.#offers()), others)
+        return tell(roomFor(wish, max, this.#offers(), this.#pairsApart()), others)
       }
       case 'Asked':
         return message.tell(this.#offers())
@@ -106,7 +118,7 @@ class Placement implements Behaviour<PlacementMessage> {
 
   #placeAll(): void {
     const wishes = [...this.#waiting].map(([ref, { wanted }]) => ({ ref, wish: wanted.wish }))
-    const { placed, missing } = placeJobs(wishes, this.#offers())
+    const { placed, missing } = placeJobs(wishes, this.#offers(), this.#pairsApart())
     for (const [ref, node] of placed) {
       const { wanted } = this.#take(ref)!
       this.#reserved.set(ref, { node, wish: wanted.wish })
@@ -127,6 +139,10 @@ class Placement implements Behaviour<PlacementMessage> {
     this.#waiting.delete(ref)
     waiting.stopWaiting()
     return waiting
+  }
+
+  #pairsApart(): readonly Pair[] {
+    return this.#apart.pairs(this.#context.clock.now())
   }
 
   #offers(): readonly PlacedNode[] {

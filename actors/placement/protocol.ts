@@ -1,4 +1,5 @@
 /** The messages of the placement actor. All of them travel on the control lane. */
+import type { Pair } from '../../lib/placement/apart.js'
 import type { NodeOffer, SlotWish } from '../../lib/placement/place.js'
 
 export type PlacementMessage =
@@ -27,6 +28,18 @@ export type PlacementMessage =
   /** What it hosted is released by whoever asked for it. */
   | { readonly kind: 'NodeLeft'; readonly node: string }
   | { readonly kind: 'Cordoned'; readonly node: string; readonly cordoned: boolean }
+  /**
+   * Two members could not connect: for a while no job gets slots on both. `leave` is told which of the two the
+   * job with this wish is to leave.
+   */
+  | {
+      readonly kind: 'FoundApart'
+      readonly pair: Pair
+      readonly wish: SlotWish
+      readonly leave: (node: string) => void
+    }
+  /** To itself: what was found of two nodes may be believed no longer. */
+  | { readonly kind: 'DoubtEnds' }
   /** To itself: what is wanted has been gathered. */
   | { readonly kind: 'Gathered' }
   /** How many slots a job could have, up to `max`, were it placed anew; and do others wait for some? */

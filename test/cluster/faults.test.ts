@@ -30,6 +30,8 @@ class World {
   readonly dir = mkdtempSync(join(tmpdir(), 'millrace-hosts-'))
   readonly nodes: Talking[] = []
   hub!: Talking
+  /** Of whoever has submitted the job: its states, and `Checkpointed`. */
+  client!: Talking
 
   get url(): string {
     return `ws://${this.hosts.addressOf(HUB)}:7000`
@@ -80,12 +82,12 @@ class World {
       ...more,
     }
     this.hub.child.stdout!.resume()
-    const client = new Talking(
+    this.client = new Talking(
       this.hosts.spawn(HUB, new URL('../support/cluster-client.js', import.meta.url), [
         JSON.stringify({ url: this.url, secret: SECRET, module: ACCOUNTING, options }),
       ]),
     )
-    await client.hear(({ kind }) => kind === 'Checkpointed')
+    await this.client.hear(({ kind }) => kind === 'Checkpointed')
   }
 
   async end(): Promise<Said> {
@@ -106,6 +108,8 @@ interface Fault {
   readonly name: string
   /** Whether some node is to be lost by it. */
   readonly losesNode: boolean | null
+  /** Default `ROWS`. */
+  readonly rows?: number
   happen(world: World, t: Test): Promise<void>
 }
 
@@ -195,12 +199,35 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
-    name: 'two nodes that do not reach each other',
+    name: 'two nodes that do not reach each other for a while',
     losesNode: null,
     async happen(world) {
       world.hosts.cutBoth(hostOf(0), hostOf(1))
       await pause(3_000)
       world.hosts.healAll()
+    },
+  },
+  {
+    name: 'two nodes that do not reach each other, and the job goes on without one of them',
+    losesNode: false,
+    rows: 60_000,
+    async happen({ hosts, hub, client }, t) {
+      const [toHub, toClient] = [hub.said.length, client.said.length]
+      const beganMs = Date.now()
+      hosts.cutBoth(hostOf(0), hostOf(1))
+      await hub.hear(({ kind }) => kind === 'PeersApart', toHub)
+      promptly(t, 'noticed', Date.now() - beganMs, 3_000)
+      const heardIn = async (state: string) => {
+        await client.hear(({ kind }) => kind === state, toClient)
+        return client.said.findIndex(({ kind }, i) => i >= toClient && kind === state)
+      }
+      const running = await heardIn('Running')
+      promptly(t, 'running again', Date.now() - beganMs, 8_000)
+      await client.hear(({ kind }) => kind === 'Checkpointed', running)
+      await pause(Math.max(3_000, 12_000 - (Date.now() - beganMs)))
+      const since = client.said.slice(running + 1).map(({ kind }) => kind)
+      t.same([...new Set(since)], ['Checkpointed'], 'it has not stopped again since')
+      hosts.healAll()
     },
   },
   {
@@ -246,13 +273,14 @@ if (why !== null) {
       const world = new World()
       t.teardown(() => world.close())
       await world.start()
-      await world.submit()
+      const { rows = ROWS } = fault
+      await world.submit(rows)
       await pause(300)
       const hub = world.hub
       await fault.happen(world, t)
       const ended = await world.end()
       t.match(ended, { state: 'Finished' })
-      t.equal(await judgeOutput(world.dir, ROWS), null, 'nothing lost, repeated or out of order')
+      t.equal(await judgeOutput(world.dir, rows), null, 'nothing lost, repeated or out of order')
       const lost = hub.said.filter(({ kind }) => kind === 'NodeLost').length
       if (fault.losesNode === true) t.ok(lost > 0, 'the fault was seen')
       if (fault.losesNode === false) t.equal(lost, 0, 'nobody was thought dead')

@@ -5,6 +5,8 @@ import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js
 import { bundleOf, HUB, type NodeShape, SimulatedCluster } from '../support/simulated-cluster.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
+t.setTimeout(400_000)
+
 const ID = 'rows-00000001'
 
 interface World {
@@ -241,4 +243,45 @@ t.test('a node that went by itself has work again when it is back', async (t) =>
   cluster.start('a')
   await cluster.runFor(1_000)
   t.same(await cordoned(world), [])
+})
+
+const cutBoth = ({ internet }: SimulatedCluster, a: string, b: string) => {
+  internet.cut(a, b)
+  internet.cut(b, a)
+}
+
+t.test('a job leaves nodes that do not reach each other, and runs while they do not', async (t) => {
+  const world = await worldOf([node('a', 2), node('b', 2), node('c', 2)])
+  const { cluster, submit, ends, places } = world
+  void submit({ parallelism: 3 })
+  await cluster.runFor(3_000)
+  t.same(places(), ['a', 'b', 'c'])
+  cutBoth(cluster, 'a', 'b')
+  await cluster.runFor(9_000)
+  t.notOk(places().includes('a') && places().includes('b'), places().join())
+  const [before] = cluster.coordinator!.jobs()
+  t.equal(before!.state, 'Running')
+  await cluster.runFor(10_000)
+  const [after] = cluster.coordinator!.jobs()
+  t.equal(after!.restarts, before!.restarts, 'and restarts no more')
+  t.equal((await cordoned(world)).length, 0)
+  await ends(t)
+})
+
+t.test('a job that needs two nodes which are apart waits, and says so', async (t) => {
+  const { cluster, submit, ends, places } = await worldOf([node('a', 1), node('b', 1)])
+  void submit({ parallelism: 2, supervise: { maxRestarts: 20 } })
+  const said = new Set<string>()
+  await cluster.runFor(3_000)
+  cluster.coordinator!.job(ID).news$.subscribe((news) => {
+    if (news.kind === 'event' && news.event.kind === 'Log') said.add(news.event.message)
+  })
+  cutBoth(cluster, 'a', 'b')
+  await cluster.runFor(40_000)
+  t.ok(places().includes('?'), places().join())
+  t.match([...said].join('\n'), /waits for a place: .*do not reach each other: a and b/)
+  const [view] = cluster.coordinator!.jobs()
+  t.ok(view!.restarts <= 4, `${view!.restarts} restarts`)
+  cluster.internet.heal()
+  await ends(t)
 })

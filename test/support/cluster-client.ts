@@ -7,11 +7,9 @@ const say = (event: object) => process.stdout.write(`${JSON.stringify(event)}\n`
 const cluster = await clientOf(url, secret)
 const job = await cluster.submit(module, options)
 say({ kind: 'Submitted', job: job.id })
-let hasCheckpoint = false
-job.events$.subscribe(({ kind }) => {
-  if (kind !== 'SnapshotCompleted' || hasCheckpoint) return
-  hasCheckpoint = true
-  say({ kind: 'Checkpointed' })
+job.events$.subscribe((event) => {
+  if (event.kind === 'SnapshotCompleted') say({ kind: 'Checkpointed' })
+  if (event.kind === 'StateChanged') say({ kind: event.to })
 })
 if (process.env.VERBOSE !== undefined) {
   job.events$.subscribe((event) => process.stderr.write(`${JSON.stringify(event)}\n`))

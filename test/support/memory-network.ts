@@ -391,7 +391,9 @@ class End implements ControlLink, DataLink {
     if (this.isClosed) return
     this.isClosed = true
     this.#reason = { error }
-    for (const lane of this.#lanes.values()) lane.end(error)
+    // As of a real connection: that it was left on this side is no peaceful end of its lanes.
+    const lost = error ?? closedError(`the connection with ${this.peer.id} was closed here`)
+    for (const lane of this.#lanes.values()) lane.end(lost)
     this.#onOver()
     for (const listener of this.#closeListeners) listener(error)
   }
@@ -466,7 +468,7 @@ class MemoryLane implements Lane {
 }
 
 const refused = (url: string): MillraceError =>
-  new MillraceError('E_LINK_REFUSED', `nobody answers at ${url}`, { retryable: true })
+  new MillraceError('E_CONNECT', `nobody answers at ${url}`, { retryable: true })
 
 const closedError = (why: string): MillraceError =>
   new MillraceError('E_LINK_CLOSED', why, { retryable: true })
