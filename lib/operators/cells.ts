@@ -36,6 +36,10 @@ class OneCell<V> implements ValueState<V> {
     this.#state.clear()
   }
 
+  get epoch(): number {
+    return Number.NaN
+  }
+
   *entries(): IterableIterator<readonly [key: unknown, value: V]> {
     if (this.#state.has()) yield [undefined, this.#state.get() as V]
   }

@@ -36,6 +36,12 @@ export class GroupedTable<V, N = V> {
     return found ? found.own(key) : undefined
   }
 
+  /** While this is the same, what `own` has given belongs to the caller still; NaN: it never does. */
+  get ownEpoch(): number {
+    // A row may have been written, and dropped from memory, in between.
+    return this.#world.rows === null ? this.#world.epochs.now : Number.NaN
+  }
+
   /** Group by group. Entries may be set and deleted meanwhile. */
   *entries(): IterableIterator<readonly [key: unknown, value: V]> {
     for (const group of this.#groups) if (group !== null) yield* group.entries()

@@ -46,6 +46,10 @@ export class HeapValueState<V> implements ValueState<V> {
     this.#table.delete(group, key)
   }
 
+  get epoch(): number {
+    return this.#table.ownEpoch
+  }
+
   entries(): IterableIterator<readonly [key: unknown, value: V]> {
     return this.#copy === null ? this.#table.entries() : this.#owned()
   }
@@ -140,6 +144,11 @@ export class MortalValueState<V> implements ValueState<V> {
 
   delete(group: number, key: unknown): void {
     this.#table.delete(group, key)
+  }
+
+  /** A value's life begins anew with every `set`. */
+  get epoch(): number {
+    return Number.NaN
   }
 
   *entries(): IterableIterator<readonly [key: unknown, value: V]> {

@@ -19,8 +19,9 @@
  *   could be changed from outside. A method changes one key, element or entry, or clears.
  * - Values are immutable by contract: `set` hands a value over, `get` hands a reference out. With
  *   `mutable: true` an operator may change a value that never escapes it in place: within the turn in
- *   which `get` or `entries` gave it, and followed by `set`. Until a snapshot under way has read an
- *   entry, `get` then gives a copy that takes its place.
+ *   which `get` or `entries` gave it, and followed by `set`; a value of a key also later, and without more
+ *   ado, as long as the state's `epoch` is what it was and the key was neither deleted nor set to another.
+ *   Until a snapshot under way has read an entry, `get` then gives a copy that takes its place.
  * - What is not in the store is not in the snapshot. An operator is restored by being opened over a
  *   store that has content, so it reads in `open` what it derives from its state.
  * - In development and tests values are frozen deeply when they are handed over, but for `mutable`.
@@ -60,6 +61,11 @@ export interface ValueState<V> {
   has(group: number, key: unknown): boolean
   set(group: number, key: unknown, value: V): void
   delete(group: number, key: unknown): void
+  /**
+   * With `mutable`: while this is the same, a value that `get` has given, or `set` has taken, may be changed
+   * again. NaN, which is never the same: only in the turn in which `get` gave it, followed by `set`.
+   */
+  readonly epoch: number
   /** All entries, group by group. `set` and `delete` of other keys are allowed meanwhile. */
   entries(): IterableIterator<readonly [key: unknown, value: V]>
   /** Number of keys; with a TTL, some of them may have expired. */

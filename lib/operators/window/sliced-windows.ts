@@ -40,6 +40,9 @@ interface ActiveKey {
   readonly id: number
   readonly group: number
   readonly key: unknown
+  /** What the key has, as state gave it in that epoch: in the same one it need not be looked up again. */
+  of: KeySlices
+  epoch: number
   /** Null as long as its windows have few slices. */
   sums: TwoStacks | null
 }
@@ -185,7 +188,7 @@ export class SlicedWindows implements Windows {
 
   #activate(of: KeySlices, group: number, key: unknown): void {
     of.active = ++this.#last
-    this.#active.push({ id: of.active, group, key, sums: null })
+    this.#active.push({ id: of.active, group, key, of, epoch: this.#state.epoch, sums: null })
   }
 
   #begin(window: WindowSpan): void {
@@ -207,8 +210,12 @@ export class SlicedWindows implements Windows {
   #speakNext(window: WindowSpan, output: WindowOutput): void {
     const place = this.#active[this.#at++]!
     const { group, key } = place
-    const of = this.#state.get(group, key)
+    const { epoch } = this.#state
+    const isOwn = place.epoch === epoch
+    const of = isOwn ? place.of : this.#state.get(group, key)
     if (of === undefined || of.active !== place.id) return
+    place.of = of
+    place.epoch = epoch
     const from = firstAt(of, window.start)
     const to = firstAt(of, window.end)
     const speaks = from < to && of.shownTo < window.end
@@ -216,7 +223,7 @@ export class SlicedWindows implements Windows {
     if (stays) this.#active[this.#kept++] = place
     else of.active = 0
     if (speaks) of.shownTo = window.end
-    this.#state.set(group, key, of)
+    if (!isOwn) this.#state.set(group, key, of)
     if (speaks) this.#give(place, of, from, to, window, output)
   }
 
