@@ -20,7 +20,7 @@ export interface ConnectOptions extends JoinOptions {
  * tells. What is asked meanwhile waits; what was asked before is answered, or rejects with
  * `E_OUTCOME_UNKNOWN` where the coordinator itself has died.
  *
- * @throws MillraceError `E_CONNECT` where nobody answers, `E_PEER_REFUSED` (another secret),
+ * @throws MillraceError `E_CONNECT` where nobody answers, `E_PEER_CERTIFICATE`, `E_PEER_REFUSED` (another secret),
  * `E_PEER_CLUSTER`, `E_PEER_VERSION`, `E_ADDRESS`.
  * @example
  * const cluster = await connect('ws://127.0.0.1:7373', { secretFile: 'secret' })

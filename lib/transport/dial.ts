@@ -28,6 +28,7 @@ import { connectWs } from './ws.js'
 /**
  * Rejects with
  * - E_CONNECT (retryable): nobody answers, or nobody of Millrace, or not within `handshakeMs`;
+ * - E_PEER_CERTIFICATE: its certificate is not trusted, or for another name;
  * - E_PEER_VERSION, E_PEER_CLUSTER, E_PEER_ROLE: it is no peer of this process, whose details say why;
  * - E_PEER_REFUSED: one does not hold the secret of the other, or it is not `expect`;
  * - E_ADDRESS.
@@ -155,6 +156,7 @@ const HINTS: Readonly<Partial<Record<CloseReason, string>>> = {
 function refusedBy(options: DialOptions, code: number, said: string, cause?: Error): MillraceError {
   const reason = closeReasonOf(code)
   const errorCode = reason === null ? undefined : CODES[reason]
+  if (cause !== undefined && isUntrusted(cause)) return untrusted(options, cause)
   if (reason === null || errorCode === undefined) {
     const why = reason === null ? (cause?.message ?? `closed with code ${code}`) : reason
     return noAnswer(options.url, why, cause)
@@ -173,6 +175,20 @@ const refusedHere = ({ url }: DialOptions, { kind, reason, text }: Refusal): Mil
     kind === 'no-handshake' ? 'E_CONNECT' : (CODES[reason] ?? 'E_CONNECT'),
     `${url} is refused: ${text}`,
     { retryable: kind === 'no-handshake', details: { url, reason: kind } },
+  )
+
+/** Codes of OpenSSL and of Node.js for what is wrong with a certificate. */
+const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|INVALID_CA|HOSTNAME_MISMATCH/
+
+const isUntrusted = (cause: Error): boolean =>
+  UNTRUSTED.test(String((cause as NodeJS.ErrnoException).code))
+
+/** Trying again does not help. */
+const untrusted = ({ url }: DialOptions, cause: Error): MillraceError =>
+  new MillraceError(
+    'E_PEER_CERTIFICATE',
+    `${url} shows a certificate that is not trusted: ${cause.message}. Give the authority that has signed it (--tls-ca, tlsCa), and dial a name that it is for`,
+    { cause, details: { url } },
   )
 
 const noAnswer = (url: URL | string, why: string, cause?: Error): MillraceError =>

@@ -2,6 +2,7 @@
  * The network of one process of a cluster, from what a person says of it: its name, where the secret lies,
  * which certificates. Files are read here, once.
  */
+import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { MillraceError } from '../base/errors.js'
 import { isName } from '../base/name.js'
@@ -49,7 +50,7 @@ export async function createProcessNetwork(
   const { cluster = CLUSTER, tlsCa, tls, insecure, log = toStandardError } = options
   checkName('cluster', cluster)
   checkName(who.party, who.id)
-  const ca = tlsCa === undefined ? {} : { ca: await read(tlsCa, 'E_TLS', 'the authorities of TLS') }
+  const ca = tlsCa === undefined ? {} : { ca: await authoritiesIn(tlsCa) }
   return createSocketNetwork({
     self: { ...who, cluster, incarnation: newIncarnation() },
     secrets: await secretsOf(options),
@@ -64,6 +65,19 @@ async function secretsOf({ secret, secretFile }: JoinOptions): Promise<readonly 
   if (secret !== undefined) return secretsIn(secret, 'the option secret')
   if (secretFile === undefined) return []
   return secretsIn(await read(secretFile, 'E_SECRET_FILE', 'the secret'), secretFile)
+}
+
+async function authoritiesIn(file: string): Promise<string> {
+  const text = await read(file, 'E_TLS', 'the authorities of TLS')
+  try {
+    new X509Certificate(text)
+    return text
+  } catch (cause) {
+    throw new MillraceError('E_TLS', `${file} holds no certificate of an authority, PEM`, {
+      cause,
+      details: { file },
+    })
+  }
 }
 
 async function read(file: string, code: string, what: string): Promise<string> {

@@ -24,8 +24,20 @@ export interface ClusterProcesses {
   run(...args: readonly string[]): Promise<Ended>
 }
 
-/** All of it ends with the test. */
-export async function clusterProcesses(t: Test): Promise<ClusterProcesses> {
+/** What its processes are told beside what each needs. */
+export interface ProcessFlags {
+  readonly coordinator: readonly string[]
+  readonly node: readonly string[]
+  readonly client: readonly string[]
+}
+
+const NO_FLAGS: ProcessFlags = { coordinator: [], node: [], client: [] }
+
+/** All of it ends with the test. `flags`: given the directory of the cluster. */
+export async function clusterProcesses(
+  t: Test,
+  flags: (dir: string) => ProcessFlags = () => NO_FLAGS,
+): Promise<ClusterProcesses> {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-cli-cluster-'))
   const secretFile = join(dir, 'secret')
   writeFileSync(secretFile, `${SECRET}\n`)
@@ -43,9 +55,11 @@ export async function clusterProcesses(t: Test): Promise<ClusterProcesses> {
   })
   // Not a port that the system gives for :0: such a one cannot be taken again at once.
   const port = await freePort()
-  const coordinator = start(['coordinator', '--listen', `:${port}`, '--data', join(dir, 'data')])
+  const told = flags(dir)
+  const listening = ['--listen', `:${port}`, '--data', join(dir, 'data')]
+  const coordinator = start(['coordinator', ...listening, ...told.coordinator])
   await coordinator.errors((text) => text.includes('a node joins it by'))
-  const url = /coordinator at (ws:\S+),/.exec(coordinator.stderr)![1]!
+  const url = /coordinator at (wss?:\S+),/.exec(coordinator.stderr)![1]!
   const reached = { MILLRACE_COORDINATOR: url }
   return {
     dir,
@@ -53,11 +67,11 @@ export async function clusterProcesses(t: Test): Promise<ClusterProcesses> {
     coordinator,
     secretFile,
     async node(name, ...args) {
-      const node = start(['node', '--join', url, '--name', name, ...args])
+      const node = start(['node', '--join', url, '--name', name, ...told.node, ...args])
       await node.errors((text) => text.includes('joined'))
       return node
     },
-    start: (...args) => start(args, reached),
-    run: (...args) => start(args, reached).ended,
+    start: (...args) => start([...args, ...told.client], reached),
+    run: (...args) => start([...args, ...told.client], reached).ended,
   }
 }

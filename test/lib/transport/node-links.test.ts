@@ -281,7 +281,7 @@ for (const engine of await engines()) {
       await until(() => came !== undefined)
       t.equal((came as string).length, 500_000)
       await t.rejects(dialControl(dialOptions(host)), {
-        code: 'E_CONNECT',
+        code: 'E_PEER_CERTIFICATE',
         message: /certificate/,
       })
       const url = host.listener.url.replace('wss:', 'ws:')
