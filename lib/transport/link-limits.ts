@@ -11,4 +11,6 @@ export const linkLimits: LinkLimits = {
   handshakeMs: 5000,
   handshakesMax: 256,
   connectionsMax: 8192,
+  connectionsPerHostMax: 2048,
+  connectionsPerHostPerSecondMax: 100,
 }

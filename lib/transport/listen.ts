@@ -10,6 +10,7 @@ import { assert } from '../base/assert.js'
 import { systemClock } from '../base/clock.js'
 import { isName } from '../base/name.js'
 import { dialledHost, formatAddress, parseAddress } from './address.js'
+import { createHostLimits } from './host-limits.js'
 import { linkLimits } from './link-limits.js'
 import { listenRefusal } from './listen-policy.js'
 import type { Identity, Listener, ListenOptions } from './node-links.js'
@@ -38,6 +39,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const { onControl = goAway, onData = goAway } = options
   const secrets = proofSecrets(options.secrets)
   const reception = createReception({ self, secrets, limits, clock, log, onControl, onData })
+  const hosts = createHostLimits(
+    limits.connectionsPerHostMax,
+    limits.connectionsPerHostPerSecondMax,
+  )
   const server = await serve(options, {
     host,
     port,
@@ -46,6 +51,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     messageBytesMax: limits.frameBytesMax,
     bufferedBytesMax: Math.max(limits.dataBufferedBytesMax, limits.controlBufferedBytesMax),
     connectionsMax: limits.connectionsMax,
+    admits: (address) => hosts.admits(address, clock.now()),
     upgradeMs: limits.handshakeMs,
     onSocket: (socket) => reception.receive(socket),
     onStranger: ({ kind, remote }) => log.refused(kind, remote, STRANGERS[kind]),
@@ -89,4 +95,5 @@ const STRANGERS: Readonly<Record<Stranger['kind'], string>> = {
   'no-websocket': 'it asked for no WebSocket: nothing else is served here',
   'from-browser': 'it came from a page in a browser (Origin), which no process of Millrace is',
   'too-many': 'too many connections are open',
+  'too-many-of-host': 'its host has opened too many connections',
 }

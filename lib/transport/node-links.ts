@@ -111,6 +111,12 @@ export interface LinkLimits {
   readonly handshakesMax: number
   /** All connections, those in handshake too; one more is closed at once. */
   readonly connectionsMax: number
+  /**
+   * Connections that one remote host may open at once, and as many a second as it may in the long run
+   * (host-limits.ts); one more is closed at once. What comes over loopback is one host.
+   */
+  readonly connectionsPerHostMax: number
+  readonly connectionsPerHostPerSecondMax: number
 }
 
 interface Endpoint {

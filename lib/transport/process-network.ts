@@ -36,18 +36,24 @@ export interface ListeningOptions extends JoinOptions {
   readonly tls?: TlsFiles
   /** Listen beyond loopback without TLS: where the network itself is trusted. */
   readonly insecure?: boolean
+  /**
+   * Connections that one remote host may open at once; a hundred a second are added. Default 2048. Over
+   * loopback all processes of the machine are one host.
+   */
+  readonly connectionsPerHost?: number
 }
 
 export const CLUSTER = 'millrace'
 
 /**
- * Throws E_BAD_NAME; E_SECRET_SHORT, E_SECRET_MISSING, E_SECRET_FILE; E_TLS.
+ * Throws E_BAD_NAME; E_BAD_LIMIT; E_SECRET_SHORT, E_SECRET_MISSING, E_SECRET_FILE; E_TLS.
  */
 export async function createProcessNetwork(
   who: Pick<Identity, 'party' | 'id'>,
   options: ListeningOptions,
 ): Promise<Network> {
   const { cluster = CLUSTER, tlsCa, tls, insecure, log = toStandardError } = options
+  const { connectionsPerHost } = options
   checkName('cluster', cluster)
   checkName(who.party, who.id)
   const ca = tlsCa === undefined ? {} : { ca: await authoritiesIn(tlsCa) }
@@ -58,7 +64,18 @@ export async function createProcessNetwork(
     ...ca,
     ...(tls !== undefined && { tls }),
     ...(insecure !== undefined && { insecure }),
+    ...(connectionsPerHost !== undefined && {
+      limits: { connectionsPerHostMax: checkConnections(connectionsPerHost) },
+    }),
   })
+}
+
+function checkConnections(count: number): number {
+  if (Number.isSafeInteger(count) && count >= 1) return count
+  throw new MillraceError(
+    'E_BAD_LIMIT',
+    `connectionsPerHost must be a whole number from 1; it is ${count}`,
+  )
 }
 
 async function secretsOf({ secret, secretFile }: JoinOptions): Promise<readonly Uint8Array[]> {

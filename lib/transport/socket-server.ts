@@ -16,6 +16,8 @@ export interface SocketServerOptions {
   /** The library closes a socket that holds more; its user should have done so before. */
   readonly bufferedBytesMax: number
   readonly connectionsMax: number
+  /** Whether one more from this address is let in; asked once for each connection. */
+  readonly admits: (address: string) => boolean
   /** Until then a connection has to have asked for a WebSocket, as far as the library can tell. */
   readonly upgradeMs: number
   readonly onSocket: (socket: Socket) => void
@@ -24,7 +26,7 @@ export interface SocketServerOptions {
 }
 
 export interface Stranger {
-  readonly kind: 'no-websocket' | 'from-browser' | 'too-many'
+  readonly kind: 'no-websocket' | 'from-browser' | 'too-many' | 'too-many-of-host'
   readonly remote: string
 }
 

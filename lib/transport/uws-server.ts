@@ -87,8 +87,9 @@ function countConnections(app: TemplatedApp, options: SocketServerOptions): Requ
   const counted = (response: HttpResponse, change: number): void => {
     connections += change
     if (change > 0) {
-      if (connections <= options.connectionsMax) return
-      requests.refused = 'too-many'
+      const isOne = connections > options.connectionsMax
+      if (!isOne && options.admits(remoteOf(response))) return
+      requests.refused = isOne ? 'too-many' : 'too-many-of-host'
       response.close()
     } else if (!requests.upgrading) {
       options.onStranger({ kind: requests.refused, remote: '' })
@@ -138,10 +139,13 @@ function serve(app: TemplatedApp, options: SocketServerOptions, requests: Reques
   })
 }
 
+const remoteOf = (response: HttpResponse): string =>
+  new TextDecoder().decode(response.getRemoteAddressAsText())
+
 type UpgradeContext = Parameters<HttpResponse['upgrade']>[4]
 
 function upgrade(response: HttpResponse, request: HttpRequest, context: UpgradeContext): void {
-  const remote = new TextDecoder().decode(response.getRemoteAddressAsText())
+  const remote = remoteOf(response)
   response.upgrade<UserData>(
     { remote, socket: null },
     request.getHeader('sec-websocket-key'),

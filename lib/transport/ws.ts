@@ -89,6 +89,11 @@ function createHttpServer({ tls, upgradeMs }: SocketServerOptions): Server {
 
 function serve(server: Server, sockets: WebSocketServer, options: SocketServerOptions): void {
   const { onStranger, onSocket, clock } = options
+  server.on('connection', (tcp: TcpSocket) => {
+    if (options.admits(tcp.remoteAddress ?? '')) return
+    onStranger({ kind: 'too-many-of-host', remote: remoteOf(tcp) })
+    tcp.destroy()
+  })
   server.on('request', (request, response) => {
     onStranger({ kind: 'no-websocket', remote: remoteOf(request.socket) })
     response.writeHead(426, { Connection: 'close' }).end('a WebSocket is served here\n')

@@ -18,10 +18,17 @@ export interface TcpPeer {
   readonly isClosed: boolean
 }
 
-/** Connects, sends the bytes, and reads whatever comes. */
-export function speakTcp(port: number, bytes: Uint8Array | string): TcpPeer {
-  const tcp = connect(port, '127.0.0.1')
-  const peer = { tcp, isClosed: false }
+/** Connects, sends the bytes, and reads whatever comes. `from`: another address of this machine. */
+export function speakTcp(
+  port: number,
+  bytes: Uint8Array | string,
+  from = '127.0.0.1',
+): TcpPeer & { readonly said: string } {
+  const tcp = connect({ port, host: '127.0.0.1', localAddress: from })
+  const peer = { tcp, isClosed: false, said: '' }
+  tcp.on('data', (bytes) => {
+    peer.said += bytes.toString('latin1')
+  })
   tcp.on('error', () => {})
   tcp.on('close', () => {
     peer.isClosed = true

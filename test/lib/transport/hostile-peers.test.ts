@@ -239,6 +239,30 @@ for (const engine of await engines()) {
       host.listener.close()
     })
 
+    t.test('a host that opens too many connections keeps out itself only', async (t) => {
+      const limits = { connectionsPerHostMax: 20, connectionsPerHostPerSecondMax: 20 }
+      const host = await startHost(engine, { limits })
+      const pulse = await startPulse(host)
+      const { port } = host.listener
+      const crowd = Array.from({ length: 200 }, (_, i) =>
+        speakTcp(port, i % 2 === 0 ? '' : upgradeRequest('/link')),
+      )
+      await until(() => crowd.filter(({ isClosed }) => isClosed).length >= 150, 2_000_000)
+      t.match(host.lines.join('\n'), /its host has opened too many connections/)
+      t.ok(host.lines.length <= 2, host.lines.join('\n'))
+      const other = speakTcp(port, upgradeRequest('/link'), '127.0.0.2')
+      await until(() => other.said.includes('101 Switching Protocols'), 2_000_000)
+      for (const { tcp } of [...crowd, other]) tcp.destroy()
+      const dial = () => dialControl(dialOptions(host)).catch(() => null)
+      let late = await dial()
+      while (late === null) late = await dial()
+      t.pass('who waits a little is let in again')
+      late.close()
+      const { answered } = await pulse.stop()
+      t.ok(answered > 0, 'who was let in before has gone on')
+      host.listener.close()
+    })
+
     t.test('more connections than allowed are closed at once', async (t) => {
       const host = await startHost(engine, { limits: { connectionsMax: 10 } })
       const pulse = await startPulse(host)
