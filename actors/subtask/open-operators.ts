@@ -22,13 +22,12 @@ import type {
 import type { RecordErrors } from '../../lib/operators/record-error.js'
 import { replay } from '../../lib/operators/replay.js'
 import { BATCH, batch, type Signal } from '../../lib/operators/signal.js'
-import { restoreState } from '../../lib/snapshot/state-restore.js'
-import { FIRST_VERSION, type Upcast, upcastFrom } from '../../lib/state/upcast.js'
 import { flightsAt } from './flights-at.js'
 import { locate } from './locate.js'
 import { openSide } from './open-side.js'
+import { createState } from './restore-operators.js'
 import type { OperatorState } from './subtask.js'
-import { nameOf, operatorOf, runtimeOf, type SubtaskPlace } from './subtask-place.js'
+import { nameOf, operatorOf, type SubtaskPlace } from './subtask-place.js'
 
 export interface OperatorOpening {
   readonly place: SubtaskPlace
@@ -171,30 +170,16 @@ function contextOf(
   guarding: Guarding | null = null,
 ): OperatorContext {
   const { plan, chain, index, clock } = place
+  const operator = nameOf(place, step)
   const isLast = step === chain.steps.at(-1)
   const metrics = place.metrics(chain.steps.indexOf(step))
-  const state = place.state.create(plan.maxParallelism, {
-    operator: nameOf(place, step),
-    parallelism: chain.parallelism,
-    wallTime: () => clock.wallTime(),
-    ...(place.freeze ? { freeze: deepFreeze } : {}),
-  })
   const position = chain.steps.indexOf(step)
   const restored = place.restored?.steps[position] ?? null
-  // The half before an exchange sends on all it has before each barrier.
-  if (restored !== null && step.half !== 'before') {
-    restoreState(state, restored.former, {
-      operator: nameOf(place, step),
-      subtask: index,
-      parallelism: chain.parallelism,
-      formerParallelism: restored.formerParallelism,
-      maxParallelism: plan.maxParallelism,
-      upcast: upcastOf(place, step, restored.version),
-    })
-  }
-  keeps({ operator: nameOf(place, step), subtask: index, store: state }, position)
+  // What takes the place of a subtask that failed begins empty.
+  const state = (place.replaces ? null : restored?.state) ?? createState(place, step)
+  keeps({ operator, subtask: index, store: state }, position)
   return {
-    operator: nameOf(place, step),
+    operator,
     subtask: index,
     parallelism: chain.parallelism,
     maxParallelism: plan.maxParallelism,
@@ -214,13 +199,6 @@ function contextOf(
     // Only the last operator of a chain has side outputs that are read.
     side: (name) => openSide(isLast ? side(name) : null, name, metrics, place.freeze),
   }
-}
-
-function upcastOf(place: SubtaskPlace, step: ChainStep, stored: number): Upcast | null {
-  const runtime = runtimeOf(place, step)
-  if (runtime.role !== 'operator') return null
-  const { stateVersion = FIRST_VERSION, upcast = {} } = runtime.operator.options
-  return upcastFrom(nameOf(place, step), stored, stateVersion, upcast)
 }
 
 /** In development and tests: what has been emitted cannot be changed any more. */

@@ -53,7 +53,10 @@ export interface SubtaskPlace {
   readonly restored: RestoredSubtask | null
 }
 
-export function runtimeOf({ composed }: SubtaskPlace, { node }: ChainStep): NodeRuntime {
+export function runtimeOf(
+  { composed }: Pick<SubtaskPlace, 'composed'>,
+  { node }: ChainStep,
+): NodeRuntime {
   const runtime = composed.runtime.get(node)
   assert(runtime !== undefined, 'every planned node can run')
   return runtime
@@ -65,5 +68,5 @@ export function operatorOf(place: SubtaskPlace, step: ChainStep): OperatorDefini
   return runtime.operator
 }
 
-export const nameOf = ({ composed }: SubtaskPlace, { node }: ChainStep): string =>
+export const nameOf = ({ composed }: Pick<SubtaskPlace, 'composed'>, { node }: ChainStep): string =>
   composed.graph.nodes[node]!.name

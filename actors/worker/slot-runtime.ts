@@ -24,7 +24,6 @@ import { operatorRowOf, rowOf, slotOf, subtaskName, subtasksOf } from '../../lib
 import { column, counterRow, operatorCounter } from '../../lib/metrics/counters.js'
 import type { Barrier } from '../../lib/operators/signal.js'
 import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
-import { loadRestored } from '../../lib/snapshot/load-restored.js'
 import type { RestoreOrder } from '../../lib/snapshot/restore-plan.js'
 import type { RestoredSubtask } from '../../lib/snapshot/round.js'
 import { readChunk } from '../../lib/snapshot/verify.js'
@@ -39,6 +38,7 @@ import { locate } from '../subtask/locate.js'
 import { openSubtask } from '../subtask/open-subtask.js'
 import type { SubtaskMessage } from '../subtask/protocol.js'
 import { Region, type RegionMessage } from '../subtask/region.js'
+import { restoreOperators } from '../subtask/restore-operators.js'
 import type { Subtask, TurnWatch } from '../subtask/subtask.js'
 import type { SnapshotPlace } from '../subtask/subtask-rounds.js'
 import { alignmentMember } from './alignment.js'
@@ -92,6 +92,8 @@ class SlotRuntime implements SlotCommands {
   readonly #system: ActorSystem
   readonly #router: LinkRouter
   readonly #regions = new Map<number, RunningRegion>()
+  /** Attempts whose state is being read, by region: what is aborted meanwhile is not opened. */
+  readonly #opening = new Map<number, number>()
   readonly #living = new Set<Subtask>()
   readonly #reports: MetricReports
   #setup: SlotSetup | null = null
@@ -156,9 +158,20 @@ class SlotRuntime implements SlotCommands {
     const setup = this.#ready()
     const { plan, settings } = setup
     const subtasks = this.#subtasksHere(plan.regions[region]!.chains)
-    const restored = await this.#loadRestored(subtasks, restore)
+    this.#opening.set(region, attempt)
     const state = await this.#openState(region, attempt)
+    const restored = await this.#loadRestored(region, attempt, state, restore).catch(
+      async (error: unknown) => {
+        await state.close()
+        throw error
+      },
+    )
     if (this.#closed) return state.close()
+    if (this.#opening.get(region) !== attempt) {
+      await state.close()
+      throw aborted(region)
+    }
+    this.#opening.delete(region)
     const lost = (subtask: SubtaskId, records: number) => {
       this.#rowOf(subtask)[column.lost]! += records
     }
@@ -255,10 +268,11 @@ class SlotRuntime implements SlotCommands {
   }
 
   async abort(region: number, attempt: number): Promise<void> {
+    if (this.#opening.get(region) === attempt) this.#opening.delete(region)
     const running = this.#find(region, attempt)
     if (running === null) return
     this.#regions.delete(region)
-    running.giveUp(new MillraceError('E_ABORTED', `region ${region} was aborted while it opened`))
+    running.giveUp(aborted(region))
     await this.#system.stop(running.ref)
     await running.state.close()
     const { chains } = this.#ready().plan.regions[region]!
@@ -368,20 +382,42 @@ class SlotRuntime implements SlotCommands {
     })
   }
 
-  /** With the bytes of all chunks, each compared with what the manifest says of it. */
+  /** From chunks each of which is compared with what the manifest says of it. */
   async #loadRestored(
-    subtasks: readonly SubtaskId[],
+    region: number,
+    attempt: number,
+    state: StateBackend,
     restore: ReadonlyMap<string, RestoreOrder> | null,
   ): Promise<ReadonlyMap<string, RestoredSubtask>> {
     const restored = new Map<string, RestoredSubtask>()
     if (restore === null) return restored
-    for (const subtask of subtasks) {
+    const { plan, settings } = this.#ready()
+    const common = { plan, composed: this.#composed!, clock: this.#clock, state }
+    for (const subtask of this.#subtasksHere(plan.regions[region]!.chains)) {
       const order = restore.get(subtaskName(subtask))
       if (order === undefined) continue
-      const read = (ref: ChunkRef) => this.#readChunk(order.round, ref)
-      restored.set(subtaskName(subtask), await loadRestored(order, read))
+      const chain = plan.chains[subtask.chain]!
+      const place = { ...common, chain, index: subtask.index, freeze: settings.freeze }
+      const read = async (ref: ChunkRef) => {
+        if (this.#opening.get(region) !== attempt) throw aborted(region)
+        return this.#readChunk(order.round, ref)
+      }
+      try {
+        restored.set(subtaskName(subtask), await restoreOperators(place, order, read))
+      } catch (error) {
+        this.#tellUnrestored(subtask, attempt, error)
+        throw error
+      }
     }
     return restored
+  }
+
+  /** Of an operator that cannot be restored it is said which one; chunks that cannot be read are nobody's. */
+  #tellUnrestored(subtask: SubtaskId, attempt: number, error: unknown): void {
+    const data = errorToData(error)
+    const { operator } = data.details
+    if (typeof operator !== 'string') return
+    this.#host.emit({ kind: 'SubtaskFailed', subtask, attempt, operator, error: data })
   }
 
   /** Wherever it comes from, it is verified here. */
@@ -558,3 +594,6 @@ async function loadPipeline(module: JobModule): Promise<Pipeline> {
   const { loadModule } = await import('../planner/load.js')
   return loadModule(module.file, module.args)
 }
+
+const aborted = (region: number): MillraceError =>
+  new MillraceError('E_ABORTED', `region ${region} was aborted while it opened`)

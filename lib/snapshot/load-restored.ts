@@ -1,35 +1,42 @@
-/** Reads what a restore order names. */
+/** Reads what a restore order names, chunk by chunk. */
 import { failpoint } from '../base/failpoint.js'
+import type { StateStore } from '../state/state.js'
 import type { ChunkRef } from './chunk-store.js'
-import type { RestoreOrder } from './restore-plan.js'
+import type { RestoreOrder, RestoreStep } from './restore-plan.js'
 import type { RestoredSubtask } from './round.js'
 
-/** `read` rejects where a chunk is missing or damaged. */
+/** Rejects where a chunk is missing or damaged. */
+export type ReadChunk = (ref: ChunkRef) => Promise<Uint8Array>
+
+/** The state of the operator at `position`, filled with what the step names; null where it keeps none. */
+export type RestoreStepState = (
+  position: number,
+  step: RestoreStep,
+  read: ReadChunk,
+) => Promise<StateStore | null>
+
 export async function loadRestored(
   order: RestoreOrder,
-  read: (ref: ChunkRef) => Promise<Uint8Array>,
+  read: ReadChunk,
+  restore: RestoreStepState,
 ): Promise<RestoredSubtask> {
+  const reading: ReadChunk = async (ref) => {
+    failpoint('restore-read.before')
+    const bytes = await read(ref)
+    failpoint('restore-read.after')
+    return bytes
+  }
   const steps: RestoredSubtask['steps'][number][] = []
-  for (const { former, flights, ...rest } of order.steps) {
-    const loaded = []
-    for (const { subtask, refs } of former) {
-      loaded.push({ subtask, chunks: await readAll(refs, read) })
-    }
-    steps.push({ ...rest, former: loaded, flights: await readAll(flights, read) })
+  for (const [position, step] of order.steps.entries()) {
+    const { former, flights, version: _version, ...rest } = step
+    const state = former.length === 0 ? null : await restore(position, step, reading)
+    steps.push({ ...rest, state, flights: await readAll(flights, reading) })
   }
   return { hasEnded: order.hasEnded, steps }
 }
 
-/** One after another: what is being read takes memory beside what it becomes. */
-async function readAll(
-  refs: readonly ChunkRef[],
-  read: (ref: ChunkRef) => Promise<Uint8Array>,
-): Promise<readonly Uint8Array[]> {
+async function readAll(refs: readonly ChunkRef[], read: ReadChunk): Promise<readonly Uint8Array[]> {
   const chunks: Uint8Array[] = []
-  for (const ref of refs) {
-    failpoint('restore-read.before')
-    chunks.push(await read(ref))
-    failpoint('restore-read.after')
-  }
+  for (const ref of refs) chunks.push(await read(ref))
   return chunks
 }

@@ -13,6 +13,7 @@ import type { NamedNode } from './build-manifest.js'
 import type { ChunkRef } from './chunk-store.js'
 import type { Manifest, OperatorSnapshot, SplitSnapshot, SubtaskSnapshot } from './manifest.js'
 import type { PlacedSplit, RestoredTransactions } from './round.js'
+import type { FormerChunks } from './state-snapshots.js'
 
 /** As `RestoredSubtask`, with chunks that are still to be read. */
 export interface RestoreOrder {
@@ -22,7 +23,7 @@ export interface RestoreOrder {
 }
 
 export interface RestoreStep {
-  readonly former: readonly { readonly subtask: number; readonly refs: readonly ChunkRef[] }[]
+  readonly former: readonly FormerChunks<ChunkRef>[]
   /** Parallelism then. */
   readonly formerParallelism: number
   /** Of the values that the user's functions stored. */
@@ -206,7 +207,7 @@ function restoreStep(
   return {
     former: subtasks.flatMap(({ chunks }, subtask) =>
       chunks.length > 0 && (!isSame || !keepsGroups || subtask === index)
-        ? [{ subtask, refs: chunks }]
+        ? [{ subtask, chunks }]
         : [],
     ),
     formerParallelism: operator?.parallelism ?? parallelism,

@@ -25,9 +25,9 @@
 import type { Json } from '../base/json.js'
 import type { Split } from '../connectors/source.js'
 import type { SubtaskId } from '../graph/subtasks.js'
+import type { StateStore } from '../state/state.js'
 import type { ChunkRef } from './chunk-store.js'
 import type { SubtaskPhase } from './manifest.js'
-import type { FormerState } from './state-snapshots.js'
 
 /** The acknowledgement of one subtask. */
 export interface SubtaskAck {
@@ -73,10 +73,9 @@ export interface RestoredSubtask {
 }
 
 export interface RestoredStep {
-  readonly former: readonly FormerState[]
+  /** As it was; null where the operator had none. */
+  readonly state: StateStore | null
   readonly formerParallelism: number
-  /** Of the values that the user's functions stored. */
-  readonly version: number
   /** Splits to read, each from its position on. Null where it is no source. */
   readonly splits: readonly PlacedSplit[] | null
   readonly transactions: RestoredTransactions

@@ -1,34 +1,60 @@
-/** Restores state from its chunks, in a subtask that may own other key groups than the one that wrote them. */
+/**
+ * Restores state from its chunks, in a subtask that may own other key groups than the one that wrote them.
+ *
+ * Chunk by chunk: in memory are one, and a few MiB more where what a round drops lies in several, because
+ * that is applied before what it puts. Where a chain with changes is dealt out anew (another parallelism
+ * or number of key groups), the state of one former subtask is in memory as a whole, too.
+ */
 import { MillraceError } from '../base/errors.js'
 import { keyGroupOf, subtaskOf } from '../base/key.js'
 import type { Restoring, Rows, SnapshotSource, StateKind } from '../state/frozen.js'
 import { createHeapState } from '../state/heap-state.js'
+import type { StateStore } from '../state/state.js'
 import type { Upcast } from '../state/upcast.js'
 import { BatchDecoder, type DecodedBatch } from '../wire/decoder.js'
+import type { ChunkRef } from './chunk-store.js'
 import { ListAssembly } from './list-assembly.js'
-import {
-  type DecodedChunk,
-  damaged,
-  decodeStateChunk,
-  type GroupedFrame,
-  PARTS,
-  type Section,
-} from './state-chunk.js'
+import { type Asking, StateChain } from './state-chain.js'
+import { damaged, type GroupedFrame, type Part, type Section } from './state-chunk.js'
 import { VALUE_BYTES_MAX } from './state-encoding.js'
 import { sourceOf } from './state-rounds.js'
-import type { FormerState, RestoreState, RestoreTarget } from './state-snapshots.js'
+import type { FormerChunks, RestoreState, RestoreTarget } from './state-snapshots.js'
 
 export const restoreState: RestoreState = (store, former, target) => {
+  const steps = restoring(store, former, target)
+  for (let step = steps.next(); step.done !== true; ) step = steps.next(step.value)
+}
+
+/** As `restoreState`, with chunks that are read when they are wanted; rejects as `read` does, too. */
+export async function restoreStateFrom(
+  store: StateStore,
+  former: readonly FormerChunks<ChunkRef>[],
+  target: RestoreTarget,
+  read: (ref: ChunkRef) => Promise<Uint8Array>,
+): Promise<void> {
+  const steps = restoring(store, former, target)
+  for (let step = steps.next(); step.done !== true; ) step = steps.next(await read(step.value))
+}
+
+function* restoring<C>(
+  store: StateStore,
+  former: readonly FormerChunks<C>[],
+  target: RestoreTarget,
+): Asking<C> {
   const restore = new Restore(sourceOf(store), target)
-  for (const each of [...former].sort((a, b) => a.subtask - b.subtask)) {
+  for (const { subtask, chunks } of [...former].sort((a, b) => a.subtask - b.subtask)) {
     try {
-      restore.take(each)
+      yield* restore.take(subtask, new StateChain(chunks))
     } catch (error) {
-      throw located(error, target.operator, each.subtask)
+      throw located(error, target.operator, subtask)
     }
   }
   restore.deal()
 }
+
+/** They only take away, each something else or the same again: their order does not matter. */
+const DROPS: readonly Part[] = ['dropGroup', 'dropKey', 'dropPart']
+const PUTS: readonly Part[] = ['put']
 
 /** True where there is one for each key. */
 const isKeyed = (kind: StateKind): boolean =>
@@ -54,19 +80,18 @@ class Restore {
     this.#target = target
   }
 
-  take({ subtask, chunks }: FormerState): void {
-    const decoded = chunks.map(decodeStateChunk)
-    const head = decoded[0]?.head
-    if (head === undefined) return
+  *take<C>(subtask: number, chain: StateChain<C>): Asking<C> {
+    if (chain.length === 0) return
+    const { head } = yield* chain.at(0)
     if (!head.full) throw damaged('its chain has no beginning')
     const { formerParallelism, parallelism, maxParallelism } = this.#target
     this.#subtask = subtask
     this.#isSame = formerParallelism === parallelism && head.maxParallelism === maxParallelism
     this.#wants = this.#isSame ? null : (frame) => this.#ownsAny(frame)
     if (this.#isSame && subtask !== this.#target.subtask) return
-    const isDirect = this.#isSame || decoded.every(({ head }) => head.full)
-    if (isDirect && head.maxParallelism === maxParallelism) this.#applyAll(decoded)
-    else this.#dealOut(decoded, head.maxParallelism)
+    if (head.maxParallelism === maxParallelism && (this.#isSame || (yield* isFull(chain)))) {
+      yield* this.#applyAll(chain)
+    } else yield* this.#dealOut(chain, head.maxParallelism)
   }
 
   /** Gives this subtask its share of the operator lists. */
@@ -83,14 +108,48 @@ class Restore {
     }
   }
 
-  #applyAll(chunks: readonly DecodedChunk[]): void {
-    for (const sections of roundsOf(chunks)) {
-      for (const part of PARTS) {
-        for (const section of sections) if (section.part === part) this.#apply(section)
-      }
+  *#applyAll<C>(chain: StateChain<C>): Asking<C> {
+    for (let at = 0; at < chain.length; ) {
+      const { head } = yield* chain.at(at)
+      at = head.full ? yield* this.#applyFull(chain, at) : yield* this.#applyChanges(chain, at)
     }
     for (const state of this.#states.values()) state?.done()
     this.#states = new Map()
+  }
+
+  /** A full round, which drops nothing. Returns where the next one begins. */
+  *#applyFull<C>(chain: StateChain<C>, from: number): Asking<C, number> {
+    let at = from
+    for (; at < chain.length; at++) {
+      const { head, sections } = yield* chain.at(at)
+      if (!head.full) break
+      this.#applyParts(sections, PUTS)
+      chain.passed(at)
+    }
+    return at
+  }
+
+  /** What a round of changes drops lies behind what it puts, and comes first. */
+  *#applyChanges<C>(chain: StateChain<C>, from: number): Asking<C, number> {
+    // Rows of others would be dropped, too.
+    if (!this.#isSame) throw damaged('a full round follows one of changes')
+    const { round } = (yield* chain.at(from)).head
+    let end = from
+    for (; end < chain.length; end++) {
+      const { head, sections } = yield* chain.at(end)
+      if (head.round !== round) break
+      this.#applyParts(sections, DROPS)
+    }
+    for (let at = from; at < end; at++) {
+      const { sections } = yield* chain.at(at)
+      this.#applyParts(sections, PUTS)
+      chain.passed(at)
+    }
+    return end
+  }
+
+  #applyParts(sections: readonly Section[], parts: readonly Part[]): void {
+    for (const section of sections) if (parts.includes(section.part)) this.#apply(section)
   }
 
   #apply(section: Section): void {
@@ -166,14 +225,14 @@ class Restore {
    * What a chain drops is its own: several former subtasks may have had rows of one key. So it is put
    * together as it was, and then each key finds its subtask, in its group of now.
    */
-  #dealOut(chunks: readonly DecodedChunk[], maxParallelism: number): void {
+  *#dealOut<C>(chain: StateChain<C>, maxParallelism: number): Asking<C> {
     const former = createHeapState(maxParallelism)
     // Upcast once: on the way to where it stays.
     const own = { ...this.#target, subtask: this.#subtask, maxParallelism, upcast: null }
     const whole = new Restore(sourceOf(former), own)
     whole.#isSame = true
     if (maxParallelism === this.#target.maxParallelism) whole.#wants = this.#wants
-    whole.#applyAll(chunks)
+    yield* whole.#applyAll(chain)
     for (const { name, kind, ttl, walk } of sourceOf(former).states()) {
       const into = this.#open(name, kind, ttl)
       if (into === null) continue
@@ -215,16 +274,9 @@ function upcasting(into: Restoring, name: string, kind: StateKind, upcast: Upcas
   }
 }
 
-/** The sections of a chain, round by round. */
-function* roundsOf(chunks: readonly DecodedChunk[]): Iterable<readonly Section[]> {
-  for (let i = 0; i < chunks.length; ) {
-    const { round } = chunks[i]!.head
-    const sections: Section[] = []
-    for (; i < chunks.length && chunks[i]!.head.round === round; i++) {
-      sections.push(...chunks[i]!.sections)
-    }
-    yield sections
-  }
+/** True where it is one full round: what a chain ends with tells. */
+function* isFull<C>(chain: StateChain<C>): Asking<C, boolean> {
+  return (yield* chain.at(chain.length - 1)).head.full
 }
 
 function* batchesOf(

@@ -40,10 +40,12 @@ export interface StateSnapshots {
 export type CreateStateSnapshots = (store: StateStore, operator: string) => StateSnapshots
 
 /** Where state comes from: the chunks of one former subtask, in the order of its chain. */
-export interface FormerState {
+export interface FormerChunks<C> {
   readonly subtask: number
-  readonly chunks: readonly Uint8Array[]
+  readonly chunks: readonly C[]
 }
+
+export type FormerState = FormerChunks<Uint8Array>
 
 /** The subtask that state is restored into. */
 export interface RestoreTarget {

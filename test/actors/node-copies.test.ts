@@ -1,5 +1,7 @@
 /** How the slots of a node use its copies, and how long these are kept. */
 import t, { type Test } from 'tap'
+import { nodeEventText } from '../../actors/cli/cluster-text.js'
+import { parseCommandLine } from '../../actors/cli/command-line.js'
 import {
   COPIES_KEPT_MS,
   NodeCopies,
@@ -137,4 +139,33 @@ t.test('without a place there are no copies, and nothing fails', async (t) => {
   own.ended()
   t.equal(clock.timers, 0)
   await copies.close()
+})
+
+t.test(
+  'the command line says where copies lie, how much of them, or that there are none',
+  async (t) => {
+    const parse = (more: string) =>
+      parseCommandLine(`node --join ws://127.0.0.1:1${more}`.split(' '), '0.1.0')
+    t.match(parse(''), { kind: 'Node', copies: {} })
+    t.match(parse(' --copies-dir here --copies-max 64'), {
+      copies: { directory: 'here', bytesMax: 64 * 2 ** 20 },
+    })
+    t.match(parse(' --no-copies'), { kind: 'Node', copies: null })
+    t.match(parse(' --copies-max 0'), { kind: 'WrongUsage' })
+  },
+)
+
+t.test('what was read is a line in detail, and where copies were damaged', async (t) => {
+  const read = { copies: 3, copiedBytes: 2 ** 20, fetched: 1, fetchedBytes: 512, damaged: 0 }
+  const event = { kind: 'ChunksRead', ref: 'a', ...read } as const
+  t.equal(nodeEventText(event, 'usual'), null)
+  t.equal(
+    nodeEventText(event, 'verbose'),
+    'slot a goes on: 1.0 MiB of chunks from copies here, 512 B from the coordinator',
+  )
+  t.match(nodeEventText({ ...event, damaged: 1 }, 'usual'), /; 1 of its copies were damaged$/)
+  t.match(
+    nodeEventText({ kind: 'CopiesFailed', reason: 'no space left' }, 'usual'),
+    /^cannot keep copies of chunks: no space left\./,
+  )
 })
