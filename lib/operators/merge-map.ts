@@ -55,6 +55,10 @@ export const CONCURRENCY_DEFAULT = 16
  * which says so: the form is chosen when composing. After a failure the function runs again for
  * records whose results were not safe yet. No state.
  *
+ * A checkpoint waits until iterables have given all they have, in either form: their results go ahead of its
+ * barrier. For promises and elements of async iterables it does not wait. So an iterable should end within the
+ * timeout of checkpoints, at the pace of what stands behind it; what never ends belongs into a source.
+ *
  *     mergeMap((line: string) => line.split(' '))
  *     mergeMap(async (url: string, signal) => (await fetch(url, { signal })).status)
  *     mergeMap((id: number) => lookUp(id), { concurrency: 4, ordered: true, timeoutMs: 500, retry: 2 })
