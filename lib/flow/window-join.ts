@@ -130,9 +130,14 @@ function grouped(
         allowedLateness === undefined ? {} : { allowedLateness },
       ) as never,
       windowProcess(({ key, window, records }) => {
-        const sides: [unknown[], unknown[]] = [[], []]
-        for (const [side, record] of records as readonly Sided[]) sides[side].push(record)
-        return make({ key, window, left: sides[0], right: sides[1] })
+        const left: unknown[] = []
+        const right: unknown[] = []
+        for (let i = 0; i < records.length; i++) {
+          const sided = records[i] as Sided
+          if (sided[0] === 0) left.push(sided[1])
+          else right.push(sided[1])
+        }
+        return make({ key, window, left, right })
       }, options) as never,
     )
   }

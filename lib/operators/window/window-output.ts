@@ -77,7 +77,7 @@ export class WindowOutput {
       return
     }
     const given = this.#guard(key, () => apply(group, key, start, end, result))
-    if (given === SKIP) return
+    if (given === SKIP || this.#takeAll(given, timeMs)) return
     this.#rest = (given as Iterable<unknown>)[Symbol.iterator]()
     this.#restKey = key
     this.#restTimeMs = timeMs
@@ -93,6 +93,16 @@ export class WindowOutput {
     this.#times = []
     this.#context.count(0, records.length)
     return batch(records, null, null, times)
+  }
+
+  /** A list that there is room for needs no iterator. */
+  #takeAll(given: unknown, timeMs: number): boolean {
+    if (!isArray(given) || this.#records.length + given.length > BATCH_RECORDS_MAX) return false
+    for (let i = 0; i < given.length; i++) {
+      this.#records.push(given[i])
+      this.#times.push(timeMs)
+    }
+    return true
   }
 
   #pull(): void {
@@ -128,3 +138,5 @@ export class WindowOutput {
     }
   }
 }
+
+const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray
