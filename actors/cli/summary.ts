@@ -7,7 +7,7 @@ import type { Job, JobMetrics, JobSummary } from '../index.js'
 import type { Colors } from './colors.js'
 import { showDuration, showRate, showWhole } from './quantity.js'
 
-/** Two lines: how it ended and what flowed; then, where there is something to say, what was lost. */
+/** Two lines: how it ended and what flowed; then, where there is something to say, what is missing. */
 export function summaryText(summary: JobSummary, colors: Colors): string {
   const { pipeline, partial, wallMs, recordsIn, recordsOut } = summary
   const how = partial
@@ -31,7 +31,12 @@ function lossesOf(summary: JobSummary): string[] {
     [summary.restarts, summary.restarts === 1 ? 'restart' : 'restarts'],
   ] as const
   const said = counts.filter(([count]) => count > 0).map(([n, what]) => `${showWhole(n)} ${what}`)
-  return summary.restarts > 0 ? [...said, `results are ${summary.guarantee}`] : said
+  if (summary.restarts > 0) said.push(`results are ${summary.guarantee}`)
+  const { lives, livesCounted } = summary
+  if (livesCounted < lives) {
+    said.push(`counted in ${livesCounted} of ${lives} lives: its coordinator died in the others`)
+  }
+  return said
 }
 
 /** By windows, of all operators together; which ones, the summary's chains tell. */

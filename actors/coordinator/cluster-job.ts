@@ -8,6 +8,13 @@ import { durationMs } from '../../lib/base/duration.js'
 import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { isEnded, type JobState } from '../../lib/job/job-record.js'
+import {
+  type LifeCounts,
+  NO_LIVES,
+  summed,
+  takenOver,
+  withLife,
+} from '../../lib/job/life-counts.js'
 import type { SlotWish } from '../../lib/placement/place.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import type { Ask } from '../../lib/supervision/strategy.js'
@@ -96,6 +103,7 @@ export class ClusterJob {
   constructor(parts: ClusterJobParts) {
     this.#parts = parts
     this.#record = parts.record
+    this.#restarts = this.#before.restarts
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
@@ -108,6 +116,10 @@ export class ClusterJob {
 
   get record(): JobRecord {
     return this.#record
+  }
+
+  get #before(): LifeCounts {
+    return this.#record.before ?? NO_LIVES
   }
 
   get state(): JobState {
@@ -177,8 +189,15 @@ export class ClusterJob {
   /** Rejects where it cannot be planned; then nothing has run. */
   async start(recovered: boolean): Promise<void> {
     this.#isRecovered = recovered
+    if (recovered) await this.#remember(takenOver(this.#before))
     const life = await this.#begin(recovered)
     this.#plan = await life.plan
+  }
+
+  /** What cannot be kept is not counted, which is no reason to stop. */
+  async #remember(before: LifeCounts): Promise<void> {
+    this.#record = { ...this.#record, before }
+    await this.#parts.save(this.#record).catch(() => {})
   }
 
   /** From now on this one is asked about failures, before the job's options decide. */
@@ -224,7 +243,13 @@ export class ClusterJob {
   async suspend(): Promise<void> {
     this.#isSuspended = true
     const stop = async () => (this.takesSnapshots ? this.stop(null) : this.cancel())
+    const life = this.#life
     await stop().catch(() => this.cancel())
+    const summary = await life?.done.catch(() => null)
+    if (summary == null || summary.state === 'Finished') return
+    if (this.#hasRun) await this.#remember(withLife(this.#before, summary, true))
+    // One that has only been planned has not lived; one that was not even that may be forgotten by now.
+    else if (this.#plan !== null) await this.#remember({ ...this.#before, isAtRest: true })
   }
 
   savepoint(directory: string): Promise<SnapshotSummary> {
@@ -266,7 +291,8 @@ export class ClusterJob {
     this.#replaced = life
     try {
       await end(life)
-      await life.done
+      const before = withLife(this.#before, await life.done, false)
+      this.#record = { ...this.#record, before }
       await this.#again(slots)
     } catch (error) {
       this.#replaced = null
@@ -435,6 +461,8 @@ export class ClusterJob {
     const makesRoom = life === this.#replaced && error === null
     if (life !== this.#life || makesRoom || this.#endState !== null) return
     this.#endState = error === null ? life.state : 'Failed'
+    // It is tried again from where it was.
+    if (error !== null && this.#isRecovered && !this.#hasRun) this.#record = this.#parts.record
     this.#watching.unsubscribe()
     const goesOn = this.#isSuspended && this.#endState !== 'Finished'
     if (error !== null) {
@@ -442,8 +470,9 @@ export class ClusterJob {
       if (!goesOn) this.#events.next({ kind: 'failed', error: errorToData(error) })
       this.#settle.reject(error)
     } else {
-      if (!goesOn) this.#events.next({ kind: 'done', summary: summary! })
-      this.#settle.resolve(summary!)
+      const whole = summed(summary!, this.#before)
+      if (!goesOn) this.#events.next({ kind: 'done', summary: whole })
+      this.#settle.resolve(whole)
     }
     for (const told of [this.#failures, this.#events, this.#flow]) told.complete()
   }

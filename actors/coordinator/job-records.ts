@@ -6,6 +6,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MillraceError } from '../../lib/base/errors.js'
 import { isName } from '../../lib/base/name.js'
+import type { LifeCounts } from '../../lib/job/life-counts.js'
 import type { BundleFacts, SubmitOptions } from './protocol.js'
 
 /** A job that is to run, whatever happens to processes. */
@@ -17,6 +18,8 @@ export interface JobRecord {
   /** As many as it has now; rescaling changes it. */
   readonly slots: number
   readonly submittedMs: number
+  /** Of lives that it has had; none where it has only begun. */
+  readonly before?: LifeCounts
 }
 
 const RECORD = /^(.+)\.json$/

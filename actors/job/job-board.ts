@@ -282,6 +282,8 @@ export class JobBoard {
       deadLetters: all.deadLetters,
       lost: all.lost,
       restarts: this.#restarts,
+      lives: 1,
+      livesCounted: 1,
       guarantee: plan.guarantee,
       chains,
     }

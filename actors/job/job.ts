@@ -13,6 +13,7 @@ import type { Observable } from 'rxjs'
 import type { Guarantee } from '../../lib/graph/graph.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import type { JobState } from '../../lib/job/job-record.js'
+import type { Lives } from '../../lib/job/life-counts.js'
 import type { ChainMetrics } from '../../lib/metrics/sample.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 
@@ -90,8 +91,14 @@ export interface JobMetrics {
   readonly chains: readonly ChainMetrics[]
 }
 
-/** How a job ended and what flowed, as `done` gives it. Counts are records, times milliseconds. */
-export interface JobSummary {
+/**
+ * How a job ended and what flowed, as `done` gives it. Counts are records, times milliseconds.
+ *
+ * A job of a cluster that was moved, or whose coordinator was started again, has had several lives: its
+ * counts, `restarts` and `wallMs` are those of `livesCounted` of its `lives` together, `chains` those of the last
+ * one. What a life has read behind the checkpoint with which the next one began, both have counted.
+ */
+export interface JobSummary extends Lives {
   readonly job: string
   readonly pipeline: string
   readonly state: JobState

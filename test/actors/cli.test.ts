@@ -371,6 +371,10 @@ t.test('the summary says how it ended, what flowed, and what was lost', async (t
     'sales finished (partial) in 2.0 s: 10,000 records in (5.00 k/s), 20 out\n' +
       '  2 skipped, 1 dead letter, 1 restart, results are at-least-once',
   )
+  t.match(
+    summaryText({ ...SUMMARY, lives: 3, livesCounted: 2 }, plain),
+    /\n {2}counted in 2 of 3 lives: its coordinator died in the others$/,
+  )
   const late = { operator: 'window', recordsIn: 9, recordsOut: 1, counters: { droppedLate: 3 } }
   const chains = [
     chainMetrics('window', { operators: [{ ...late, gauges: {}, hotKeys: [], subtasks: [] }] }),

@@ -263,3 +263,29 @@ t.test('what was asked of a coordinator that died may be done or not: that is sa
   await cluster.runFor(20_000)
   t.match(await answer, { code: 'E_OUTCOME_UNKNOWN', message: /"rescale"/ })
 })
+
+t.test(
+  'the summary counts what all lives of a job have counted, or says what it lacks',
+  async (t) => {
+    const orderly = await worldOf(t)
+    const job = await orderly.job()
+    void job.rescale(1)
+    await orderly.cluster.runFor(3_000)
+    await orderly.stopHub()
+    orderly.cluster.start(HUB)
+    await orderly.ends(job)
+    const whole = { recordsIn: 400, recordsOut: 400, lives: 3, livesCounted: 3 }
+    t.match(await job.done, whole, 'moved, and taken over from a coordinator that stopped')
+
+    const broken = await worldOf(t)
+    const other = await broken.job()
+    broken.cluster.kill(HUB)
+    broken.cluster.start(HUB)
+    await broken.cluster.runFor(15_000)
+    void other.rescale(1)
+    await broken.ends(other)
+    const summary = await other.done
+    t.match(summary, { lives: 3, livesCounted: 2 }, 'taken over from a coordinator that died')
+    t.ok(summary.recordsIn < 400, `${summary.recordsIn} since then`)
+  },
+)

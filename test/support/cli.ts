@@ -172,6 +172,8 @@ export const SUMMARY: JobSummary = {
   recordsOut: 20,
   skipped: 0,
   deadLetters: 0,
+  lives: 1,
+  livesCounted: 1,
   lost: 0,
   restarts: 0,
   guarantee: 'at-least-once',

@@ -1,0 +1,77 @@
+/**
+ * What a job has counted over its lives: on a cluster, being moved, rescaled or evacuated begins another
+ * life, and so does a coordinator that is started again. Each counts for itself; here they are added up.
+ *
+ * The counts of a life are known when it has ended in order. Of one that died with its coordinator only
+ * that it was there is known. Pure.
+ */
+
+/** Of one life, or of several together. Records, but for `wallMs`. */
+export interface Counts {
+  readonly recordsIn: number
+  readonly recordsOut: number
+  readonly skipped: number
+  readonly deadLetters: number
+  readonly lost: number
+  readonly restarts: number
+  readonly wallMs: number
+}
+
+export interface Lives {
+  readonly lives: number
+  /** Those of them whose counts are known. */
+  readonly livesCounted: number
+}
+
+/** Of the lives before the present one. */
+export interface LifeCounts extends Counts, Lives {
+  /** The last of them has ended in order, and no other has begun. */
+  readonly isAtRest: boolean
+}
+
+export const NO_LIVES: LifeCounts = {
+  recordsIn: 0,
+  recordsOut: 0,
+  skipped: 0,
+  deadLetters: 0,
+  lost: 0,
+  restarts: 0,
+  wallMs: 0,
+  lives: 0,
+  livesCounted: 0,
+  isAtRest: false,
+}
+
+/** A coordinator goes on with the job: what was not at rest has died uncounted. */
+export const takenOver = (before: LifeCounts): LifeCounts => ({
+  ...before,
+  lives: before.lives + (before.isAtRest ? 0 : 1),
+  isAtRest: false,
+})
+
+/** A life has ended in order. */
+export const withLife = (before: LifeCounts, life: Counts, isAtRest: boolean): LifeCounts => ({
+  ...countsOf(summed(life, before)),
+  lives: before.lives + 1,
+  livesCounted: before.livesCounted + 1,
+  isAtRest,
+})
+
+/** The last life, as if it had been the only one. */
+export const summed = <S extends Counts>(life: S, before: LifeCounts): S & Lives => ({
+  ...life,
+  recordsIn: before.recordsIn + life.recordsIn,
+  recordsOut: before.recordsOut + life.recordsOut,
+  skipped: before.skipped + life.skipped,
+  deadLetters: before.deadLetters + life.deadLetters,
+  lost: before.lost + life.lost,
+  restarts: before.restarts + life.restarts,
+  wallMs: before.wallMs + life.wallMs,
+  lives: before.lives + 1,
+  livesCounted: before.livesCounted + 1,
+})
+
+function countsOf(counts: Counts): Counts {
+  const { recordsIn, recordsOut, skipped, deadLetters, lost, restarts, wallMs } = counts
+  return { recordsIn, recordsOut, skipped, deadLetters, lost, restarts, wallMs }
+}

@@ -1,0 +1,37 @@
+/** Counts over the lives of a job. */
+import t from 'tap'
+import { NO_LIVES, summed, takenOver, withLife } from '../../../lib/job/life-counts.js'
+
+const life = {
+  recordsIn: 10,
+  recordsOut: 5,
+  skipped: 1,
+  deadLetters: 2,
+  lost: 3,
+  restarts: 1,
+  wallMs: 100,
+}
+
+t.test('lives that end in order are added up, the last one included', async (t) => {
+  const before = withLife(withLife(NO_LIVES, life, false), life, false)
+  t.match(summed({ ...life, state: 'Finished' }, before), {
+    recordsIn: 30,
+    recordsOut: 15,
+    skipped: 3,
+    deadLetters: 6,
+    lost: 9,
+    restarts: 3,
+    wallMs: 300,
+    lives: 3,
+    livesCounted: 3,
+    state: 'Finished',
+  })
+})
+
+t.test('only one at rest is taken over without a life that is not counted', async (t) => {
+  t.match(summed(life, takenOver(NO_LIVES)), { recordsIn: 10, lives: 2, livesCounted: 1 })
+  const rests = withLife(NO_LIVES, life, true)
+  const again = takenOver(rests)
+  t.match(summed(life, again), { recordsIn: 20, lives: 2, livesCounted: 2 })
+  t.match(takenOver(again), { recordsIn: 10, lives: 2, livesCounted: 1 }, 'it has begun meanwhile')
+})
