@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { createLossyLink, type LossyLink } from './lossy-link.js'
 
 const ip = (...args: readonly string[]) =>
   execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] }).toString()
@@ -29,6 +30,7 @@ export class Hosts {
   readonly #net: string
   readonly #size: number
   readonly #processes = new Set<ChildProcess>()
+  readonly #links: LossyLink[] = []
 
   constructor(size: number) {
     this.#size = size
@@ -50,6 +52,22 @@ export class Hosts {
 
   addressOf(host: number): string {
     return `${this.#net}.${host}`
+  }
+
+  /** Gives a host, before anything runs there, a cable that can lose frames: see lossy-link.ts. */
+  async wire(host: number): Promise<LossyLink> {
+    const [hub, name, device] = [`${this.#prefix}sw`, this.#name(host), `${this.#prefix}v${host}`]
+    ip('-n', hub, 'link', 'del', device)
+    const ends = [
+      { namespace: name, device: 'eth0' },
+      { namespace: hub, device },
+    ] as const
+    const link = await createLossyLink(...ends)
+    this.#links.push(link)
+    ip('-n', hub, 'link', 'set', device, 'master', 'br0', 'up')
+    ip('-n', name, 'addr', 'add', `${this.addressOf(host)}/24`, 'dev', 'eth0')
+    ip('-n', name, 'link', 'set', 'eth0', 'up')
+    return link
   }
 
   /** A Node.js process on a host. Its parent is this process: its pid is its own. */
@@ -120,6 +138,7 @@ export class Hosts {
 
   close(): void {
     for (const child of this.#processes) child.kill('SIGKILL')
+    for (const link of this.#links) link.close()
     for (let i = 1; i <= this.#size; i++) ip('netns', 'del', this.#name(i))
     ip('netns', 'del', `${this.#prefix}sw`)
   }
