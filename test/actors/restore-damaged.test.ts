@@ -34,7 +34,7 @@ const EXPECTED = Array.from(
 /** Takes some checkpoints, ends, and loses state of the newest `lost` ones. */
 async function damagedStore(name: string, sink: Sink<never>, lost: number) {
   const directory = join(dir, name)
-  const job = run(counted(sink, 4_000), {
+  const job = run(counted(sink, 500), {
     checkpoint: { directory, interval: 10, incremental: false },
   })
   await completed(job, 5)

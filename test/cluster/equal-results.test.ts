@@ -13,7 +13,7 @@ import { ended, ending, within } from '../e2e/support.js'
 import { clientOf, type ProcessSettings } from '../support/cluster-parts.js'
 import { startProcess, type Talking } from '../support/cluster-processes.js'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const JOBS = fileURLToPath(new URL('../e2e/jobs/', import.meta.url))
 const WIDTHS = [1, 2, 3, 4, 5, 6]

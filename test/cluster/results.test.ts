@@ -12,7 +12,7 @@ import { identityOf } from '../support/memory-network.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
 import { SimulatedProcess } from '../support/simulated-process.js'
 
-t.setTimeout(200_000)
+t.setTimeout(400_000)
 
 const SEED = Number(process.env.MILLRACE_SEED ?? 1)
 const ID = 'stream-00000001'

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { seededRandom } from '../../lib/base/random.js'
 import { directoryOf, judgeOutput, type Life, startAccounting } from './accounting.js'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 100_000)
 t.comment(`MILLRACE_SEED=${SEED}`)
