@@ -17,6 +17,8 @@ export function clusterEventText(event: ClusterEvent): string {
       return `node ${event.node} joined with ${slotsText(event.slots)}`
     case 'NodeLost':
       return `node ${event.node} is gone: ${event.reason}`
+    case 'NodeReturned':
+      return `node ${event.node} has connected again, and goes on`
     case 'NodeCordoned':
       return event.cordoned
         ? `node ${event.node} is cordoned: it gets nothing new`
@@ -53,6 +55,14 @@ export function nodeEventText(event: NodeEvent, detail: Detail): string | null {
   switch (event.kind) {
     case 'Joined':
       return `joined ${event.coordinator}`
+    case 'Interrupted':
+      return `the connection to the coordinator was lost: ${event.reason}. Connecting again; work goes on.`
+    case 'Reconnected':
+      return 'connected to the coordinator again'
+    case 'Paused':
+      return `the coordinator does not answer: ${slotsText(event.slots)} paused`
+    case 'Resumed':
+      return `the coordinator answers: ${slotsText(event.slots)} resumed`
     case 'Lost':
       return `lost the coordinator: ${event.reason}; ${slotsText(event.slots)} ended. Joining again.`
     case 'CannotJoin':

@@ -8,8 +8,10 @@ import { isName } from '../../lib/base/name.js'
 import { SilenceWatch } from '../../lib/cluster/lease.js'
 import { HEARTBEAT_MS, SILENCE_MS } from '../../lib/cluster/times.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
-import { messagesOver } from '../../lib/transport/lane-messages.js'
+import { LANE_MESSAGE_BYTES_MAX, messagesOver } from '../../lib/transport/lane-messages.js'
+import { linkLimits } from '../../lib/transport/link-limits.js'
 import type { ControlLink, DataLink } from '../../lib/transport/node-links.js'
+import { acceptOver, type Opening, ResumableLink } from '../../lib/transport/resumable-link.js'
 import type {
   BulkMethods,
   BundlePiece,
@@ -37,15 +39,32 @@ export interface RegistryOwner {
 const CALL_MS = 10_000
 /** A member beats several times in this time. */
 const NAME_HELD_MS = 4 * HEARTBEAT_MS
+/**
+ * A process that has lost all its connections to here has most often died. One that lives connects again at
+ * once; so long it has.
+ */
+const RETURN_MS = 300
+/** Whoever connects says within this time what for. */
+const OPENING_MS = 5_000
 const LABELS_MAX = 64
 
 interface Member {
   readonly name: string
   readonly incarnation: string
-  readonly control: ControlLink
+  /** Which of that process: its number. */
+  readonly number: number
+  readonly link: ResumableLink
   readonly calls: Calls<NodeMethods>
+  /** The newest of its connections; each may have ended. */
+  control: ControlLink
   bulk: DataLink | null
+  /** Null until the node has opened it. */
+  bulkLink: ResumableLink | null
   facts: NodeFacts | null
+  /** Connections that it has lost. */
+  losses: number
+  /** Since when one of them is missing; null: none is. */
+  apartMs: number | null
 }
 
 export class NodeRegistry {
@@ -92,48 +111,125 @@ export class NodeRegistry {
   }
 
   acceptControl(link: ControlLink): void {
-    const { id: name, incarnation } = link.peer
+    const stopWaiting = this.#limitOpening(link)
+    acceptOver(link, (opening) => {
+      stopWaiting()
+      return opening.how === 'open' ? this.#begin(link, opening) : this.#goOn(link, opening)
+    })
+  }
+
+  #begin(control: ControlLink, { number }: Opening): ResumableLink | null {
+    const { id: name, incarnation } = control.peer
     const before = this.#members.get(name)
-    if (before !== undefined && this.#holdsName(before, incarnation)) return link.close('taken')
+    if (before !== undefined && this.#holdsName(before, incarnation)) {
+      control.close('taken')
+      return null
+    }
     if (before !== undefined) this.#end(before, `replaced by a newer connection of node ${name}`)
+    const link = this.#linkOf(control, linkLimits.messageBytesMax, () => member)
     const calls = createCalls<NodeMethods>({
       link,
       handlers: this.#handlers(() => member),
       deadlineMs: CALL_MS,
       clock: this.#owner.clock,
     })
-    const member: Member = { name, incarnation, control: link, calls, bulk: null, facts: null }
+    const member: Member = {
+      name,
+      incarnation,
+      number,
+      link,
+      calls,
+      control,
+      bulk: null,
+      bulkLink: null,
+      facts: null,
+      losses: 0,
+      apartMs: null,
+    }
     this.#members.set(name, member)
     this.#silence.heard(name, this.#owner.clock.now())
-    calls.onClose((reason) =>
-      this.#end(member, reason?.message ?? 'the coordinator closed the connection'),
+    return link
+  }
+
+  /** Over another connection than the one that was lost, here or on its way. */
+  #goOn(control: ControlLink, { number }: Opening): ResumableLink | null {
+    const member = this.#memberAt(control, number)
+    if (member === null) return null
+    member.control = control
+    if (member.bulkLink?.isUp !== false) member.apartMs = null
+    if (member.facts !== null) {
+      this.#owner.events$.next({ kind: 'NodeReturned', node: member.name })
+    }
+    return member.link
+  }
+
+  #memberAt({ peer }: ControlLink | DataLink, number: number): Member | null {
+    const member = this.#members.get(peer.id)
+    const isIts = member?.incarnation === peer.incarnation && member.number === number
+    return isIts ? member : null
+  }
+
+  /** Its end is that of the membership. */
+  #linkOf(
+    { peer }: ControlLink | DataLink,
+    messageBytesMax: number,
+    self: () => Member,
+  ): ResumableLink {
+    const { clock } = this.#owner
+    const onDown = (reason: Error | null) => this.#onDown(self(), reason)
+    const link = new ResumableLink({ peer, clock, messageBytesMax, onDown })
+    link.onClose((reason) =>
+      this.#end(self(), reason?.message ?? 'the coordinator closed the connection'),
     )
+    return link
+  }
+
+  #limitOpening(link: ControlLink | DataLink): Cancel {
+    const stopWaiting = this.#owner.clock.after(OPENING_MS, () => link.terminate('slow'))
+    link.onClose(stopWaiting)
+    return stopWaiting
+  }
+
+  #onDown(member: Member, reason: Error | null): void {
+    const { clock } = this.#owner
+    const losses = ++member.losses
+    member.apartMs ??= clock.now()
+    if (member.link.isUp || member.bulkLink?.isUp === true) return
+    clock.after(RETURN_MS, () => {
+      const isBack = member.link.isUp || member.losses !== losses
+      if (!isBack) this.#end(member, reason?.message ?? 'its connections were closed')
+    })
   }
 
   /** Another process of that name, which is alive: two of one name would throw each other out for ever. */
-  #holdsName({ incarnation: its, control }: Member, incarnation: string): boolean {
+  #holdsName({ incarnation: its, link, control }: Member, incarnation: string): boolean {
     const heardMs = this.#owner.clock.now() - control.lastReceivedMs
-    return its !== incarnation && heardMs < NAME_HELD_MS
+    return its !== incarnation && link.isUp && heardMs < NAME_HELD_MS
   }
 
   /** Beside a control connection, for what is large. */
   acceptData(link: DataLink): void {
-    const member = this.#members.get(link.peer.id)
-    if (member?.incarnation !== link.peer.incarnation || member.bulk !== null) {
-      return link.close('refused')
-    }
-    member.bulk = link
+    const stopWaiting = this.#limitOpening(link)
     link.onLane((lane) => {
-      createCalls({
-        link: messagesOver(link, lane),
-        handlers: this.#bulkHandlers(member),
-        deadlineMs: CALL_MS,
-        clock: this.#owner.clock,
+      const messages = messagesOver(link, lane)
+      acceptOver(messages, (opening) => {
+        stopWaiting()
+        return this.#takeBulk(link, opening)
       })
     })
-    link.onClose((reason) =>
-      this.#end(member, reason?.message ?? 'the coordinator closed the connection'),
-    )
+  }
+
+  #takeBulk(bulk: DataLink, { number, how }: Opening): ResumableLink | null {
+    const member = this.#memberAt(bulk, number)
+    if (member === null || (how === 'open') !== (member.bulkLink === null)) return null
+    member.bulk = bulk
+    if (member.link.isUp) member.apartMs = null
+    if (how === 'resume') return member.bulkLink
+    const link = this.#linkOf(bulk, LANE_MESSAGE_BYTES_MAX, () => member)
+    const handlers = this.#bulkHandlers(member)
+    createCalls({ link, handlers, deadlineMs: CALL_MS, clock: this.#owner.clock })
+    member.bulkLink = link
+    return link
   }
 
   close(): void {
@@ -147,7 +243,7 @@ export class NodeRegistry {
       register: async (facts) => {
         const member = self()
         checkFacts(facts)
-        if (member.bulk === null) throw noBulk()
+        if (member.bulkLink === null) throw noBulk()
         member.facts = facts
         owner.events$.next({ kind: 'NodeJoined', node: member.name, slots: facts.slots })
         owner.joined(member.name, facts)
@@ -191,25 +287,33 @@ export class NodeRegistry {
     this.#stopLook = clock.after(HEARTBEAT_MS, () => {
       this.#look()
       const now = clock.now()
-      for (const { name, control, bulk } of this.#members.values()) {
-        this.#silence.heard(name, Math.max(control.lastReceivedMs, bulk?.lastReceivedMs ?? 0))
+      for (const { name, control, bulk, apartMs } of this.#members.values()) {
+        // Whoever lives connects again: while a connection is missing, the other one proves nothing.
+        const heardMs = Math.max(control.lastReceivedMs, bulk?.lastReceivedMs ?? 0)
+        this.#silence.heard(name, Math.min(heardMs, apartMs ?? heardMs))
       }
       for (const name of this.#silence.silent(now)) {
         const member = this.#members.get(name)
         if (member === undefined) this.#silence.forget(name)
-        else this.#end(member, `nothing was heard of it for ${SILENCE_MS} ms`)
+        else this.#endSilent(member, `nothing was heard of it for ${SILENCE_MS} ms`)
       }
     })
   }
 
+  /** It is not waited for. */
+  #endSilent(member: Member, reason: string): void {
+    const { control, bulk } = member
+    this.#end(member, reason)
+    control.terminate('goingAway')
+    bulk?.terminate('goingAway')
+  }
+
   #end(member: Member, reason: string): void {
-    const { name, control, bulk, facts } = member
+    const { name, link, bulkLink, facts } = member
     if (this.#members.get(name) !== member) return
     this.#members.delete(name)
     this.#silence.forget(name)
-    // A silent one is not waited for.
-    control.terminate('goingAway')
-    bulk?.terminate('goingAway')
+    for (const each of [link, bulkLink]) each?.close('goingAway')
     if (facts === null) return
     this.#owner.events$.next({ kind: 'NodeLost', node: name, reason })
     this.#owner.left(name)

@@ -17,6 +17,8 @@ import type { ModuleArgs } from '../planner/protocol.js'
 export type ClusterEvent =
   | { readonly kind: 'NodeJoined'; readonly node: string; readonly slots: number }
   | { readonly kind: 'NodeLost'; readonly node: string; readonly reason: string }
+  /** Its control connection was lost and replaced in time: its work goes on. */
+  | { readonly kind: 'NodeReturned'; readonly node: string }
   | {
       readonly kind: 'NodeCordoned'
       readonly node: string

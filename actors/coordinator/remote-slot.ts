@@ -133,6 +133,8 @@ export class RemoteSlot implements Slot {
       snapshotAbandoned: forward('snapshotAbandoned'),
       snapshotHurried: forward('snapshotHurried'),
       drain: forward('drain'),
+      pause: () => Promise.reject(new Error('broken law: nodes pause their slots themselves')),
+      resume: () => Promise.reject(new Error('broken law: nodes pause their slots themselves')),
       close: () => this.#close(),
     } as SlotCommands
   }

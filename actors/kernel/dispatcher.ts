@@ -66,6 +66,7 @@ export class Dispatcher {
   #awake = false
   /** Asked for, since the last look at the pollers. */
   #woken = false
+  #isPaused = false
   #turns = 0
   readonly #runSlice = (): void => this.#slice()
 
@@ -104,6 +105,17 @@ export class Dispatcher {
     this.#clock.soon(this.#runSlice)
   }
 
+  /** Gives no more turns, and asks no poller, until `resume`; what becomes ready meanwhile waits. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.wake()
+  }
+
   addPoller(poller: Poller): Cancel {
     this.#pollers = [...this.#pollers, poller]
     this.wake()
@@ -113,6 +125,10 @@ export class Dispatcher {
   }
 
   #slice(): void {
+    if (this.#isPaused) {
+      this.#awake = false
+      return
+    }
     let isMore = true
     try {
       isMore = this.#run()

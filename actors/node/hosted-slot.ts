@@ -108,6 +108,15 @@ export class HostedSlot {
     return this.#slot.commands.connect(index, port, session)
   }
 
+  /** A thread in a long turn pauses behind it. */
+  async pause(): Promise<void> {
+    await this.#slot.commands.pause()
+  }
+
+  async resume(): Promise<void> {
+    await this.#slot.commands.resume()
+  }
+
   async close(): Promise<void> {
     this.#isOver = true
     this.#copies.ended()

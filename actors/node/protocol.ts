@@ -2,8 +2,15 @@
  * The protocol between the coordinator and a node.
  *
  * A node dials the coordinator twice: a control connection for calls and heartbeats, and a data
- * connection whose one lane carries calls too, with chunks of snapshots and bundles. Both connections together are one *membership*: when either is lost, or the coordinator
- * has heard nothing for `SILENCE_MS`, or the node's lease is over, it has ended.
+ * connection whose one lane carries calls too, with chunks of snapshots and bundles. Both together are one
+ * *membership*, which a number of the node's process names. Either connection may be lost: the node replaces
+ * it, and calls go on as if nothing had been (`lib/transport/resumable-link.ts`), for they are numbered and
+ * not bound to a connection. A membership has ended
+ * - when one side says so;
+ * - for the coordinator when it has heard nothing for `SILENCE_MS`, or a connection has been missing for so
+ *   long, or all of them for 0.3 s: a process that lives connects again at once;
+ * - for the node when the coordinator no longer knows it: another has taken its place, or it has given the
+ *   work to others.
  *
  * ## Invariants
  * 1. Membership ends at both ends for good. The node ends all its slots before it registers again; for
@@ -11,11 +18,13 @@
  *    started in, and what a new one hears of is new.
  * 2. A slot is known by its ref, which is never used twice: job, run, index and generation. What comes
  *    from or goes to a ref that the receiver does not know is dropped, or refused with `E_STALE_SLOT`.
- * 3. A node whose last answered heartbeat was *sent* more than `NODE_LEASE_MS` ago ends its slots; the
- *    coordinator gives their work to others after `SILENCE_MS` at the earliest. That makes two lives of a
- *    subtask at one time improbable, not impossible: a paused process knows nothing. What makes
- *    them harmless is fencing: chunks and acknowledgements of unknown refs are refused, transactions are
- *    committed on the coordinator's word only, and frames carry attempt and session.
+ * 3. A node whose last answered heartbeat was *sent* more than `NODE_LEASE_MS` ago pauses its slots: they
+ *    process and commit nothing, and keep all they have. With the next answer they go on. The coordinator
+ *    gives their work to others after `SILENCE_MS` at the earliest. That makes two lives of a
+ *    subtask at one time improbable, not impossible: a paused process knows nothing, and what user code has
+ *    begun outside of its turns goes on. What makes them harmless is fencing: chunks and acknowledgements of
+ *    unknown refs are refused, transactions are committed on the coordinator's word only, and frames carry
+ *    attempt and session.
  * 4. `term` counts the starts of the coordinator, durably. A node that has served a later term refuses
  *    an earlier one.
  *
@@ -28,7 +37,7 @@
  * `connectSlots` joins two slots: both nodes are told. Between nodes the frames of all pairs of slots share
  * one data connection, dialled by the node with the larger name, which opens a lane for each pair. When
  * that connection closes, all lanes on it have ended: the slots' channels fail, and the coordinator joins
- * the slots anew before their regions open again.
+ * the slots anew before their regions open again. No channel continues on another connection.
  */
 import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import type { RuntimeSettings, SlotCommands, SlotEvent, SlotSetup } from '../worker/protocol.js'

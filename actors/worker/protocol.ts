@@ -158,6 +158,9 @@ export interface SlotCommands {
   snapshotHurried(round: number): Promise<void>
   /** Sources stop reading, as if their input had ended; results follow. */
   drain(): Promise<void>
+  /** Nothing has a turn until `resume`: no record is processed, nothing committed, no order obeyed but `close`. */
+  pause(): Promise<void>
+  resume(): Promise<void>
   close(): Promise<void>
 }
 

@@ -345,8 +345,17 @@ class SlotRuntime implements SlotCommands {
     this.#tellRegions({ kind: 'Drain' })
   }
 
+  async pause(): Promise<void> {
+    this.#system.dispatcher.pause()
+  }
+
+  async resume(): Promise<void> {
+    this.#system.dispatcher.resume()
+  }
+
   async close(): Promise<void> {
     this.#closed = true
+    this.#system.dispatcher.resume()
     this.#cancelAccount?.()
     this.#cancelFlush?.()
     this.#cancelReport?.()

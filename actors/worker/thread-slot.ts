@@ -131,6 +131,8 @@ class ThreadSlot implements Slot {
       snapshotAbandoned: (round) => link.call('snapshotAbandoned', [round]),
       snapshotHurried: (round) => link.call('snapshotHurried', [round]),
       drain: () => link.call('drain', []),
+      pause: () => link.call('pause', []),
+      resume: () => link.call('resume', []),
       close: () => this.#close(),
     }
   }

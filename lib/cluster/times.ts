@@ -2,18 +2,18 @@
  * Times of failure detection, in ms. Safety never rests on them, only speed: see `actors/node/protocol.ts`.
  *
  * A node counts its lease from *sending* the last heartbeat that was answered, the coordinator from its
- * last sign of life. So the node gives up its work before the coordinator gives it to another.
+ * last sign of life. So the node pauses its work before the coordinator gives it to another.
  */
 
 /** Between two heartbeats. */
 export const HEARTBEAT_MS = 250
-/** A node whose last answered heartbeat was sent longer ago ends its slots. */
+/** A node whose last answered heartbeat was sent longer ago pauses its slots. */
 export const NODE_LEASE_MS = 2000
 /** A node of which nothing was heard for so long is dead. */
 export const SILENCE_MS = 3000
 /** Whoever was not asked for so long past its time was itself paused, and judges nobody in that turn. */
 export const OWN_PAUSE_MS = 500
-/** What a new coordinator waits for before it deploys anything: nodes of the one before have let go. */
+/** What a new coordinator waits for before it deploys anything: nodes of the one before have paused. */
 export const SETTLE_MS = SILENCE_MS
 
 /** Between two beats of a client. */

@@ -52,6 +52,8 @@ class FakeSlot implements Slot {
       snapshotAbandoned: note('snapshotAbandoned'),
       snapshotHurried: note('snapshotHurried'),
       drain: note('drain'),
+      pause: note('pause'),
+      resume: note('resume'),
       close: note('close'),
     }
   }

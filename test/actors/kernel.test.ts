@@ -297,6 +297,36 @@ t.test('pollers are asked between turns and told before the thread sleeps', (t) 
   t.end()
 })
 
+t.test('while a dispatcher is paused nobody has a turn, and afterwards nothing is missing', (t) => {
+  const clock = createVirtualClock()
+  const system = createActorSystem({ name: 's', clock })
+  const seen: string[] = []
+  let polls = 0
+  system.dispatcher.addPoller({
+    poll: () => {
+      polls++
+      return false
+    },
+    idle: () => {},
+  })
+  const actor = system.spawn<string>('a', () => ({ receive: (message) => void seen.push(message) }))
+  actor.tell('before')
+  clock.runUntilIdle()
+  system.dispatcher.pause()
+  const before = polls
+  actor.tell('one')
+  actor.control('two')
+  system.dispatcher.wake()
+  clock.runUntilIdle()
+  t.same(seen, ['before'])
+  t.equal(polls, before)
+  t.equal(clock.tasks, 0, 'it does not spin')
+  system.dispatcher.resume()
+  clock.runUntilIdle()
+  t.same(seen, ['before', 'two', 'one'])
+  t.end()
+})
+
 t.test('a wake from within idle is not lost', (t) => {
   const { clock, system } = bench()
   let polls = 0

@@ -34,6 +34,7 @@ function runSeeds(what: SeedsToRun, told: (outcome: SeedOutcome) => void): Promi
 t.test(`${SEEDS} seeds: every job ends, with every row shown once`, async (t) => {
   let faults = 0
   let slots = 0
+  let returns = 0
   let seeds = 0
   const began = process.cpuUsage()
   const keepGoing = process.env.KEEP_GOING !== undefined
@@ -42,15 +43,19 @@ t.test(`${SEEDS} seeds: every job ends, with every row shown once`, async (t) =>
     seeds++
     faults += outcome.faults
     slots += outcome.slots
+    returns += outcome.returns
     if (process.env.SHOW_EVENTS !== undefined) t.comment(outcome.events.join('\n'))
     if (outcome.verdict === null) return
     t.fail(`MILLRACE_SEED=${outcome.seed} MILLRACE_SEEDS=1: ${outcome.verdict}`)
   })
   const { user, system } = process.cpuUsage(began)
   const eachMs = (user + system) / 1e3 / seeds
-  t.comment(`${faults} faults, ${slots} slots; ${eachMs.toFixed(1)} ms of CPU per seed`)
+  t.comment(
+    `${faults} faults, ${slots} slots, ${returns} returns; ${eachMs.toFixed(1)} ms of CPU per seed`,
+  )
   t.ok(faults >= SEEDS, 'there were at least as many faults as seeds')
   t.ok(slots >= SEEDS, 'and as many slots')
+  t.ok(returns >= SEEDS / 5, 'nodes connected again and went on')
 })
 
 const MUTANTS: Readonly<Partial<Record<Mutant, RegExp>>> = {

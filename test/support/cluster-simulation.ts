@@ -79,6 +79,8 @@ export interface Outcome {
   readonly verdict: string | null
   readonly faults: number
   readonly slots: number
+  /** Times that a node connected again and went on. */
+  readonly returns: number
   readonly events: readonly string[]
 }
 
@@ -319,8 +321,9 @@ export async function simulate(seed: number): Promise<Outcome> {
   }
 
   function outcome(verdict: string | null): Outcome {
-    const started = cluster.events.filter((event) => event.includes('SlotStarted')).length
+    const told = (kind: string) => cluster.events.filter((event) => event.includes(kind)).length
     const events = process.env.SHOW_EVENTS === undefined ? [] : cluster.events
-    return { verdict: failed[0] ?? verdict, faults, slots: started, events }
+    const [started, returns] = [told('SlotStarted'), told('NodeReturned')]
+    return { verdict: failed[0] ?? verdict, faults, slots: started, returns, events }
   }
 }

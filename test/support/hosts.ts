@@ -126,9 +126,10 @@ export class Hosts {
       )
   }
 
-  /** Every connection of a host breaks. */
-  reset(host: number): void {
+  /** Every connection of a host breaks; `to`: to that other one. */
+  reset(host: number, to: number | null = null): void {
     const args = ['netns', 'exec', this.#name(host), 'ss', '-K', '-t', 'state', 'established']
+    if (to !== null) args.push('dst', this.addressOf(to))
     try {
       execFileSync('ip', args, { stdio: 'ignore' })
     } catch {

@@ -15,6 +15,7 @@ import type {
   Listener,
   Peer,
 } from '../../lib/transport/node-links.js'
+import { NUMBERED } from '../../lib/transport/resumable-link.js'
 import { decodeCbor, encodeCbor } from '../../lib/wire/cbor.js'
 
 /** What becomes of one message: how long it takes. */
@@ -178,6 +179,14 @@ export class MemoryInternet {
   }
 }
 
+/** Between coordinator and node calls travel as numbered messages. */
+function callIn(message: unknown): readonly [kind: number, id: number, method: string] {
+  if (!Array.isArray(message)) return [] as never
+  const [kind, , upTo, payload] = message
+  const isNumbered = kind === NUMBERED && typeof upTo === 'number' && Array.isArray(payload)
+  return (isNumbered ? payload : message) as never
+}
+
 /** One connection. */
 class Pipe {
   readonly url: string
@@ -283,7 +292,7 @@ class End implements ControlLink, DataLink {
   }
 
   send(message: unknown): void {
-    const [kind, id, method] = message as readonly [number, number, string]
+    const [kind, id, method] = callIn(message)
     if (kind === 0) this.unanswered.set(id, method)
     if (kind === 1 || kind === 2) this.other.unanswered.delete(id)
     this.#put({ kind: 'message', bytes: encodeCbor(message, 'message') })

@@ -249,7 +249,7 @@ const linkPorts: SlotPorts = {
   ofLane:
     (lane: Lane): SlotPort =>
     (peer) =>
-      named(lane, peer),
+      relayed(lane, peer),
   pair() {
     const [left, right] = createLoopback()
     return [(peer) => named(left, peer), (peer) => named(right, peer)]
@@ -265,6 +265,20 @@ const named = (link: Link, peer: string): Link => ({
   onClose: (listener) => link.onClose(listener),
   close: () => link.close(),
 })
+
+/** As a relay has it: for the slot, any end but its own is a loss. */
+function relayed(lane: Lane, peer: string): Link {
+  let isClosed = false
+  return {
+    ...named(lane, peer),
+    onClose: (listener) =>
+      lane.onClose((reason) => listener(reason ?? (isClosed ? null : new Error('closed')))),
+    close: () => {
+      isClosed = true
+      lane.close()
+    },
+  }
+}
 
 /** The bundle of the module of that name. */
 export const bundleOf = (name: string): BundleFacts => ({ sha256: name, bytes: 3, name })

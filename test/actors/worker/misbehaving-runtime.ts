@@ -40,6 +40,8 @@ class MisbehavingRuntime implements SlotCommands {
   async snapshotAbandoned(): Promise<void> {}
   async snapshotHurried(): Promise<void> {}
   async clear(): Promise<void> {}
+  async pause(): Promise<void> {}
+  async resume(): Promise<void> {}
 
   async connect(peer: number, port: MessagePort): Promise<void> {
     port.on('message', (text: string) => this.#log(`from ${peer}: ${text}`))

@@ -1,0 +1,207 @@
+/**
+ * The links of one membership to the coordinator, and the connections that they go over: one that is
+ * lost is replaced, until the coordinator says that it knows the membership no more.
+ */
+import type { Clock } from '../../lib/base/clock.js'
+import { MillraceError } from '../../lib/base/errors.js'
+import type { Random } from '../../lib/base/random.js'
+import { backoff, backoffDelayMs } from '../../lib/supervision/backoff.js'
+import type { MessageLink } from '../../lib/transport/calls.js'
+import { LANE_MESSAGE_BYTES_MAX, messagesOver } from '../../lib/transport/lane-messages.js'
+import { linkLimits } from '../../lib/transport/link-limits.js'
+import type { Network } from '../../lib/transport/network.js'
+import { openOver, ResumableLink } from '../../lib/transport/resumable-link.js'
+import { BULK_LANE } from './protocol.js'
+
+export interface CoordinatorLinksParts {
+  readonly network: Network
+  /** URL of the coordinator. */
+  readonly join: string
+  readonly clock: Clock
+  readonly random: Random
+  /** Of the membership: never used before by this process. */
+  readonly number: number
+}
+
+/** What goes on; set once, before anything can happen. */
+export interface LinksListener {
+  /** The control connection was lost. */
+  down(reason: string): void
+  /** There is another one. */
+  up(): void
+}
+
+/** A connection, as a link of messages. */
+interface Dialled {
+  readonly messages: MessageLink
+  terminate(): void
+}
+
+interface Line {
+  readonly link: ResumableLink
+  dial(): Promise<Dialled>
+  connection: Dialled | null
+  isDialling: boolean
+  /** Connections that did not last, or were not made, since one that did. */
+  failures: number
+  upMs: number
+}
+
+/** The first is replaced at once, and then at this pace. */
+const AGAIN = backoff({ firstMs: 50, maxMs: 1_000, jitter: 0.3 })
+/** What has lasted so long begins anew. */
+const STEADY_MS = 200
+/** A coordinator that has taken a connection answers within this time what it is to be. */
+const ANSWER_MS = 2_000
+
+export class CoordinatorLinks {
+  readonly #parts: CoordinatorLinksParts
+  readonly #control: Line
+  readonly #bulk: Line
+  #listener: LinksListener = { down: () => {}, up: () => {} }
+  #isOver = false
+
+  private constructor(parts: CoordinatorLinksParts, id: string, first: Dialled) {
+    const { network, join } = parts
+    this.#parts = parts
+    const dialled: Dialled[] = [first]
+    this.#control = this.#line(
+      id,
+      linkLimits.messageBytesMax,
+      async () => dialled.pop() ?? dialControl(network, join),
+    )
+    this.#bulk = this.#line(id, LANE_MESSAGE_BYTES_MAX, async () => {
+      const connection = await network.dialData(join, id)
+      const messages = messagesOver(connection, connection.openLane(BULK_LANE))
+      return { messages, terminate: () => connection.terminate('superseded') }
+    })
+  }
+
+  /** Rejects where the coordinator cannot be reached, or refuses the node. */
+  static async open(parts: CoordinatorLinksParts): Promise<CoordinatorLinks> {
+    const first = await dialControl(parts.network, parts.join)
+    const links = new CoordinatorLinks(parts, first.messages.peer.id, first)
+    try {
+      for (const line of [links.#control, links.#bulk]) {
+        if (!(await links.#connect(line, 'open'))) throw givenUp(line.link.peer.id)
+      }
+    } catch (error) {
+      first.terminate()
+      links.close()
+      throw error
+    }
+    return links
+  }
+
+  get control(): ResumableLink {
+    return this.#control.link
+  }
+
+  get bulk(): ResumableLink {
+    return this.#bulk.link
+  }
+
+  /** Since when there has been this control connection; null: there is none. */
+  get upMs(): number | null {
+    return this.control.isUp ? this.#control.upMs : null
+  }
+
+  listen(listener: LinksListener): void {
+    this.#listener = listener
+  }
+
+  /** Other connections instead of these, which have fallen silent: nobody waits for them. */
+  replace(): void {
+    for (const { connection } of [this.#bulk, this.#control]) connection?.terminate()
+  }
+
+  close(): void {
+    this.#isOver = true
+    for (const { link } of [this.#control, this.#bulk]) link.close('goingAway')
+  }
+
+  #line(id: string, messageBytesMax: number, dial: () => Promise<Dialled>): Line {
+    const line: Line = {
+      link: new ResumableLink({
+        peer: { id },
+        clock: this.#parts.clock,
+        messageBytesMax,
+        onDown: (reason) => this.#onDown(line, reason),
+      }),
+      dial,
+      connection: null,
+      isDialling: false,
+      failures: 0,
+      upMs: 0,
+    }
+    return line
+  }
+
+  #onDown(line: Line, reason: Error | null): void {
+    line.connection = null
+    if (this.#isOver) return
+    if (this.#parts.clock.now() - line.upMs >= STEADY_MS) line.failures = 0
+    if (line === this.#control) this.#listener.down(reason?.message ?? 'it was silent')
+    this.#restoreLater(line)
+  }
+
+  #restoreLater(line: Line): void {
+    const { clock, random } = this.#parts
+    const delayMs = line.failures === 0 ? 0 : backoffDelayMs(AGAIN, line.failures, random)
+    line.failures++
+    clock.after(delayMs, () => this.#restore(line))
+  }
+
+  /** That for control first: what it says goes for the other one, too. */
+  #restore(line: Line): void {
+    const isDue = !line.isDialling && !line.link.isUp
+    if (this.#isOver || !isDue || (line === this.#bulk && !this.control.isUp)) return
+    this.#connect(line, 'resume').then(
+      (isKnown) => {
+        if (this.#isOver) return
+        if (!isKnown) return this.#end()
+        if (line !== this.#control) return
+        this.#listener.up()
+        this.#restore(this.#bulk)
+      },
+      () => {
+        if (!this.#isOver) this.#restoreLater(line)
+      },
+    )
+  }
+
+  async #connect(line: Line, how: 'open' | 'resume'): Promise<boolean> {
+    const { clock, number } = this.#parts
+    line.isDialling = true
+    try {
+      const connection = await line.dial()
+      const stopWaiting = clock.after(ANSWER_MS, () => connection.terminate())
+      const opened = openOver(connection.messages, line.link, number, how)
+      const isKnown = await opened.finally(stopWaiting)
+      if (this.#isOver) connection.terminate()
+      line.connection = connection
+      line.upMs = clock.now()
+      return isKnown
+    } finally {
+      line.isDialling = false
+    }
+  }
+
+  #end(): void {
+    this.#isOver = true
+    for (const { link } of [this.#control, this.#bulk]) link.end(givenUp(link.peer.id))
+    this.replace()
+  }
+}
+
+async function dialControl(network: Network, join: string): Promise<Dialled> {
+  const messages = await network.dialControl(join)
+  return { messages, terminate: () => messages.terminate('superseded') }
+}
+
+const givenUp = (coordinator: string): MillraceError =>
+  new MillraceError(
+    'E_PEER_LOST',
+    `${coordinator} has given its work to others, or has been started anew`,
+    { retryable: true },
+  )

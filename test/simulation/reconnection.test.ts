@@ -1,0 +1,140 @@
+/** What becomes of work on a node whose connections to the coordinator are lost, under a virtual clock. */
+import t from 'tap'
+import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
+import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
+import { TransactionWorld } from '../support/transaction-world.js'
+
+/** Two nodes of one slot each run a job for four seconds on both. */
+async function clusterWithJob() {
+  const job: JobShape = {
+    name: 'job',
+    rows: 200,
+    splits: 2,
+    parallelism: 2,
+    isReactive: false,
+    interval: 300,
+    seconds: 4,
+    world: new TransactionWorld(),
+  }
+  const nodes = ['node-0', 'node-1'].map((name) => ({ name, slots: 1 }))
+  const modules = { job: moduleOf(job) }
+  const cluster = new SimulatedCluster({ seed: 1, nodes, modules, delay: () => 2 })
+  for (const name of cluster.names) cluster.start(name)
+  await cluster.runFor(100)
+  const id = 'job-00000001'
+  const options = { parallelism: 2, checkpoint: { interval: job.interval }, memoryMb: 0 }
+  void cluster.coordinator!.submit(id, bundleOf('job'), options, () => {})
+  await cluster.runFor(1_000)
+  return {
+    cluster,
+    job,
+    id,
+    /** How often that was told. */
+    told: (text: string) => cluster.events.filter((event) => event.includes(text)).length,
+    end: () => cluster.runUntil(() => cluster.ended.has(id), 60_000),
+    cut(name: string): void {
+      cluster.internet.cut(HUB, name)
+      cluster.internet.cut(name, HUB)
+    },
+  }
+}
+
+t.test('connections that are reset are replaced, and nothing else happens', async (t) => {
+  const { cluster, job, id, told, end } = await clusterWithJob()
+  for (let times = 0; times < 5; times++) {
+    cluster.internet.reset(HUB, 'node-0')
+    await cluster.runFor(400)
+  }
+  t.ok(await end())
+  t.equal(cluster.ended.get(id), 'Finished')
+  t.equal(judge(job), null)
+  t.equal(told('NodeReturned'), 5)
+  t.equal(told('NodeLost'), 0)
+  t.equal(told('RegionRestarting'), 0)
+  t.equal(told('SlotStarted'), 2)
+  t.equal(told('Paused'), 0)
+})
+
+t.test(
+  'a node that is cut off for less than the coordinator waits pauses, and goes on',
+  async (t) => {
+    const { cluster, job, told, end, cut } = await clusterWithJob()
+    cut('node-0')
+    await cluster.runFor(2_300)
+    t.equal(told('"Paused","slots":1'), 1)
+    const shown = job.world.shown.length
+    await cluster.runFor(300)
+    t.equal(job.world.shown.length, shown, 'while it is paused nothing is committed')
+    cluster.internet.heal()
+    t.ok(await end())
+    t.equal(judge(job), null)
+    t.equal(told('"Resumed","slots":1'), 1)
+    t.equal(told('NodeReturned'), 1)
+    t.equal(told('NodeLost'), 0)
+    t.equal(told('RegionRestarting'), 0)
+  },
+)
+
+t.test('a node that is away for longer ends what it had before it gets anything new', async (t) => {
+  const { cluster, job, told, end, cut } = await clusterWithJob()
+  cut('node-0')
+  await cluster.runFor(4_000)
+  t.equal(told('NodeLost'), 1)
+  t.equal(cluster.nodes.get('node-0')!.node.slots.length, 1, 'it keeps its work, paused')
+  cluster.internet.heal()
+  t.ok(await end())
+  t.equal(judge(job), null)
+  t.equal(told('NodeReturned'), 0)
+  const tale = cluster.events.map((event) => /"kind":"(\w+)"/.exec(event)?.[1]).join(' ')
+  t.match(tale, /Paused.* NodeLost.* Lost.* NodeJoined Joined SlotStarted/)
+})
+
+t.test('what is decided while a node is away reaches it when it returns', async (t) => {
+  const { cluster, id, told, end } = await clusterWithJob()
+  cluster.internet.cut('node-0', HUB)
+  cluster.internet.cut(HUB, 'node-0')
+  await cluster.runFor(500)
+  cluster.internet.reset(HUB, 'node-0')
+  void cluster.coordinator!.job(id).cancel()
+  await cluster.runFor(100)
+  cluster.internet.heal()
+  t.ok(await end())
+  t.equal(cluster.ended.get(id), 'Cancelled')
+  await cluster.runFor(1_000)
+  t.equal(told('SlotStarted'), told('SlotEnded'))
+  for (const { node } of cluster.nodes.values()) t.same(node.slots, [])
+})
+
+t.test(
+  'a coordinator that has been started anew does not know what nodes still hold',
+  async (t) => {
+    const { cluster, job, told, end } = await clusterWithJob()
+    cluster.kill(HUB)
+    await cluster.runFor(2_500)
+    t.equal(told('"Paused","slots":1'), 2)
+    cluster.start(HUB)
+    t.ok(await end())
+    t.equal(judge(job), null)
+    t.equal(told('"Resumed"'), 0)
+    t.equal(told('SlotStarted'), 4)
+  },
+)
+
+t.test('a node that is to leave does not wait for a coordinator that is gone', async (t) => {
+  const { cluster } = await clusterWithJob()
+  const left: string[] = []
+  const leave = (name: string) =>
+    void cluster.nodes
+      .get(name)!
+      .node.leave(60_000)
+      .then(() => left.push(name))
+  cluster.pause(HUB)
+  leave('node-0')
+  await cluster.runFor(3_000)
+  t.same(left, ['node-0'], 'one that has asked gives up with its lease')
+  cluster.kill(HUB)
+  await cluster.runFor(10)
+  leave('node-1')
+  await cluster.runFor(10)
+  t.same(left, ['node-0', 'node-1'], 'one that cannot ask goes at once')
+})
