@@ -6,7 +6,7 @@ import type { Cancel, Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { isName } from '../../lib/base/name.js'
 import { SilenceWatch } from '../../lib/cluster/lease.js'
-import { HEARTBEAT_MS, SILENCE_MS } from '../../lib/cluster/times.js'
+import { HEARTBEAT_MS, LOOK_MS, SILENCE_MS } from '../../lib/cluster/times.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import { LANE_MESSAGE_BYTES_MAX, messagesOver } from '../../lib/transport/lane-messages.js'
 import { linkLimits } from '../../lib/transport/link-limits.js'
@@ -78,7 +78,7 @@ export class NodeRegistry {
 
   constructor(owner: RegistryOwner) {
     this.#owner = owner
-    this.#silence = new SilenceWatch(HEARTBEAT_MS, owner.clock.now())
+    this.#silence = new SilenceWatch(LOOK_MS, owner.clock.now())
     this.#look()
   }
 
@@ -284,7 +284,7 @@ export class NodeRegistry {
 
   #look(): void {
     const { clock } = this.#owner
-    this.#stopLook = clock.after(HEARTBEAT_MS, () => {
+    this.#stopLook = clock.after(LOOK_MS, () => {
       this.#look()
       const now = clock.now()
       for (const { name, control, bulk, apartMs } of this.#members.values()) {

@@ -11,6 +11,8 @@ export const HEARTBEAT_MS = 250
 export const NODE_LEASE_MS = 2000
 /** A node of which nothing was heard for so long is dead. */
 export const SILENCE_MS = 3000
+/** Between two looks at who is silent: so much later than `SILENCE_MS` after its last byte one is noticed. */
+export const LOOK_MS = 50
 /** Whoever was not asked for so long past its time was itself paused, and judges nobody in that turn. */
 export const OWN_PAUSE_MS = 500
 /** What a new coordinator waits for before it deploys anything: nodes of the one before have paused. */
