@@ -67,7 +67,7 @@ const MUTANTS: Readonly<Partial<Record<Mutant, RegExp>>> = {
 }
 for (const [mutant, seen] of Object.entries(MUTANTS)) {
   t.test(`the oracle sees a mutant: ${mutant}`, async (t) => {
-    const verdict = await firstVerdict(mutant as Mutant, 200)
+    const verdict = await firstVerdict(mutant as Mutant, 1_000)
     t.match(verdict ?? 'nothing was seen', seen)
     t.comment(verdict)
   })
