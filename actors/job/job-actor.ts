@@ -332,10 +332,11 @@ class JobActor implements Behaviour<JobMessage> {
     const { commands } = this.#slots[slot]!.slot
     const rounds = this.#rounds
     const latest = rounds === null ? null : await rounds.settled()
-    if (rounds === null || latest === null) {
-      if (slot === 0) await this.#clear(region, attempt)
-      return commands.open(region, attempt)
-    }
+    if (latest === null && slot === 0) await this.#clear(region, attempt)
+    // Aborted meanwhile: nobody would abort it once more.
+    if (this.#record.regions[region]!.attempt !== attempt) return
+    if (this.#record.regions[region]!.phase !== 'Opening') return
+    if (rounds === null || latest === null) return commands.open(region, attempt)
     for (const [chain, splits] of rounds.unassignedIn(latest, region)) {
       this.#splits.restore(chain, attempt, splits)
     }

@@ -175,8 +175,7 @@ function contextOf(
   const metrics = place.metrics(chain.steps.indexOf(step))
   const position = chain.steps.indexOf(step)
   const restored = place.restored?.steps[position] ?? null
-  // What takes the place of a subtask that failed begins empty.
-  const state = (place.replaces ? null : restored?.state) ?? createState(place, step)
+  const state = restored?.state ?? createState(place, step)
   keeps({ operator, subtask: index, store: state }, position)
   return {
     operator,

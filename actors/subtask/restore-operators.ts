@@ -42,6 +42,21 @@ export function restoreOperators(
   })
 }
 
+/**
+ * What the subtask of that name goes on from. Its state is given to the first that asks: what takes the
+ * place of a subtask that failed begins empty, and nobody else keeps what that one had in memory.
+ */
+export function takeRestored(
+  restored: Map<string, RestoredSubtask>,
+  name: string,
+): RestoredSubtask | null {
+  const found = restored.get(name)
+  if (found === undefined) return null
+  const steps = found.steps.map((step) => ({ ...step, state: null }))
+  restored.set(name, { ...found, steps })
+  return found
+}
+
 async function restoreOperator(
   place: StatePlace,
   step: ChainStep,

@@ -38,7 +38,7 @@ import { locate } from '../subtask/locate.js'
 import { openSubtask } from '../subtask/open-subtask.js'
 import type { SubtaskMessage } from '../subtask/protocol.js'
 import { Region, type RegionMessage } from '../subtask/region.js'
-import { restoreOperators } from '../subtask/restore-operators.js'
+import { restoreOperators, takeRestored } from '../subtask/restore-operators.js'
 import type { Subtask, TurnWatch } from '../subtask/subtask.js'
 import type { SnapshotPlace } from '../subtask/subtask-rounds.js'
 import { alignmentMember } from './alignment.js'
@@ -237,7 +237,7 @@ class SlotRuntime implements SlotCommands {
                   replaces: goOn,
                   remains,
                   snapshots: this.#snapshotPlace({ chain, index }, attempt),
-                  restored: restored.get(subtaskName({ chain, index })) ?? null,
+                  restored: takeRestored(restored, subtaskName({ chain, index })),
                 },
                 signals,
               )
@@ -397,7 +397,7 @@ class SlotRuntime implements SlotCommands {
     attempt: number,
     state: StateBackend,
     restore: ReadonlyMap<string, RestoreOrder> | null,
-  ): Promise<ReadonlyMap<string, RestoredSubtask>> {
+  ): Promise<Map<string, RestoredSubtask>> {
     const restored = new Map<string, RestoredSubtask>()
     if (restore === null) return restored
     const { plan, settings } = this.#ready()

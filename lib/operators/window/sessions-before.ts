@@ -13,7 +13,8 @@
  * the half behind, whose watermark may be older, knows what it touches there, and counts it.
  *
  * Nothing is held beyond a barrier, the end, or idleness, during which time goes on without this input; and
- * at most RUNS_MAX runs. Folding pays only where keys repeat: when most records of a sample began a part
+ * at most RUNS_MAX runs. An input that wakes may be behind that time without knowing it: until it has caught
+ * up, a part of it is late, or not, as a whole, and counts as one record there. Folding pays only where keys repeat: when most records of a sample began a part
  * of their own, records pass as parts of one for a while.
  */
 import type { OperatorFunction } from 'rxjs'

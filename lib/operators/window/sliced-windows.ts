@@ -40,8 +40,11 @@ interface ActiveKey {
   readonly id: number
   readonly group: number
   readonly key: unknown
-  /** What the key has, as state gave it in that epoch: in the same one it need not be looked up again. */
-  of: KeySlices
+  /**
+   * What the key has, as state gave it in that epoch: in the same one it need not be looked up again. Null
+   * where state has no epochs, and must not be kept in memory by whom it is lent to.
+   */
+  of: KeySlices | null
   epoch: number
   /** Null as long as its windows have few slices. */
   sums: TwoStacks | null
@@ -188,7 +191,8 @@ export class SlicedWindows implements Windows {
 
   #activate(of: KeySlices, group: number, key: unknown): void {
     of.active = ++this.#last
-    this.#active.push({ id: of.active, group, key, of, epoch: this.#state.epoch, sums: null })
+    const { epoch } = this.#state
+    this.#active.push({ id: of.active, group, key, of: lent(of, epoch), epoch, sums: null })
   }
 
   #begin(window: WindowSpan): void {
@@ -212,9 +216,9 @@ export class SlicedWindows implements Windows {
     const { group, key } = place
     const { epoch } = this.#state
     const isOwn = place.epoch === epoch
-    const of = isOwn ? place.of : this.#state.get(group, key)
+    const of = isOwn ? place.of! : this.#state.get(group, key)
     if (of === undefined || of.active !== place.id) return
-    place.of = of
+    place.of = lent(of, epoch)
     place.epoch = epoch
     const from = firstAt(of, window.start)
     const to = firstAt(of, window.end)
@@ -305,3 +309,6 @@ export class SlicedWindows implements Windows {
     }
   }
 }
+
+/** What may be kept of what state gave in an epoch; NaN: it has none. */
+const lent = (of: KeySlices, epoch: number): KeySlices | null => (Number.isNaN(epoch) ? null : of)
