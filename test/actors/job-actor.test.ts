@@ -31,6 +31,7 @@ class FakeSlot implements Slot {
   constructor(
     readonly index: number,
     setUp: () => Promise<void>,
+    clear: () => Promise<void>,
   ) {
     const note =
       (text: string) =>
@@ -43,7 +44,7 @@ class FakeSlot implements Slot {
       open: note('open'),
       start: note('start'),
       abort: note('abort'),
-      clear: note('clear'),
+      clear,
       replace: note('replace'),
       enumerate: async () => ({ splits: [], concurrent: false }),
       assign: note('assign'),
@@ -72,6 +73,7 @@ interface Options {
   /** How the set-up of the nth slot that is made ends. */
   readonly setUp?: (made: number) => Promise<void>
   readonly connect?: (made: number) => Promise<void>
+  readonly clear?: () => Promise<void>
   readonly replays?: boolean
 }
 
@@ -88,7 +90,8 @@ function startJob(options: Options = {}) {
     size: 2,
     create(index) {
       const at = made.length
-      const slot = new FakeSlot(index, () => options.setUp?.(at) ?? Promise.resolve())
+      const setUp = () => options.setUp?.(at) ?? Promise.resolve()
+      const slot = new FakeSlot(index, setUp, options.clear ?? (async () => {}))
       made.push(slot)
       return slot
     },
@@ -202,6 +205,27 @@ t.test('a region that waits longer opens only when its last back-off is over', a
   t.equal(job.states.at(-1), 'Restarting')
   job.clock.advance(250)
   await job.clock.settle()
+  t.equal(job.states.at(-1), 'Running')
+})
+
+t.test('an attempt that is aborted while its opening waits is not opened', async (t) => {
+  const waiting: (() => void)[] = []
+  const job = startJob({ clear: () => new Promise((done) => waiting.push(done)) })
+  const again = async () => {
+    job.made.findLast(({ index }) => index === 1)!.die()
+    await job.clock.settle()
+    job.clock.advance(200)
+    await job.clock.settle()
+  }
+  await job.clock.settle()
+  await again()
+  t.equal(waiting.length, 1, 'what was prepared is cleared away first')
+  await again()
+  t.equal(waiting.length, 2)
+  for (const done of waiting) done()
+  await job.clock.settle()
+  const opened = job.made[0]!.told.filter((text) => text.startsWith('open'))
+  t.same(opened, ['open 0 1', 'open 0 3'])
   t.equal(job.states.at(-1), 'Running')
 })
 
