@@ -130,8 +130,8 @@ export class ClientDesk {
   #tap(watching: Watching, job: ClusterJob, client: Calls<ClientListener>): void {
     const name = `results ${job.id}`
     if (watching.has(name)) return
-    const tap = new ResultTap(this.#clock, (records) =>
-      client.call('results', [job.id, records], { deadlineMs: null }),
+    const tap = new ResultTap(this.#clock, (records, onSent) =>
+      client.call('results', [job.id, records], { deadlineMs: null, onSent }),
     )
     const tapping = new Subscription(job.publishTo((records) => tap.take(records)))
     tapping.add(() => tap.end())

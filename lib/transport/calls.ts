@@ -32,6 +32,8 @@ type Result<F> = F extends (...args: never[]) => infer R ? Awaited<R> : never
 export interface CallOptions {
   /** Null: waits without limit. */
   readonly deadlineMs?: number | null
+  /** Called before `call` returns where the link has taken the message. */
+  readonly onSent?: () => void
 }
 
 export interface Calls<Remote extends object> {
@@ -96,7 +98,7 @@ class LinkCalls<Remote extends object> implements Calls<Remote> {
   call<M extends keyof Remote & string>(
     method: M,
     args: Arguments<Remote[M]>,
-    { deadlineMs = this.#options.deadlineMs }: CallOptions = {},
+    { deadlineMs = this.#options.deadlineMs, onSent = () => {} }: CallOptions = {},
   ): Promise<Result<Remote[M]>> {
     if (this.#closed !== null) return Promise.reject(this.#lost(method, this.#closed.reason))
     const id = ++this.#ids
@@ -113,7 +115,9 @@ class LinkCalls<Remote extends object> implements Calls<Remote> {
         this.#options.link.send([CALL, id, method, args])
       } catch (error) {
         this.#settle(id)?.reject(error as Error)
+        return
       }
+      onSent()
     })
   }
 

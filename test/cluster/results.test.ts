@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { connectOver } from '../../actors/client/client.js'
 import { ResultInbox } from '../../actors/client/result-inbox.js'
-import { ResultTap } from '../../actors/coordinator/result-tap.js'
+import { ResultTap, type SendResults } from '../../actors/coordinator/result-tap.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { generate, results } from '../../lib/connectors/index.js'
 import { pipeline } from '../../lib/index.js'
@@ -203,8 +203,11 @@ t.test('a message is answered when the last of it was taken, with turns in betwe
 t.test('a tap sends as much as there is credit for, and what waits goes together', async (t) => {
   const clock = createVirtualClock()
   const sent: { readonly records: readonly unknown[]; readonly answer: () => void }[] = []
-  const send = (records: readonly unknown[]) =>
-    new Promise<void>((answer) => sent.push({ records, answer }))
+  const send: SendResults = (records, onSent) =>
+    new Promise((answer) => {
+      sent.push({ records, answer })
+      onSent()
+    })
   const tap = new ResultTap(clock, send)
   let taken = 0
   for (let i = 0; i < 10; i++) {
@@ -225,6 +228,68 @@ t.test('a tap sends as much as there is credit for, and what waits goes together
   await turn()
   t.equal(taken, 11, 'who waits goes on')
 })
+
+/** A tap whose link takes no message of which the sum is above 10, and a client that answers when told to. */
+function narrowTap() {
+  const clock = createVirtualClock()
+  const log: string[] = []
+  const answers: (() => void)[] = []
+  const send: SendResults = async (records, onSent) => {
+    const sum = (records as readonly number[]).reduce((so, each) => so + each, 0)
+    if (sum > 10) throw new MillraceError('E_MESSAGE_SIZE', 'no')
+    log.push(`sent ${records.join(' ')}`)
+    onSent()
+    await new Promise<void>((answer) => answers.push(answer))
+  }
+  const tap = new ResultTap(clock, send)
+  const take = (name: string, ...records: readonly number[]) =>
+    tap.take(records).then(() => log.push(`${name} goes on`))
+  const settle = async () => {
+    for (let i = 0; i < 10; i++) {
+      clock.runSoon()
+      await turn()
+    }
+  }
+  return { tap, log, answers, take, settle }
+}
+
+t.test('a sink goes on when the last of what it has published is on its way', async (t) => {
+  const { log, answers, take, settle } = narrowTap()
+  void take('a', 8, 4).then(() => take('a', 1))
+  void take('b', 3)
+  await settle()
+  t.same(log, ['sent 8', 'sent 4 3', 'a goes on', 'b goes on', 'sent 1', 'a goes on'])
+  t.equal(answers.length, 3)
+})
+
+t.test(
+  'what was too large for one message waits for credit before all that comes later',
+  async (t) => {
+    const { tap, log, answers, take, settle } = narrowTap()
+    for (const first of ['a', 'b', 'c']) {
+      void take(first, 1)
+      await settle()
+    }
+    log.length = 0
+    void take('d', 9, 7, 8, 6)
+    await settle()
+    void take('e', 2)
+    await settle()
+    t.same(log, ['sent 9'], 'the rest has no credit, and d no leave to go on')
+    for (let i = 0; i < 4; i++) {
+      answers.shift()!()
+      await settle()
+    }
+    t.same(log, ['sent 9', 'sent 7', 'sent 8', 'sent 6', 'd goes on', 'sent 2', 'e goes on'])
+    void take('f', 11)
+    void take('g', 9, 9)
+    await settle()
+    tap.end()
+    await settle()
+    t.match(log.join(), /f goes on/, 'a single record that is too large holds nothing up')
+    t.match(log.join(), /g goes on/)
+  },
+)
 
 t.test(
   'what is too large for one message goes in several; a single record too large is refused',
