@@ -1,7 +1,7 @@
-/** What a client says of how a job is to run, checked before anything believes it. */
+/** What a client says of how a job is to run, and of what it watches of it, checked before anything believes it. */
 import { durationMs } from '../../lib/base/duration.js'
 import { MillraceError } from '../../lib/base/errors.js'
-import type { PlacementOptions, SubmitOptions } from './protocol.js'
+import type { PlacementOptions, SubmitOptions, WatchOptions } from './protocol.js'
 
 const STRATEGIES: readonly unknown[] = [undefined, 'spread', 'pack']
 const TRANSACTIONS: readonly unknown[] = [undefined, 'commit', 'discard']
@@ -56,13 +56,24 @@ export function checkPlacement(placement: PlacementOptions): void {
   if (wait !== undefined) durationMs(wait, 'placement: wait', 0)
 }
 
+/** As `checkSubmit`. */
+export function checkWatch(what: WatchOptions): void {
+  if (!isObject(what)) throw bad('the options', 'an object', what, 'watch')
+  for (const name of ['metrics', 'results', 'decides'] as const) {
+    if (typeof what[name] !== 'boolean') throw bad(name, 'true or false', what[name], 'watch')
+  }
+  const { after } = what
+  const hasNumbers = isObject(after) && [after.event, after.failure].every(Number.isSafeInteger)
+  if (!hasNumbers) throw bad('after', 'the numbers of an event and a failure', after, 'watch')
+}
+
 const isText = (value: unknown): value is string => typeof value === 'string'
 
 const isObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const bad = (name: string, expected: string, seen: unknown): MillraceError =>
+const bad = (name: string, expected: string, seen: unknown, asked = 'submit'): MillraceError =>
   new MillraceError(
     'E_BAD_ARGUMENT',
-    `submit: ${name} must be ${expected}; seen: ${JSON.stringify(seen) ?? typeof seen}`,
+    `${asked}: ${name} must be ${expected}; seen: ${JSON.stringify(seen) ?? typeof seen}`,
   )

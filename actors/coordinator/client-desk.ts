@@ -8,6 +8,7 @@ import { type Ask, isDecision } from '../../lib/supervision/strategy.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import type { ControlLink } from '../../lib/transport/node-links.js'
 import { CarriedOut } from './carried-out.js'
+import { checkWatch } from './check-submit.js'
 import type { ClusterJob } from './cluster-job.js'
 import type { Coordinator } from './coordinator.js'
 import {
@@ -70,6 +71,7 @@ export class ClientDesk {
       hasBundle: (sha256) => coordinator.shelf.has(sha256),
       putBundle: (facts, offset, bytes) => coordinator.shelf.put(facts, offset, bytes),
       async submit(id, bundle, options, watch) {
+        if (watch !== null) checkWatch(watch)
         const opened = (job: ClusterJob) => {
           if (watch !== null) follows(job, watch)
         }
@@ -80,6 +82,7 @@ export class ClientDesk {
       nodes: () => coordinator.nodes(),
       placement: async (job) => coordinator.placementOf(job),
       async watchJob(id, what) {
+        checkWatch(what)
         const job = coordinator.watched(id)
         follows(job, what)
         return { view: job.view, plan: job.plan }

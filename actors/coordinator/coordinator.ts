@@ -240,8 +240,8 @@ export class Coordinator {
     const record = { id, pipeline, bundle, options, slots, submittedMs: this.#clock.wallTime() }
     const job = this.#open(record)
     this.#jobs.set(id, job)
-    opened(job)
     try {
+      opened(job)
       await this.#settled
       if (options.reactive !== undefined) {
         const { slots: room } = await this.#roomFor(job)

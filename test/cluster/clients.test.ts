@@ -2,8 +2,10 @@
 import t, { type Test } from 'tap'
 import { type Cluster, connectOver } from '../../actors/client/client.js'
 import type { SubmittedJob } from '../../actors/client/watched-job.js'
+import type { ClientMethods } from '../../actors/coordinator/protocol.js'
 import type { JobEvent } from '../../actors/job/job.js'
 import { CLIENT_SILENCE_MS } from '../../lib/cluster/times.js'
+import { createCalls } from '../../lib/transport/calls.js'
 import { type JobShape, moduleOf } from '../support/cluster-simulation.js'
 import { identityOf } from '../support/memory-network.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
@@ -289,3 +291,30 @@ t.test(
     t.ok(summary.recordsIn < 400, `${summary.recordsIn} since then`)
   },
 )
+
+t.test('a job whose submission cannot be understood is none', async (t) => {
+  const { cluster } = await worldOf(t)
+  const coordinator = cluster.coordinator!
+  const network = cluster.internet.of(identityOf('client', 'raw'), cluster.clock)
+  const dialling = network.dialControl(`ws://${HUB}:1`)
+  await cluster.runFor(100)
+  const calls = createCalls<ClientMethods>({
+    link: await dialling,
+    handlers: {},
+    deadlineMs: 30_000,
+    clock: cluster.clock,
+  })
+  const watch = { metrics: true, results: true, decides: true } as never
+  const submitting = settledAs(calls.call('submit', [ID, bundleOf('rows'), {}, watch]))
+  await cluster.runFor(1_000)
+  t.match(await submitting, { code: 'E_BAD_ARGUMENT', message: /watch: after must be/ })
+  t.same(coordinator.jobs(), [])
+  const opened = () => {
+    throw new Error('whoever wants to follow it cannot')
+  }
+  const refused = settledAs(coordinator.submit(ID, bundleOf('rows'), {}, opened))
+  await cluster.runFor(1_000)
+  t.match(await refused, { message: /cannot/ })
+  t.same(coordinator.jobs(), [])
+  calls.close()
+})
