@@ -67,9 +67,11 @@ Examples:
   millrace coordinator --listen 10.0.0.5:7373 --secret-file secret --tls-cert c.pem --tls-key k.pem`
 
 const NODE_HELP = `
-A node hosts slots, in which jobs run. It tries to join until it can, and joins again when
-the connection is lost. Ctrl-C and SIGTERM move its work to other nodes first; a second
-signal ends it at once, and what ran there goes on elsewhere from its last checkpoint.
+A node hosts slots, in which jobs run. It tries to join until it can. When its connections
+to the coordinator are lost it keeps its work and connects again; where the coordinator has
+given the work to others meanwhile, the node ends it and joins anew. Ctrl-C and SIGTERM move
+its work to other nodes first; a second signal ends it at once, and what ran there goes on
+elsewhere from its last checkpoint.
 
 Chunks of snapshots lie with the coordinator. A node keeps copies, in files, of those that
 its slots wrote for the last checkpoint: what restarts here need not fetch them. No

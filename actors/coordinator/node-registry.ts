@@ -6,7 +6,7 @@ import type { Cancel, Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { isName } from '../../lib/base/name.js'
 import { SilenceWatch } from '../../lib/cluster/lease.js'
-import { HEARTBEAT_MS, LOOK_MS, SILENCE_MS } from '../../lib/cluster/times.js'
+import { HEARTBEAT_MS, LOOK_MS, RETURN_MS, SILENCE_MS } from '../../lib/cluster/times.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import { LANE_MESSAGE_BYTES_MAX, messagesOver } from '../../lib/transport/lane-messages.js'
 import { linkLimits } from '../../lib/transport/link-limits.js'
@@ -39,11 +39,6 @@ export interface RegistryOwner {
 const CALL_MS = 10_000
 /** A member beats several times in this time. */
 const NAME_HELD_MS = 4 * HEARTBEAT_MS
-/**
- * A process that has lost all its connections to here has most often died. One that lives connects again at
- * once; so long it has.
- */
-const RETURN_MS = 300
 /** Whoever connects says within this time what for. */
 const OPENING_MS = 5_000
 const LABELS_MAX = 64

@@ -25,9 +25,9 @@ export interface CoordinatorLinksParts {
 
 /** What goes on; set once, before anything can happen. */
 export interface LinksListener {
-  /** The control connection was lost. */
-  down(reason: string): void
-  /** There is another one. */
+  /** That connection was lost. */
+  down(which: 'control' | 'bulk', reason: string): void
+  /** There is another one for control. */
   up(): void
 }
 
@@ -60,6 +60,8 @@ export class CoordinatorLinks {
   readonly #bulk: Line
   #listener: LinksListener = { down: () => {}, up: () => {} }
   #isOver = false
+  #apartMs: number | null = null
+  #cutOffMs: number | null = null
 
   private constructor(parts: CoordinatorLinksParts, id: string, first: Dialled) {
     const { network, join } = parts
@@ -106,6 +108,16 @@ export class CoordinatorLinks {
     return this.control.isUp ? this.#control.upMs : null
   }
 
+  /** Since when a connection has been missing; null: none is. */
+  get apartMs(): number | null {
+    return this.#apartMs
+  }
+
+  /** Since when there has been none; null: there is one. */
+  get cutOffMs(): number | null {
+    return this.#cutOffMs
+  }
+
   listen(listener: LinksListener): void {
     this.#listener = listener
   }
@@ -140,8 +152,14 @@ export class CoordinatorLinks {
   #onDown(line: Line, reason: Error | null): void {
     line.connection = null
     if (this.#isOver) return
-    if (this.#parts.clock.now() - line.upMs >= STEADY_MS) line.failures = 0
-    if (line === this.#control) this.#listener.down(reason?.message ?? 'it was silent')
+    const nowMs = this.#parts.clock.now()
+    this.#apartMs ??= nowMs
+    if (!this.control.isUp && !this.bulk.isUp) this.#cutOffMs ??= nowMs
+    if (nowMs - line.upMs >= STEADY_MS) line.failures = 0
+    this.#listener.down(
+      line === this.#control ? 'control' : 'bulk',
+      reason?.message ?? 'it was silent',
+    )
     this.#restoreLater(line)
   }
 
@@ -181,6 +199,8 @@ export class CoordinatorLinks {
       if (this.#isOver) connection.terminate()
       line.connection = connection
       line.upMs = clock.now()
+      if (line.link.isUp) this.#cutOffMs = null
+      if (this.control.isUp && this.bulk.isUp) this.#apartMs = null
       return isKnown
     } finally {
       line.isDialling = false

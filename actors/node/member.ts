@@ -4,7 +4,7 @@
 import type { Cancel, Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { Lease } from '../../lib/cluster/lease.js'
-import { HEARTBEAT_MS, NODE_LEASE_MS, OWN_PAUSE_MS } from '../../lib/cluster/times.js'
+import { CUT_OFF_MS, HEARTBEAT_MS, NODE_LEASE_MS, OWN_PAUSE_MS } from '../../lib/cluster/times.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import { inMessages } from '../../lib/transport/in-messages.js'
 import type { BundleFiles } from './bundles.js'
@@ -46,7 +46,7 @@ export class Member implements NodeMethods {
   readonly #tell: (event: NodeEvent) => void
   #onEnded: (reason: string) => void = () => {}
   #ended = false
-  /** Its lease has run out, and its slots stand still. */
+  /** Others may have its work soon, and its slots stand still. */
   #isPaused = false
   #onPaused: () => void = () => {}
   #beatMs = 0
@@ -79,7 +79,10 @@ export class Member implements NodeMethods {
     this.control.onClose((reason) => this.#over(reason?.message ?? 'the connection was closed'))
     this.bulk.onClose((reason) => this.#over(reason?.message ?? 'the connection was closed'))
     this.#links.listen({
-      down: (reason) => this.#tell({ kind: 'Interrupted', reason }),
+      down: (which, reason) => {
+        if (which === 'control') this.#tell({ kind: 'Interrupted', reason })
+        this.#clock.after(CUT_OFF_MS, () => this.#pauseInTime())
+      },
       up: () => {
         this.#tell({ kind: 'Reconnected' })
         this.#ask()
@@ -211,7 +214,8 @@ export class Member implements NodeMethods {
     const nowMs = this.#clock.now()
     const lateMs = nowMs - this.#beatMs - HEARTBEAT_MS
     this.#beatMs = nowMs
-    if (this.lease.leftMs(nowMs) === 0) this.#expire(nowMs, lateMs > OWN_PAUSE_MS)
+    this.#pauseInTime()
+    if (lateMs <= OWN_PAUSE_MS) this.#replaceSilent(nowMs)
     this.#ask()
   }
 
@@ -227,22 +231,35 @@ export class Member implements NodeMethods {
 
   #answered(sentMs: number): void {
     this.lease.answered(sentMs)
-    if (this.#ended || !this.#isPaused || this.lease.leftMs(this.#clock.now()) === 0) return
+    if (this.#ended || !this.#isPaused || !this.#mayWork(this.#clock.now())) return
     this.#isPaused = false
     for (const slot of this.#slots.values()) void slot.resume().catch(() => {})
     this.#tell({ kind: 'Resumed', slots: this.#slots.size })
   }
 
-  /** After a pause of this process, what was answered meanwhile may lie in sockets that it has not read. */
-  #expire(nowMs: number, wasPaused: boolean): void {
-    if (!this.#isPaused) {
-      this.#isPaused = true
-      for (const slot of this.#slots.values()) void slot.pause().catch(() => {})
-      this.#tell({ kind: 'Paused', slots: this.#slots.size })
-      this.#onPaused()
-    }
+  /** The coordinator does not give its work to others yet. */
+  #mayWork(nowMs: number): boolean {
+    const { apartMs, cutOffMs } = this.#links
+    return (
+      this.lease.leftMs(nowMs) > 0 &&
+      nowMs - (apartMs ?? nowMs) < NODE_LEASE_MS &&
+      nowMs - (cutOffMs ?? nowMs) < CUT_OFF_MS
+    )
+  }
+
+  #pauseInTime(): void {
+    if (this.#ended || this.#isPaused || this.#mayWork(this.#clock.now())) return
+    this.#isPaused = true
+    for (const slot of this.#slots.values()) void slot.pause().catch(() => {})
+    this.#tell({ kind: 'Paused', slots: this.#slots.size })
+    this.#onPaused()
+  }
+
+  /** Not after a pause of this process: what was answered meanwhile may lie in sockets that it has not read. */
+  #replaceSilent(nowMs: number): void {
     const { upMs } = this.#links
-    if (!wasPaused && upMs !== null && nowMs - upMs >= NODE_LEASE_MS) this.#links.replace()
+    const isSilent = this.lease.leftMs(nowMs) === 0
+    if (isSilent && upMs !== null && nowMs - upMs >= NODE_LEASE_MS) this.#links.replace()
   }
 
   #over(reason: string): void {

@@ -8,7 +8,7 @@
  * not bound to a connection. A membership has ended
  * - when one side says so;
  * - for the coordinator when it has heard nothing for `SILENCE_MS`, or a connection has been missing for so
- *   long, or all of them for 0.3 s: a process that lives connects again at once;
+ *   long, or all of them for `RETURN_MS`: a process that lives connects again at once;
  * - for the node when the coordinator no longer knows it: another has taken its place, or it has given the
  *   work to others.
  *
@@ -18,9 +18,11 @@
  *    started in, and what a new one hears of is new.
  * 2. A slot is known by its ref, which is never used twice: job, run, index and generation. What comes
  *    from or goes to a ref that the receiver does not know is dropped, or refused with `E_STALE_SLOT`.
- * 3. A node whose last answered heartbeat was *sent* more than `NODE_LEASE_MS` ago pauses its slots: they
- *    process and commit nothing, and keep all they have. With the next answer they go on. The coordinator
- *    gives their work to others after `SILENCE_MS` at the earliest. That makes two lives of a
+ * 3. A node whose last answered heartbeat was *sent* more than `NODE_LEASE_MS` ago, or one of whose
+ *    connections has been missing for so long, or both for `CUT_OFF_MS`, pauses its slots: they
+ *    process and commit nothing, and keep all they have. With the next answer while both are there they go on. The
+ *    coordinator gives their work to others after `SILENCE_MS`, or `RETURN_MS` after it has seen both
+ *    connections end, at the earliest: each is later. That makes two lives of a
  *    subtask at one time improbable, not impossible: a paused process knows nothing, and what user code has
  *    begun outside of its turns goes on. What makes them harmless is fencing: chunks and acknowledgements of
  *    unknown refs are refused, transactions are committed on the coordinator's word only, and frames carry

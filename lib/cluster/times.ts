@@ -2,15 +2,23 @@
  * Times of failure detection, in ms. Safety never rests on them, only speed: see `actors/node/protocol.ts`.
  *
  * A node counts its lease from *sending* the last heartbeat that was answered, the coordinator from its
- * last sign of life. So the node pauses its work before the coordinator gives it to another.
+ * last sign of life; and of connections that are missing the node waits for less long than the coordinator.
+ * So the node pauses its work before the coordinator gives it to another.
  */
 
 /** Between two heartbeats. */
 export const HEARTBEAT_MS = 250
-/** A node whose last answered heartbeat was sent longer ago pauses its slots. */
+/** A node whose last answered heartbeat was sent longer ago, or with a connection missing for longer, pauses its slots. */
 export const NODE_LEASE_MS = 2000
-/** A node of which nothing was heard for so long is dead. */
+/** A node of which nothing was heard for so long, or with a connection missing for so long, is dead. */
 export const SILENCE_MS = 3000
+/** A node that has been without any connection to the coordinator for so long pauses its slots. */
+export const CUT_OFF_MS = 200
+/**
+ * A process that has lost all its connections to the coordinator has most often died. One that lives
+ * connects again at once; so long it has.
+ */
+export const RETURN_MS = 300
 /** Between two looks at who is silent: so much later than `SILENCE_MS` after its last byte one is noticed. */
 export const LOOK_MS = 50
 /** Whoever was not asked for so long past its time was itself paused, and judges nobody in that turn. */

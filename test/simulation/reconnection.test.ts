@@ -75,6 +75,56 @@ t.test(
   },
 )
 
+t.test('a node without any connection pauses before its work is given to others', async (t) => {
+  const { cluster, job, told, end, cut } = await clusterWithJob()
+  cut('node-0')
+  cluster.internet.reset(HUB, 'node-0')
+  await cluster.runFor(250)
+  t.equal(told('"Paused","slots":1'), 1)
+  t.equal(told('NodeLost'), 0)
+  await cluster.runFor(100)
+  t.equal(told('NodeLost'), 1)
+  cluster.internet.heal()
+  t.ok(await end())
+  t.equal(judge(job), null)
+})
+
+t.test('a node that comes back in the last moment has paused, and goes on', async (t) => {
+  const { cluster, job, told, end, cut } = await clusterWithJob()
+  cut('node-0')
+  cluster.internet.reset(HUB, 'node-0')
+  await cluster.runFor(190)
+  cluster.internet.heal()
+  t.ok(await end())
+  t.equal(judge(job), null)
+  t.equal(told('"Paused","slots":1'), 1)
+  t.equal(told('"Resumed","slots":1'), 1)
+  t.equal(told('NodeLost'), 0)
+})
+
+t.test('a node whose data connection alone is missing pauses in time, too', async (t) => {
+  const { cluster, job, told, end } = await clusterWithJob()
+  cluster.internet.cutData(HUB, 'node-0')
+  await cluster.runFor(1_900)
+  t.equal(told('Paused'), 0)
+  await cluster.runFor(400)
+  t.equal(told('"Paused","slots":1'), 1)
+  t.equal(told('Resumed'), 0, 'answered heartbeats are not enough')
+  t.equal(told('NodeLost'), 0)
+  cluster.internet.heal()
+  // Both are made anew at once then.
+  cluster.internet.reset(HUB, 'node-0')
+  await cluster.runFor(400)
+  t.equal(told('"Resumed","slots":1'), 1)
+  cluster.internet.cutData(HUB, 'node-0')
+  await cluster.runFor(3_200)
+  t.equal(told('NodeLost'), 1)
+  t.equal(told('"Paused","slots":1'), 2)
+  cluster.internet.heal()
+  t.ok(await end())
+  t.equal(judge(job), null)
+})
+
 t.test('a node that is away for longer ends what it had before it gets anything new', async (t) => {
   const { cluster, job, told, end, cut } = await clusterWithJob()
   cut('node-0')

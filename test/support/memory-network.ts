@@ -40,6 +40,8 @@ export class MemoryInternet {
   /** Of the process that has the name now. */
   readonly #incarnations = new Map<string, string>()
   readonly #dead = new Set<string>()
+  /** Data connections between two that break, and cannot be made: `a b`, sorted. */
+  readonly #dataCuts = new Set<string>()
   readonly #clocks = new Map<string, Clock>()
   #ports = 1000
   #sessions = 0
@@ -66,7 +68,14 @@ export class MemoryInternet {
     this.#cuts.add(`${from} ${to}`)
   }
 
+  /** No data connection between the two, while others stand. */
+  cutData(a: string, b: string): void {
+    this.#dataCuts.add([a, b].toSorted().join(' '))
+    for (const pipe of [...this.#links]) if (pipe.role === 'data') pipe.resetBetween(a, b)
+  }
+
   heal(): void {
+    this.#dataCuts.clear()
     this.#cuts.clear()
     this.#pump()
   }
@@ -155,7 +164,9 @@ export class MemoryInternet {
     const target = there()
     if (target === undefined) throw refused(url)
     if (expect !== undefined && target.self.id !== expect) throw refused(url)
-    const pipe = new Pipe(this, url, self, target.self, ++this.#sessions)
+    const names = [self.id, target.self.id].toSorted().join(' ')
+    if (role === 'data' && this.#dataCuts.has(names)) throw refused(url)
+    const pipe = new Pipe(this, url, role, self, target.self, ++this.#sessions)
     this.#links.add(pipe)
     if (role === 'control') target.welcome.onControl(pipe.theirs)
     else target.welcome.onData(pipe.theirs)
@@ -190,6 +201,7 @@ function callIn(message: unknown): readonly [kind: number, id: number, method: s
 /** One connection. */
 class Pipe {
   readonly url: string
+  readonly role: 'control' | 'data'
   readonly ours: End
   readonly theirs: End
   readonly #internet: MemoryInternet
@@ -197,11 +209,13 @@ class Pipe {
   constructor(
     internet: MemoryInternet,
     url: string,
+    role: 'control' | 'data',
     dialler: Identity,
     listener: Identity,
     session: number,
   ) {
     this.url = url
+    this.role = role
     this.#internet = internet
     this.ours = new End(internet, dialler, listener, session, 0, () => this.#over())
     this.theirs = new End(internet, listener, dialler, session, 1, () => this.#over())
