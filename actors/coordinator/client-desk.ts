@@ -99,7 +99,7 @@ export class ClientDesk {
       async watchCluster() {
         watching.add(
           '',
-          coordinator.events$.subscribe((event) => self().tell('clusterEvent', [event])),
+          coordinator.events$.subscribe((event) => tellIfItCan(self(), 'clusterEvent', [event])),
         )
       },
       cancel: (job) => coordinator.job(job).cancel(),
@@ -149,14 +149,21 @@ function follow(job: ClusterJob, what: WatchOptions, client: Calls<ClientListene
     if (news.kind === 'event' && news.seq <= event) return
     if (news.kind === 'failure' && news.seq <= failure) return
     if (news.kind === 'metrics' && !what.metrics) return
-    try {
-      client.tell('jobNews', [job.id, news])
-    } catch {
-      // Too large for a message: looking on is no reason to fail.
-    }
+    tellIfItCan(client, 'jobNews', [job.id, news])
   })
   if (what.decides) following.add(job.decidedBy(asking(client, job.id)))
   return following
+}
+
+/** What is too large for a message, or cannot travel, is not told: looking on is no reason to fail. */
+function tellIfItCan<M extends keyof ClientListener>(
+  client: Calls<ClientListener>,
+  method: M,
+  args: Parameters<ClientListener[M]>,
+): void {
+  try {
+    client.tell(method, args as never)
+  } catch {}
 }
 
 /** Who does not answer in time, or nothing that could be done, leaves it to the job's options. */

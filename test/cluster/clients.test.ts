@@ -318,3 +318,16 @@ t.test('a job whose submission cannot be understood is none', async (t) => {
   t.same(coordinator.jobs(), [])
   calls.close()
 })
+
+t.test('what cannot be told of a cluster harms nobody, and what comes later is told', async (t) => {
+  const { cluster, client } = await worldOf(t)
+  const heard: string[] = []
+  client.events$.subscribe(({ kind }) => heard.push(kind))
+  await cluster.runFor(100)
+  const { events$ } = cluster.coordinator!
+  const untold = () => 'does not travel'
+  events$.next({ kind: 'NodeLost', node: 'a', reason: untold as never })
+  events$.next({ kind: 'NodeReturned', node: 'a' })
+  await cluster.runFor(100)
+  t.same(heard, ['NodeReturned'])
+})
