@@ -42,6 +42,8 @@ class Placement implements Behaviour<PlacementMessage> {
   /** By ref, in the order in which they were asked for. */
   readonly #waiting = new Map<string, WaitingSlot>()
   readonly #apart = new PairsApart()
+  /** Jobs of slots on nodes that were left, by ref, until their successors are asked for. */
+  readonly #givenUp = new Map<string, string>()
   #isGathering = false
 
   constructor(context: Context) {
@@ -52,6 +54,7 @@ class Placement implements Behaviour<PlacementMessage> {
     switch (message.kind) {
       case 'Wanted':
         this.#reserved.delete(message.ref)
+        this.#succeed(message.wish.job)
         this.#waiting.get(message.ref)?.stopWaiting()
         this.#waiting.set(message.ref, {
           wanted: message,
@@ -89,9 +92,10 @@ class Placement implements Behaviour<PlacementMessage> {
         const { pair, wish, leave } = message
         const forMs = this.#apart.failed(...pair, this.#context.clock.now())
         this.#context.after(forMs, { kind: 'DoubtEnds' })
-        return leave(nodeToLeave(wish, pair, this.#offers(), this.#pairsApart()))
+        return leave(this.#leave(wish, pair))
       }
       case 'DoubtEnds':
+        this.#givenUp.clear()
         return this.#placeSoon()
       case 'Gathered':
         this.#isGathering = false
@@ -130,6 +134,28 @@ class Placement implements Behaviour<PlacementMessage> {
       waiting.said = lacks
       waiting.wanted.waits(lacks)
     }
+  }
+
+  #leave(wish: SlotWish, pair: Pair): string {
+    const waiting = [...this.#waiting.values()].filter(({ wanted }) => wanted.wish.job === wish.job)
+    const lost = waiting.length + this.#withoutSuccessor(wish.job).length
+    const node = nodeToLeave(wish, pair, this.#offers(), this.#pairsApart(), lost)
+    for (const [ref, reserved] of this.#reserved) {
+      const isLeft = reserved.node === node && reserved.wish.job === wish.job
+      if (isLeft) this.#givenUp.set(ref, wish.job)
+    }
+    return node
+  }
+
+  #succeed(job: string): void {
+    const [ref] = this.#withoutSuccessor(job)
+    if (ref !== undefined) this.#givenUp.delete(ref)
+  }
+
+  /** Refs of slots that were given up and have gone, while nobody has asked for others yet. */
+  #withoutSuccessor(job: string): readonly string[] {
+    const isGone = ([ref, of]: readonly [string, string]) => of === job && !this.#reserved.has(ref)
+    return [...this.#givenUp].filter(isGone).map(([ref]) => ref)
   }
 
   /** It waits no more. */

@@ -268,6 +268,20 @@ t.test('a job leaves nodes that do not reach each other, and runs while they do 
   await ends(t)
 })
 
+t.test('a job leaves the one node that reaches none of the others, and runs at once', async (t) => {
+  const world = await worldOf([node('a', 2), node('b', 2), node('c', 2)])
+  const { cluster, submit, ends, places } = world
+  void submit({ parallelism: 3 })
+  await cluster.runFor(3_000)
+  t.same(places(), ['a', 'b', 'c'])
+  cutBoth(cluster, 'a', 'b')
+  cutBoth(cluster, 'a', 'c')
+  await cluster.runFor(9_000)
+  t.equal(cluster.coordinator!.jobs()[0]!.state, 'Running')
+  t.same([...new Set(places())], ['b', 'c'])
+  await ends(t)
+})
+
 t.test('a job that needs two nodes which are apart waits, and says so', async (t) => {
   const { cluster, submit, ends, places } = await worldOf([node('a', 1), node('b', 1)])
   void submit({ parallelism: 2, supervise: { maxRestarts: 20 } })

@@ -144,3 +144,17 @@ t.test('of two nodes a job leaves the one from which it finds a place elsewhere'
   t.equal(leaves(node('a', 1, ['j']), node('b', 2, ['j', 'j']), node('c', 1)), 'a')
   t.equal(leaves(node('a', 2, ['j', 'j']), node('b', 1, ['j'])), 'b', 'they wait')
 })
+
+t.test('of three nodes a job leaves the one that reaches neither of the others', async (t) => {
+  const nodes = ['a', 'b', 'c'].map((id) => node(id, 2, ['j']))
+  const apart: readonly Pair[] = [
+    ['a', 'b'],
+    ['a', 'c'],
+  ]
+  t.equal(nodeToLeave(wish('j'), ['a', 'c'], nodes, apart), 'a', 'b is about to be left')
+  const without = (id: string) => nodes.map((each) => (each.id === id ? node(id, 2) : each))
+  t.equal(nodeToLeave(wish('j'), ['a', 'c'], without('b'), apart, 1), 'a', 'b has been left')
+  t.equal(nodeToLeave(wish('j'), ['a', 'b'], without('a'), apart, 1), 'a', 'nothing is moved')
+  const full = [node('a', 1), node('b', 2, ['j']), node('c', 1, ['j'])]
+  t.equal(nodeToLeave(wish('j'), ['a', 'b'], full, apart, 2), 'a', 'nor for what waits elsewhere')
+})
