@@ -40,6 +40,8 @@ interface Pair {
 const JOIN_MS = 10_000
 /** Slots of nodes that have been joined before, and have lost their connection. */
 const JOIN_AGAIN_MS = 3_000
+/** Of that, for a slot that is busy: so long before, its node says whether it reaches the other. */
+const BUSY_MS = 500
 
 export class ClusterPool implements SlotPool {
   readonly size: number
@@ -122,6 +124,7 @@ export class ClusterPool implements SlotPool {
         node: other.node,
         url: dials ? this.#parts.urlOf(other.node) : null,
         joining: session,
+        withinMs: deadlineMs - BUSY_MS,
       }
     }
     const options = { deadlineMs }
@@ -131,11 +134,12 @@ export class ClusterPool implements SlotPool {
       await Promise.all([join(a, b, first, second), join(b, a, second, first)])
     } catch (error) {
       if (a.place === null || b.place === null) throw died()
+      const { code } = error as MillraceError
+      // A slot is busy, which says nothing of nodes.
+      if (code === 'E_CALL_TIMEOUT') throw error
       const reason = unreachable(first.node, second.node, error)
       const isTheirs = pair.session === session && first.node !== second.node
-      if (isTheirs && UNREACHED.includes((error as MillraceError).code)) {
-        this.#leaveOne([first.node, second.node], reason)
-      }
+      if (isTheirs && code === 'E_CONNECT') this.#leaveOne([first.node, second.node], reason)
       throw reason
     }
   }
@@ -147,9 +151,6 @@ export class ClusterPool implements SlotPool {
     })
   }
 }
-
-/** Codes of an attempt to connect that has failed, or has not ended in time. */
-const UNREACHED: readonly string[] = ['E_CONNECT', 'E_CALL_TIMEOUT']
 
 const died = (): MillraceError =>
   new MillraceError('E_WORKER_DIED', 'one of two slots is gone, they cannot be joined', {

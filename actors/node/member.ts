@@ -270,10 +270,11 @@ export class Member implements NodeMethods {
   }
 }
 
-const peerOf = ({ node, url, joining }: OtherSlot & { readonly kind: 'node' }) => ({
+const peerOf = ({ node, url, joining, withinMs }: OtherSlot & { readonly kind: 'node' }) => ({
   node,
   url,
   joining,
+  withinMs,
 })
 
 const stale = (ref: string, why: string): MillraceError =>

@@ -29,6 +29,8 @@ export interface PeerSlot {
   readonly url: string | null
   /** Number of this joining. */
   readonly joining: number
+  /** That it may take. */
+  readonly withinMs: number
 }
 
 /** How slots of a node get their ends: slots that are no threads have other ones. */
@@ -92,16 +94,23 @@ export class PeerLinks {
   }
 
   /**
-   * Joins a slot with one of a peer. Where the peer dials it is waited for: the caller's deadline counts.
-   * Rejects where a later joining of the two has begun meanwhile, for a slot keeps its newest link.
+   * Joins a slot with one of a peer. Rejects with `E_CONNECT` where the peer is not reached in time, or
+   * does not dial; and where a later joining of the two has begun meanwhile, for a slot keeps its newest link.
    */
-  async join({ at: ref, index, to: other, node, url, joining }: PeerSlot): Promise<Joint> {
+  async join({
+    at: ref,
+    index,
+    to: other,
+    node,
+    url,
+    joining,
+    withinMs,
+  }: PeerSlot): Promise<Joint> {
     const [at, to] = [placeName(ref, joining), placeName(other, joining)]
     this.#newest.set(`${ref} ${index}`, joining)
-    const lane =
-      url === null
-        ? await this.#awaitLane(at, to, ref, node)
-        : await this.#openLane(at, to, node, url)
+    const opening =
+      url === null ? this.#awaitLane(at, to, ref, node) : this.#openLane(at, to, node, url)
+    const lane = await this.#inTime(opening, withinMs, node)
     if (this.#newest.get(`${ref} ${index}`) !== joining) {
       lane.close()
       throw gone(node)
@@ -151,6 +160,18 @@ export class PeerLinks {
     if (lane !== undefined) return Promise.resolve(lane)
     if (this.#isClosed) return Promise.reject(gone(node))
     return new Promise((take, fail) => this.#awaited.set(name, { of, node, take, fail }))
+  }
+
+  /** A lane that comes later is closed. */
+  #inTime(opening: Promise<Lane>, withinMs: number, node: string): Promise<Lane> {
+    return new Promise((take, fail) => {
+      let isLate = false
+      const stopWaiting = this.#clock.after(withinMs, () => {
+        isLate = true
+        fail(notReached(node, withinMs))
+      })
+      opening.finally(stopWaiting).then((lane) => (isLate ? lane.close() : take(lane)), fail)
+    })
   }
 
   async #openLane(at: string, to: string, node: string, url: string): Promise<Lane> {
@@ -218,6 +239,12 @@ interface Awaited {
   readonly take: (lane: Lane) => void
   readonly fail: (error: Error) => void
 }
+
+const notReached = (node: string, withinMs: number): MillraceError =>
+  new MillraceError('E_CONNECT', `no data connection with node ${node} within ${withinMs} ms`, {
+    retryable: true,
+    details: { node, withinMs },
+  })
 
 const gone = (node: string): MillraceError =>
   new MillraceError('E_PEER_LOST', `the data connection to node ${node} was lost`, {

@@ -100,6 +100,8 @@ export type OtherSlot =
       readonly url: string | null
       /** Number of this joining: the same for both, and never used before. */
       readonly joining: number
+      /** Nodes that have not reached each other by then do not: `E_CONNECT`. */
+      readonly withinMs: number
     }
 
 /** Rows of the counters of one slot, as they stand. */
