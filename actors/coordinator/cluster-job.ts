@@ -90,6 +90,8 @@ export class ClusterJob {
   #isRecovered = false
   #hasRun = false
   #moving: Promise<void> = Promise.resolve()
+  /** Resolves when no life is about to begin, or to make room for one. */
+  #beginning: Promise<unknown> = Promise.resolve()
   /** What was told so far. */
   #eventCount = 0
   #failureCount = 0
@@ -189,9 +191,19 @@ export class ClusterJob {
   /** Rejects where it cannot be planned; then nothing has run. */
   async start(recovered: boolean): Promise<void> {
     this.#isRecovered = recovered
-    if (recovered) await this.#remember(takenOver(this.#before))
+    const beginning = this.#beginFirst(recovered)
+    this.#beginning = beginning.catch(() => {})
+    const life = await beginning
+    if (life !== null) this.#plan = await life.plan
+  }
+
+  async #beginFirst(recovered: boolean): Promise<Job | null> {
+    const before = this.#before
+    if (recovered) await this.#remember(takenOver(before))
     const life = await this.#begin(recovered)
-    this.#plan = await life.plan
+    // The next coordinator takes over what this one has found.
+    if (life === null && recovered) await this.#remember(before)
+    return life
   }
 
   /** What cannot be kept is not counted, which is no reason to stop. */
@@ -216,7 +228,7 @@ export class ClusterJob {
 
   /** It can be given other slots now. */
   get canMove(): boolean {
-    return this.#life !== null && !this.#isMoving && !isEnded(this.state)
+    return this.#life !== null && !this.#isMoving && !this.#isSuspended && !isEnded(this.state)
   }
 
   /** Resolves when it is not being moved. */
@@ -242,11 +254,13 @@ export class ClusterJob {
    */
   async suspend(): Promise<void> {
     this.#isSuspended = true
-    const stop = async () => (this.takesSnapshots ? this.stop(null) : this.cancel())
+    await this.#beginning
     const life = this.#life
+    if (life === null) return
+    const stop = async () => (this.takesSnapshots ? this.stop(null) : this.cancel())
     await stop().catch(() => this.cancel())
-    const summary = await life?.done.catch(() => null)
-    if (summary == null || summary.state === 'Finished') return
+    const summary = await life.done.catch(() => null)
+    if (summary === null || summary.state === 'Finished') return
     if (this.#hasRun) await this.#remember(withLife(this.#before, summary, true))
     // One that has only been planned has not lived; one that was not even that may be forgotten by now.
     else if (this.#plan !== null) await this.#remember({ ...this.#before, isAtRest: true })
@@ -277,23 +291,41 @@ export class ClusterJob {
 
   async #replace(slots: number, end: (life: Job) => Promise<void>): Promise<void> {
     const life = this.#living()
-    if (this.#isMoving) throw isMoving(this.id)
+    if (this.#isMoving || this.#isSuspended) throw isMoving(this.id)
     this.#isMoving = true
-    const replacing = this.#replaceLife(life, slots, end).finally(() => {
-      this.#isMoving = false
-    })
+    const beginning = this.#replaceLife(life, slots, end)
+    this.#beginning = beginning.catch(() => {})
+    const replacing = beginning
+      .then((next) => this.#arrive(next))
+      .finally(() => {
+        this.#isMoving = false
+      })
     this.#moving = replacing.catch(() => {})
     await replacing
   }
 
-  /** Where the life cannot be ended it goes on; where no other can begin, the job has failed. */
-  async #replaceLife(life: Job, slots: number, end: (life: Job) => Promise<void>): Promise<void> {
+  /**
+   * Where the life cannot be ended it goes on; where no other can begin, the job has failed. Null where its
+   * coordinator stops meanwhile: then the life has ended for that, and is not counted yet.
+   */
+  async #replaceLife(
+    life: Job,
+    slots: number,
+    end: (life: Job) => Promise<void>,
+  ): Promise<Job | null> {
+    const before = this.#before
     this.#replaced = life
     try {
       await end(life)
-      const before = withLife(this.#before, await life.done, false)
+      const summary = await life.done
+      this.#record = { ...this.#record, slots, before: withLife(before, summary, false) }
+      await this.#parts.save(this.#record)
+      const next = await this.#begin(true)
+      if (next !== null) return next
       this.#record = { ...this.#record, before }
-      await this.#again(slots)
+      this.#replaced = null
+      this.#onDone(life, summary, null)
+      return null
     } catch (error) {
       this.#replaced = null
       if (isEnded(life.state) && life === this.#life) this.#onDone(life, null, error as Error)
@@ -310,15 +342,15 @@ export class ClusterJob {
     this.#record = { ...this.#record, options: { ...options, placement } }
   }
 
-  async #again(slots: number): Promise<void> {
-    this.#record = { ...this.#record, slots }
-    await this.#parts.save(this.#record)
-    const next = await this.#begin(true)
+  /** Resolves when it runs. Where none has begun, it runs so under the next coordinator. */
+  async #arrive(next: Job | null): Promise<void> {
+    if (next === null) return
     this.#plan = await next.plan
     await running(next)
   }
 
-  async #begin(goesOn: boolean): Promise<Job> {
+  /** Null: its coordinator stops, and nothing begins under it any more. */
+  async #begin(goesOn: boolean): Promise<Job | null> {
     const { record, snapshots, hasSnapshots, bundleFile, term } = {
       ...this.#parts,
       record: this.#record,
@@ -326,6 +358,7 @@ export class ClusterJob {
     const { options, slots } = record
     const restore =
       goesOn && this.takesSnapshots && (await hasSnapshots()) ? 'latest' : options.restore
+    if (this.#isSuspended) return null
     const { memoryMb = SLOT_MEMORY_MB, args = {}, supervise, checkpoint } = options
     const runOptions: RunOptions = {
       memoryMb,

@@ -331,3 +331,37 @@ t.test('what cannot be told of a cluster harms nobody, and what comes later is t
   await cluster.runFor(100)
   t.same(heard, ['NodeReturned'])
 })
+
+t.test('a job that is moved while its coordinator stops has each life counted once', async (t) => {
+  for (const ms of [0, 1, 2, 5, 10, 20, 40, 80, 160, 320]) {
+    const world = await worldOf(t)
+    const { cluster } = world
+    const job = await world.job()
+    void settledAs(job.rescale(1))
+    await cluster.runFor(ms)
+    await world.stopHub()
+    cluster.start(HUB)
+    await world.ends(job)
+    const { recordsIn, lives, livesCounted } = await job.done
+    t.equal(recordsIn, 400, `stopped after ${ms} ms`)
+    t.equal(livesCounted, lives, `${lives} lives`)
+    world.client.close()
+  }
+})
+
+t.test('a coordinator that stops before a job has begun anew leaves it as it was', async (t) => {
+  const world = await worldOf(t)
+  const { cluster } = world
+  const job = await world.job()
+  cluster.kill(HUB)
+  cluster.start(HUB)
+  await cluster.runUntil(() => cluster.events.some((each) => each.includes('JobRecovered')), 20_000)
+  await world.stopHub()
+  cluster.start(HUB)
+  await world.ends(job)
+  t.match(
+    await job.done,
+    { lives: 2, livesCounted: 1 },
+    'of the coordinator that died, and of the last',
+  )
+})
