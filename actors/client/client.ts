@@ -122,8 +122,7 @@ class ClusterClient implements Cluster {
     const { file, sha256, source } = await bundleForSubmit(module)
     const bytes = await readFile(file)
     const facts = { sha256, bytes: bytes.length, name: basename(source) }
-    const job = new WatchedJob(jobIdOf(facts.name, randomBytes(4).toString('hex')), this.#line)
-    this.#jobs.set(job.id, job)
+    const job = this.#watched(jobIdOf(facts.name, randomBytes(4).toString('hex')))
     let isAsked = false
     try {
       await this.#line.through(async (connected) => {
@@ -144,14 +143,24 @@ class ClusterClient implements Cluster {
   async job(id: string): Promise<SubmittedJob> {
     const known = this.#jobs.get(id)
     if (known !== undefined) return known
-    const job = new WatchedJob(id, this.#line)
-    this.#jobs.set(id, job)
+    const job = this.#watched(id)
     try {
       await this.#line.through((connected) => job.watch(connected))
     } catch (error) {
       this.#jobs.delete(id)
       throw error
     }
+    return job
+  }
+
+  /** Known here until it has ended. */
+  #watched(id: string): WatchedJob {
+    const job = new WatchedJob(id, this.#line)
+    this.#jobs.set(id, job)
+    const forget = () => {
+      if (this.#jobs.get(id) === job) this.#jobs.delete(id)
+    }
+    job.done.then(forget, forget)
     return job
   }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { watchPeer } from '../../lib/cluster/peer-watch.js'
 import { CLIENT_BEAT_MS, CLIENT_SILENCE_MS } from '../../lib/cluster/times.js'
+import { isEnded } from '../../lib/job/job-record.js'
 import { type Ask, isDecision } from '../../lib/supervision/strategy.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import type { ControlLink } from '../../lib/transport/node-links.js'
@@ -25,12 +26,16 @@ const CALL_MS = 30_000
 export class ClientDesk {
   readonly #coordinator: Coordinator
   readonly #clock: Clock
-  readonly #clients = new Set<Calls<ClientListener>>()
+  /** What each of them watches. */
+  readonly #clients = new Map<Calls<ClientListener>, Watching>()
   readonly #carriedOut = new CarriedOut()
 
   constructor(coordinator: Coordinator, clock: Clock) {
     this.#coordinator = coordinator
     this.#clock = clock
+    coordinator.events$.subscribe((event) => {
+      if (event.kind === 'JobEnded') this.#forget(event.job)
+    })
   }
 
   accept(link: ControlLink): void {
@@ -41,7 +46,7 @@ export class ClientDesk {
       deadlineMs: CALL_MS,
       clock: this.#clock,
     })
-    this.#clients.add(client)
+    this.#clients.set(client, watching)
     // It beats; what is heard of it is all that is asked for.
     const stopWatch = watchPeer({
       clock: this.#clock,
@@ -59,7 +64,14 @@ export class ClientDesk {
   }
 
   close(): void {
-    for (const client of this.#clients) client.close('goingAway')
+    for (const client of this.#clients.keys()) client.close('goingAway')
+  }
+
+  /** A job has ended: nothing holds on to it for as long as a client is there. */
+  #forget(job: string): void {
+    for (const watching of this.#clients.values()) {
+      for (const name of [job, resultsOf(job), decidesOf(job)]) watching.remove(name)
+    }
   }
 
   #handlers(watching: Watching, self: () => Calls<ClientListener>): ClientMethods {
@@ -89,12 +101,12 @@ export class ClientDesk {
       },
       async decides(id) {
         const deciding = new Subscription(coordinator.job(id).decidedBy(asking(self(), id)))
-        watching.add(`decides ${id}`, deciding)
+        watching.add(decidesOf(id), deciding)
       },
       unwatchJob: async (id) => watching.remove(id),
       takeResults: async (id, take) => {
         if (take) this.#tap(watching, coordinator.job(id), self())
-        else watching.remove(`results ${id}`)
+        else watching.remove(resultsOf(id))
       },
       async watchCluster() {
         watching.add(
@@ -131,8 +143,8 @@ export class ClientDesk {
   }
 
   #tap(watching: Watching, job: ClusterJob, client: Calls<ClientListener>): void {
-    const name = `results ${job.id}`
-    if (watching.has(name)) return
+    const name = resultsOf(job.id)
+    if (watching.has(name) || isEnded(job.state)) return
     const tap = new ResultTap(this.#clock, (records, onSent) =>
       client.call('results', [job.id, records], { deadlineMs: null, onSent }),
     )
@@ -178,13 +190,17 @@ const asking =
 const notOnce = (method: string): MillraceError =>
   new MillraceError('E_CALL_UNKNOWN', `"${method}" is nothing that is asked for once`)
 
+const resultsOf = (job: string): string => `results ${job}`
+const decidesOf = (job: string): string => `decides ${job}`
+
 /** What one client watches, by job; `''`: the cluster. */
 class Watching {
   readonly #subscriptions = new Map<string, Subscription>()
 
   add(name: string, subscription: Subscription): void {
     this.remove(name)
-    this.#subscriptions.set(name, subscription)
+    // Of a job that has ended all is told at once.
+    if (!subscription.closed) this.#subscriptions.set(name, subscription)
   }
 
   has(name: string): boolean {

@@ -1,10 +1,13 @@
 /** Clients and their coordinator, while connections stand still or break: under a virtual clock. */
+import { Subject } from 'rxjs'
 import t, { type Test } from 'tap'
 import { type Cluster, connectOver } from '../../actors/client/client.js'
 import type { SubmittedJob } from '../../actors/client/watched-job.js'
-import type { ClientMethods } from '../../actors/coordinator/protocol.js'
+import { ClientDesk } from '../../actors/coordinator/client-desk.js'
+import type { ClientMethods, ClusterEvent } from '../../actors/coordinator/protocol.js'
 import type { JobEvent } from '../../actors/job/job.js'
 import { CLIENT_SILENCE_MS } from '../../lib/cluster/times.js'
+import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 import { createCalls } from '../../lib/transport/calls.js'
 import { type JobShape, moduleOf } from '../support/cluster-simulation.js'
 import { identityOf } from '../support/memory-network.js'
@@ -365,3 +368,56 @@ t.test('a coordinator that stops before a job has begun anew leaves it as it was
     'of the coordinator that died, and of the last',
   )
 })
+
+t.test('a job that has ended is forgotten here, and can be asked for again', async (t) => {
+  const world = await worldOf(t)
+  const { cluster, client } = world
+  const job = await world.job()
+  t.equal(await client.job(ID), job, 'known while it runs')
+  await world.ends(job)
+  const asking = client.job(ID)
+  await cluster.runFor(100)
+  const again = await asking
+  t.not(again, job)
+  t.match(await again.done, { state: 'Finished', recordsIn: 400 })
+})
+
+t.test(
+  'a coordinator lets go of a job that has ended, however long its clients stay',
+  async (t) => {
+    const events$ = new Subject<ClusterEvent>()
+    const held: string[] = []
+    const holds = (what: string) => () => {
+      held.push(what)
+      return () => held.splice(held.indexOf(what), 1)
+    }
+    const job = {
+      id: ID,
+      state: 'Running',
+      publishTo: holds('results'),
+      decidedBy: holds('decides'),
+    }
+    const clock = createVirtualClock()
+    const desk = new ClientDesk({ events$, job: () => job } as never, clock)
+    let ask: (message: unknown) => void = () => {}
+    desk.accept({
+      peer: { id: CLI },
+      lastReceivedMs: 0,
+      send: () => {},
+      onMessage: (listener: typeof ask) => {
+        ask = listener
+      },
+      onClose: () => {},
+    } as never)
+    ask([0, 1, 'takeResults', [ID, true]])
+    ask([0, 2, 'decides', [ID]])
+    t.same(held, ['results', 'decides'])
+    events$.next({ kind: 'JobEnded', job: 'another', state: 'Finished' })
+    t.equal(held.length, 2)
+    events$.next({ kind: 'JobEnded', job: ID, state: 'Finished' })
+    t.same(held, [])
+    job.state = 'Finished'
+    ask([0, 3, 'takeResults', [ID, true]])
+    t.same(held, [], 'nor takes it up again')
+  },
+)
