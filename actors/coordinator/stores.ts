@@ -51,10 +51,19 @@ export interface CoordinatorStores {
  */
 export async function openFileStores(data: string): Promise<CoordinatorStores> {
   const lock = await lockData(data)
+  try {
+    return await openLocked(data, () => lock.release())
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+async function openLocked(data: string, release: () => Promise<void>): Promise<CoordinatorStores> {
   return {
     records: await JobRecords.open(data),
     shelf: await BundleShelf.open(join(data, 'bundles')),
-    close: () => lock.release(),
+    close: release,
     openSnapshots: openLevelChunkStore,
     hasSnapshots: (directory) =>
       access(directory).then(

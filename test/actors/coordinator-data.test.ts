@@ -1,5 +1,5 @@
 /** Who may use the data directory of a coordinator, and what is found there again. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { coordinatorOf, type ProcessSettings } from '../support/cluster-parts.js'
@@ -41,6 +41,15 @@ t.test('one that cannot listen lets go of its data', async (t) => {
   const second = coordinatorOf(settingsOf(data))
   await second.start()
   await second.stop()
+})
+
+t.test('one that cannot use what lies there lets go of it', async (t) => {
+  const data = t.testdir({ bundles: 'no directory' })
+  const coordinator = coordinatorOf(settingsOf(data))
+  for (let i = 0; i < 2; i++) await t.rejects(coordinator.start(), { code: 'EEXIST' })
+  rmSync(join(data, 'bundles'))
+  await coordinator.start()
+  await coordinator.stop()
 })
 
 t.test('a coordinator in another process keeps its data until it dies', async (t) => {
