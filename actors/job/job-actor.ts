@@ -71,6 +71,8 @@ export interface JobParts {
  */
 const ECHOES: ReadonlySet<string | null> = new Set(['E_CHANNEL_LOST', 'E_NO_LINK'])
 const DEATH_NOTICE_MS = 1000
+/** What commands fail with of which the cause has been told, or will be: no failures of their own. */
+const TOLD: ReadonlySet<string | null> = new Set(['E_WORKER_DIED', 'E_ABORTED'])
 /** An ending job asks its slots to stop; what user code has not let go of by then is killed. */
 const STOP_MS = 600
 /** What is not cleared away by then is left. */
@@ -482,8 +484,8 @@ class JobActor implements Behaviour<JobMessage> {
 
   #onCommandFailed(message: JobMessage & { kind: 'CommandFailed' }): void {
     const { command, slot, generation, region, attempt, operator, error } = message
-    // The death of a slot is reported by the slot itself, with its cause.
-    if (this.#slots[slot]?.generation !== generation || error.code === 'E_WORKER_DIED') return
+    // The death of a slot is reported by the slot itself, with its cause; and an opening is aborted from here.
+    if (this.#slots[slot]?.generation !== generation || TOLD.has(error.code)) return
     if (region === null || attempt === null) return this.#fail(error, null)
     this.#onFailure({ region, attempt, operator: operator ?? command, subtask: -1, error })
   }

@@ -229,6 +229,33 @@ t.test('an attempt that is aborted while its opening waits is not opened', async
   t.equal(job.states.at(-1), 'Running')
 })
 
+t.test('that an opening was aborted is no failure of its own', async (t) => {
+  const job = startJob()
+  await job.clock.settle()
+  const die = async () => {
+    job.made.findLast(({ index }) => index === 1)!.die()
+    await job.clock.settle()
+  }
+  const { commands } = job.made[0]!
+  const { open } = commands
+  await die()
+  let refuse: (error: Error) => void = () => t.fail('is not opened')
+  commands.open = () =>
+    new Promise((_, reject) => {
+      refuse = reject
+    })
+  job.clock.advance(100)
+  await job.clock.settle()
+  await die()
+  commands.open = open
+  refuse(new MillraceError('E_ABORTED', 'the region was aborted while it opened'))
+  await job.clock.settle()
+  t.same(job.failures, ['restart', 'restart'])
+  job.clock.advance(200)
+  await job.clock.settle()
+  t.equal(job.states.at(-1), 'Running')
+})
+
 t.test('a region that has never run restarts though its source cannot be read again', async (t) => {
   let setUps = 0
   const job = startJob({
