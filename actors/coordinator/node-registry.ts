@@ -42,6 +42,7 @@ const NAME_HELD_MS = 4 * HEARTBEAT_MS
 /** Whoever connects says within this time what for. */
 const OPENING_MS = 5_000
 const LABELS_MAX = 64
+const REASON_LENGTH_MAX = 500
 
 interface Member {
   readonly name: string
@@ -250,7 +251,8 @@ export class NodeRegistry {
         await this.#slotOf(ref, self())?.onResults(records)
       },
       counters: (ref, rows) => this.#slotOf(ref, self())?.counters(rows),
-      peerLost: (node, reason) => {
+      peerLost: (node, told) => {
+        const reason = checkLost(node, told)
         owner.events$.next({ kind: 'PeersApart', node: self().name, other: node, reason })
         owner.peerLost(self().name, node)
       },
@@ -329,6 +331,14 @@ function checkFacts({ slots, labels }: NodeFacts): void {
     'E_BAD_NODE',
     `a node has 1 to 1024 slots and at most ${LABELS_MAX} labels with short names; it said ${slots} slots and ${names.length} labels`,
   )
+}
+
+/** The reason, as much as is told of it. */
+function checkLost(node: unknown, reason: unknown): string {
+  if (typeof node === 'string' && isName(node) && typeof reason === 'string') {
+    return reason.slice(0, REASON_LENGTH_MAX)
+  }
+  throw new MillraceError('E_BAD_NODE', 'a node tells by its name which other it has lost, and why')
 }
 
 const noBulk = (): MillraceError =>
