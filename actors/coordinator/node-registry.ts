@@ -121,6 +121,8 @@ export class NodeRegistry {
       control.close('taken')
       return null
     }
+    // A dial that was given up, and is late.
+    if (before?.incarnation === incarnation && number <= before.number) return null
     if (before !== undefined) this.#end(before, `replaced by a newer connection of node ${name}`)
     const link = this.#linkOf(control, linkLimits.messageBytesMax, () => member)
     const calls = createCalls<NodeMethods>({
@@ -148,9 +150,9 @@ export class NodeRegistry {
   }
 
   /** Over another connection than the one that was lost, here or on its way. */
-  #goOn(control: ControlLink, { number }: Opening): ResumableLink | null {
+  #goOn(control: ControlLink, { number, upTo }: Opening): ResumableLink | null {
     const member = this.#memberAt(control, number)
-    if (member === null) return null
+    if (member === null || !member.link.canGoOnFrom(upTo)) return null
     member.control = control
     if (member.bulkLink?.isUp !== false) member.apartMs = null
     if (member.facts !== null) {
@@ -215,9 +217,10 @@ export class NodeRegistry {
     })
   }
 
-  #takeBulk(bulk: DataLink, { number, how }: Opening): ResumableLink | null {
+  #takeBulk(bulk: DataLink, { number, how, upTo }: Opening): ResumableLink | null {
     const member = this.#memberAt(bulk, number)
     if (member === null || (how === 'open') !== (member.bulkLink === null)) return null
+    if (member.bulkLink?.canGoOnFrom(upTo) === false) return null
     member.bulk = bulk
     if (member.link.isUp) member.apartMs = null
     if (how === 'resume') return member.bulkLink

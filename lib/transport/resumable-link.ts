@@ -116,6 +116,11 @@ export class ResumableLink implements MessageLink {
     for (const listener of this.#closeListeners.splice(0)) listener(reason)
   }
 
+  /** False where the other side has acknowledged more: what says that it has so many is a late word of before. */
+  canGoOnFrom(upTo: number): boolean {
+    return upTo >= this.#sent - this.#unacknowledged.length
+  }
+
   /** Goes on over this connection, instead of the one before; the other side has received all up to that number. */
   attach(connection: MessageLink, upTo: number): void {
     if (this.#ended !== null) return connection.close('done')
@@ -223,9 +228,14 @@ export interface Opening {
   /** Of the link, as the dialling process has named it. */
   readonly number: number
   readonly how: 'open' | 'resume'
+  /** The other side has received all up to that number. */
+  readonly upTo: number
 }
 
-/** Hears what a connection that was accepted begins with; `find`: null where that link is not known. */
+/**
+ * Hears what a connection that was accepted begins with; `find`: null where that link is not known, or does not
+ * go on from there: a dial that was given up may arrive after the one that has followed it.
+ */
 export function acceptOver(
   connection: MessageLink,
   find: (opening: Opening) => ResumableLink | null,
@@ -237,7 +247,7 @@ export function acceptOver(
     if (kind !== OPEN || !isCount(number) || !(upTo === null || isCount(upTo))) {
       return connection.close('damaged')
     }
-    link = find({ number, how: upTo === null ? 'open' : 'resume' })
+    link = find({ number, how: upTo === null ? 'open' : 'resume', upTo: upTo ?? 0 })
     if (link === null) {
       connection.send([UNKNOWN])
       return connection.close('done')

@@ -49,7 +49,7 @@ async function withMember() {
   })
   const facts = { slots: 1, labels: {}, url: 'ws://a:1', version: '1', node: '24', pid: 1 }
   await Promise.all([calls.call('register', [facts]), run(50)])
-  return { internet, registry, links, calls, events, lost, run }
+  return { network, registry, links, calls, events, lost, run }
 }
 
 t.test('that a peer was lost is told on, with a reason of bounded length', async (t) => {
@@ -80,4 +80,31 @@ t.test('a node that tells something odd of a peer is a member no more', async (t
     )
     t.same(lost, [])
   }
+})
+
+t.test('a dial that was given up and arrives late changes nothing', async (t) => {
+  const { network, links, calls, events, run } = await withMember()
+  // The answers to them are acknowledged.
+  for (let n = 0; n < 3; n++) await Promise.all([calls.call('heartbeat', []), run(300)])
+  const late: readonly (readonly unknown[])[] = [
+    [3, 1, 0],
+    [3, 1, null],
+    [3, 0, null],
+  ]
+  for (const opening of late) {
+    const said: unknown[] = []
+    void network.dialControl('ws://hub:1').then((connection) => {
+      connection.onMessage((message) => said.push(message))
+      connection.send(opening)
+    })
+    await run(100)
+    t.same(said, [[5]])
+    t.ok(links.control.isUp)
+  }
+  // Nor is it taken for the one to be listened to.
+  for (let n = 0; n < 20; n++) await Promise.all([calls.call('heartbeat', []), run(250)])
+  t.same(
+    events.map(({ kind }) => kind),
+    ['NodeJoined'],
+  )
 })
