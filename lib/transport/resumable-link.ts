@@ -79,7 +79,7 @@ export class ResumableLink implements MessageLink {
 
   send(message: unknown): void {
     if (this.#ended !== null) return
-    if (this.#unacknowledged.length >= UNACKNOWLEDGED_MAX) return this.end(tooMany(this.peer.id))
+    if (this.#unacknowledged.length >= UNACKNOWLEDGED_MAX) return this.#overflow()
     const numbered = [NUMBERED, this.#sent + 1, this.#received, message]
     if (this.#connection !== null) this.#connection.send(numbered)
     else encodeMessage(numbered, this.#options.messageBytesMax)
@@ -180,6 +180,12 @@ export class ResumableLink implements MessageLink {
   #acknowledged(): void {
     this.#stopAcknowledging?.()
     this.#stopAcknowledging = null
+  }
+
+  #overflow(): void {
+    const connection = this.#connection
+    this.end(tooMany(this.peer.id))
+    connection?.close('limit')
   }
 
   #over(): void {

@@ -243,6 +243,20 @@ t.test('what waits for a connection is bounded', async (t) => {
   t.match(ended, { code: 'E_LINK_LIMIT' })
 })
 
+t.test('a peer that acknowledges nothing loses its connection with the link', async (t) => {
+  const { a, run, connect, accepted } = await pair()
+  await connect('open')
+  let closed: Error | null = null
+  accepted().onClose((reason) => {
+    closed = reason
+  })
+  for (let n = 0; n <= UNACKNOWLEDGED_MAX; n++) a.send(n)
+  await run(10)
+  t.notOk(a.isUp)
+  for (let n = 0; n < 100 && closed === null; n++) await run(1_000)
+  t.match(closed, { message: /limit/ })
+})
+
 t.test('what was received is acknowledged soon, also where nothing is to be said', async (t) => {
   const { a, b, clock, run, connect, accepted } = await pair()
   b.onMessage(() => {})
