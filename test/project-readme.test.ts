@@ -1,6 +1,6 @@
 /** The README: every TypeScript block is type-checked, and does what the text around it says. */
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import ts from 'typescript'
@@ -119,6 +119,17 @@ t.test(
 )
 
 const CHECKPOINTS = ['--checkpoint-dir', 'state']
+
+t.test('resumable.ts does the same with its state on disk', async (t) => {
+  const [line] = readmeBlock('sh', '--state-backend level').code.trim().split('\n')
+  const words = line!.replace('/mnt/nvme', t.testdir({})).split(' ')
+  t.same(words.splice(0, 2), ['npx', 'millrace'])
+  rmSync(join(folder, 'out'), { recursive: true })
+  const { code, stderr } = await millrace(...words)
+  t.equal(code, 0, stderr)
+  const [part] = readdirSync(join(folder, 'out')).filter((name) => !name.startsWith('.'))
+  t.match(readFileSync(join(folder, 'out', part!), 'utf8'), /^1 lines of 41 characters$/m)
+})
 
 t.test('sums.test.ts passes', async (t) => {
   t.same(await node('sums.test.js'), { code: 0, stdout: '', stderr: '' })
