@@ -25,8 +25,9 @@ import type { Aggregation } from '../aggregation.js'
 import { keysOf } from '../cells.js'
 import type { OperatorContext } from '../operator.js'
 import { SKIP } from '../record-error.js'
-import { BATCH_RECORDS_MAX, type Batch, batch, type Signal, WATERMARK } from '../signal.js'
-import { createPump, type Outlet, type Pump, signalOperator } from '../signal-operator.js'
+import { type Batch, type Signal, WATERMARK } from '../signal.js'
+import { type Outlet, signalOperator } from '../signal-operator.js'
+import { Partials } from './partials.js'
 
 /** Runs held before all are sent. */
 const RUNS_MAX = 65_536
@@ -74,7 +75,6 @@ interface Run {
 class Before {
   readonly #context: OperatorContext
   readonly #out: Outlet<unknown>
-  readonly #pump: Pump<unknown>
   readonly #aggregation: Aggregation
   readonly #gapMs: number
   readonly #earlyMs: number
@@ -84,10 +84,7 @@ class Before {
   #fresh: Run[] = []
   /** No end that was sent is earlier than behind this watermark. */
   #dueMs = Infinity
-  /** Parts on their way out. */
-  #parts: SessionPart[] = []
-  #keys: unknown[] = []
-  #times: number[] = []
+  readonly #parts: Partials<SessionPart>
   /** Of the sample: records, and parts that they began. */
   #folded = 0
   #begun = 0
@@ -101,7 +98,7 @@ class Before {
   ) {
     this.#context = context
     this.#out = out
-    this.#pump = createPump<unknown>(context.gate, out)
+    this.#parts = new Partials(context, out)
     this.#aggregation = aggregation
     this.#gapMs = gapMs
     this.#earlyMs = Math.floor(gapMs * EARLY_SHARE)
@@ -122,7 +119,7 @@ class Before {
     this.#context.count(records.length, 0)
     this.#judge(records.length)
     if (this.#runs.size >= RUNS_MAX) this.#sendAll()
-    if (this.#parts.length > 0) this.#flush(() => {})
+    if (this.#parts.values.length > 0) this.#parts.send(() => {})
   }
 
   mark(signal: Exclude<Signal, Batch>): void {
@@ -275,29 +272,12 @@ class Before {
   }
 
   #give(key: unknown, start: number, end: number, value: unknown): void {
-    this.#parts.push({ end, value })
-    this.#keys.push(key)
-    this.#times.push(start)
+    this.#parts.push({ end, value }, key, start)
   }
 
-  /** Sends the parts, as far as the gate allows, then calls `done`. */
+  /** Sends the parts, then calls `done`. */
   #flush(done: () => void): void {
-    const parts = this.#parts
-    if (parts.length === 0) return done()
-    const keys = this.#context.keyed ? this.#keys : null
-    const times = new Float64Array(this.#times)
-    this.#parts = []
-    this.#keys = []
-    this.#times = []
-    let at = 0
-    const next = (): Batch | null => {
-      if (at >= parts.length) return null
-      const from = at
-      at = Math.min(at + BATCH_RECORDS_MAX, parts.length)
-      this.#context.count(0, at - from)
-      const own = keys === null ? null : keys.slice(from, at)
-      return batch(parts.slice(from, at), own, null, times.slice(from, at))
-    }
-    this.#pump.start(next, done)
+    if (this.#parts.values.length === 0) done()
+    else this.#parts.send(done)
   }
 }

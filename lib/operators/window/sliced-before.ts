@@ -2,9 +2,10 @@
  * The half of a windowed aggregate before the exchange: folds records where they are, per key and slice,
  * and sends accumulators whose time is the start of their slice.
  *
- * It holds at most ENTRIES_MAX accumulators between flushes, and nothing beyond a barrier, the end, idleness, or a
- * watermark by which a window speaks that has a slice it holds. A record of which a window has spoken
- * here already is sent with its batch, and one of which all have spoken by itself: the half behind, whose watermark may be older, decides whether it is late, and
+ * It holds at most ENTRIES_MAX accumulators between flushes, and nothing beyond a barrier, the end,
+ * idleness, or a watermark by which a window speaks that has a slice it holds. A record of which a window
+ * has spoken here already is sent with its batch, and one of which all have spoken by itself: the half
+ * behind, whose watermark may be older, decides whether it is late, and
  * counts it. Folding pays only where keys repeat: when most records of a sample had a key and slice of
  * their own, records pass as accumulators of one for a while.
  */
@@ -17,8 +18,9 @@ import type { Aggregation } from '../aggregation.js'
 import { keysOf } from '../cells.js'
 import type { OperatorContext } from '../operator.js'
 import { SKIP } from '../record-error.js'
-import { BATCH_RECORDS_MAX, type Batch, batch, type Signal, WATERMARK } from '../signal.js'
-import { createPump, type Outlet, type Pump, signalOperator } from '../signal-operator.js'
+import { type Batch, type Signal, WATERMARK } from '../signal.js'
+import { type Outlet, signalOperator } from '../signal-operator.js'
+import { Partials } from './partials.js'
 
 /** Accumulators held before a flush. */
 const ENTRIES_MAX = 65_536
@@ -55,16 +57,13 @@ interface HeldSlice {
 class Before {
   readonly #context: OperatorContext
   readonly #out: Outlet<unknown>
-  readonly #pump: Pump<unknown>
   readonly #aggregation: Aggregation
   readonly #slicing: Slicing
   #watermarkMs = -Infinity
   readonly #slices = new Map<number, HeldSlice>()
   #slice: HeldSlice | null = null
   #dueMs = Infinity
-  #accumulators: unknown[] = []
-  #keys: unknown[] = []
-  #times: number[] = []
+  readonly #held: Partials<unknown>
   #urgent = false
   #folded = 0
   #passing = 0
@@ -77,7 +76,7 @@ class Before {
   ) {
     this.#context = context
     this.#out = out
-    this.#pump = createPump<unknown>(context.gate, out)
+    this.#held = new Partials(context, out)
     this.#aggregation = aggregation
     this.#slicing = slicing
   }
@@ -86,7 +85,7 @@ class Before {
     const { records, times } = input
     assert(times !== null, 'batches behind timestamps carry times')
     const keys = keysOf(this.#context, input)
-    const heldBefore = this.#accumulators.length
+    const heldBefore = this.#held.values.length
     for (let i = 0; i < records.length; i++) {
       const key = keys === null ? undefined : keys[i]
       try {
@@ -96,8 +95,8 @@ class Before {
       }
     }
     this.#context.count(records.length, 0)
-    this.#judge(records.length, this.#accumulators.length - heldBefore)
-    const held = this.#accumulators.length
+    this.#judge(records.length, this.#held.values.length - heldBefore)
+    const held = this.#held.values.length
     const goesOn = held >= ENTRIES_MAX || this.#urgent || this.#passing > 0
     if (goesOn && held > 0) this.#flush(() => {})
   }
@@ -109,7 +108,7 @@ class Before {
     if (due) this.#flush(() => this.#out.emit(signal))
     else this.#out.emit(signal)
     // Slices were judged by the watermark at which they were made.
-    if (signal.tag === WATERMARK && this.#accumulators.length === 0) this.#forget()
+    if (signal.tag === WATERMARK && this.#held.values.length === 0) this.#forget()
   }
 
   end(signal: Signal): void {
@@ -126,30 +125,23 @@ class Before {
     const { begin, add, select } = this.#aggregation
     const value = select === null ? record : select(record)
     if (slice.passes || this.#passing > 0) {
-      this.#hold(begin(value), key, timeMs)
+      this.#held.push(begin(value), key, timeMs)
       return
     }
     const canonical = canonicalKey(key)
     const place = slice.places.get(canonical)
     if (place !== undefined) {
-      this.#accumulators[place] = add(this.#accumulators[place], value)
+      const { values } = this.#held
+      values[place] = add(values[place], value)
       return
     }
     const accumulator = begin(value)
     // Held until the flush: without a copy of the key, so would be the batch's strings.
     const own = flatKey(key)
-    slice.places.set(
-      typeof own === 'string' ? canonicalKey(own) : canonical,
-      this.#accumulators.length,
-    )
-    this.#hold(accumulator, own, slice.start)
+    const { length } = this.#held.values
+    slice.places.set(typeof own === 'string' ? canonicalKey(own) : canonical, length)
+    this.#held.push(accumulator, own, slice.start)
     if (slice.dueMs < this.#dueMs) this.#dueMs = slice.dueMs
-  }
-
-  #hold(accumulator: unknown, key: unknown, timeMs: number): void {
-    this.#accumulators.push(accumulator)
-    this.#keys.push(key)
-    this.#times.push(timeMs)
   }
 
   #recover(error: unknown, record: unknown, timeMs: number, key: unknown): void {
@@ -190,7 +182,7 @@ class Before {
       return
     }
     this.#folded += records
-    const held = this.#accumulators.length
+    const held = this.#held.values.length
     const wasteful = this.#folded >= SAMPLE_RECORDS && held > this.#folded * DISTINCT_SHARE_MAX
     if (wasteful && added > 0) this.#passing = PASS_RECORDS
   }
@@ -200,28 +192,12 @@ class Before {
     this.#slice = null
   }
 
-  /** Sends what is held, as far as the gate allows, then calls `done`. */
+  /** Sends what is held, then calls `done`. */
   #flush(done: () => void): void {
-    const accumulators = this.#accumulators
-    const keys = this.#keys
-    const times = new Float64Array(this.#times)
-    this.#accumulators = []
-    this.#keys = []
-    this.#times = []
     this.#forget()
     this.#dueMs = Infinity
     this.#urgent = false
     this.#folded = 0
-    const { keyed } = this.#context
-    let at = 0
-    const next = (): Batch | null => {
-      if (at >= accumulators.length) return null
-      const from = at
-      at = Math.min(at + BATCH_RECORDS_MAX, accumulators.length)
-      this.#context.count(0, at - from)
-      const part = keyed ? keys.slice(from, at) : null
-      return batch(accumulators.slice(from, at), part, null, times.slice(from, at))
-    }
-    this.#pump.start(next, done)
+    this.#held.send(done)
   }
 }
