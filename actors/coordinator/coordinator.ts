@@ -215,7 +215,9 @@ export class Coordinator {
 
   /** One that runs, or one of the last that have ended. */
   watched(id: string): ClusterJob {
-    return this.#endedJobs.find((job) => job.id === id) ?? this.job(id)
+    // One that ended may have begun again.
+    const ended = this.#endedJobs.find((job) => job.id === id)
+    return this.#jobs.get(id) ?? ended ?? this.job(id)
   }
 
   placementOf(id: string): readonly SlotView[] {
@@ -247,6 +249,8 @@ export class Coordinator {
         const { slots: room } = await this.#roomFor(job)
         job.beginWith(Math.max(1, room))
       }
+      // Another coordinator may have the data already.
+      if (this.#isStopping) throw stopping()
       await this.#records.save(job.record)
       this.events$.next({ kind: 'JobSubmitted', job: id, pipeline })
       await job.start(false)

@@ -199,6 +199,21 @@ t.test('that a coordinator stops is no end of a job that goes on with the next',
   t.notOk(states.includes('Cancelled'))
 })
 
+t.test('a coordinator that stops accepts no job which has waited for it to begin', async (t) => {
+  const world = await worldOf(t)
+  const { cluster } = world
+  await world.job()
+  cluster.kill(HUB)
+  cluster.start(HUB)
+  await cluster.runFor(100)
+  const late = 'rows-00000002'
+  const options = { memoryMb: 0, parallelism: 2, checkpoint: { interval: 500 } }
+  const heard = settledAs(cluster.coordinator!.submit(late, bundleOf('rows'), options, () => {}))
+  await world.stopHub()
+  t.match(await heard, { code: 'E_STOPPING' })
+  t.notOk(cluster.stores.jobs.has(late))
+})
+
 t.test('a job that nobody knows any more is not waited for', async (t) => {
   const world = await worldOf(t)
   const { cluster } = world
