@@ -13,7 +13,7 @@ import type { Observable } from 'rxjs'
 import type { Guarantee } from '../../lib/graph/graph.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import type { JobState } from '../../lib/job/job-record.js'
-import type { Lives } from '../../lib/job/life-counts.js'
+import type { Counts, Lives } from '../../lib/job/life-counts.js'
 import type { ChainMetrics } from '../../lib/metrics/sample.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 
@@ -98,22 +98,12 @@ export interface JobMetrics {
  * counts, `restarts` and `wallMs` are those of `livesCounted` of its `lives` together, `chains` those of the last
  * one. What a life has read behind the checkpoint with which the next one began, both have counted.
  */
-export interface JobSummary extends Lives {
+export interface JobSummary extends Counts, Lives {
   readonly job: string
   readonly pipeline: string
   readonly state: JobState
   /** True when the input was not read to its end. */
   readonly partial: boolean
-  /** From the moment it first ran: planning and starting threads are not in it. */
-  readonly wallMs: number
-  readonly recordsIn: number
-  readonly recordsOut: number
-  readonly skipped: number
-  readonly deadLetters: number
-  /** Under `best-effort`, records known to be lost; what is not counted: lib/metrics/counters.ts. */
-  readonly lost: number
-  /** Of regions, and of single subtasks. */
-  readonly restarts: number
   readonly guarantee: Guarantee
   readonly chains: readonly ChainMetrics[]
 }

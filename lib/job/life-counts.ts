@@ -12,8 +12,11 @@ export interface Counts {
   readonly recordsOut: number
   readonly skipped: number
   readonly deadLetters: number
+  /** Under `best-effort`, records known to be lost; what is not counted: lib/metrics/counters.ts. */
   readonly lost: number
+  /** Of regions, and of single subtasks. */
   readonly restarts: number
+  /** From the moment it first ran: planning and starting threads are not in it. */
   readonly wallMs: number
 }
 
