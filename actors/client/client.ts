@@ -98,6 +98,7 @@ class ClusterClient implements Cluster {
     const listener: ClientListener = {
       jobNews: async (job, news) => this.#jobs.get(job)?.take(news),
       results: async (job, records) => this.#jobs.get(job)?.takeResults(records),
+      resultPart: async (job, part) => this.#jobs.get(job)?.takeResultPart(part),
       clusterEvent: (event) => this.#events.next(event),
       decide: (job, failure) => this.#decide(job, failure),
     }

@@ -5,6 +5,7 @@ import type { Plan } from '../../lib/graph/plan.js'
 import type { JobState } from '../../lib/job/job-record.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import type { Decision } from '../../lib/supervision/strategy.js'
+import { PartJoiner, type RecordPart } from '../../lib/transport/record-parts.js'
 import type {
   BundleFacts,
   JobNews,
@@ -88,6 +89,7 @@ export class WatchedJob implements SubmittedJob {
   readonly #failures = new ReplaySubject<Failure>(256)
   readonly #metrics = new Subject<JobMetrics>()
   readonly #results: ResultInbox
+  #parts = new PartJoiner()
   #settle!: { resolve(summary: JobSummary): void; reject(error: Error): void }
   #view: JobView | null = null
   #state: JobState | null = null
@@ -217,6 +219,13 @@ export class WatchedJob implements SubmittedJob {
 
   takeResults(records: readonly unknown[]): Promise<void> {
     return this.#results.take(records)
+  }
+
+  async takeResultPart(part: RecordPart): Promise<void> {
+    // One after the other: what has come of another one came over a connection that is no more.
+    if (part.at === 0) this.#parts = new PartJoiner()
+    const whole = this.#parts.join(part)
+    if (whole !== null) await this.#results.take([whole.decode()])
   }
 
   /** Where it cannot be said now, it is said with `watchJob` on the next connection. */

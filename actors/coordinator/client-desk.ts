@@ -145,9 +145,12 @@ export class ClientDesk {
   #tap(watching: Watching, job: ClusterJob, client: Calls<ClientListener>): void {
     const name = resultsOf(job.id)
     if (watching.has(name) || isEnded(job.state)) return
-    const tap = new ResultTap(this.#clock, (records, onSent) =>
-      client.call('results', [job.id, records], { deadlineMs: null, onSent }),
-    )
+    const tap = new ResultTap(this.#clock, {
+      records: (records, onSent) =>
+        client.call('results', [job.id, records], { deadlineMs: null, onSent }),
+      part: (part, onSent) =>
+        client.call('resultPart', [job.id, part], { deadlineMs: null, onSent }),
+    })
     const tapping = new Subscription(job.publishTo((records) => tap.take(records)))
     tapping.add(() => tap.end())
     watching.add(name, tapping)

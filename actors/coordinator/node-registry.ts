@@ -253,6 +253,11 @@ export class NodeRegistry {
       results: async (ref, records) => {
         await this.#slotOf(ref, self())?.onResults(records)
       },
+      resultPart: async (ref, part) => {
+        const slot = this.#slotOf(ref, self())
+        const whole = slot?.parts.join(part) ?? null
+        if (whole !== null) await slot?.onResults([whole])
+      },
       counters: (ref, rows) => this.#slotOf(ref, self())?.counters(rows),
       peerLost: (node, told) => {
         const reason = checkLost(node, told)

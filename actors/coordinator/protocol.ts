@@ -9,6 +9,7 @@ import type { JobState } from '../../lib/job/job-record.js'
 import type { Strategy } from '../../lib/placement/place.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import type { Decision, SupervisionOptions } from '../../lib/supervision/strategy.js'
+import type { RecordPart } from '../../lib/transport/record-parts.js'
 import type { JobEvent, JobMetrics, JobSummary, SnapshotSummary } from '../job/job.js'
 import type { CheckpointOptions } from '../job/open-snapshots.js'
 import type { ModuleArgs } from '../planner/protocol.js'
@@ -215,6 +216,8 @@ export interface ClientListener {
    * unanswered at most (`result-tap.ts`), and while they are its sinks wait.
    */
   results(job: string, records: readonly unknown[]): Promise<void>
+  /** Of a record that is too large for a message; one record after the other. Answered as `results` is. */
+  resultPart(job: string, part: RecordPart): Promise<void>
   clusterEvent(event: ClusterEvent): void
   /** Answers in time (`DECIDE_MS`), or the job's options decide. */
   decide(job: string, failure: Failure): Promise<Decision>

@@ -5,6 +5,7 @@
 import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import { counterRow, operatorRow } from '../../lib/metrics/counters.js'
 import type { Calls } from '../../lib/transport/calls.js'
+import { PartJoiner } from '../../lib/transport/record-parts.js'
 import type { CounterRows, Forwarded, NodeMethods, RemoteSetup } from '../node/protocol.js'
 import type {
   ChunkAccess,
@@ -52,6 +53,8 @@ export class RemoteSlot implements Slot {
   readonly commands: SlotCommands
   onEvent: (event: SlotEvent) => void = () => {}
   onResults: (records: readonly unknown[]) => Promise<void> = async () => {}
+  /** Of what its sinks publish, records that come in parts. */
+  readonly parts = new PartJoiner()
   chunks: ChunkAccess = noChunks
   /** Settles when its links with other slots are as they should be; set by the pool. */
   linked: () => Promise<void> = async () => {}

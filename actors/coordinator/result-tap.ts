@@ -9,6 +9,8 @@
  * what they publish next, and not that the job is done.
  */
 import type { Clock } from '../../lib/base/clock.js'
+import { isTooLarge } from '../../lib/transport/in-messages.js'
+import { EncodedRecord, type RecordPart } from '../../lib/transport/record-parts.js'
 
 /** Messages, of at most `messageBytesMax`, that a client has not answered. */
 const CREDITS = 4
@@ -20,19 +22,26 @@ interface Published {
   readonly taken: () => void
   /** Of what was too large for one message: it is sent as it is. */
   readonly isPart?: true
+  /** Instead of records: of a single one that is too large. */
+  readonly part?: RecordPart
 }
 
 /**
- * Calls `sent` before it returns where the link has taken them. Resolves when the client has; rejects with
- * E_MESSAGE_SIZE where they are too large for one message.
+ * Each calls `sent` before it returns where the link has taken it. Resolves when the client has; rejects with
+ * E_MESSAGE_SIZE for records that are too large for one message.
  */
-export type SendResults = (records: readonly unknown[], sent: () => void) => Promise<void>
+export interface SendResults {
+  records(records: readonly unknown[], sent: () => void): Promise<void>
+  part(part: RecordPart, sent: () => void): Promise<void>
+}
 
 export class ResultTap {
   readonly #clock: Clock
   readonly #send: SendResults
   #waiting: Published[] = []
   #credits = CREDITS
+  /** Records that went in parts. */
+  #cutCount = 0
   #isDue = false
   #isOver = false
   /** The link has not taken a message: what becomes of it is decided before any other is sent. */
@@ -43,11 +52,13 @@ export class ResultTap {
     this.#send = send
   }
 
-  /** Resolves when the link has them, or nobody wants them any more. */
+  /** Records, or a single one encoded. Resolves when the link has them, or nobody wants them any more. */
   take(records: readonly unknown[]): Promise<void> {
     if (this.#isOver || records.length === 0) return Promise.resolve()
+    const [first] = records
     return new Promise((taken) => {
-      this.#waiting.push({ records, taken })
+      if (first instanceof EncodedRecord) this.#waiting.push(...this.#cut(first, taken))
+      else this.#waiting.push({ records, taken })
       this.#sendSoon()
     })
   }
@@ -80,8 +91,10 @@ export class ResultTap {
     if (first.isPart || this.#waiting.length === 0) return first
     const records = [...first.records]
     const takes = [first.taken]
-    while (this.#waiting.length > 0 && records.length < RECORDS_MAX) {
-      const { records: more, taken } = this.#waiting.shift()!
+    while (records.length < RECORDS_MAX && this.#waiting[0]?.isPart === undefined) {
+      const batch = this.#waiting.shift()
+      if (batch === undefined) break
+      const { records: more, taken } = batch
       for (const record of more) records.push(record)
       takes.push(taken)
     }
@@ -104,17 +117,32 @@ export class ResultTap {
       this.#isHeld = false
       message.taken()
     }
-    this.#send(message.records, sent).then(answered, (error: unknown) => {
+    const { records, part } = message
+    const sending =
+      part === undefined ? this.#send.records(records, sent) : this.#send.part(part, sent)
+    sending.then(answered, (error: unknown) => {
       if (this.#isHeld) this.#refused(message, error)
       answered()
     })
   }
 
+  #cut(record: EncodedRecord, taken: () => void): Published[] {
+    const cut: Published[] = []
+    for (const part of record.parts(this.#cutCount++)) {
+      const isLast = part.at + part.bytes.length === part.total
+      cut.push({ records: [], taken: isLast ? taken : () => {}, isPart: true, part })
+    }
+    return cut
+  }
+
   #refused({ records, taken }: Published, error: unknown): void {
     this.#isHeld = false
-    const isTooLarge = (error as { code?: unknown }).code === 'E_MESSAGE_SIZE'
-    // A record too large for a message, or of what cannot travel: looking on is no reason to fail.
-    if (this.#isOver || !isTooLarge || records.length < 2) return taken()
+    // What has come here can travel on: the client is gone.
+    if (this.#isOver || !isTooLarge(error)) return taken()
+    if (records.length === 1) {
+      this.#waiting.unshift(...this.#cut(EncodedRecord.of(records[0]), taken))
+      return
+    }
     const half = records.length >> 1
     this.#waiting.unshift(
       { records: records.slice(0, half), taken: () => {}, isPart: true },

@@ -6,7 +6,6 @@ import { MillraceError } from '../../lib/base/errors.js'
 import { Lease } from '../../lib/cluster/lease.js'
 import { CUT_OFF_MS, HEARTBEAT_MS, NODE_LEASE_MS, OWN_PAUSE_MS } from '../../lib/cluster/times.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
-import { inMessages } from '../../lib/transport/in-messages.js'
 import type { BundleFiles } from './bundles.js'
 import type { CoordinatorLinks } from './coordinator-links.js'
 import { HostedSlot, type SlotVoice } from './hosted-slot.js'
@@ -21,6 +20,7 @@ import type {
   OtherSlot,
   RemoteSetup,
 } from './protocol.js'
+import { resultsTo } from './send-results.js'
 
 const CALL_MS = 10_000
 
@@ -125,10 +125,7 @@ export class Member implements NodeMethods {
         if (event.kind === 'SlotLost') this.#forget(ref)
         this.control.tell('slotEvent', [ref, event])
       },
-      results: (records) =>
-        inMessages(records, (some) =>
-          this.control.call('results', [ref, some], { deadlineMs: null }),
-        ),
+      results: resultsTo(this.control, ref),
       counters: (rows) => this.control.tell('counters', [ref, rows]),
       putChunk: (round, id, bytes) =>
         this.bulk.call('putChunk', [ref, round, id, bytes], { deadlineMs: null }),

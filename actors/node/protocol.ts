@@ -42,6 +42,7 @@
  * the slots anew before their regions open again. No channel continues on another connection.
  */
 import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
+import type { RecordPart } from '../../lib/transport/record-parts.js'
 import type { RuntimeSettings, SlotCommands, SlotEvent, SlotSetup } from '../worker/protocol.js'
 
 /** What a node tells of itself. */
@@ -128,6 +129,8 @@ export interface CoordinatorMethods {
   slotEvent(ref: string, event: SlotEvent): void
   /** Resolves when more may come. */
   results(ref: string, records: readonly unknown[]): Promise<void>
+  /** Of a record that is too large for a message. Resolves when the next part, or more, may come. */
+  resultPart(ref: string, part: RecordPart): Promise<void>
   counters(ref: string, rows: CounterRows): void
   /** The data connection to a peer is gone. */
   peerLost(node: string, reason: string): void

@@ -4,6 +4,7 @@
  * - Guarantee: `at-least-once`: subscribers see a failed attempt's records again.
  * - Subtasks: as its input has; order is kept within a subtask. A slow subscriber slows the job down
  *   as far as it takes records synchronously.
+ * - On a cluster a record has at most 16 MiB, encoded; a larger one fails its sink with E_RECORD_TOO_LARGE.
  */
 import type { Sink } from './sink.js'
 

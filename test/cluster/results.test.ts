@@ -6,8 +6,10 @@ import { ResultTap, type SendResults } from '../../actors/coordinator/result-tap
 import { MillraceError } from '../../lib/base/errors.js'
 import { generate, results } from '../../lib/connectors/index.js'
 import { pipeline } from '../../lib/index.js'
+import type { Failure } from '../../lib/supervision/failure.js'
 import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 import { inMessages } from '../../lib/transport/in-messages.js'
+import { EncodedRecord } from '../../lib/transport/record-parts.js'
 import { identityOf } from '../support/memory-network.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
 import { SimulatedProcess } from '../support/simulated-process.js'
@@ -61,6 +63,49 @@ async function streaming(t: Test) {
       return waiting
     },
   }
+}
+
+/**
+ * A job that publishes `count` records, behind one that may be missed, followed by a client. `ended`: its
+ * state, or why not.
+ */
+async function publishing(t: Test, next: (i: number) => unknown, count: number) {
+  const all = generate(count + 1, (i) => (i === 0 ? null : next(i - 1)), { perSecond: 10 })
+  const large = () => pipeline('large', (flow) => flow.from(all).to(results()))
+  const nodes = [{ name: 'a', slots: 1 }]
+  const cluster = new SimulatedCluster({ seed: SEED, nodes, modules: { large } })
+  cluster.start(HUB)
+  cluster.start('a')
+  await cluster.runFor(1_000)
+  const process = new SimulatedProcess('cli', cluster.clock, 777)
+  const network = cluster.internet.of(identityOf('client', 'cli'), process)
+  const connecting = connectOver(network, `ws://${HUB}:1`, { clock: process })
+  await cluster.runFor(100)
+  const client = await connecting
+  t.teardown(() => client.close())
+  const id = 'large-00000001'
+  const options = { memoryMb: 0, checkpoint: false, supervision: { maxRestarts: 0 } } as const
+  void cluster.coordinator!.submit(id, bundleOf('large'), options, () => {})
+  const watching = client.job(id)
+  await cluster.runFor(50)
+  const job = await watching
+  const seen: unknown[] = []
+  const take = (record: unknown) => record !== null && seen.push(record)
+  job.results$.subscribe({ next: take, error: () => {} })
+  const ended = async () => {
+    let end = ''
+    job.done.then(
+      ({ state }) => {
+        end = state
+      },
+      (error) => {
+        end = error.code
+      },
+    )
+    await cluster.runUntil(() => end !== '', 100_000)
+    return end
+  }
+  return { job, seen, ended }
 }
 
 t.test('without a subscriber nothing is sent, and nothing waits', async (t) => {
@@ -203,11 +248,14 @@ t.test('a message is answered when the last of it was taken, with turns in betwe
 t.test('a tap sends as much as there is credit for, and what waits goes together', async (t) => {
   const clock = createVirtualClock()
   const sent: { readonly records: readonly unknown[]; readonly answer: () => void }[] = []
-  const send: SendResults = (records, onSent) =>
-    new Promise((answer) => {
-      sent.push({ records, answer })
-      onSent()
-    })
+  const send: SendResults = {
+    records: (records, onSent) =>
+      new Promise((answer) => {
+        sent.push({ records, answer })
+        onSent()
+      }),
+    part: async () => {},
+  }
   const tap = new ResultTap(clock, send)
   let taken = 0
   for (let i = 0; i < 10; i++) {
@@ -234,12 +282,19 @@ function narrowTap() {
   const clock = createVirtualClock()
   const log: string[] = []
   const answers: (() => void)[] = []
-  const send: SendResults = async (records, onSent) => {
-    const sum = (records as readonly number[]).reduce((so, each) => so + each, 0)
-    if (sum > 10) throw new MillraceError('E_MESSAGE_SIZE', 'no')
-    log.push(`sent ${records.join(' ')}`)
-    onSent()
-    await new Promise<void>((answer) => answers.push(answer))
+  const send: SendResults = {
+    async records(records, onSent) {
+      const sum = (records as readonly number[]).reduce((so, each) => so + each, 0)
+      if (sum > 10) throw new MillraceError('E_MESSAGE_SIZE', 'no')
+      log.push(`sent ${records.join(' ')}`)
+      onSent()
+      await new Promise<void>((answer) => answers.push(answer))
+    },
+    async part({ at, total }, onSent) {
+      log.push(`sent at ${at} of ${total}`)
+      onSent()
+      await new Promise<void>((answer) => answers.push(answer))
+    },
   }
   const tap = new ResultTap(clock, send)
   const take = (name: string, ...records: readonly number[]) =>
@@ -281,15 +336,39 @@ t.test(
       await settle()
     }
     t.same(log, ['sent 9', 'sent 7', 'sent 8', 'sent 6', 'd goes on', 'sent 2', 'e goes on'])
-    void take('f', 11)
-    void take('g', 9, 9)
+    void take('f', 9, 9)
     await settle()
     tap.end()
     await settle()
-    t.match(log.join(), /f goes on/, 'a single record that is too large holds nothing up')
-    t.match(log.join(), /g goes on/)
+    t.match(log.join(), /f goes on/, 'who waits goes on at the end')
   },
 )
+
+t.test('a single record that is too large for a message goes in parts, in its place', async (t) => {
+  const { tap, log, answers, take, settle } = narrowTap()
+  void take('a', 3, 11, 4)
+  const large = EncodedRecord.of(new Uint8Array(600_000))
+  void tap.take([large]).then(() => log.push('b goes on'))
+  for (let i = 0; i < 10; i++) {
+    await settle()
+    answers.shift()?.()
+  }
+  const part = 256 * 1024
+  const total = large.bytes.length
+  t.ok(log.indexOf('a goes on') > log.indexOf('sent 4'))
+  t.same(
+    log.filter((line) => line !== 'a goes on'),
+    [
+      'sent 3',
+      'sent at 0 of 1',
+      'sent 4',
+      `sent at 0 of ${total}`,
+      `sent at ${part} of ${total}`,
+      `sent at ${2 * part} of ${total}`,
+      'b goes on',
+    ],
+  )
+})
 
 t.test(
   'what is too large for one message goes in several; a single record too large is refused',
@@ -300,9 +379,47 @@ t.test(
         throw new MillraceError('E_MESSAGE_SIZE', 'no')
       sent.push(some)
     }
-    await inMessages([4, 4, 4, 4, 4], send)
+    const sendAlone = async (one: number) => {
+      if (one > 20) throw new MillraceError('E_RECORD_TOO_LARGE', 'no')
+      sent.push([-one])
+    }
+    await inMessages([4, 4, 4, 4, 4], send, sendAlone)
     t.same(sent.flat(), [4, 4, 4, 4, 4])
     t.ok(sent.length >= 3)
-    await t.rejects(inMessages([1, 11], send), { code: 'E_MESSAGE_SIZE' })
+    sent.length = 0
+    await inMessages([1, 11, 2], send, sendAlone)
+    t.same(sent.flat(), [1, -11, 2])
+    await t.rejects(inMessages([1, 21], send, sendAlone), { code: 'E_RECORD_TOO_LARGE' })
   },
 )
+
+t.test('records of any size up to the limit come out of a job as they are', async (t) => {
+  const sizes = [10, 1_500_000, 20, 5_000_000, 30, 900_000, 1_048_500, 40]
+  const { seen, ended } = await publishing(t, (i) => 'x'.repeat(sizes[i]!), sizes.length)
+  t.same(await ended(), 'Finished')
+  t.same(
+    seen.map((record) => (record as string).length),
+    sizes,
+  )
+})
+
+t.test('a record that is cheap to send and dear to read comes as it is, too', async (t) => {
+  const { seen, ended } = await publishing(t, (i) => Array.from({ length: 400_000 }, () => i), 2)
+  t.same(await ended(), 'Finished')
+  t.same(
+    (seen as number[][]).map((all) => [all.length, all.at(-1)]),
+    [
+      [400_000, 0],
+      [400_000, 1],
+    ],
+  )
+})
+
+t.test('a record above the limit fails its sink, which says what and how large', async (t) => {
+  const { job, ended } = await publishing(t, () => 'x'.repeat(17_000_000), 1)
+  const failures: Failure[] = []
+  job.failures$.subscribe((failure) => failures.push(failure))
+  t.same(await ended(), 'E_RECORD_TOO_LARGE')
+  t.match(failures[0]?.operator, /results$/)
+  t.match(failures[0]?.error.message, /17000005 bytes.* 16777216 at most/)
+})

@@ -6,6 +6,7 @@
 import type { Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import type { CloseReason } from '../../lib/transport/close-reasons.js'
+import { linkLimits } from '../../lib/transport/link-limits.js'
 import type { Network, Welcome } from '../../lib/transport/network.js'
 import type {
   ControlLink,
@@ -15,8 +16,9 @@ import type {
   Listener,
   Peer,
 } from '../../lib/transport/node-links.js'
+import { encodeMessage } from '../../lib/transport/pieces.js'
 import { NUMBERED } from '../../lib/transport/resumable-link.js'
-import { decodeCbor, encodeCbor } from '../../lib/wire/cbor.js'
+import { decodeCbor } from '../../lib/wire/cbor.js'
 
 /** What becomes of one message: how long it takes. */
 export type Delay = (from: string, to: string) => number
@@ -309,7 +311,7 @@ class End implements ControlLink, DataLink {
     const [kind, id, method] = callIn(message)
     if (kind === 0) this.unanswered.set(id, method)
     if (kind === 1 || kind === 2) this.other.unanswered.delete(id)
-    this.#put({ kind: 'message', bytes: encodeCbor(message, 'message') })
+    this.#put({ kind: 'message', bytes: encodeMessage(message, linkLimits.messageBytesMax) })
   }
 
   onMessage(listener: (message: unknown) => void): void {
