@@ -60,6 +60,8 @@ const STARTS: Readonly<Record<string, readonly string[]>> = {
   'actors/job/open-snapshots.ts': ['checkpoint'],
   'actors/job/local-slot.ts': ['worker'],
   'actors/worker/slot-runtime.ts': ['planner', 'subtask'],
+  'actors/worker/create-region.ts': ['subtask'],
+  'actors/worker/region-state.ts': ['subtask'],
   'actors/node/hosted-slot.ts': ['worker'],
   'actors/node/bundles.ts': ['planner'],
   'actors/coordinator/cluster-pool.ts': ['job'],

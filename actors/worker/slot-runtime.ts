@@ -7,54 +7,39 @@
  * └── region 0@3            one per region and attempt
  *     ├── 0:0               chain 0, subtask 0
  *     └── 1:0
- * pollers: router (frames that have arrived), flushes that are due
+ * poller: SlotUpkeep        frames that have arrived, flushes and reports that are due
  * ```
+ *
+ * Here are the commands that the job gives; each is a few steps.
  */
 import { assert } from '../../lib/base/assert.js'
-import type { Clock } from '../../lib/base/clock.js'
-import { errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
+import { errorFromData, MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
-import { flushPolicy, waitMs } from '../../lib/channel/flush-policy.js'
 import { createLinkRouter, type LinkRouter } from '../../lib/channel/link-router.js'
 import type { Split } from '../../lib/connectors/source.js'
-import type { Composed } from '../../lib/flow/composed.js'
 import type { Pipeline } from '../../lib/flow/pipeline.js'
 import { assertSameFingerprint } from '../../lib/graph/same-graph.js'
-import { operatorRowOf, rowOf, slotOf, subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
-import { column, counterRow, operatorCounter } from '../../lib/metrics/counters.js'
 import type { Barrier } from '../../lib/operators/signal.js'
-import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import type { RestoreOrder } from '../../lib/snapshot/restore-plan.js'
-import type { RestoredSubtask } from '../../lib/snapshot/round.js'
-import { readChunk } from '../../lib/snapshot/verify.js'
-import { createFileSpill } from '../../lib/spill/file-spill.js'
-import { heapBackend, type OpenState, type StateBackend } from '../../lib/state/state-backend.js'
-import type { Failure } from '../../lib/supervision/failure.js'
+import type { OpenState, StateBackend } from '../../lib/state/state-backend.js'
 import { supervise } from '../../lib/supervision/strategy.js'
 import { createMessagePortLink } from '../../lib/transport/message-port.js'
 import type { ActorRef } from '../kernel/ref.js'
 import { type ActorSystem, createActorSystem } from '../kernel/system.js'
 import { locate } from '../subtask/locate.js'
-import { openSubtask } from '../subtask/open-subtask.js'
 import type { SubtaskMessage } from '../subtask/protocol.js'
-import { Region, type RegionMessage } from '../subtask/region.js'
-import { restoreOperators, takeRestored } from '../subtask/restore-operators.js'
-import type { Subtask, TurnWatch } from '../subtask/subtask.js'
-import type { SnapshotPlace } from '../subtask/subtask-rounds.js'
-import { alignmentMember } from './alignment.js'
-import { slotName, wireChannels } from './channel-wiring.js'
+import type { RegionListener, RegionMessage } from '../subtask/region.js'
+import type { Subtask } from '../subtask/subtask.js'
+import { slotName } from './channel-wiring.js'
+import { createRegion } from './create-region.js'
 import { createMemoryGuard, type MemoryGuard } from './memory-guard.js'
 import { createMetricReports, type MetricReports } from './metric-reports.js'
 import { openLevelBackend } from './open-state.js'
-import type {
-  JobModule,
-  SlotCommands,
-  SlotEvent,
-  SlotPort,
-  SlotSetup,
-  SubtaskId,
-} from './protocol.js'
+import type { JobModule, SlotCommands, SlotPort, SlotSetup, SubtaskId } from './protocol.js'
+import { openRegionState } from './region-state.js'
 import type { SlotHost } from './slot-host.js'
+import { SlotJob } from './slot-job.js'
+import { SlotUpkeep } from './slot-upkeep.js'
 import { whoKeepsMost } from './state-keeper.js'
 
 /** What surrounds a runtime in the calling thread; a worker thread needs none of it. */
@@ -80,51 +65,47 @@ export function createSlotRuntime(host: SlotHost, world: SlotWorld = {}): SlotCo
   return new SlotRuntime(host, world)
 }
 
-/** Half a millisecond of work a second, at most, for what nobody asks for. */
-const SWEEP_INTERVAL_MS = 1_000
-const SWEEP_ENTRIES = 10_000
-
 class SlotRuntime implements SlotCommands {
   readonly #host: SlotHost
   readonly #world: SlotWorld
-  readonly #clock: Clock
   readonly #random: Random
   readonly #system: ActorSystem
   readonly #router: LinkRouter
+  readonly #reports: MetricReports
+  readonly #upkeep: SlotUpkeep
   readonly #regions = new Map<number, RunningRegion>()
   /** Attempts whose state is being read, by region: what is aborted meanwhile is not opened. */
   readonly #opening = new Map<number, number>()
   readonly #living = new Set<Subtask>()
-  readonly #reports: MetricReports
-  #setup: SlotSetup | null = null
-  #composed: Composed | null = null
-  #guard: MemoryGuard | null = null
-  #flushedAtMs = 0
-  #cancelFlush: (() => void) | null = null
-  #reportedAtMs = 0
-  #cancelReport: (() => void) | null = null
-  #cancelSweep: (() => void) | null = null
+  /** Null until the slot is set up. */
+  #job: { readonly at: SlotJob; readonly guard: MemoryGuard } | null = null
   #closed = false
-  /** Runs while a subtask is held up, and only then: an idle slot sleeps. */
-  #cancelAccount: (() => void) | null = null
 
   constructor(host: SlotHost, world: SlotWorld) {
     this.#host = host
     this.#world = world
-    this.#clock = host.clock
+    const { clock } = host
     this.#random = world.random ?? Math.random
     this.#system = createActorSystem({
       name: 'slot',
-      clock: this.#clock,
+      clock,
       random: this.#random,
       ...(world.pick === undefined ? {} : { pick: world.pick }),
     })
+    const { dispatcher } = this.#system
     this.#reports = createMetricReports((reports) =>
       host.emit({ kind: 'MetricsReported', reports }),
     )
     this.#router = createLinkRouter()
-    this.#router.onReadable = () => this.#system.dispatcher.wake()
-    this.#system.dispatcher.addPoller({ poll: () => this.#poll(), idle: () => this.#idle() })
+    this.#router.onReadable = () => dispatcher.wake()
+    this.#upkeep = new SlotUpkeep({
+      clock,
+      router: this.#router,
+      reports: this.#reports,
+      living: this.#living,
+      wake: () => dispatcher.wake(),
+    })
+    dispatcher.addPoller(this.#upkeep)
   }
 
   async setUp(setup: SlotSetup, module: JobModule): Promise<void> {
@@ -134,14 +115,14 @@ class SlotRuntime implements SlotCommands {
     if (this.#closed) return
     const composed = pipeline.compose()
     assertSameFingerprint(setup.plan.fingerprint, composed)
-    this.#setup = setup
-    this.#composed = composed
-    const { memoryBytesMax } = setup.settings
-    this.#guard = createMemoryGuard({
+    const { memoryBytesMax, accountIntervalMs } = setup.settings
+    const guard = createMemoryGuard({
       slot: setup.slot,
       budgetBytes: memoryBytesMax,
       mostState: () => whoKeepsMost([...this.#living].flatMap(({ states }) => states)),
     })
+    this.#job = { at: new SlotJob(setup, composed), guard }
+    this.#upkeep.intervalMs = accountIntervalMs
   }
 
   async connect(peer: number, port: SlotPort, session: number): Promise<void> {
@@ -155,109 +136,39 @@ class SlotRuntime implements SlotCommands {
     attempt: number,
     restore: ReadonlyMap<string, RestoreOrder> | null = null,
   ): Promise<void> {
-    const setup = this.#ready()
-    const { plan, settings } = setup
-    const subtasks = this.#subtasksHere(plan.regions[region]!.chains)
+    const { at: job, guard } = this.#ready()
     this.#opening.set(region, attempt)
-    const state = await this.#openState(region, attempt)
-    const restored = await this.#loadRestored(region, attempt, state, restore).catch(
-      async (error: unknown) => {
-        await state.close()
-        throw error
-      },
-    )
-    if (this.#closed) return state.close()
+    const check = () => {
+      if (this.#opening.get(region) !== attempt) throw aborted(region)
+    }
+    const { clock } = this.#host
+    const place = { job, region, attempt, host: this.#host, clock }
+    const open = this.#world.openState ?? openLevelBackend
+    const state = await openRegionState({ ...place, open, restore, check })
+    const { backend } = state
+    if (this.#closed) return backend.close()
     if (this.#opening.get(region) !== attempt) {
-      await state.close()
+      await backend.close()
       throw aborted(region)
     }
     this.#opening.delete(region)
-    const lost = (subtask: SubtaskId, records: number) => {
-      this.#rowOf(subtask)[column.lost]! += records
-    }
-    const wiring = wireChannels({ setup, region, attempt, router: this.#router, onLost: lost })
     return new Promise((resolve, reject) => {
       const ref = this.#system.spawn<RegionMessage>(
         `region-${region}@${attempt}`,
         () =>
-          new Region({
-            subtasks,
-            replaceable: plan.demanded === 'best-effort',
-            renew: (subtask, revision) => wiring.renew(subtask, revision),
-            close: () => wiring.close(),
-            lost,
+          createRegion({
+            ...place,
+            random: this.#random,
+            router: this.#router,
+            reports: this.#reports,
+            guard,
             living: this.#living,
-            open: ({ subtask: { chain, index }, revision, remains }, signals) => {
-              const goOn = revision !== null
-              const metrics = this.#reports.open({ chain, index }, attempt, goOn)
-              return openSubtask(
-                {
-                  run: setup.run,
-                  plan,
-                  composed: this.#composed!,
-                  chain: plan.chains[chain]!,
-                  index,
-                  attempt,
-                  clock: this.#clock,
-                  random: this.#random,
-                  freeze: settings.freeze,
-                  state,
-                  spill: (step) =>
-                    createFileSpill({
-                      job: setup.job,
-                      subtask: `${subtaskName({ chain, index })}-${step}-${revision ?? attempt}`,
-                    }),
-                  counters: this.#countersOf({ chain, index }, attempt, revision),
-                  operatorCounter: (step) =>
-                    operatorCounter(
-                      setup.operatorCounters,
-                      operatorRowOf(plan, { chain, index }, step),
-                      goOn,
-                    ),
-                  metrics: (step) => metrics.of(step, this.#operatorAt(chain, step)),
-                  hotKeys: (step) => (settings.hotKeys ? metrics.hotKeys(step) : null),
-                  inputs: (edge) => wiring.inputs(edge.id, index),
-                  outputs: (edge) => wiring.outputs(edge.id, index),
-                  align: (group) =>
-                    alignmentMember(
-                      plan,
-                      this.#composed!.graph,
-                      setup.counters,
-                      { chain, index },
-                      group,
-                    ),
-                  requestSplits: () =>
-                    this.#host.emit({
-                      kind: 'SplitsRequested',
-                      subtask: { chain, index },
-                      attempt,
-                    }),
-                  publish: (records) => this.#host.publish(records),
-                  watch: this.#watchOf({ chain, index }),
-                  replaces: goOn,
-                  remains,
-                  snapshots: this.#snapshotPlace({ chain, index }, attempt),
-                  restored: takeRestored(restored, subtaskName({ chain, index })),
-                },
-                signals,
-              )
-            },
-            listener: {
-              opened: resolve,
-              finished: (subtask) => {
-                this.#reports.close(subtask)
-                this.#host.emit({ kind: 'SubtaskFinished', subtask, attempt })
-              },
-              failed: (subtask, failure) => {
-                this.#reports.report()
-                this.#host.emit(this.#failed(subtask, attempt, failure))
-                reject(errorFromData(failure.error))
-              },
-            },
+            state,
+            listener: this.#listen(job, attempt, resolve, reject),
           }),
         { supervise: supervise({ decide: 'stop' }) },
       )
-      this.#regions.set(region, { attempt, ref, state, giveUp: reject })
+      this.#regions.set(region, { attempt, ref, state: backend, giveUp: reject })
     })
   }
 
@@ -275,20 +186,19 @@ class SlotRuntime implements SlotCommands {
     running.giveUp(aborted(region))
     await this.#system.stop(running.ref)
     await running.state.close()
-    const { chains } = this.#ready().plan.regions[region]!
-    for (const subtask of this.#subtasksHere(chains)) this.#reports.close(subtask)
+    for (const subtask of this.#ready().at.subtasksOf(region)) this.#reports.close(subtask)
   }
 
   async clear(region: number, attempt: number): Promise<void> {
-    const { plan, run } = this.#ready()
+    const { plan, composed, setup } = this.#ready().at
     for (const chain of plan.regions[region]!.chains) {
-      const runtime = this.#composed?.runtime.get(plan.chains[chain]!.steps.at(-1)!.node)
-      if (runtime?.role === 'sink') await runtime.sink.clearRun?.({ run, attempt })
+      const runtime = composed.runtime.get(plan.chains[chain]!.steps.at(-1)!.node)
+      if (runtime?.role === 'sink') await runtime.sink.clearRun?.({ run: setup.run, attempt })
     }
   }
 
   async replace(subtask: SubtaskId, attempt: number, revision: number): Promise<void> {
-    const running = this.#find(this.#regionOf(subtask), attempt)
+    const running = this.#find(this.#ready().at.regionOf(subtask), attempt)
     if (running === null) return
     const { ref } = running
     const replaced = new Promise<void>((done) => {
@@ -298,11 +208,12 @@ class SlotRuntime implements SlotCommands {
   }
 
   async enumerate(node: number) {
-    const runtime = this.#composed?.runtime.get(node)
+    const { plan, composed } = this.#ready().at
+    const runtime = composed.runtime.get(node)
     assert(runtime?.role === 'source', 'splits are those of a source')
     const { source } = runtime
-    const chain = this.#ready().plan.chains.find(({ steps }) => steps[0]!.node === node)
-    const { name } = this.#composed!.graph.nodes[node]!
+    const chain = plan.chains.find(({ steps }) => steps[0]!.node === node)
+    const { name } = composed.graph.nodes[node]!
     const splits = await source.splits(chain?.parallelism ?? 1).catch((error: unknown) => {
       throw locate(error, 'E_SOURCE', name, 0)
     })
@@ -316,7 +227,9 @@ class SlotRuntime implements SlotCommands {
     last: boolean,
   ): Promise<void> {
     const message = { kind: 'AssignSplits', splits, last } as const
-    this.#find(this.#regionOf(subtask), attempt)?.ref.control(toSubtask(subtask, message))
+    this.#find(this.#ready().at.regionOf(subtask), attempt)?.ref.control(
+      toSubtask(subtask, message),
+    )
   }
 
   async snapshot(barrier: Barrier, stop: boolean): Promise<void> {
@@ -356,238 +269,45 @@ class SlotRuntime implements SlotCommands {
   async close(): Promise<void> {
     this.#closed = true
     this.#system.dispatcher.resume()
-    this.#cancelAccount?.()
-    this.#cancelFlush?.()
-    this.#cancelReport?.()
-    this.#cancelSweep?.()
+    this.#upkeep.stop()
     await this.#system.stop()
     await Promise.all([...this.#regions.values()].map(({ state }) => state.close()))
     this.#router.close()
+  }
+
+  #listen(
+    { plan }: SlotJob,
+    attempt: number,
+    opened: () => void,
+    unopened: (error: Error) => void,
+  ): RegionListener {
+    return {
+      opened,
+      finished: (subtask) => {
+        this.#reports.close(subtask)
+        this.#host.emit({ kind: 'SubtaskFinished', subtask, attempt })
+      },
+      failed: (subtask, { operator, error }) => {
+        this.#reports.report()
+        const where = operator ?? plan.chains[subtask.chain]!.name
+        this.#host.emit({ kind: 'SubtaskFailed', subtask, attempt, operator: where, error })
+        unopened(errorFromData(error))
+      },
+    }
   }
 
   #tellRegions(message: RegionMessage): void {
     for (const { ref } of this.#regions.values()) ref.control(message)
   }
 
-  /** A region whose operators keep nothing opens nothing. */
-  async #openState(region: number, attempt: number): Promise<StateBackend> {
-    const { plan, settings, job, slot } = this.#ready()
-    const { state } = settings
-    const keeping = plan.regions.filter(({ chains }) => chains.some((id) => this.#keepsState(id)))
-    if (state.backend === 'heap' || keeping.every(({ id }) => id !== region)) return heapBackend
-    const open = this.#world.openState ?? openLevelBackend
-    return open({
-      job,
-      name: `slot ${slot} region ${region} attempt ${attempt}`,
-      root: state.directory,
-      budgetBytes: state.cacheBytes / keeping.length,
-    })
-  }
-
-  #keepsState(chain: number): boolean {
-    return this.#ready().plan.chains[chain]!.steps.some(({ node }) => {
-      const runtime = this.#composed!.runtime.get(node)
-      return runtime?.role === 'operator' && runtime.operator.traits.stateful
-    })
-  }
-
-  /** From chunks each of which is compared with what the manifest says of it. */
-  async #loadRestored(
-    region: number,
-    attempt: number,
-    state: StateBackend,
-    restore: ReadonlyMap<string, RestoreOrder> | null,
-  ): Promise<Map<string, RestoredSubtask>> {
-    const restored = new Map<string, RestoredSubtask>()
-    if (restore === null) return restored
-    const { plan, settings } = this.#ready()
-    const common = { plan, composed: this.#composed!, clock: this.#clock, state }
-    for (const subtask of this.#subtasksHere(plan.regions[region]!.chains)) {
-      const order = restore.get(subtaskName(subtask))
-      if (order === undefined) continue
-      const chain = plan.chains[subtask.chain]!
-      const place = { ...common, chain, index: subtask.index, freeze: settings.freeze }
-      const read = async (ref: ChunkRef) => {
-        if (this.#opening.get(region) !== attempt) throw aborted(region)
-        return this.#readChunk(order.round, ref)
-      }
-      try {
-        restored.set(subtaskName(subtask), await restoreOperators(place, order, read))
-      } catch (error) {
-        this.#tellUnrestored(subtask, attempt, error)
-        throw error
-      }
-    }
-    return restored
-  }
-
-  /** Of an operator that cannot be restored it is said which one; chunks that cannot be read are nobody's. */
-  #tellUnrestored(subtask: SubtaskId, attempt: number, error: unknown): void {
-    const data = errorToData(error)
-    const { operator } = data.details
-    if (typeof operator !== 'string') return
-    this.#host.emit({ kind: 'SubtaskFailed', subtask, attempt, operator, error: data })
-  }
-
-  /** Wherever it comes from, it is verified here. */
-  #readChunk(round: number, ref: ChunkRef): Promise<Uint8Array> {
-    const get = () => this.#host.chunks.get(round, ref)
-    return readChunk({ place: 'the snapshot store', get }, ref)
-  }
-
-  #snapshotPlace(subtask: SubtaskId, attempt: number): SnapshotPlace | null {
-    const { run, settings } = this.#ready()
-    const { snapshots } = settings
-    if (snapshots === null) return null
-    const { chunks, emit } = this.#host
-    return {
-      run,
-      attempt,
-      exactlyOnce: snapshots.exactlyOnce,
-      alwaysFull: !snapshots.incremental,
-      put: (round, id, bytes) => chunks.put(round, id, bytes),
-      acknowledge: (ack) => emit({ kind: 'SnapshotAcknowledged', ack, attempt }),
-      decline: (round, error) =>
-        emit({ kind: 'SnapshotDeclined', round, subtask, attempt, error: errorToData(error) }),
-      awaitsCommit: () => emit({ kind: 'CommitAwaited', subtask, attempt }),
-    }
-  }
-
-  #ready(): SlotSetup {
-    assert(this.#setup !== null, 'a slot is set up before it is used')
-    return this.#setup
+  #ready() {
+    assert(this.#job !== null, 'a slot is set up before it is used')
+    return this.#job
   }
 
   #find(region: number, attempt: number): RunningRegion | null {
     const running = this.#regions.get(region)
     return running?.attempt === attempt ? running : null
-  }
-
-  #failed(subtask: SubtaskId, attempt: number, failure: Failure): SlotEvent {
-    const chain = this.#ready().plan.chains[subtask.chain]!
-    const operator = failure.operator ?? chain.name
-    return { kind: 'SubtaskFailed', subtask, attempt, operator, error: failure.error }
-  }
-
-  /** Counts begin at zero with each attempt of the region. */
-  #countersOf(subtask: SubtaskId, attempt: number, revision: number | null): Float64Array {
-    const row = this.#rowOf(subtask)
-    if (revision === null) row.fill(0)
-    row[column.attempt] = revision ?? attempt
-    return row
-  }
-
-  #rowOf(subtask: SubtaskId): Float64Array {
-    const { plan, counters } = this.#ready()
-    return counterRow(counters, rowOf(plan, subtask))
-  }
-
-  #subtasksHere(chains: readonly number[]): readonly SubtaskId[] {
-    const { plan, slot, slots } = this.#ready()
-    return subtasksOf(plan).filter(
-      ({ chain, index }) => chains.includes(chain) && slotOf(index, slots) === slot,
-    )
-  }
-
-  #operatorAt(chain: number, step: number): string {
-    const { node } = this.#ready().plan.chains[chain]!.steps[step]!
-    return this.#composed!.graph.nodes[node]!.name
-  }
-
-  #regionOf({ chain }: SubtaskId): number {
-    const region = this.#ready().plan.regions.find(({ chains }) => chains.includes(chain))
-    assert(region !== undefined, 'every chain belongs to a region')
-    return region.id
-  }
-
-  #watchOf({ chain, index }: SubtaskId): TurnWatch {
-    const { vitals } = this.#host
-    const { name } = this.#ready().plan.chains[chain]!
-    return {
-      enter: () => vitals.enter(chain, index),
-      leave: () => {
-        vitals.leave()
-        this.#reports.touch()
-        this.#guard?.check(name, index)
-      },
-    }
-  }
-
-  // ---- between turns ------------------------------------------------------------------------
-
-  #poll(): boolean {
-    const hasBrought = this.#router.poll()
-    const nowMs = this.#clock.now()
-    if (waitMs(flushPolicy, nowMs, this.#flushedAtMs, false) === 0) this.#flush()
-    const intervalMs = this.#setup?.settings.accountIntervalMs ?? 0
-    if (intervalMs > 0 && nowMs - this.#reportedAtMs >= intervalMs) this.#report()
-    return hasBrought
-  }
-
-  /** Out of work: send what was collected, at most once per interval; then wait for frames. */
-  #idle(): void {
-    const delayMs = waitMs(flushPolicy, this.#clock.now(), this.#flushedAtMs, true)
-    if (delayMs === 0) this.#flush()
-    else if (this.#living.size > 0) {
-      this.#cancelFlush ??= this.#clock.after(delayMs, () => {
-        this.#cancelFlush = null
-        this.#system.dispatcher.wake()
-      })
-    }
-    if (this.#cancelAccount === null) this.#account()
-    if (this.#reports.isDue) this.#reportLater()
-    this.#sweepLater()
-    this.#router.arm()
-  }
-
-  /** What the last turns have counted is told when its time has come, though nothing runs then. */
-  #reportLater(): void {
-    const intervalMs = this.#setup?.settings.accountIntervalMs ?? 0
-    const delayMs = this.#reportedAtMs + intervalMs - this.#clock.now()
-    if (intervalMs === 0 || delayMs <= 0) this.#report()
-    else {
-      this.#cancelReport ??= this.#clock.after(delayMs, () => {
-        this.#cancelReport = null
-        this.#report()
-      })
-    }
-  }
-
-  /** While no records come, none take expired state away as they pass: it is done now and then. */
-  #sweepLater(): void {
-    if (this.#cancelSweep !== null || !this.#sweep(0) || this.#closed) return
-    // In a test under virtual time nothing but the test makes time pass.
-    if ((this.#setup?.settings.accountIntervalMs ?? 0) === 0) return
-    this.#cancelSweep = this.#clock.after(SWEEP_INTERVAL_MS, () => {
-      this.#cancelSweep = null
-      this.#sweep(SWEEP_ENTRIES)
-      this.#sweepLater()
-    })
-  }
-
-  #sweep(entries: number): boolean {
-    let remain = false
-    for (const subtask of this.#living) remain = subtask.sweep(entries) || remain
-    return remain
-  }
-
-  #report(): void {
-    this.#reportedAtMs = this.#clock.now()
-    if (this.#reports.isDue) this.#reports.report()
-  }
-
-  #flush(): void {
-    for (const subtask of this.#living) subtask.flush()
-    this.#flushedAtMs = this.#clock.now()
-  }
-
-  #account(): void {
-    this.#cancelAccount = null
-    const intervalMs = this.#setup?.settings.accountIntervalMs ?? 0
-    let isHeldUp = false
-    for (const subtask of this.#living) if (subtask.account()) isHeldUp = true
-    if (!isHeldUp || intervalMs === 0 || this.#closed) return
-    this.#cancelAccount = this.#clock.after(intervalMs, () => this.#account())
   }
 }
 
