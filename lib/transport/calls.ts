@@ -18,8 +18,8 @@ import type { CloseReason } from './close-reasons.js'
 export interface MessageLink {
   /** The process at the other end. */
   readonly peer: { readonly id: string }
-  /** A value as `wire/cbor.ts` takes it. Dropped once the link is closed. */
-  send(message: unknown): void
+  /** A value as `wire/cbor.ts` takes it. Bytes that it has, encoded; 0: dropped, the link is closed. */
+  send(message: unknown): number
   onMessage(listener: (message: unknown) => void): void
   /** Fires once; null: this side has closed it. */
   onClose(listener: (reason: Error | null) => void): void

@@ -30,10 +30,11 @@ export class ControlConnection extends Connection implements ControlLink {
     this.#allowanceMs = clock.now()
   }
 
-  send(message: unknown): void {
-    if (!this.isOpen) return
+  send(message: unknown): number {
+    if (!this.isOpen) return 0
     const bytes = encodeMessage(message, this.limits.messageBytesMax)
     for (const piece of this.#cutter.cut(bytes)) this.write(piece)
+    return bytes.length
   }
 
   onMessage(listener: (message: unknown) => void): void {

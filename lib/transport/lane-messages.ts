@@ -73,6 +73,7 @@ export function messagesOver(link: DataLink, lane: Lane, clock: Clock = systemCl
       const whole = encodeMessage(message, LANE_MESSAGE_BYTES_MAX)
       waiting.push(cutter.cut(whole)[Symbol.iterator]())
       if (stopLooking === null) pump()
+      return whole.length
     },
     onMessage(heard) {
       listener = heard

@@ -73,9 +73,9 @@ interface NodeLink {
 export interface ControlLink extends NodeLink {
   /**
    * Sends a message. Throws E_CANNOT_TRAVEL for what CBOR cannot carry, E_MESSAGE_SIZE above
-   * `messageBytesMax`. On a link that has ended it does nothing.
+   * `messageBytesMax`. Bytes that it has, encoded; on a link that has ended it does nothing, which are 0.
    */
-  send(message: unknown): void
+  send(message: unknown): number
   /** Messages that came before are told at once. The listener of a link is set once. */
   onMessage(listener: (message: unknown) => void): void
 }

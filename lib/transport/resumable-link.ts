@@ -16,7 +16,8 @@
  * ## Contract
  * - What is sent arrives once and in order, whatever becomes of connections, or the link ends.
  * - A connection that is lost does not end the link: `onDown` is told, and its owner *must* attach another, or
- *   end it. Until then what is sent waits, at most `UNACKNOWLEDGED_MAX` messages; one more ends the link.
+ *   end it. Until then what is sent waits, at most `UNACKNOWLEDGED_MAX` messages and one of the largest beside
+ *   `UNACKNOWLEDGED_BYTES_MAX` of others; more ends the link.
  * - A message that cannot travel throws at once, whether or not there is a connection.
  */
 import type { Cancel, Clock } from '../base/clock.js'
@@ -34,6 +35,7 @@ const OPENED = 4
 const UNKNOWN = 5
 
 export const UNACKNOWLEDGED_MAX = 50_000
+export const UNACKNOWLEDGED_BYTES_MAX = 64 * 1024 * 1024
 /** What was received is acknowledged within this time. */
 const ACKNOWLEDGE_MS = 250
 
@@ -46,13 +48,20 @@ export interface ResumableOptions {
   onDown(reason: Error | null): void
 }
 
+interface Sent {
+  readonly message: unknown
+  /** As it travels. */
+  readonly bytes: number
+}
+
 export class ResumableLink implements MessageLink {
   readonly #options: ResumableOptions
   #connection: MessageLink | null = null
   /** Number of the message that was sent last. */
   #sent = 0
   /** The last of those sent, oldest first. */
-  #unacknowledged: unknown[] = []
+  #unacknowledged: Sent[] = []
+  #unacknowledgedBytes = 0
   /** Number of the message that was received last. */
   #received = 0
   #listener: (message: unknown) => void = () => {}
@@ -77,15 +86,23 @@ export class ResumableLink implements MessageLink {
     return this.#received
   }
 
-  send(message: unknown): void {
-    if (this.#ended !== null) return
-    if (this.#unacknowledged.length >= UNACKNOWLEDGED_MAX) return this.#overflow()
+  send(message: unknown): number {
+    if (this.#ended !== null) return 0
     const numbered = [NUMBERED, this.#sent + 1, this.#received, message]
-    if (this.#connection !== null) this.#connection.send(numbered)
-    else encodeMessage(numbered, this.#options.messageBytesMax)
+    const { messageBytesMax } = this.#options
+    const bytes =
+      this.#connection?.send(numbered) ?? encodeMessage(numbered, messageBytesMax).length
     this.#sent++
-    this.#unacknowledged.push(message)
+    this.#unacknowledged.push({ message, bytes })
+    this.#unacknowledgedBytes += bytes
     this.#acknowledged()
+    if (
+      this.#unacknowledged.length > UNACKNOWLEDGED_MAX ||
+      this.#unacknowledgedBytes > UNACKNOWLEDGED_BYTES_MAX + messageBytesMax
+    ) {
+      this.#overflow()
+    }
+    return bytes
   }
 
   onMessage(listener: (message: unknown) => void): void {
@@ -112,6 +129,7 @@ export class ResumableLink implements MessageLink {
     this.#ended = { reason }
     this.#connection = null
     this.#unacknowledged = []
+    this.#unacknowledgedBytes = 0
     this.#acknowledged()
     for (const listener of this.#closeListeners.splice(0)) listener(reason)
   }
@@ -159,7 +177,7 @@ export class ResumableLink implements MessageLink {
   #sendAgain(connection: MessageLink): void {
     let number = this.#sent - this.#unacknowledged.length
     try {
-      for (const message of this.#unacknowledged) {
+      for (const { message } of this.#unacknowledged) {
         connection.send([NUMBERED, ++number, this.#received, message])
       }
     } catch (error) {
@@ -173,7 +191,9 @@ export class ResumableLink implements MessageLink {
   #forget(upTo: unknown): boolean {
     const first = this.#sent - this.#unacknowledged.length
     if (!isCount(upTo) || upTo < first || upTo > this.#sent) return false
-    this.#unacknowledged.splice(0, upTo - first)
+    for (const { bytes } of this.#unacknowledged.splice(0, upTo - first)) {
+      this.#unacknowledgedBytes -= bytes
+    }
     return true
   }
 
@@ -184,7 +204,7 @@ export class ResumableLink implements MessageLink {
 
   #overflow(): void {
     const connection = this.#connection
-    this.end(tooMany(this.peer.id))
+    this.end(tooMany(this.peer.id, this.#unacknowledged.length, this.#unacknowledgedBytes))
     connection?.close('limit')
   }
 
@@ -278,5 +298,8 @@ const closedHere = (peer: string): MillraceError =>
 const damaged = (peer: string): MillraceError =>
   lost('E_LINK_DAMAGED', `what came from ${peer} does not follow on what came before`)
 
-const tooMany = (peer: string): MillraceError =>
-  lost('E_LINK_LIMIT', `${peer} has not acknowledged ${UNACKNOWLEDGED_MAX} messages`)
+const tooMany = (peer: string, messages: number, bytes: number): MillraceError =>
+  lost(
+    'E_LINK_LIMIT',
+    `${peer} has not acknowledged ${messages} messages of ${bytes} bytes, which is more than is kept for it`,
+  )

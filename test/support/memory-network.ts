@@ -307,11 +307,13 @@ class End implements ControlLink, DataLink {
     return this.#queue.length
   }
 
-  send(message: unknown): void {
+  send(message: unknown): number {
     const [kind, id, method] = callIn(message)
     if (kind === 0) this.unanswered.set(id, method)
     if (kind === 1 || kind === 2) this.other.unanswered.delete(id)
-    this.#put({ kind: 'message', bytes: encodeMessage(message, linkLimits.messageBytesMax) })
+    const bytes = encodeMessage(message, linkLimits.messageBytesMax)
+    this.#put({ kind: 'message', bytes })
+    return bytes.length
   }
 
   onMessage(listener: (message: unknown) => void): void {

@@ -6,6 +6,7 @@ import {
   acceptOver,
   openOver,
   ResumableLink,
+  UNACKNOWLEDGED_BYTES_MAX,
   UNACKNOWLEDGED_MAX,
 } from '../../../lib/transport/resumable-link.js'
 import { identityOf, MemoryInternet } from '../../support/memory-network.js'
@@ -243,6 +244,31 @@ t.test('what waits for a connection is bounded', async (t) => {
   t.match(ended, { code: 'E_LINK_LIMIT' })
 })
 
+t.test(
+  'what waits for a connection is bounded in bytes, of what is not acknowledged',
+  async (t) => {
+    const { a, b, connect, run, internet } = await pair()
+    let ended: Error | null = null
+    a.onClose((reason) => {
+      ended = reason
+    })
+    b.onMessage(() => {})
+    const large = 'x'.repeat(9_900)
+    const count = Math.floor(UNACKNOWLEDGED_BYTES_MAX / 10_000)
+    for (let n = 0; n < count / 2; n++) a.send(large)
+    await connect('open')
+    await run(500)
+    internet.reset('a', 'b')
+    for (let n = 0; n < count; n++) a.send(large)
+    t.equal(ended, null, 'what was acknowledged no longer counts')
+    for (let n = 0; n < count / 50 && ended === null; n++) a.send(large)
+    t.match(ended, {
+      code: 'E_LINK_LIMIT',
+      message: /b has not acknowledged 6\d\d\d messages of 67/,
+    })
+  },
+)
+
 t.test('a peer that acknowledges nothing loses its connection with the link', async (t) => {
   const { a, run, connect, accepted } = await pair()
   await connect('open')
@@ -266,7 +292,7 @@ t.test('what was received is acknowledged soon, also where nothing is to be said
   const { send } = connection
   connection.send = (message) => {
     said.push(message)
-    send.call(connection, message)
+    return send.call(connection, message)
   }
   for (let n = 0; n < 3; n++) a.send(n)
   await run(300)
