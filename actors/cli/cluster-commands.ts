@@ -1,7 +1,7 @@
 /** The commands for a cluster that runs, as the command line understands them. Nothing is done here. */
 import type { ModuleArgs } from '../planner/protocol.js'
-import type { Command, Program } from './command-line.js'
-import { addReach, type ReachFlags, reach } from './process-commands.js'
+import { namedArgument, type Program, wholeNumber } from './program.js'
+import { addReach, type GivenReach, type ReachFlags, reach } from './reach-options.js'
 import {
   addRestore,
   type GivenRestore,
@@ -63,15 +63,8 @@ export const CLUSTER_ACTIONS = [
   'evacuate',
 ] as const
 
-export interface Tools {
-  readonly found: (command: Command) => void
-  readonly wholeNumber: (text: string) => number
-  readonly mebibytes: (text: string) => number
-  readonly named: (
-    text: string,
-    before?: Readonly<Record<string, string>>,
-  ) => Readonly<Record<string, string>>
-}
+/** Slots, of a job. */
+const SLOTS_MAX = 1024
 
 const SUBMIT_HELP = `
 The module is bundled with what it imports and sent to the cluster; its files and its
@@ -96,10 +89,12 @@ The coordinator is $MILLRACE_COORDINATOR where it is not given, else ws://127.0.
 Exit codes: 0 done, 2 nothing was done because of the command line or the cluster,
 130 interrupted.`
 
-export function addClusterCommands(program: Program, tools: Tools): void {
-  addSubmit(program, tools)
-  addJobCommands(program, tools)
-  addNodeCommands(program, tools)
+type Found = (command: SubmitCommand | ClusterCommand) => void
+
+export function addClusterCommands(program: Program, found: Found): void {
+  addSubmit(program, found)
+  addJobCommands(program, found)
+  addNodeCommands(program, found)
 }
 
 interface SubmitFlags extends Flags, GivenRestore {
@@ -113,17 +108,25 @@ interface SubmitFlags extends Flags, GivenRestore {
   readonly checkpoints: boolean
 }
 
-function addSubmit(program: Program, { found, wholeNumber, named }: Tools): void {
+function addSubmit(program: Program, found: Found): void {
   const command = program
     .command('submit')
     .description('run the pipeline of a module on a cluster')
     .argument('<module>', 'TypeScript or JavaScript file')
     .argument('[arguments...]', 'arguments for the module')
   addClient(command)
-    .option('--parallelism <n>', 'slots, and subtasks of each operator (default: 1)', wholeNumber)
+    .option(
+      '--parallelism <n>',
+      'slots, and subtasks of each operator (default: 1)',
+      wholeNumber(SLOTS_MAX),
+    )
     .option('--detach', 'print the id of the job once it is planned, and leave')
-    .option('--arg <name=value>', 'argument for the module, by name; may be repeated', named)
-    .option('--label <name=value>', 'only on nodes with this label; may be repeated', named)
+    .option(
+      '--arg <name=value>',
+      'argument for the module, by name; may be repeated',
+      namedArgument,
+    )
+    .option('--label <name=value>', 'only on nodes with this label; may be repeated', namedArgument)
     .option('--pack', 'fill a node before the next (default: spread over all)')
     .option('--checkpoint-interval <time>', 'between two checkpoints: 500ms, 10s (default: 10s)')
     .option('--no-checkpoints', 'take none: a failure begins at the beginning')
@@ -154,7 +157,7 @@ function addSubmit(program: Program, { found, wholeNumber, named }: Tools): void
     })
 }
 
-function addJobCommands(program: Program, { found, wholeNumber }: Tools): void {
+function addJobCommands(program: Program, found: Found): void {
   const cluster = (action: ClusterAction, flags: Flags) =>
     found({ kind: 'Cluster', action, json: flags.json ?? false, ...client(flags) })
   const command = (name: string, description: string) => {
@@ -181,7 +184,7 @@ function addJobCommands(program: Program, { found, wholeNumber }: Tools): void {
       cluster({ name: 'savepoint', job, directory }, flags),
     )
   ofJob('rescale', 'move a job to so many slots, behind a checkpoint')
-    .argument('<n>', 'slots', wholeNumber)
+    .argument('<n>', 'slots', wholeNumber(SLOTS_MAX))
     .action((job: string, slots: number, flags: Flags) =>
       cluster({ name: 'rescale', job, slots }, flags),
     )
@@ -193,7 +196,7 @@ function addJobCommands(program: Program, { found, wholeNumber }: Tools): void {
     .action((job: string, flags: Flags) => cluster({ name: 'placement', job }, flags))
 }
 
-function addNodeCommands(program: Program, { found }: Tools): void {
+function addNodeCommands(program: Program, found: Found): void {
   const command = (name: string, description: string) =>
     addClient(program.command(name).description(description)).addHelpText('after', CLIENT_HELP)
   command('nodes', 'the nodes of a cluster')
@@ -217,12 +220,9 @@ function addNodeCommands(program: Program, { found }: Tools): void {
   ofNode('evacuate', 'move the work of a node elsewhere, and cordon it')
 }
 
-interface Flags {
+interface Flags extends GivenReach {
   readonly coordinator?: string
   readonly reconnect?: string
-  readonly cluster?: string
-  readonly secretFile?: string
-  readonly tlsCa?: string
   readonly json?: boolean
   readonly verbose?: boolean
 }

@@ -8,8 +8,8 @@ import { checkRestore } from '../../lib/snapshot/restore-plan.js'
 import { readManifest } from '../../lib/snapshot/verify.js'
 import { bundleModule } from '../planner/bundle.js'
 import { planModule } from '../planner/plan-module.js'
-import type { ExplainCommand } from './command-line.js'
 import { EXIT, type ExitCode } from './exit.js'
+import type { ExplainCommand } from './module-commands.js'
 import type { CliWorld } from './world.js'
 
 export async function explainCommand(command: ExplainCommand, world: CliWorld): Promise<ExitCode> {

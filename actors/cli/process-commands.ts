@@ -1,14 +1,10 @@
 /** The commands that start processes of a cluster, as the command line understands them. */
 import type { CopyOptions } from '../index.js'
-import type { Tools } from './cluster-commands.js'
-import type { Program } from './command-line.js'
+import { namedArgument, type Program, wholeNumber } from './program.js'
+import { addReach, type GivenReach, type ReachFlags, reach } from './reach-options.js'
 
-/** How a process proves that it belongs to a cluster; null: the environment, or the default. */
-export interface ReachFlags {
-  readonly cluster: string | null
-  readonly secretFile: string | null
-  readonly tlsCa: string | null
-}
+const SLOTS_MAX = 1024
+const MEBIBYTES_MAX = 1_048_576
 
 export interface ListenFlags extends ReachFlags {
   readonly listen: string | null
@@ -86,13 +82,15 @@ const DEV_HELP = `
 For this machine only: for trying things out.
 ${EXIT_CODES}`
 
-export function addProcessCommands(program: Program, tools: Tools): void {
-  addCoordinator(program, tools)
-  addNode(program, tools)
-  addDev(program, tools)
+type Found = (command: CoordinatorCommand | NodeCommand | DevCommand) => void
+
+export function addProcessCommands(program: Program, found: Found): void {
+  addCoordinator(program, found)
+  addNode(program, found)
+  addDev(program, found)
 }
 
-function addCoordinator(program: Program, { found }: Tools): void {
+function addCoordinator(program: Program, found: Found): void {
   const command = program
     .command('coordinator')
     .description('start a coordinator: the process that owns the jobs of a cluster')
@@ -119,18 +117,22 @@ interface NodeFlags extends Flags {
   readonly copiesMax?: number
 }
 
-function addNode(program: Program, { found, wholeNumber, mebibytes, named }: Tools): void {
+function addNode(program: Program, found: Found): void {
   const command = program
     .command('node')
     .description('start a node: a process that hosts slots for a coordinator')
     .requiredOption('--join <url>', 'the coordinator: ws://host:port, wss://host:port')
-    .option('--slots <n>', 'worker threads (default: the number of processors)', wholeNumber)
+    .option(
+      '--slots <n>',
+      'worker threads (default: the number of processors)',
+      wholeNumber(SLOTS_MAX),
+    )
     .option('--name <name>', 'its name, which no other node has (default: of host and process)')
-    .option('--label <name=value>', 'what jobs may ask for; may be repeated', named)
+    .option('--label <name=value>', 'what jobs may ask for; may be repeated', namedArgument)
   addListening(command, 'a free port of 127.0.0.1')
     .option('--advertise <host>', 'what other nodes dial, where it is not the host of --listen')
     .option('--copies-dir <dir>', 'where it keeps copies of chunks (default: the folder TMPDIR)')
-    .option('--copies-max <MiB>', 'how much of them (default: 512)', mebibytes)
+    .option('--copies-max <MiB>', 'how much of them (default: 512)', wholeNumber(MEBIBYTES_MAX))
     .option('--no-copies', 'keep none: restores fetch all from the coordinator')
     .option('--verbose', 'show stacks of errors')
     .addHelpText('after', NODE_HELP)
@@ -151,13 +153,17 @@ function copyOptions({ copies, copiesDir, copiesMax }: NodeFlags): CopyOptions |
   }
 }
 
-function addDev(program: Program, { found, wholeNumber }: Tools): void {
+function addDev(program: Program, found: Found): void {
   program
     .command('dev')
     .description('start a coordinator and a node in one process')
     .helpOption('--help', 'show this help')
     .option('--listen <address>', 'where it listens (default: 127.0.0.1:7373)')
-    .option('--slots <n>', 'worker threads (default: the number of processors)', wholeNumber)
+    .option(
+      '--slots <n>',
+      'worker threads (default: the number of processors)',
+      wholeNumber(SLOTS_MAX),
+    )
     .option('--data <dir>', 'keep jobs and snapshots here (default: not beyond its end)')
     .option('--verbose', 'show stacks of errors')
     .addHelpText('after', DEV_HELP)
@@ -167,10 +173,7 @@ function addDev(program: Program, { found, wholeNumber }: Tools): void {
     })
 }
 
-interface Flags {
-  readonly cluster?: string
-  readonly secretFile?: string
-  readonly tlsCa?: string
+interface Flags extends GivenReach {
   readonly listen?: string
   readonly tlsCert?: string
   readonly tlsKey?: string
@@ -185,20 +188,6 @@ function addListening(command: Program, byDefault: string): Program {
     .option('--tls-key <file>', 'its key, PEM')
     .option('--insecure', 'listen beyond this machine without TLS')
 }
-
-export function addReach(command: Program): Program {
-  return command
-    .helpOption('--help', 'show this help')
-    .option('--secret-file <file>', 'the secret of the cluster (or $MILLRACE_SECRET_FILE)')
-    .option('--cluster <name>', 'name of the cluster (default: millrace)')
-    .option('--tls-ca <file>', 'trust certificates of these authorities, PEM')
-}
-
-export const reach = ({ cluster, secretFile, tlsCa }: Flags): ReachFlags => ({
-  cluster: cluster ?? null,
-  secretFile: secretFile ?? null,
-  tlsCa: tlsCa ?? null,
-})
 
 const listening = (flags: Flags): ListenFlags => ({
   ...reach(flags),

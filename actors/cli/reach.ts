@@ -4,7 +4,7 @@ import { MillraceError } from '../../lib/base/errors.js'
 import type { Cluster, JoinOptions } from '../index.js'
 import type { ClientFlags } from './cluster-commands.js'
 import { connectionText } from './cluster-text.js'
-import type { ReachFlags } from './process-commands.js'
+import type { ReachFlags } from './reach-options.js'
 import type { Reporter } from './reporter.js'
 import type { CliWorld } from './world.js'
 

@@ -1,5 +1,5 @@
 /** What a job goes on from, and on which terms: flags that `run` and `submit` have in common. */
-import type { Program } from './command-line.js'
+import type { Program } from './program.js'
 
 export interface RestoreFlags {
   /** As given; null where the job begins at the beginning. */

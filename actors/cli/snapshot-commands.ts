@@ -1,5 +1,5 @@
 /** The commands that look at snapshots, as the command line understands them. Nothing is done here. */
-import type { Command, Program } from './command-line.js'
+import { type Program, wholeNumber } from './program.js'
 
 export const SNAPSHOT_ACTIONS = ['list', 'show', 'verify', 'diff', 'delete'] as const
 export type SnapshotAction = (typeof SNAPSHOT_ACTIONS)[number]
@@ -29,10 +29,9 @@ export interface StateReadCommand {
   readonly verbose: boolean
 }
 
-interface Tools {
-  readonly found: (command: Command) => void
-  readonly wholeNumber: (text: string) => number
-}
+/** Numbers of snapshots. */
+const ROUND_MAX = 999_999_999_999
+const roundNumber = wholeNumber(ROUND_MAX)
 
 interface Flags {
   readonly force?: boolean
@@ -53,7 +52,10 @@ Examples:
   millrace snapshots verify state
   millrace snapshots diff state 6 7`
 
-export function addSnapshotCommands(program: Program, { found, wholeNumber }: Tools): void {
+export function addSnapshotCommands(
+  program: Program,
+  found: (command: SnapshotsCommand) => void,
+): void {
   const snapshots = program
     .command('snapshots')
     .description('look at the snapshots in a directory')
@@ -81,23 +83,23 @@ export function addSnapshotCommands(program: Program, { found, wholeNumber }: To
     understood('list', directory, [], flags),
   )
   command('show', 'sizes, durations and operators of a snapshot')
-    .argument('[round]', 'default: the newest', wholeNumber)
+    .argument('[round]', 'default: the newest', roundNumber)
     .action((directory: string, round: number | undefined, flags: Flags) =>
       understood('show', directory, [round], flags),
     )
   command('verify', 'read every byte, and name what is damaged')
-    .argument('[round]', 'default: all', wholeNumber)
+    .argument('[round]', 'default: all', roundNumber)
     .action((directory: string, round: number | undefined, flags: Flags) =>
       understood('verify', directory, [round], flags),
     )
   command('diff', 'operators that were kept, are new or were dropped, and their sizes')
-    .argument('[from]', 'default: the newest but one', wholeNumber)
-    .argument('[to]', 'default: the newest', wholeNumber)
+    .argument('[from]', 'default: the newest but one', roundNumber)
+    .argument('[to]', 'default: the newest', roundNumber)
     .action((directory: string, from: number | undefined, to: number | undefined, flags: Flags) =>
       understood('diff', directory, [from, to], flags),
     )
   command('delete', 'delete a snapshot, and the chunks that no other one needs')
-    .argument('<round>', 'its number', wholeNumber)
+    .argument('<round>', 'its number', roundNumber)
     .option('--force', 'also where it is the newest')
     .action((directory: string, round: number, flags: Flags) =>
       understood('delete', directory, [round], flags),
@@ -119,7 +121,10 @@ Examples:
   millrace state read state --operator words
   millrace state read state --operator words --key the --json`
 
-export function addStateCommands(program: Program, { found, wholeNumber }: Tools): void {
+export function addStateCommands(
+  program: Program,
+  found: (command: StateReadCommand) => void,
+): void {
   program
     .command('state')
     .description('look at the state in a snapshot')
@@ -132,7 +137,7 @@ export function addStateCommands(program: Program, { found, wholeNumber }: Tools
     .requiredOption('--operator <name>', 'whose state')
     .option('--state <name>', 'only this one of its states')
     .option('--key <key>', 'only of this key')
-    .option('--round <n>', 'of this snapshot (default: the newest)', wholeNumber)
+    .option('--round <n>', 'of this snapshot (default: the newest)', roundNumber)
     .option('--json', 'a JSON object for each row, one per line')
     .option('--verbose', 'show stacks of errors')
     .addHelpText('after', STATE_HELP)
