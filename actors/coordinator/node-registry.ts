@@ -3,8 +3,6 @@
  */
 import type { Subject } from 'rxjs'
 import type { Cancel, Clock } from '../../lib/base/clock.js'
-import { MillraceError } from '../../lib/base/errors.js'
-import { isName } from '../../lib/base/name.js'
 import { SilenceWatch } from '../../lib/cluster/lease.js'
 import { HEARTBEAT_MS, LOOK_MS, RETURN_MS, SILENCE_MS } from '../../lib/cluster/times.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
@@ -12,14 +10,9 @@ import { LANE_MESSAGE_BYTES_MAX, messagesOver } from '../../lib/transport/lane-m
 import { linkLimits } from '../../lib/transport/link-limits.js'
 import type { ControlLink, DataLink } from '../../lib/transport/node-links.js'
 import { acceptOver, type Opening, ResumableLink } from '../../lib/transport/resumable-link.js'
-import type {
-  BulkMethods,
-  BundlePiece,
-  CoordinatorMethods,
-  Membership,
-  NodeFacts,
-  NodeMethods,
-} from '../node/protocol.js'
+import type { BundlePiece, Membership, NodeFacts, NodeMethods } from '../node/protocol.js'
+import type { Member } from './member.js'
+import { bulkHandlers, controlHandlers } from './member-calls.js'
 import type { ClusterEvent } from './protocol.js'
 import type { RemoteSlot } from './remote-slot.js'
 
@@ -41,27 +34,6 @@ const CALL_MS = 10_000
 const NAME_HELD_MS = 4 * HEARTBEAT_MS
 /** Whoever connects says within this time what for. */
 const OPENING_MS = 5_000
-const LABELS_MAX = 64
-const REASON_LENGTH_MAX = 500
-
-interface Member {
-  readonly name: string
-  readonly incarnation: string
-  /** Which of that process: its number. */
-  readonly number: number
-  readonly link: ResumableLink
-  readonly calls: Calls<NodeMethods>
-  /** The newest of its connections; each may have ended. */
-  control: ControlLink
-  bulk: DataLink | null
-  /** Null until the node has opened it. */
-  bulkLink: ResumableLink | null
-  facts: NodeFacts | null
-  /** Connections that it has lost. */
-  losses: number
-  /** Since when one of them is missing; null: none is. */
-  apartMs: number | null
-}
 
 export class NodeRegistry {
   readonly #owner: RegistryOwner
@@ -127,7 +99,7 @@ export class NodeRegistry {
     const link = this.#linkOf(control, linkLimits.messageBytesMax, () => member)
     const calls = createCalls<NodeMethods>({
       link,
-      handlers: this.#handlers(() => member),
+      handlers: controlHandlers(this.#owner, this.#slotOf, () => member),
       deadlineMs: CALL_MS,
       clock: this.#owner.clock,
     })
@@ -225,7 +197,7 @@ export class NodeRegistry {
     if (member.link.isUp) member.apartMs = null
     if (how === 'resume') return member.bulkLink
     const link = this.#linkOf(bulk, LANE_MESSAGE_BYTES_MAX, () => member)
-    const handlers = this.#bulkHandlers(member)
+    const handlers = bulkHandlers(this.#owner, this.#slotOf, member)
     createCalls({ link, handlers, deadlineMs: CALL_MS, clock: this.#owner.clock })
     member.bulkLink = link
     return link
@@ -236,55 +208,9 @@ export class NodeRegistry {
     for (const member of [...this.#members.values()]) this.#end(member, 'the coordinator stops')
   }
 
-  #handlers(self: () => Member): CoordinatorMethods {
-    const owner = this.#owner
-    return {
-      register: async (facts) => {
-        const member = self()
-        checkFacts(facts)
-        if (member.bulkLink === null) throw noBulk()
-        member.facts = facts
-        owner.events$.next({ kind: 'NodeJoined', node: member.name, slots: facts.slots })
-        owner.joined(member.name, facts)
-        return owner.membership
-      },
-      heartbeat: async () => {},
-      slotEvent: (ref, event) => this.#slotOf(ref, self())?.event(event),
-      results: async (ref, records) => {
-        await this.#slotOf(ref, self())?.onResults(records)
-      },
-      resultPart: async (ref, part) => {
-        const slot = this.#slotOf(ref, self())
-        const whole = slot?.parts.join(part) ?? null
-        if (whole !== null) await slot?.onResults([whole])
-      },
-      counters: (ref, rows) => this.#slotOf(ref, self())?.counters(rows),
-      peerLost: (node, told) => {
-        const reason = checkLost(node, told)
-        owner.events$.next({ kind: 'PeersApart', node: self().name, other: node, reason })
-        owner.peerLost(self().name, node)
-      },
-      evacuate: () => owner.evacuate(self().name),
-    }
-  }
-
-  #bulkHandlers(member: Member): BulkMethods {
-    const chunksOf = (ref: string) => {
-      const slot = this.#slotOf(ref, member)
-      if (slot === undefined) throw stale(ref)
-      return slot.chunks
-    }
-    return {
-      bundle: (sha256, offset) => this.#owner.bundle(sha256, offset),
-      putChunk: async (ref, round, id, bytes) => chunksOf(ref).put(round, id, bytes),
-      getChunk: async (ref, round, chunk) => chunksOf(ref).get(round, chunk),
-    }
-  }
-
-  /** Whoever speaks for a slot must be the node that it is on. */
-  #slotOf(ref: string, member: Member): RemoteSlot | undefined {
+  readonly #slotOf = (ref: string, member: Member): RemoteSlot | null => {
     const slot = this.#slots.get(ref)
-    return slot?.place?.node === member.name ? slot : undefined
+    return slot?.place?.node === member.name ? slot : null
   }
 
   #look(): void {
@@ -325,32 +251,3 @@ export class NodeRegistry {
     for (const slot of this.slotsOn(name)) slot.lost(reason)
   }
 }
-
-function checkFacts({ slots, labels }: NodeFacts): void {
-  const names = Object.entries(labels)
-  const isGood =
-    Number.isInteger(slots) &&
-    slots >= 1 &&
-    slots <= 1024 &&
-    names.length <= LABELS_MAX &&
-    names.every(([name, value]) => isName(name) && typeof value === 'string' && value.length < 256)
-  if (isGood) return
-  throw new MillraceError(
-    'E_BAD_NODE',
-    `a node has 1 to 1024 slots and at most ${LABELS_MAX} labels with short names; it said ${slots} slots and ${names.length} labels`,
-  )
-}
-
-/** The reason, as much as is told of it. */
-function checkLost(node: unknown, reason: unknown): string {
-  if (typeof node === 'string' && isName(node) && typeof reason === 'string') {
-    return reason.slice(0, REASON_LENGTH_MAX)
-  }
-  throw new MillraceError('E_BAD_NODE', 'a node tells by its name which other it has lost, and why')
-}
-
-const noBulk = (): MillraceError =>
-  new MillraceError('E_BAD_NODE', 'a node has a bulk connection when it registers')
-
-const stale = (ref: string): MillraceError =>
-  new MillraceError('E_STALE_SLOT', `slot ${ref} is no more`, { details: { ref } })

@@ -10,8 +10,17 @@ import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 import { createCalls } from '../../lib/transport/calls.js'
 import { identityOf, MemoryInternet } from '../support/memory-network.js'
 
-/** A registry with one member, node `a`. */
+const FACTS = { slots: 1, labels: {}, url: 'ws://a:1', version: '1', node: '24', pid: 1 }
+
+/** A registry with one member, node `a`, that has registered. */
 async function withMember() {
+  const world = await withGuest()
+  await Promise.all([world.calls.call('register', [FACTS]), world.run(50)])
+  return world
+}
+
+/** A registry, and node `a` that has said nothing yet. */
+async function withGuest() {
   const clock = createVirtualClock()
   const internet = new MemoryInternet(clock)
   const events$ = new Subject<ClusterEvent>()
@@ -47,8 +56,6 @@ async function withMember() {
     deadlineMs: 1_000,
     clock,
   })
-  const facts = { slots: 1, labels: {}, url: 'ws://a:1', version: '1', node: '24', pid: 1 }
-  await Promise.all([calls.call('register', [facts]), run(50)])
   return { network, registry, links, calls, events, lost, run }
 }
 
@@ -60,6 +67,57 @@ t.test('that a peer was lost is told on, with a reason of bounded length', async
   const event = events.find(({ kind }) => kind === 'PeersApart')
   t.match(event, { node: 'a', other: 'b', reason: 'x'.repeat(500) })
   t.equal((event as { reason: string }).reason.length, 500)
+})
+
+t.test('a node says who it is within limits, or is refused and told what is wrong', async (t) => {
+  const { calls, events, registry, run } = await withGuest()
+  const good = [
+    { slots: 1024 },
+    { labels: { zone: 'Zürich 1', 'a.b': '' } },
+    { url: `ws://${'h'.repeat(250)}:65535` },
+    { url: 'wss://[::1]:7000' },
+    { version: '1.0.0-rc.1+build' },
+  ]
+  for (const some of good) {
+    await Promise.all([calls.call('register', [{ ...FACTS, ...some }]), run(50)])
+    t.equal(registry.nodes.length, 1)
+  }
+  const joined = events.length
+  const labels = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`l${i}`, '']))
+  const odd: readonly (readonly [unknown, RegExp])[] = [
+    [null, /facts about itself, saw null/],
+    [[], /facts about itself, saw \[\]/],
+    [{ ...FACTS, slots: 0 }, /1 to 1024 slots, saw 0/],
+    [{ ...FACTS, slots: 10n }, /slots, saw 10n/],
+    [{ ...FACTS, slots: 1.5 }, /slots, saw 1.5/],
+    [{ ...FACTS, slots: '4' }, /slots, saw '4'/],
+    [{ ...FACTS, labels: null }, /labels by name, saw null/],
+    [{ ...FACTS, labels }, /at most 64 labels, saw 65/],
+    [{ ...FACTS, labels: { '../x': 'y' } }, /a label with a name .*, saw '..\/x'/],
+    [{ ...FACTS, labels: { zone: 'a\u001b[2J' } }, /for label zone .* printable/],
+    [{ ...FACTS, labels: { zone: 'a\u202eb' } }, /for label zone/],
+    [{ ...FACTS, labels: { zone: 'x'.repeat(256) } }, /for label zone up to 255 .*, saw 'x{79}…/],
+    [{ ...FACTS, labels: { zone: 1 } }, /for label zone/],
+    [{ ...FACTS, url: 'http://a:1' }, /a url such as ws:.* saw 'http:/],
+    [{ ...FACTS, url: 'ws://user:secret@a:1' }, /a url such as/],
+    [{ ...FACTS, url: 'ws://a:1/../../etc/passwd' }, /a url such as/],
+    [{ ...FACTS, url: `ws://${'h'.repeat(300)}:1` }, /a url such as/],
+    [{ ...FACTS, url: undefined }, /a url such as/],
+    [{ ...FACTS, version: '' }, /a version of 1 to 64/],
+    [{ ...FACTS, version: '1\n2' }, /a version of 1 to 64/],
+    [{ ...FACTS, version: { length: 1 } }, /a version of 1 to 64/],
+    [{ ...FACTS, node: 'v'.repeat(65) }, /a version of Node.js/],
+    [{ ...FACTS, pid: -1 }, /the number of a process, saw -1/],
+    [{ ...FACTS, pid: '1' }, /the number of a process/],
+  ]
+  for (const [facts, message] of odd) {
+    const refusal = t.rejects(calls.call('register', [facts as never]), {
+      code: 'E_BAD_NODE',
+      message,
+    })
+    await Promise.all([refusal, run(50)])
+  }
+  t.equal(events.length, joined)
 })
 
 t.test('a node that tells something odd of a peer is a member no more', async (t) => {
