@@ -35,6 +35,7 @@ export interface OperatorOpening {
   readonly enough: () => void
   /** Holds a split of the chain's source back. */
   readonly hold: OperatorContext['holdInput']
+  readonly follows: OperatorContext['inputFollows']
   readonly errorsOf: (step: ChainStep, guarding: Guarding | null) => RecordErrors
   /** Null where nobody reads it. */
   readonly side: (name: string) => Outlet | null
@@ -162,7 +163,7 @@ const watchKeys = (sketch: HotKeySketch) =>
   })
 
 function contextOf(
-  { place, enough, hold, errorsOf, side, keeps }: OperatorOpening,
+  { place, enough, hold, follows, errorsOf, side, keeps }: OperatorOpening,
   step: ChainStep,
   keyed: boolean,
   gate: Gate,
@@ -191,6 +192,7 @@ function contextOf(
     restoredTimeMs: restored?.timeMs ?? Number.NEGATIVE_INFINITY,
     wake,
     holdInput: hold,
+    inputFollows: follows,
     align: place.align,
     complete: enough,
     count: place.operatorCounter(chain.steps.indexOf(step)),

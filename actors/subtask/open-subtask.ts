@@ -40,6 +40,7 @@ class Assembly {
   #input!: SubtaskInput
   #end!: SubtaskEnd
   #hold: (input: number, held: boolean) => void = () => {}
+  #follows: () => boolean = () => false
   #roundSteps!: Mutable<RoundStep>[]
 
   constructor(place: SubtaskPlace, signals: SubtaskSignals) {
@@ -67,6 +68,7 @@ class Assembly {
         place: this.#place,
         enough: this.#signals.enough,
         hold: (input, held) => this.#hold(input, held),
+        follows: () => this.#follows(),
         errorsOf: (step, guarding) => this.#recordErrors(step, guarding),
         side: (name) => this.#end.side(name),
         keeps: (state, position) => {
@@ -167,7 +169,9 @@ class Assembly {
     const splits = restored?.steps[0]?.splits ?? null
     if (splits !== null) reading.resume({ splits, asked: false, last: false })
     this.#hold = (input, held) => reading.hold(input, held)
-    return new SourceInput(reading, changes)
+    const input = new SourceInput(reading, changes)
+    this.#follows = () => input.promise()
+    return input
   }
 
   /** The operator that tells the splits apart, if this chain has one. */

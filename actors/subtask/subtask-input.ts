@@ -15,6 +15,7 @@ import {
   batch,
   END,
   end,
+  INPUT,
   type InputChange,
   type Signal,
 } from '../../lib/operators/signal.js'
@@ -77,6 +78,8 @@ export class SourceInput implements SubtaskInput {
   /** Round behind which nothing is to be read. */
   #stopsAt: number | null = null
   #isStopped = false
+  /** Somebody in the chain waits for more, and is to hear if there is none. */
+  #promised = false
   /** Came behind the beginning of a round, so they are none of it. */
   readonly #parked: { readonly splits: readonly Split[]; readonly last: boolean }[] = []
 
@@ -88,7 +91,10 @@ export class SourceInput implements SubtaskInput {
   take(): Signal | null {
     if (this.#ended) return null
     const change = this.#changes.shift()
-    if (change !== undefined) return change
+    if (change !== undefined) {
+      this.#promised = false
+      return change
+    }
     if (this.#next !== null) {
       const next = this.#next
       this.#next = null
@@ -99,9 +105,21 @@ export class SourceInput implements SubtaskInput {
     const records = this.reading.read(BATCH_RECORDS_MAX)
     if (records.length > 0) this.#next = batch(records, null, null, null, this.reading.input)
     if (this.#next !== null || this.#changes.length > 0) return this.take()
-    if (!this.reading.exhausted) return null
+    if (!this.reading.exhausted) return this.#promised ? this.#breakPromise() : null
     this.#ended = true
     return end
+  }
+
+  /** While the batch taken last is in the chain: true where more is read at once. */
+  promise(): boolean {
+    this.#promised = !this.#ended && this.reading.hasMore
+    return this.#promised
+  }
+
+  /** Nothing is there after all. The split has neither ended nor gone idle: that would have been a change. */
+  #breakPromise(): InputChange {
+    this.#promised = false
+    return { tag: INPUT, input: this.reading.input, state: 'active' }
   }
 
   get readable(): boolean {

@@ -67,6 +67,8 @@ export class SplitReading {
   #closed = false
   /** Records taken from a reader that then threw; nobody gets them. */
   dropped = 0
+  /** The split read last has more that is ready. */
+  hasMore = false
 
   /** `idleMs`: a split of an endless source that has had nothing for so long is idle; 0: never. */
   constructor(
@@ -128,6 +130,7 @@ export class SplitReading {
       if (!entry.ready || entry.held) continue
       this.#current = entry
       const status = this.#readFrom(entry, records, max)
+      this.hasMore = status === 'more'
       if (status === 'waiting') {
         entry.ready = false
         entry.waitingSinceMs = this.#context.clock.now()

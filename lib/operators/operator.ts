@@ -204,6 +204,11 @@ export interface OperatorContext {
   wake(work: Deferred): void
   /** Where the chain begins with a source: reads a split no further for now, or goes on. */
   holdInput(input: number, held: boolean): void
+  /**
+   * True where the chain begins with a source that has more to read at once, so that a watermark may wait
+   * for it. Another batch, an INPUT or the end follows in any case, perhaps behind a barrier.
+   */
+  inputFollows(): boolean
   /** As a member of an alignment group of sources: see lib/time/alignment.ts. */
   align(group: string): AlignmentMember
   /** Tells the subtask that this operator needs no more input (`take`): upstream may stop. */

@@ -1,10 +1,12 @@
 /** Splits: who gets which, and in what order they are read. */
 import t, { type Test } from 'tap'
+import { SourceInput } from '../../actors/subtask/subtask-input.js'
 import { systemClock } from '../../lib/base/clock.js'
 import { collection } from '../../lib/connectors/index.js'
 import type { Source, SourceContext, Split } from '../../lib/connectors/source.js'
 import { createSplitAssigner } from '../../lib/connectors/split-assigner.js'
 import { SplitReading } from '../../lib/connectors/split-reading.js'
+import { INPUT } from '../../lib/operators/signal.js'
 import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 
 const splitsOf = (count: number): Split[] =>
@@ -254,4 +256,32 @@ t.test('who has not asked hears, too, that the last split was handed out', async
   t.equal(assigner.next(0).isLastOfAll, false)
   t.equal(assigner.next(1).isLastOfAll, true)
   t.equal(assigner.next(2).isLastOfAll, false, 'said once')
+})
+
+t.test('who was told that more follows hears of it if there is nothing after all', async (t) => {
+  const statuses = ['more', 'more', 'waiting', 'more', 'end'] as const
+  const read: number[] = []
+  const source: Source<number> = {
+    ...collection([]),
+    splits: async () => splitsOf(1),
+    open: () => ({
+      read(out) {
+        const status = statuses[read.length]!
+        read.push(read.length)
+        if (status !== 'waiting') out.push(read.length)
+        return status
+      },
+      position: () => null,
+      close() {},
+    }),
+  }
+  const reading = new SplitReading(source, contextOf(t), { onWantSplits() {} }, 0)
+  const input = new SourceInput(reading, [])
+  reading.add(splitsOf(1), true)
+  t.ok(input.take())
+  t.equal(input.promise(), true)
+  t.ok(input.take(), 'a batch keeps the promise')
+  t.equal(input.promise(), true)
+  t.equal(input.take()?.tag, INPUT, 'nothing was there')
+  t.equal(input.take(), null, 'once is enough')
 })

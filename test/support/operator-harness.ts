@@ -102,6 +102,8 @@ export class OperatorHarness {
   stops = 0
   /** Splits that an operator has asked not to read. */
   readonly heldInputs = new Set<number>()
+  /** What the source says: it has more to read at once. */
+  follows = false
   readonly #places: Place[] = []
   readonly #inbox = new Subject<Signal>()
   readonly #subscription: Subscription
@@ -321,6 +323,7 @@ export class OperatorHarness {
         if (held) this.heldInputs.add(input)
         else this.heldInputs.delete(input)
       },
+      inputFollows: () => this.follows,
       complete: () => this.stops++,
       count: (recordsIn, recordsOut) => {
         places[index]!.recordsIn += recordsIn

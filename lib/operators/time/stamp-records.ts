@@ -5,7 +5,8 @@
  * the source says. Elsewhere there is one input, which goes idle when nothing has come for `idleMs`
  * while the chain was free to take it.
  *
- * Order: records, then the watermark they have brought about, then idleness. Watermarks from upstream
+ * Order: records, then the watermark they have brought about, then idleness. While a source has more to
+ * read at once, one watermark stands for a few batches. Watermarks from upstream
  * end here. Of the generators a snapshot holds what they have brought about, the watermark: after a
  * restart it is said again before any record, and goes on when one generator of each input is beyond it.
  */
@@ -39,6 +40,12 @@ export interface StampSettings {
 
 /** Farthest time that a Date can have. */
 const TIME_MAX_MS = 8.64e15
+/**
+ * A watermark may wait for so many batches, and so long, while others follow at once: each brings what is
+ * under way to an end, in small batches. Nexmark's q11 on two slots sent a message for 20 records.
+ */
+const HELD_BATCHES_MAX = 16
+const HELD_MS_MAX = 5
 /** A look that comes this late says nothing: the subtask was held up, or its thread busy. */
 const LOOK_LATE_MS = 50
 
@@ -63,6 +70,9 @@ export function stampRecords(
     const alignment = align === null ? null : alignInputs(context, align, watermarks)
     let saidMs = Number.NEGATIVE_INFINITY
     let saidActive = true
+    /** Batches since the last watermark, and the time of the first of them. */
+    let held = 0
+    let heldSinceMs = 0
     /** Inputs are announced: the source tells which of them are idle. */
     let announced = false
     let lastMs = clock.now()
@@ -81,6 +91,7 @@ export function stampRecords(
 
     /** Time must not overtake records: while they are still being taken in downstream, it waits. */
     function say(): boolean {
+      held = 0
       for (let mark = nextMark(); mark !== null; mark = nextMark()) {
         if (!gate.open) {
           gate.defer(saying)
@@ -95,6 +106,16 @@ export function stampRecords(
     }
 
     const saying = out.deferred(say)
+
+    /** True where the watermark waits for the batch that follows. */
+    function waits(): boolean {
+      if (!announced || !context.inputFollows()) return false
+      if (held === 0) heldSinceMs = clock.now()
+      else if (held >= HELD_BATCHES_MAX || clock.now() - heldSinceMs >= HELD_MS_MAX) return false
+      held++
+      alignment?.update()
+      return true
+    }
 
     function generatorFor(input: number): WatermarkGenerator {
       let generator = generators.get(input)
@@ -182,7 +203,7 @@ export function stampRecords(
           out.emit({ tag: IDLE, active: true })
         }
         if (stamped !== null) out.emit(stamped)
-        say()
+        if (!waits()) say()
         lookLater(lastMs + idleMs)
       },
       mark(signal) {

@@ -47,7 +47,7 @@ const IDLE_MS_DEFAULT = 5_000
 /**
  * Gives each record its event time, in ms since 1970, and the stream its watermarks. A watermark of t
  * says that no record with a time ≤ t follows; it is sent when it has advanced, at most once per
- * batch. Best put directly behind the source, record-wise operators at most between: then each split
+ * batch, and while a source has more to read at once, it may wait for 16 batches or 5 ms. Best put directly behind the source, record-wise operators at most between: then each split
  * of the source has a watermark of its own, and the stream has the lowest. Anywhere else it sees one
  * input in the order of arrival.
  *

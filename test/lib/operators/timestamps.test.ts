@@ -43,6 +43,25 @@ t.test('records in order: others of the same time may follow', async (t) => {
   t.same(h.marks, ['w5'])
 })
 
+t.test('a watermark waits while more follows, for a few batches and milliseconds', async (t) => {
+  const h = harness({ monotonous: true })
+  h.input(0, 'active')
+  h.follows = true
+  for (let i = 1; i <= 17; i++) h.batch(at(i))
+  t.same(h.marks, ['w16'], 'one for seventeen batches')
+  h.batch(at(18))
+  h.clock.advance(5)
+  h.batch(at(19))
+  t.same(h.marks, ['w16', 'w18'])
+  h.batch(at(20))
+  h.input(0, 'active')
+  t.same(h.marks, ['w16', 'w18', 'w19'], 'nothing follows after all')
+  h.batch(at(21))
+  h.follows = false
+  h.batch(at(22))
+  t.same(h.marks, ['w16', 'w18', 'w19', 'w21'], 'nothing follows for now')
+})
+
 t.test('a punctuated stream carries its watermarks', async (t) => {
   const h = harness({ punctuated: ({ mark }) => mark ?? null })
   h.batch(at(5, 6))
