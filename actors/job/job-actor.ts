@@ -275,9 +275,14 @@ class JobActor implements Behaviour<JobMessage> {
 
   #onSlotLost(slot: number, error: ErrorData, operator: string | null): void {
     this.#slots[slot]!.prepared = false
+    const before = this.#record.regions
     this.#apply({ kind: 'SlotLost', slot })
     for (const { id, attempt, slots, phase } of this.#record.regions) {
       if (!slots.includes(slot) || phase === 'Finished') continue
+      if (before[id]!.accounted.includes(slot)) {
+        this.#parts.board.log('warn', `slot ${slot} is lost, too: ${error.message}`)
+        continue
+      }
       this.#onFailure({
         region: id,
         attempt,

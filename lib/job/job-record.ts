@@ -43,6 +43,11 @@ export interface RegionRecord {
   readonly slots: readonly number[]
   /** Slots that have not answered the command under way. */
   readonly awaited: readonly number[]
+  /**
+   * Slots that were there when the last failure was found, and have not been replaced since: one incident
+   * may take several, and that these are lost, too, is no further failure. Empty once it opens again.
+   */
+  readonly accounted: readonly number[]
   readonly subtasks: number
   /** Subtasks of this attempt that have not finished. */
   readonly unfinished: number
@@ -75,6 +80,7 @@ export function createJobRecord(regions: readonly RegionShape[], slots: number):
       phase: 'Waiting',
       attempt: 0,
       awaited: [],
+      accounted: [],
       unfinished: shape.subtasks,
       backingOff: false,
       replacements: [],

@@ -25,7 +25,10 @@ import { begin, change, nextDue, type Replacements, without, withRevision } from
 
 export type JobStepEvent =
   | { readonly kind: 'SlotReady'; readonly slot: number }
-  /** The slot is gone with everything in it. Failures of its regions follow as `RegionFailed`. */
+  /**
+   * The slot is gone with everything in it. Failures of its regions follow as `RegionFailed`, but for those in
+   * which it was `accounted` for.
+   */
   | { readonly kind: 'SlotLost'; readonly slot: number }
   | {
       readonly kind: 'RegionOpened'
@@ -170,8 +173,14 @@ function slotLost(draft: Draft, slot: number): void {
   draft.setSlot(slot, false)
   for (const region of draft.regions) {
     if (!region.slots.includes(slot)) continue
+    const { awaited, accounted, slots } = region
+    const left = accounted.includes(slot) ? accounted : slots
     // A dead slot has aborted whatever it hosted; it answers nothing any more.
-    draft.update(region.id, (was) => ({ ...was, awaited: was.awaited.filter((s) => s !== slot) }))
+    draft.update(region.id, (was) => ({
+      ...was,
+      awaited: awaited.filter((s) => s !== slot),
+      accounted: left.filter((s) => s !== slot),
+    }))
     if (region.phase === 'Aborting') afterAbort(draft, region.id)
   }
   if (!isEnding(draft.state)) draft.order({ kind: 'ReplaceSlot', slot })
@@ -296,7 +305,13 @@ function afterAbort(draft: Draft, id: number): void {
 function abort(draft: Draft, id: number): void {
   const region = draft.regions[id]!
   const awaited = region.slots.filter((slot) => draft.slotReady[slot])
-  draft.update(id, (was) => ({ ...was, phase: 'Aborting', awaited, replacements: [] }))
+  draft.update(id, (was) => ({
+    ...was,
+    phase: 'Aborting',
+    awaited,
+    accounted: awaited,
+    replacements: [],
+  }))
   for (const slot of awaited) {
     draft.order({ kind: 'AbortRegion', region: id, attempt: region.attempt, slot })
   }
@@ -331,6 +346,7 @@ function openWaiting(draft: Draft): void {
       phase: 'Opening',
       attempt,
       awaited: was.slots,
+      accounted: [],
       unfinished: was.subtasks,
     }))
     for (const slot of region.slots) {

@@ -194,6 +194,24 @@ t.test('slots that die again before the region has opened back off, and end the 
   await t.rejects(job.board.done, /slot 1 died/)
 })
 
+t.test('slots that are lost at once are one failure, and one restart', async (t) => {
+  const job = startJob()
+  await job.clock.settle()
+  const loseBoth = async () => {
+    for (const index of [0, 1]) job.made.findLast((slot) => slot.index === index)!.die()
+    await job.clock.settle()
+  }
+  await loseBoth()
+  t.same(job.delays, [100])
+  t.same(job.failures, ['restart'])
+  await loseBoth()
+  t.same(job.delays, [100, 200], 'those that follow are lost at once, too')
+  job.clock.advance(200)
+  await job.clock.settle()
+  t.equal(job.states.at(-1), 'Running')
+  t.equal(job.made.length, 6)
+})
+
 t.test('a region that waits longer opens only when its last back-off is over', async (t) => {
   const job = startJob()
   await job.clock.settle()

@@ -25,6 +25,12 @@ const ready: readonly JobStepEvent[] = [
   { kind: 'SlotReady', slot: 1 },
 ]
 
+const backOffOver = (attempt: number): JobStepEvent => ({
+  kind: 'BackoffElapsed',
+  region: 0,
+  attempt,
+})
+
 function started(): JobRecord {
   return run([
     ...ready,
@@ -114,6 +120,37 @@ t.test('a lost slot is replaced, and its regions wait for the new one', async (t
   t.equal(lost.record.regions[0]!.phase, 'Waiting')
   const back = run([{ kind: 'SlotReady', slot: 1 }], lost.record)
   t.equal(back.record.regions[0]!.phase, 'Opening')
+})
+
+t.test(
+  'slots that are lost with one, or while it is aborted, are no further failure',
+  async (t) => {
+    const accounted = ({ regions }: JobRecord) => regions[0]!.accounted
+    const lose = (slot: number): JobStepEvent => ({ kind: 'SlotLost', slot })
+    const failed: JobStepEvent = { kind: 'RegionFailed', region: 0, attempt: 2, delayMs: 0 }
+    t.same(accounted(started()), [])
+    const first = run([lose(1)], started()).record
+    t.same(accounted(first), [0], 'before anything was decided')
+    const aborting = run([failed], first).record
+    t.same(accounted(aborting), [0])
+    const both = run([lose(0)], aborting).record
+    t.match(both.regions[0], { phase: 'Waiting', accounted: [] }, 'who follows is new')
+    t.same(accounted(run([failed], started()).record), [0, 1], 'a failure without a loss')
+  },
+)
+
+t.test('a slot that follows on one that was lost has failures of its own', async (t) => {
+  const lose = (slot: number): JobStepEvent => ({ kind: 'SlotLost', slot })
+  const failed: JobStepEvent = { kind: 'RegionFailed', region: 0, attempt: 2, delayMs: 0 }
+  const waiting = run(
+    [lose(1), failed, { kind: 'RegionAborted', region: 0, attempt: 2, slot: 0 }],
+    started(),
+  ).record
+  t.same(waiting.regions[0]!.accounted, [0])
+  const again = run([lose(1)], waiting).record
+  t.match(again.regions[0], { phase: 'Waiting', accounted: [0] }, 'its successor was lost, too')
+  const open = run([failed, ...ready, backOffOver(2)], again).record
+  t.match(open.regions[0], { phase: 'Opening', accounted: [] })
 })
 
 t.test('a region that restarts while the job drains is told to drain again', async (t) => {
