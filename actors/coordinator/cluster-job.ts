@@ -328,6 +328,8 @@ export class ClusterJob {
       return null
     } catch (error) {
       this.#replaced = null
+      // As above: whoever goes on with it counts the life that has ended.
+      if (life === this.#life) this.#record = { ...this.#record, before }
       if (isEnded(life.state) && life === this.#life) this.#onDone(life, null, error as Error)
       throw error
     }

@@ -367,6 +367,29 @@ t.test('a job that is moved while its coordinator stops has each life counted on
   }
 })
 
+t.test('a life is counted once, also where it could not be kept that it had ended', async (t) => {
+  for (const ms of [0, 1, 2, 5]) {
+    const world = await worldOf(t)
+    const { cluster } = world
+    const job = await world.job()
+    let refusals = 0
+    cluster.stores.onSave = ({ before }) => {
+      if (before?.livesCounted !== 1 || before.isAtRest || refusals++ > 0) return
+      throw new Error('the disk is full')
+    }
+    void settledAs(job.rescale(1))
+    await cluster.runFor(ms)
+    await world.stopHub()
+    const kept = cluster.stores.jobs.get(ID)?.before
+    t.match(kept ?? { lives: 1, livesCounted: 1 }, { lives: 1, livesCounted: 1 }, `${ms} ms`)
+    cluster.start(HUB)
+    await world.ends(job)
+    const { recordsIn, lives, livesCounted } = await job.done
+    t.same([recordsIn, livesCounted], [400, lives], `stopped after ${ms} ms, refused ${refusals}`)
+    world.client.close()
+  }
+})
+
 t.test('a coordinator that stops before a job has begun anew leaves it as it was', async (t) => {
   const world = await worldOf(t)
   const { cluster } = world

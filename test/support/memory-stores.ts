@@ -11,6 +11,8 @@ export class MemoryStores {
   term = 0
   readonly jobs = new Map<string, JobRecord>()
   cordons: readonly string[] = []
+  /** Called before the record of a job is kept; where it throws, it is not. */
+  onSave: (record: JobRecord) => void = () => {}
   readonly #snapshots = new Map<string, MemoryChunkStore>()
 
   /** Each step takes a little time, and is never done for a process that is dead by then. */
@@ -26,7 +28,11 @@ export class MemoryStores {
       records: {
         nextTerm: () => step(() => ++this.term),
         all: () => step(() => [...this.jobs.values()]),
-        save: (record) => step(() => void this.jobs.set(record.id, record)),
+        save: (record) =>
+          step(() => {
+            this.onSave(record)
+            this.jobs.set(record.id, record)
+          }),
         remove: (id) => step(() => void this.jobs.delete(id)),
         cordons: () => step(() => this.cordons),
         saveCordons: (nodes) =>
