@@ -6,6 +6,7 @@
  */
 import type { Cancel } from '../base/clock.js'
 import type { Json } from '../base/json.js'
+import { emptyList } from '../base/list.js'
 import type { InputChange } from '../operators/signal.js'
 import type { Source, SourceContext, SourceReader, Split } from './source.js'
 
@@ -120,7 +121,7 @@ export class SplitReading {
 
   /** At most `max` records that are ready now; empty when there are none. */
   read(max: number): unknown[] {
-    const records: unknown[] = []
+    const records = emptyList<unknown>()
     this.#sayEnded()
     this.#openQueued()
     for (let tries = this.#open.length; tries > 0 && records.length === 0; tries--) {
