@@ -66,15 +66,29 @@ async function prepare(folder: string): Promise<string | null> {
   }
 }
 
-/** Puts `text` under `name` unless it is there; returns the file. */
+/** Puts `text` under `name` unless it is there; returns the file. Throws E_CACHE_FOLDER (retryable). */
 export async function keep(folder: string, name: string, text: string): Promise<string> {
   const file = join(folder, name)
   if (await isKept(file, text)) return file
   const draft = `${file}.${randomBytes(6).toString('hex')}.tmp`
-  await writeFile(draft, text, { mode: 0o600 })
-  await rename(draft, file)
+  try {
+    await writeFile(draft, text, { mode: 0o600 })
+    await rename(draft, file)
+  } catch (cause) {
+    await rm(draft, { force: true }).catch(() => {})
+    throw cannotKeep(folder, cause as NodeJS.ErrnoException)
+  }
   await prune(folder, Date.now())
   return file
+}
+
+const cannotKeep = (folder: string, cause: NodeJS.ErrnoException): MillraceError => {
+  const advice = cause.code === 'ENOSPC' ? 'make room there, or name' : 'name'
+  return new MillraceError(
+    'E_CACHE_FOLDER',
+    `cannot keep a bundled job module in ${folder}: ${cause.message}; ${advice} another folder with MILLRACE_CACHE_DIR`,
+    { cause, retryable: true, details: { folder, code: cause.code ?? '' } },
+  )
 }
 
 async function isKept(file: string, text: string): Promise<boolean> {

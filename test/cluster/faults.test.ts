@@ -2,131 +2,23 @@
  * A cluster of processes on hosts of its own, and what may happen to them while a job runs whose output
  * shows what is lost, repeated or out of order. Each fault is counted where it was seen.
  */
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { judgeOutput } from '../e2e/accounting.js'
-import type { ProcessSettings } from '../support/cluster-parts.js'
-import { type Said, Talking } from '../support/cluster-processes.js'
-import { Hosts, whyNoHosts } from '../support/hosts.js'
-import { type LossyLink, whyNoLoss } from '../support/lossy-link.js'
-import { mount, succeeds } from '../support/mount.js'
+import type { Said } from '../support/cluster-processes.js'
+import { fillUp } from '../support/fill-up.js'
+import { whyNoHosts } from '../support/hosts.js'
+import { HostsWorld, HUB_HOST as HUB, hostOf, NODES, ROWS } from '../support/hosts-world.js'
+import { whyNoLoss } from '../support/lossy-link.js'
+import { succeeds } from '../support/mount.js'
 import { promptly } from '../support/promptly.js'
 
 t.setTimeout(1_200_000)
 
-const PROCESS = new URL('../support/cluster-process.js', import.meta.url)
-const ACCOUNTING = fileURLToPath(new URL('../e2e/jobs/accounting.js', import.meta.url))
-const SECRET = 'a secret of the test that is long enough to be one'
-const ROWS = 12_000
-const PER_SECOND = 2_000
-const NODES = 3
-/** The host of the coordinator; those of nodes follow. */
-const HUB = 1
 /** The node of which the cable may lose frames. */
 const LOSSY = 1
-
-const hostOf = (node: number) => HUB + 1 + node
-
-class World {
-  readonly hosts = new Hosts(NODES + 1)
-  readonly dir = mkdtempSync(join(tmpdir(), 'millrace-hosts-'))
-  readonly nodes: Talking[] = []
-  hub!: Talking
-  /** Of whoever has submitted the job: its states, and `Checkpointed`. */
-  client!: Talking
-  /** The cable of the host of `LOSSY`, where it was asked for. */
-  cable: LossyLink | null = null
-
-  /** Of the job. */
-  get restarts(): number {
-    return this.client.said.filter(({ kind }) => kind === 'Restarting').length
-  }
-
-  get url(): string {
-    return `ws://${this.hosts.addressOf(HUB)}:7000`
-  }
-
-  async start(): Promise<void> {
-    await this.startHub()
-    for (let i = 0; i < NODES; i++) await this.startNode(i)
-  }
-
-  async wire(): Promise<void> {
-    this.cable = await this.hosts.wire(hostOf(LOSSY))
-  }
-
-  limitOut(t: Test, mb: number): void {
-    const out = join(this.dir, 'out')
-    mkdirSync(out)
-    t.ok(mount(t, out, '-t', 'tmpfs', '-o', `size=${mb}m`, 'tmpfs') !== null, 'a disk of its own')
-  }
-
-  async startHub(): Promise<void> {
-    this.hub = this.#spawn(HUB, {
-      kind: 'coordinator',
-      name: 'hub',
-      listen: `${this.hosts.addressOf(HUB)}:7000`,
-      secret: SECRET,
-      data: join(this.dir, 'data'),
-    })
-    await this.hub.hear(({ kind }) => kind === 'Listening')
-  }
-
-  async startNode(i: number): Promise<void> {
-    const host = HUB + 1 + i
-    this.nodes[i] = this.#spawn(host, {
-      kind: 'node',
-      name: `node-${i}`,
-      listen: `${this.hosts.addressOf(host)}:7001`,
-      secret: SECRET,
-      join: this.url,
-      slots: 2,
-    })
-    await this.nodes[i].hear(({ kind }) => kind === 'Joined')
-  }
-
-  /** By a client on a host; resolves when the job has taken its first checkpoint. */
-  async submit(rows = ROWS, more: object = {}): Promise<void> {
-    const options = {
-      args: {
-        out: join(this.dir, 'out'),
-        rows: String(rows),
-        perSecond: String(PER_SECOND),
-        name: 'counts',
-        parallelism: '3',
-      },
-      checkpoint: { interval: 100 },
-      supervise: { maxRestarts: 50, restart: { firstMs: 50, maxMs: 500 } },
-      parallelism: 3,
-      ...more,
-    }
-    this.hub.child.stdout!.resume()
-    this.client = new Talking(
-      this.hosts.spawn(HUB, new URL('../support/cluster-client.js', import.meta.url), [
-        JSON.stringify({ url: this.url, secret: SECRET, module: ACCOUNTING, options }),
-      ]),
-    )
-    await this.client.hear(({ kind }) => kind === 'Checkpointed')
-  }
-
-  async end(): Promise<Said> {
-    return this.hub.hear(({ kind }) => kind === 'JobEnded')
-  }
-
-  close(): void {
-    this.hosts.close()
-    rmSync(this.dir, { recursive: true, force: true })
-  }
-
-  #spawn(host: number, settings: ProcessSettings): Talking {
-    return new Talking(this.hosts.spawn(host, PROCESS, [JSON.stringify(settings)]))
-  }
-}
-
 interface Fault {
   readonly name: string
   /** Null: it can be brought about here; else why not. */
@@ -139,13 +31,13 @@ interface Fault {
   readonly losesNode: boolean | null
   /** Default `ROWS`. */
   readonly rows?: number
-  happen(world: World, t: Test): Promise<void>
+  happen(world: HostsWorld, t: Test): Promise<void>
 }
 
 const isBack = ({ kind }: Said) => kind === 'NodeReturned' || kind === 'NodeJoined'
 
 /** Ms from now until it is noticed, and until the coordinator is whole again. */
-async function noticed(world: World, act: () => void): Promise<number> {
+async function noticed(world: HostsWorld, act: () => void): Promise<number> {
   const from = world.hub.said.length
   const beganMs = Date.now()
   act()
@@ -315,15 +207,8 @@ const FAULTS: readonly Fault[] = [
     outMb: 32,
     async happen({ dir, client }, t) {
       const from = client.said.length
-      const [ballast, bytes] = [join(dir, 'out', 'ballast'), Buffer.alloc(16 * 1024)]
-      const fill = () => {
-        try {
-          for (;;) appendFileSync(ballast, bytes)
-        } catch (error) {
-          return (error as NodeJS.ErrnoException).code
-        }
-      }
-      t.equal(fill(), 'ENOSPC')
+      const ballast = join(dir, 'out', 'ballast')
+      t.equal(fillUp(ballast), 'ENOSPC')
       await client.hear(({ kind }) => kind === 'Restarting', from)
       await pause(2_000)
       rmSync(ballast)
@@ -373,10 +258,10 @@ if (why !== null) {
       continue
     }
     t.test(fault.name, async (t) => {
-      const world = new World()
+      const world = new HostsWorld()
       t.teardown(() => world.close())
-      if (fault.isWired === true) await world.wire()
-      if (fault.outMb !== undefined) world.limitOut(t, fault.outMb)
+      if (fault.isWired === true) await world.wire(LOSSY)
+      if (fault.outMb !== undefined) world.disk(t, 'out', fault.outMb)
       await world.start()
       const { rows = ROWS } = fault
       await world.submit(rows)

@@ -11,6 +11,7 @@ job.events$.subscribe((event) => {
   if (event.kind === 'SnapshotCompleted') say({ kind: 'Checkpointed' })
   if (event.kind === 'StateChanged') say({ kind: event.to })
 })
+job.failures$.subscribe(({ error: { code, message } }) => say({ kind: 'Failure', code, message }))
 if (process.env.VERBOSE !== undefined) {
   job.events$.subscribe((event) => process.stderr.write(`${JSON.stringify(event)}\n`))
   job.failures$.subscribe(({ error }) => process.stderr.write(`${error.message}\n`))

@@ -2,6 +2,7 @@
 import { type Cluster, connectOver } from '../../actors/client/client.js'
 import { Coordinator } from '../../actors/coordinator/coordinator.js'
 import { ClusterNode } from '../../actors/node/node.js'
+import { openCopyFiles } from '../../lib/snapshot/copy-files.js'
 import type { Identity } from '../../lib/transport/node-links.js'
 import { newIncarnation, secretsIn } from '../../lib/transport/secret.js'
 import { createSocketNetwork } from '../../lib/transport/socket-network.js'
@@ -18,6 +19,8 @@ export interface ProcessSettings {
   readonly join?: string
   readonly slots?: number
   readonly labels?: Readonly<Record<string, string>>
+  /** Of chunks, in the folder for temporary files. */
+  readonly keepsCopies?: boolean
 }
 
 const CLUSTER = 'test'
@@ -41,6 +44,7 @@ export const coordinatorOf = ({ name, listen, secret, data }: ProcessSettings): 
 
 export const clusterNode = (settings: ProcessSettings): ClusterNode => {
   const { name, listen, secret, join, slots = 1, labels = {} } = settings
+  const { keepsCopies = false } = settings
   return new ClusterNode({
     network: networkOf('node', name, secret),
     join: join!,
@@ -48,6 +52,7 @@ export const clusterNode = (settings: ProcessSettings): ClusterNode => {
     slots,
     labels,
     version: '0.1.0',
+    ...(keepsCopies && { copies: { open: () => openCopyFiles(null), bytesMax: 2 ** 30 } }),
   })
 }
 

@@ -71,11 +71,16 @@ export class Hosts {
   }
 
   /** A Node.js process on a host. Its parent is this process: its pid is its own. */
-  spawn(host: number, script: URL, args: readonly string[]): ChildProcess {
+  spawn(
+    host: number,
+    script: URL,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ): ChildProcess {
     const child = spawn(
       'nsenter',
       [`--net=/run/netns/${this.#name(host)}`, process.execPath, fileURLToPath(script), ...args],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } },
     )
     this.#processes.add(child)
     child.once('exit', () => this.#processes.delete(child))
