@@ -74,7 +74,9 @@ class Assembly {
         keeps: (state, position) => {
           states.push(state)
           if (rounds === null) return
-          this.#roundSteps[position]!.snapshots = createStateSnapshots(state.store, state.operator)
+          const now = () => this.#place.clock.now()
+          const snapshots = createStateSnapshots(state.store, state.operator, now)
+          this.#roundSteps[position]!.snapshots = snapshots
         },
         watch: (positions) => (rounds === null ? null : this.#watching(rounds, positions)),
       },

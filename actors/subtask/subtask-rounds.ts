@@ -32,8 +32,8 @@ import {
 } from '../../lib/snapshot/round.js'
 import type { StateSnapshots } from '../../lib/snapshot/state-snapshots.js'
 
-/** Rows encoded in one go: some ms, of windows too. */
-const ROWS_PER_STEP = 2_048
+/** Rows encoded in one go at most: time ends most steps before. */
+const ROWS_PER_STEP = 32_768
 /** Chunks on their way to the store: more would only wait, in memory. */
 const PUTS_MAX = 4
 

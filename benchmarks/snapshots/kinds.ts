@@ -40,7 +40,7 @@ export function* kindsBench({ quick }: { readonly quick: boolean }): Iterable<Re
   for (const [name, fill] of Object.entries(KINDS)) {
     const store = createHeapState(GROUPS)
     for (let i = 0; i < entries; i++) fill(store, i, i & (GROUPS - 1))
-    const snapshots = createStateSnapshots(store, 'o')
+    const snapshots = createStateSnapshots(store, 'o', () => performance.now())
     // A few change while it is encoded.
     let changed = 0
     const turn = (): void => {

@@ -22,7 +22,7 @@ export function* stateBench({ quick }: { readonly quick: boolean }): Iterable<Re
     counts.set(groups[key]!, key, (counts.get(groups[key]!, key) ?? 0) + 1)
   }
   for (let key = 0; key < keys; key++) add(key)
-  const snapshots = createStateSnapshots(store, 'count')
+  const snapshots = createStateSnapshots(store, 'count', () => performance.now())
   const random = seededRandom(3)
   const turn = (): void => {
     for (let i = 0; i < RECORDS_PER_TURN; i++) add(Math.floor(random() * keys))

@@ -7,7 +7,7 @@ import type { StateStore } from '../../lib/state/state.js'
 
 export const GROUPS = 128
 /** As a subtask does between two turns. */
-const ROWS_PER_STEP = 4_096
+const ROWS_PER_STEP = 32_768
 
 export interface Taken {
   readonly chunks: readonly StateChunk[]

@@ -8,6 +8,7 @@ import { MillraceError } from '../base/errors.js'
 import { canonicalKey } from '../base/key.js'
 import type { Rows, StateKind, StoredState } from '../state/frozen.js'
 import { createHeapState } from '../state/heap-state.js'
+import { unpaced } from '../state/pace.js'
 import type { ChunkStore } from './chunk-store.js'
 import type { Manifest, OperatorSnapshot } from './manifest.js'
 import { restoreState } from './state-restore.js'
@@ -87,6 +88,9 @@ async function statesOf(
   return sourceOf(state).states()
 }
 
+/** Rows held at a time. */
+const ROWS_AT_ONCE = 64
+
 function* rowsOf(
   { name: state, kind, ttl, walk }: StoredState,
   subtask: number,
@@ -103,7 +107,9 @@ function* rowsOf(
       found.push({ state, kind, subtask, key, group, record, timeMs: hasTimes ? timeMs : null })
     },
   }
-  for (const steps = walk(rows, null); ; ) {
+  const pace = unpaced()
+  for (const steps = walk(rows, null, pace); ; ) {
+    pace.left = ROWS_AT_ONCE
     const { done } = steps.next()
     yield* found
     found = []

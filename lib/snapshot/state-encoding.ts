@@ -1,6 +1,7 @@
 /** Rows of the states of one operator in one round, as chunks. */
 import { MillraceError } from '../base/errors.js'
 import type { Rows, StoredState } from '../state/frozen.js'
+import type { Pace } from '../state/pace.js'
 import { BatchEncoder } from '../wire/encoder.js'
 import {
   type ChunkHead,
@@ -21,16 +22,29 @@ export class StateEncoding {
   readonly #writer: StateChunkWriter
   #sections: Readonly<Record<Part, SectionRows>> | null = null
   #chunks: StateChunk[] = []
-  /** Bytes encoded so far. */
-  bytes = 0
+  /** Encoded so far, and how far a step may go. */
+  #bytes = 0
+  #bytesMax = 0
+  #pace: Pace | null = null
 
   constructor(head: ChunkHead) {
     this.#head = head
     this.#writer = new StateChunkWriter(head)
   }
 
+  /** A step: what walks by this pace pauses behind so many bytes. */
+  begin(pace: Pace, bytes: number): void {
+    this.#pace = pace
+    this.#bytesMax = this.#bytes + bytes
+  }
+
+  /** The step is over. */
+  get isFull(): boolean {
+    return this.#bytes >= this.#bytesMax
+  }
+
   /** The rows of a state. Caller must have ended the one before. */
-  begin(state: StoredState): Rows {
+  beginState(state: StoredState): Rows {
     const sectionOf = (part: Part) => new SectionRows(this, this.#head.operator, state, part)
     const sections = Object.fromEntries(PARTS.map((part) => [part, sectionOf(part)])) as Record<
       Part,
@@ -66,7 +80,8 @@ export class StateEncoding {
 
   add(section: SectionHead, first: number, last: number, frame: ArrayBuffer, count: number): void {
     this.#writer.add(section, first, last, frame, count)
-    this.bytes += frame.byteLength
+    this.#bytes += frame.byteLength
+    if (this.isFull && this.#pace !== null) this.#pace.left = 0
     // The pieces of a large record stay together.
     if (count > 0 && this.#writer.bytes >= CHUNK_BYTES) this.#cut()
   }

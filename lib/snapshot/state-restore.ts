@@ -9,6 +9,7 @@ import { MillraceError } from '../base/errors.js'
 import { keyGroupOf, subtaskOf } from '../base/key.js'
 import type { Restoring, Rows, SnapshotSource, StateKind } from '../state/frozen.js'
 import { createHeapState } from '../state/heap-state.js'
+import { unpaced } from '../state/pace.js'
 import type { StateStore } from '../state/state.js'
 import type { Upcast } from '../state/upcast.js'
 import { BatchDecoder, type DecodedBatch } from '../wire/decoder.js'
@@ -236,7 +237,7 @@ class Restore {
     for (const { name, kind, ttl, walk } of sourceOf(former).states()) {
       const into = this.#open(name, kind, ttl)
       if (into === null) continue
-      const steps = walk(isKeyed(kind) ? this.#rehashed(into) : into, null)
+      const steps = walk(isKeyed(kind) ? this.#rehashed(into) : into, null, unpaced())
       while (steps.next().done !== true);
       into.done()
     }

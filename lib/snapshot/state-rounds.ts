@@ -7,6 +7,7 @@
  */
 import { assert } from '../base/assert.js'
 import type { SnapshotSource, StoredState } from '../state/frozen.js'
+import type { Pace } from '../state/pace.js'
 import type { StateStore } from '../state/state.js'
 import type { ChunkRef } from './chunk-store.js'
 import { StateEncoding } from './state-encoding.js'
@@ -14,11 +15,16 @@ import type { CreateStateSnapshots, StateChunk, StateSnapshots } from './state-s
 
 /** Rounds that build on each other at most. */
 export const CHAIN_MAX = 32
-/** A step ends early after so much, where rows are large. */
+/** A step ends early after so much, where rows are large … */
 const STEP_BYTES = 256 * 1024
+/** … and after so long, which is looked at behind so many rows of the heap. */
+const STEP_MS = 2.5
+const ROWS_PER_LOOK = 512
+/** Time stands still. */
+const timeless = (): number => 0
 
-export const createStateSnapshots: CreateStateSnapshots = (store, operator) =>
-  new StateRounds(sourceOf(store), operator)
+export const createStateSnapshots: CreateStateSnapshots = (store, operator, now = timeless) =>
+  new StateRounds(sourceOf(store), operator, now)
 
 /** Every store of this library can be snapshotted. */
 export function sourceOf(store: StateStore): SnapshotSource {
@@ -58,10 +64,13 @@ class StateRounds implements StateSnapshots {
   #states: readonly StoredState[] = []
   #next = 0
   #walk: Iterator<void> | null = null
+  readonly #pace: Pace = { left: 0 }
+  readonly #now: () => number
 
-  constructor(source: SnapshotSource, operator: string) {
+  constructor(source: SnapshotSource, operator: string, now: () => number) {
     this.#source = source
     this.#operator = operator
+    this.#now = now
   }
 
   begin(round: number, full: boolean): void {
@@ -86,21 +95,30 @@ class StateRounds implements StateSnapshots {
   step(rows: number): readonly StateChunk[] {
     const encoding = this.#encoding
     if (encoding === null) return []
-    const bytes = encoding.bytes + STEP_BYTES
-    const rowsMax = rows / this.#source.rowCost
-    for (let i = 0; i < rowsMax && encoding.bytes < bytes; i++) {
+    const { rowCost } = this.#source
+    const untilMs = this.#now() + STEP_MS
+    encoding.begin(this.#pace, STEP_BYTES)
+    for (let left = rows; left > 0 && this.#current !== null; left -= ROWS_PER_LOOK) {
+      this.#pace.left = Math.min(left, ROWS_PER_LOOK) / rowCost
+      this.#walkOn(encoding)
+      if (encoding.isFull || this.#now() >= untilMs) break
+    }
+    return encoding.take()
+  }
+
+  /** As far as its pace allows. */
+  #walkOn(encoding: StateEncoding): void {
+    while (this.#pace.left > 0) {
       this.#walk ??= this.#nextWalk(encoding)
       if (this.#walk === null) {
         encoding.end()
-        this.#stop()
-        break
+        return this.#stop()
       }
       if (this.#walk.next().done === true) {
         encoding.endState()
         this.#walk = null
       }
     }
-    return encoding.take()
   }
 
   get encoded(): boolean {
@@ -131,7 +149,8 @@ class StateRounds implements StateSnapshots {
   #nextWalk(encoding: StateEncoding): Iterator<void> | null {
     const state = this.#states[this.#next++]
     if (state === undefined) return null
-    return state.walk(encoding.begin(state), this.#current!.base?.epoch ?? null)
+    const from = this.#current!.base?.epoch ?? null
+    return state.walk(encoding.beginState(state), from, this.#pace)
   }
 
   #stop(): void {

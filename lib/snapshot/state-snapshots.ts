@@ -5,8 +5,9 @@
  * 1. `begin(round)` when the barrier leaves the operator: O(1). What the operator changes from now on
  *    does not belong to the round.
  * 2. `step(rows)` between turns, also while the subtask is idle or waits for credit, until `encoded`.
- *    Each step encodes about `rows` entries and returns the chunks that became full. One round encodes
- *    at a time: *caller must* not begin another before `encoded`, unless it gives this one up.
+ *    Each step encodes about `rows` entries, or what some ms suffice for where that is less, and returns the
+ *    chunks that became full. One round encodes at a time: *caller must* not begin another before `encoded`,
+ *    unless it gives this one up.
  * 3. When all chunks are durable, `chain(refs)` is what the manifest lists: what the round builds on,
  *    then the new ones.
  * 4. `completed(round)` when the manifest is committed: later rounds build on it. `abandoned(round)`
@@ -37,7 +38,12 @@ export interface StateSnapshots {
   abandoned(round: number): void
 }
 
-export type CreateStateSnapshots = (store: StateStore, operator: string) => StateSnapshots
+/** `now`: ms, for the length of steps. Default: they are limited by rows and bytes alone. */
+export type CreateStateSnapshots = (
+  store: StateStore,
+  operator: string,
+  now?: () => number,
+) => StateSnapshots
 
 /** Where state comes from: the chunks of one former subtask, in the order of its chain. */
 export interface FormerChunks<C> {

@@ -10,6 +10,7 @@
  * What has no key lies in group 0 under the key undefined.
  */
 import type { Epochs } from '../base/epochs.js'
+import type { Pace } from './pace.js'
 import type { Ttl } from './state.js'
 
 export type StateKind =
@@ -68,11 +69,12 @@ export interface StoredState {
   readonly kind: StateKind
   readonly ttl: Ttl | null
   /**
-   * Gives rows of the state as it was when this epoch began, a few per step, while the state goes on to
-   * change: those changed since the beginning of epoch `from`, or all where that is null. While no epoch's
-   * beginning is read: as it is.
+   * Gives rows of the state as it was when this epoch began, as many per step as `pace` says, while the state
+   * goes on to change: those changed since the beginning of epoch `from`, or all where that is null. While no
+   * epoch's beginning is read: as it is. *Caller must* walk over a state once in an epoch: what has been given
+   * is not kept any more.
    */
-  walk(rows: Rows, from: number | null): Iterator<void>
+  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void>
 }
 
 /** Rows that become state. `done` once all are there. */

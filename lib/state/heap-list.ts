@@ -4,6 +4,7 @@ import { Expiry } from './expiry.js'
 import type { ElementRecord, Restoring, Rows } from './frozen.js'
 import { GroupedTable } from './grouped-table.js'
 import type { HeapWorld } from './heap-world.js'
+import type { Pace } from './pace.js'
 import type { ListState, Ttl } from './state.js'
 import { type RowShape, walkGroups } from './walk.js'
 
@@ -106,8 +107,8 @@ export class HeapListState<V> implements ListState<V> {
     this.#table.clear()
   }
 
-  walk(rows: Rows, from: number | null): Iterator<void> {
-    return walkGroups(this.#table, LISTS, rows, from)
+  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+    return walkGroups(this.#table, LISTS, rows, from, pace)
   }
 
   restoring(): Restoring {
@@ -175,28 +176,56 @@ export class HeapListState<V> implements ListState<V> {
 
 /** A list as rows: its elements, or those that are new. */
 const LISTS: RowShape<ListView<unknown>> = {
-  whole: (rows, group, key, now) => putElements(rows, group, key, now, now.first),
-  change(rows, group, key, before, now) {
+  whole: (rows, group, key, now, pace) => putElements(rows, group, key, now, now.first, pace),
+  change(rows, group, key, before, now, _from, pace) {
     if (before.of !== now.of || before.renewals !== now.renewals) {
       rows.dropKey(group, key)
-      return putElements(rows, group, key, now, now.first)
+      return putElements(rows, group, key, now, now.first, pace)
     }
     if (now.first > before.first) rows.dropPart(group, key, now.first)
-    return putElements(rows, group, key, now, Math.max(now.first, before.first + before.length))
+    const from = Math.max(now.first, before.first + before.length)
+    return putElements(rows, group, key, now, from, pace)
   },
 }
 
-function* putElements(
+/** A short list goes at once. */
+function putElements(
   rows: Rows,
   group: number,
   key: unknown,
-  { values, untils, offset, first, length }: ListView<unknown>,
+  view: ListView<unknown>,
   from: number,
+  pace: Pace,
+): Iterator<void> | null {
+  const end = view.first + view.length
+  if (end - from > pace.left) return putPaced(rows, group, key, view, from, pace)
+  for (let at = from; at < end; at++) putElement(rows, group, key, view, at)
+  pace.left -= end - from
+  return null
+}
+
+function* putPaced(
+  rows: Rows,
+  group: number,
+  key: unknown,
+  view: ListView<unknown>,
+  from: number,
+  pace: Pace,
 ): Iterator<void> {
-  for (let at = from; at < first + length; at++) {
-    const index = offset + at - first
-    const record: ElementRecord = { at, value: values[index] }
-    rows.put(group, key, record, untils === null ? 0 : untils[index]!)
-    yield
+  for (let at = from; at < view.first + view.length; at++) {
+    putElement(rows, group, key, view, at)
+    if (--pace.left <= 0) yield
   }
+}
+
+function putElement(
+  rows: Rows,
+  group: number,
+  key: unknown,
+  { values, untils, offset, first }: ListView<unknown>,
+  at: number,
+): void {
+  const index = offset + at - first
+  const record: ElementRecord = { at, value: values[index] }
+  rows.put(group, key, record, untils === null ? 0 : untils[index]!)
 }

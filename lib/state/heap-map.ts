@@ -3,6 +3,7 @@ import { Expiry } from './expiry.js'
 import type { Restoring, Rows } from './frozen.js'
 import type { HeapWorld } from './heap-world.js'
 import { Cell, cellShape, MapCells, MortalCell, mortalCellShape } from './map-cells.js'
+import type { Pace } from './pace.js'
 import type { MapState, Ttl } from './state.js'
 
 export class HeapMapState<K, V> implements MapState<K, V> {
@@ -70,8 +71,8 @@ export class HeapMapState<K, V> implements MapState<K, V> {
     this.#cells.clear()
   }
 
-  walk(rows: Rows, from: number | null): Iterator<void> {
-    return this.#cells.walk(rows, from)
+  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+    return this.#cells.walk(rows, from, pace)
   }
 
   restoring(): Restoring {
@@ -161,8 +162,8 @@ export class MortalMapState<K, V> implements MapState<K, V> {
     this.#cells.clear()
   }
 
-  walk(rows: Rows, from: number | null): Iterator<void> {
-    return this.#cells.walk(rows, from)
+  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+    return this.#cells.walk(rows, from, pace)
   }
 
   restoring(): Restoring {

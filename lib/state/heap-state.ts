@@ -18,6 +18,7 @@ import { HeapBroadcastState, HeapOperatorListState, HeapSingleState } from './he
 import { HeapTimerState } from './heap-timers.js'
 import { HeapValueState, MortalValueState } from './heap-value.js'
 import type { HeapWorld } from './heap-world.js'
+import { type Pace, unpaced } from './pace.js'
 import type {
   AggregatingState,
   BroadcastState,
@@ -51,7 +52,7 @@ export function createHeapState(
 
 /** What every kind of state can do for snapshots. */
 interface Walkable {
-  walk(rows: Rows, from: number | null): Iterator<void>
+  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void>
   restoring(): Restoring
 }
 
@@ -194,7 +195,7 @@ class TableStateStore implements StateStore, SnapshotSource {
       name,
       kind,
       ttl,
-      walk: (rows, from) => state.walk(rows, from),
+      walk: (rows, from, pace) => state.walk(rows, from, pace),
     }))
   }
 
@@ -305,7 +306,7 @@ class TableStateStore implements StateStore, SnapshotSource {
       begunMs === null
         ? rows
         : { ...rows, put: (group, key, record) => rows.put(group, key, record, begunMs) }
-    const steps = found.state.walk(into, null)
+    const steps = found.state.walk(into, null, unpaced())
     while (steps.next().done !== true);
     rows.done()
     // What lay in rows is not left there.

@@ -4,6 +4,7 @@ import { HeapListState } from './heap-list.js'
 import type { HeapWorld } from './heap-world.js'
 import { KeyTable } from './key-table.js'
 import { Cell, putEntries, putInOrder } from './map-cells.js'
+import type { Pace } from './pace.js'
 import type { BroadcastState, OperatorListState, SingleState } from './state.js'
 
 const NO_STEPS: readonly undefined[] = []
@@ -98,8 +99,8 @@ export class HeapOperatorListState<V> implements OperatorListState<V> {
     return this.#list.length(0, undefined)
   }
 
-  walk(rows: Rows, from: number | null): Iterator<void> {
-    return this.#list.walk(rows, from)
+  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+    return this.#list.walk(rows, from, pace)
   }
 
   restoring(): Restoring {
@@ -155,12 +156,12 @@ export class HeapBroadcastState<K, V> implements BroadcastState<K, V> {
     this.#table.clear()
   }
 
-  walk(rows: Rows, from: number | null): Iterator<void> {
+  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
     if (from === null || !this.#table.isWholeSince(from)) {
-      return putEntries(rows, 0, undefined, this.#table, from)
+      return putEntries(rows, 0, undefined, this.#table, from, pace)
     }
     rows.dropGroup(0)
-    return putEntries(rows, 0, undefined, this.#table, null)
+    return putEntries(rows, 0, undefined, this.#table, null, pace)
   }
 
   restoring(): Restoring {

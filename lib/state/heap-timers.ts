@@ -1,6 +1,7 @@
 /** Timers as rows: they know themselves nothing of those. */
 import type { FreezableTimers, PlacedTimer, Timers } from '../time/timers.js'
 import type { Restoring, Rows, TimerRecord } from './frozen.js'
+import type { Pace } from './pace.js'
 
 export class HeapTimerState {
   readonly timers: FreezableTimers
@@ -13,11 +14,11 @@ export class HeapTimerState {
     return this.timers.size
   }
 
-  *walk(rows: Rows, from: number | null): Iterator<void> {
+  *walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
     if (from === null) {
       for (const timer of this.timers.frozen()) {
         if (timer !== null) put(rows, timer)
-        yield
+        if (--pace.left <= 0) yield
       }
       return
     }
@@ -27,7 +28,7 @@ export class HeapTimerState {
         if (isThere) put(rows, timer)
         else rows.dropPart(timer.group, timer.key, timer.at)
       }
-      yield
+      if (--pace.left <= 0) yield
     }
   }
 

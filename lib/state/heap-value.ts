@@ -3,6 +3,7 @@ import { Expiry, Mortal } from './expiry.js'
 import type { Restoring, Rows } from './frozen.js'
 import { GroupedTable } from './grouped-table.js'
 import type { HeapWorld } from './heap-world.js'
+import type { Pace } from './pace.js'
 import type { Ttl, ValueState } from './state.js'
 import { type RowShape, walkGroups } from './walk.js'
 
@@ -62,8 +63,8 @@ export class HeapValueState<V> implements ValueState<V> {
     this.#table.clear()
   }
 
-  walk(rows: Rows, from: number | null): Iterator<void> {
-    return walkGroups(this.#table, VALUES, rows, from)
+  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+    return walkGroups(this.#table, VALUES, rows, from, pace)
   }
 
   restoring(): Restoring {
@@ -166,8 +167,8 @@ export class MortalValueState<V> implements ValueState<V> {
     this.#table.clear()
   }
 
-  walk(rows: Rows, from: number | null): Iterator<void> {
-    return walkGroups(this.#table, MORTALS, rows, from)
+  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+    return walkGroups(this.#table, MORTALS, rows, from, pace)
   }
 
   restoring(): Restoring {

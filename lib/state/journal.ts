@@ -18,6 +18,17 @@ export interface Cleared<V> {
 
 /** A table of so few keys is written anew as a whole: noting each change of it costs more. */
 const SMALL = 64
+/**
+ * So is a larger one once one key in so many has changed: to note keys and to look them up one by one costs as
+ * much as to go through them all.
+ */
+const ONE_IN = 4
+/**
+ * Where all goes into the snapshot anyway, noting keys was in vain. So a table that was written as a whole is so
+ * again earlier, a few times; then it is looked at closely once more.
+ */
+const AGAIN_ONE_IN = 16
+const AGAIN_MAX = 3
 
 /** `N`: what is kept of a value `V`. */
 export class Journal<V, N> {
@@ -35,10 +46,14 @@ export class Journal<V, N> {
   /** Of keys that were deleted: those that are not their own canonical form. */
   keys: Map<CanonicalKey, unknown> | null = null
   cleared: Cleared<V> | null = null
+  /** How many epochs before this one it is taken from that much changes. */
+  readonly #again: number
 
   constructor(epoch: number, older: Journal<V, N> | null) {
     this.epoch = epoch
     this.older = older
+    const wasWhole = older?.isWhole === true && older.epoch === epoch - 1
+    this.#again = wasWhole && older.#again < AGAIN_MAX ? older.#again + 1 : 0
   }
 
   /** True where the keys that were changed are not known. */
@@ -57,18 +72,22 @@ export class Journal<V, N> {
     for (const canonical of this.touched) if (!this.changed.has(canonical)) yield canonical
   }
 
-  /**
-   * `size`: of the table; `max`: keys that are noted at most. Caller must know that nobody has to know what
-   * the key had before.
-   */
-  touch(canonical: CanonicalKey, size: number, max = Number.POSITIVE_INFINITY): void {
-    if (size > SMALL) {
+  /** `notesMax`: keys that are noted at most. Caller must know that nobody has to know what the key had before. */
+  touch(canonical: CanonicalKey, notesMax: number): void {
+    if (notesMax > 0) {
       this.touched ??= new Set()
       this.touched.add(canonical)
-      const count = this.touched.size + this.changed.size
-      if (count * 2 < size && count <= max) return
+      if (this.touched.size + this.changed.size < notesMax) return
     }
     this.noteNoMore()
+  }
+
+  /** Keys to be noted at most, of a table of `size` keys; `rowsMax`: where it lies in rows, else null. */
+  notesMax(size: number, rowsMax: number | null): number {
+    if (size <= SMALL) return 0
+    // To read all rows takes much more than to read those that were changed.
+    if (rowsMax !== null) return Math.min(size / 2, rowsMax)
+    return size / (this.#again === 0 ? ONE_IN : AGAIN_ONE_IN)
   }
 
   /** Caller must know that the beginning of its epoch is read by nobody any more. */
@@ -101,4 +120,33 @@ export function pruned<V, N>(newest: Journal<V, N> | null, needed: number): Jour
   if (newest === null || newest.epoch < needed) return null
   newest.older = pruned(newest.older, needed)
   return newest
+}
+
+/** True where a journal between `newest` and `at` has the key too. */
+export function isIn<V, N>(
+  newest: Journal<V, N> | null,
+  at: Journal<V, N>,
+  canonical: CanonicalKey,
+): boolean {
+  for (let newer = newest; newer !== null && newer !== at; newer = newer.older) {
+    if (newer.has(canonical)) return true
+  }
+  return false
+}
+
+/**
+ * What a key had at the beginning of epoch `from`, by the oldest journal that has it. ABSENT is certain,
+ * anything else only where the table `compares`.
+ */
+export function firstOf<V, N>(
+  newest: Journal<V, N>,
+  canonical: CanonicalKey,
+  from: number,
+): N | Absent {
+  let first: N | Absent = ABSENT
+  for (let at: Journal<V, N> | null = newest; at !== null && at.epoch >= from; at = at.older) {
+    if (at.changed.has(canonical)) first = at.changed.get(canonical) as N | Absent
+    else if (at.touched?.has(canonical) === true) first = undefined as N
+  }
+  return first
 }

@@ -18,7 +18,8 @@ import {
   isView,
   spelledKey,
 } from '../base/key.js'
-import { ABSENT, type Absent, Journal, pruned } from './journal.js'
+import { ABSENT, type Absent, firstOf, isIn, Journal, pruned } from './journal.js'
+import type { Pace } from './pace.js'
 import { RowTable } from './row-table.js'
 
 /** What the tables of one state have in common. */
@@ -45,10 +46,16 @@ export interface RowWorld<V> {
   readonly notesMax: number
 }
 
-/** One key with what it had at a former snapshot and has at this one. */
-export type Change<N> = readonly [key: unknown, before: N | Absent, now: N | Absent]
+/** Takes what a key had when the epoch began; null where that is done at once. */
+export type Give<N> = (key: unknown, now: N) => Iterator<void> | null
 
-const UNKNOWN: unknown = undefined
+/** Takes one key with what it had at a former snapshot and has at this one. */
+export type GiveChange<N> = (
+  key: unknown,
+  before: N | Absent,
+  now: N | Absent,
+) => Iterator<void> | null
+
 const NO_KEY: unique symbol = Symbol('no key')
 
 type Values<V> = Map<CanonicalKey, V> | RowTable<V>
@@ -78,6 +85,8 @@ export class KeyTable<V, N = V> {
   #ownKey: unknown = NO_KEY
   #ownValue: V | undefined = undefined
   #ownEpoch = 0
+  /** The last epoch whose beginning a snapshot has read to the end. */
+  #walkedEpoch = 0
   /** Walks over a table that can grow out of its Map: it does not while there are any. */
   #walks = 0
 
@@ -126,7 +135,7 @@ export class KeyTable<V, N = V> {
     if (found === undefined) return found
     const { epochs, copy } = this.#world
     let own: V = found
-    if (epochs.now !== 0 && this.#touch(canonical) && copy !== null && epochs.reading) {
+    if (epochs.now !== 0 && this.#touch(canonical) && copy !== null && this.#isRead) {
       own = copy(found)
       this.#values.set(canonical, own, undefined)
     }
@@ -166,36 +175,45 @@ export class KeyTable<V, N = V> {
   }
 
   /**
-   * All entries as they were when the epoch began (while none is read: as they are), however the table changes meanwhile; an entry may come
-   * twice. Null where there is nothing to say, so that every step is short.
+   * Gives all entries as they were when the epoch began (while none is read: as they are), however the table
+   * changes meanwhile; an entry may come twice.
    */
-  *frozen(): IterableIterator<readonly [key: unknown, value: N] | null> {
+  *frozen(give: Give<N>, pace: Pace): Iterator<void> {
     const before = this.#before
-    if (before instanceof RowTable) yield* this.#frozenRows(before)
-    else {
-      for (const canonical of before.keys()) {
-        const was = this.#was(canonical)
-        yield was === ABSENT ? null : [this.#keyOf(canonical), was]
+    if (before instanceof RowTable) {
+      const steps = this.#frozenRows(before, give, pace)
+      while (steps.next().done !== true) yield
+    } else {
+      for (const [canonical, value] of before) {
+        const was = this.#wasWith(canonical, value)
+        const steps = was === ABSENT ? null : give(this.#keyOf(canonical), was)
+        if (steps !== null) while (steps.next().done !== true) yield
+        if (--pace.left <= 0) yield
       }
     }
     const undo = this.#undo
     if (undo === null || undo.removed === null) return
     for (const canonical of undo.removed) {
-      yield [this.#keyOf(canonical), undo.changed.get(canonical) as N]
+      const steps = give(this.#keyOf(canonical), undo.changed.get(canonical) as N)
+      if (steps !== null) while (steps.next().done !== true) yield
+      if (--pace.left <= 0) yield
     }
   }
 
   /**
-   * What has changed from the beginning of epoch `from` to that of this one, each key once. Caller must
+   * Gives what has changed from the beginning of epoch `from` to that of this one, each key once. Caller must
    * know that the table has not changed as a whole.
    */
-  *changes(from: number): IterableIterator<Change<N>> {
+  *changes(from: number, give: GiveChange<N>, pace: Pace): Iterator<void> {
     const newest =
       this.#journal?.epoch === this.#world.epochs.now ? this.#journal.older : this.#journal
     for (let at = newest; at !== null && at.epoch >= from; at = at.older) {
       for (const canonical of at.keysChanged()) {
         if (isIn(newest, at, canonical)) continue
-        yield [this.#keyOf(canonical), firstOf(at, canonical, from), this.#was(canonical)]
+        const before = firstOf(at, canonical, from)
+        const steps = give(this.#keyOf(canonical), before, this.#was(canonical))
+        if (steps !== null) while (steps.next().done !== true) yield
+        if (--pace.left <= 0) yield
       }
     }
   }
@@ -207,6 +225,15 @@ export class KeyTable<V, N = V> {
       if (at.epoch < now && at.isOpen) return true
     }
     return false
+  }
+
+  /**
+   * A snapshot has read what was there when the epoch began: what a key had is not kept any more. Values that
+   * are changed in place are: the snapshot may hold them, and not have encoded them yet.
+   */
+  walked(): void {
+    if (this.#world.copy === null) this.#walkedEpoch = this.#world.epochs.now
+    this.prune()
   }
 
   /** Forgets what no snapshot needs any more. */
@@ -246,13 +273,26 @@ export class KeyTable<V, N = V> {
   /** What a key had when the epoch began. */
   #was(canonical: CanonicalKey): N | Absent {
     const changed = this.#undo?.changed
-    if (changed !== undefined) {
-      const was = changed.get(canonical)
-      if (was !== undefined || changed.has(canonical)) return was as N | Absent
-    }
+    if (changed?.has(canonical)) return changed.get(canonical) as N | Absent
     const before = this.#before
     const value = before instanceof RowTable ? before.peek(canonical) : before.get(canonical)
     return value !== undefined || before.has(canonical) ? this.#note(value as V) : ABSENT
+  }
+
+  /** The same of a key that is there; `value`: what a walk has met. */
+  #wasWith(canonical: CanonicalKey, value: V): N | Absent {
+    const undo = this.#undo
+    if (undo !== null && undo.changed.size > 0) {
+      const was = undo.changed.get(canonical)
+      if (was !== undefined || undo.changed.has(canonical)) return was as N | Absent
+    }
+    return this.#note(value)
+  }
+
+  /** What was there when the epoch began is still to be read. */
+  get #isRead(): boolean {
+    const { reading, now } = this.#world.epochs
+    return reading && this.#walkedEpoch !== now
   }
 
   #note(value: V): N {
@@ -295,16 +335,17 @@ export class KeyTable<V, N = V> {
       this.#openEpoch = journal.epoch
       return false
     }
-    const { epochs, compares, rows } = this.#world
-    if (!epochs.reading && !compares) {
-      journal.touch(canonical, this.#values.size, rows?.notesMax)
+    const { compares, rows } = this.#world
+    const isRead = this.#isRead
+    if (!isRead && !compares) {
+      journal.touch(canonical, journal.notesMax(this.#values.size, rows?.notesMax ?? null))
       return false
     }
     if (changed.has(canonical)) return false
     const value = this.#values.get(canonical)
     const isThere = value !== undefined || this.#values.has(canonical)
     changed.set(canonical, isThere ? this.#note(value as V) : ABSENT)
-    if (rows !== null && !epochs.reading && changed.size > rows.notesMax) journal.noteNoMore()
+    if (rows !== null && !isRead && changed.size > rows.notesMax) journal.noteNoMore()
     return isThere
   }
 
@@ -317,7 +358,7 @@ export class KeyTable<V, N = V> {
       journal.keys ??= new Map()
       journal.keys.set(canonical, this.#keyOf(canonical))
     }
-    if (this.#world.epochs.reading && journal.changed.get(canonical) !== ABSENT) {
+    if (this.#isRead && journal.changed.get(canonical) !== ABSENT) {
       journal.removed ??= new Set()
       journal.removed.add(canonical)
     }
@@ -383,14 +424,12 @@ export class KeyTable<V, N = V> {
   }
 
   /** A row is read once. */
-  *#frozenRows(before: RowTable<V>): IterableIterator<readonly [key: unknown, value: N] | null> {
+  *#frozenRows(before: RowTable<V>, give: Give<N>, pace: Pace): Iterator<void> {
     for (const [canonical, value, key] of before.entries()) {
-      const was = this.#undo?.changed.get(canonical)
-      if (was === ABSENT) yield null
-      else {
-        const isChanged = was !== undefined || this.#undo?.changed.has(canonical) === true
-        yield [key === undefined ? canonical : key, isChanged ? (was as N) : this.#note(value)]
-      }
+      const was = this.#wasWith(canonical, value)
+      const steps = was === ABSENT ? null : give(key === undefined ? canonical : key, was)
+      if (steps !== null) while (steps.next().done !== true) yield
+      if (--pace.left <= 0) yield
     }
   }
 
@@ -427,29 +466,4 @@ export class KeyTable<V, N = V> {
       this.#walks--
     }
   }
-}
-
-/** True where a journal between `newest` and `at` has the key too. */
-function isIn<V, N>(
-  newest: Journal<V, N> | null,
-  at: Journal<V, N>,
-  canonical: CanonicalKey,
-): boolean {
-  for (let newer = newest; newer !== null && newer !== at; newer = newer.older) {
-    if (newer.has(canonical)) return true
-  }
-  return false
-}
-
-/**
- * What a key had at the beginning of epoch `from`, by the oldest journal that has it. ABSENT is certain,
- * anything else only where the table `compares`.
- */
-function firstOf<V, N>(newest: Journal<V, N>, canonical: CanonicalKey, from: number): N | Absent {
-  let first: N | Absent = ABSENT
-  for (let at: Journal<V, N> | null = newest; at !== null && at.epoch >= from; at = at.older) {
-    if (at.changed.has(canonical)) first = at.changed.get(canonical) as N | Absent
-    else if (at.touched?.has(canonical) === true) first = UNKNOWN as N
-  }
-  return first
 }

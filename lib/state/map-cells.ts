@@ -4,9 +4,10 @@ import { type CanonicalKey, canonicalKey } from '../base/key.js'
 import type { EntryRecord, Restoring, Rows } from './frozen.js'
 import { GroupedTable } from './grouped-table.js'
 import type { HeapWorld } from './heap-world.js'
-import { ABSENT } from './journal.js'
+import { ABSENT, type Absent } from './journal.js'
 import { KeyTable, type TableWorld } from './key-table.js'
 import { nestedShape } from './nested-table.js'
+import type { Pace } from './pace.js'
 import type { ValueShape } from './row-table.js'
 import { type RowShape, walkGroups } from './walk.js'
 
@@ -153,8 +154,8 @@ export class MapCells<C extends AnyCell> {
     this.#table.clear()
   }
 
-  walk(rows: Rows, from: number | null): Iterator<void> {
-    return walkGroups(this.#table, MAPS as unknown as RowShape<KeyTable<C>>, rows, from)
+  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+    return walkGroups(this.#table, MAPS as unknown as RowShape<KeyTable<C>>, rows, from, pace)
   }
 
   restoring(make: MakeCell<C>): Restoring {
@@ -218,20 +219,32 @@ export function* putEntries<C extends AnyCell>(
   key: unknown,
   map: KeyTable<C>,
   from: number | null,
+  pace: Pace,
 ): Iterator<void> {
-  if (from === null) {
-    for (const entry of map.frozen()) {
-      if (entry !== null) put(rows, group, key, entry[0], entry[1])
-      yield
-    }
-  } else {
-    for (const [mapKey, before, now] of map.changes(from)) {
-      if (now !== ABSENT) put(rows, group, key, mapKey, now)
-      else if (before !== ABSENT) rows.dropPart(group, key, mapKey)
-      yield
-    }
-  }
+  const steps = entriesOf(rows, group, key, map, from, pace)
+  while (steps.next().done !== true) yield
   map.prune()
+}
+
+function entriesOf<C extends AnyCell>(
+  rows: Rows,
+  group: number,
+  key: unknown,
+  map: KeyTable<C>,
+  from: number | null,
+  pace: Pace,
+): Iterator<void> {
+  const give = (mapKey: unknown, now: C): null => {
+    put(rows, group, key, mapKey, now)
+    return null
+  }
+  if (from === null) return map.frozen(give, pace)
+  const giveChange = (mapKey: unknown, before: C | Absent, now: C | Absent): null => {
+    if (now !== ABSENT) put(rows, group, key, mapKey, now)
+    else if (before !== ABSENT) rows.dropPart(group, key, mapKey)
+    return null
+  }
+  return map.changes(from, giveChange, pace)
 }
 
 function put(rows: Rows, group: number, key: unknown, mapKey: unknown, cell: AnyCell): void {
@@ -240,10 +253,12 @@ function put(rows: Rows, group: number, key: unknown, mapKey: unknown, cell: Any
 }
 
 const MAPS: RowShape<KeyTable<AnyCell>> = {
-  whole: (rows, group, key, now) => putEntries(rows, group, key, now, null),
-  change(rows, group, key, before, now, from) {
-    if (before === now && !now.isWholeSince(from)) return putEntries(rows, group, key, now, from)
+  whole: (rows, group, key, now, pace) => putEntries(rows, group, key, now, null, pace),
+  change(rows, group, key, before, now, from, pace) {
+    if (before === now && !now.isWholeSince(from)) {
+      return putEntries(rows, group, key, now, from, pace)
+    }
     rows.dropKey(group, key)
-    return putEntries(rows, group, key, now, null)
+    return putEntries(rows, group, key, now, null, pace)
   },
 }

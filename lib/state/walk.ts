@@ -1,12 +1,13 @@
 /** Walks over what tables were when the epoch began, and gives it as rows. */
 import type { Rows } from './frozen.js'
 import type { GroupedTable } from './grouped-table.js'
-import { ABSENT } from './journal.js'
+import { ABSENT, type Absent } from './journal.js'
 import type { KeyTable } from './key-table.js'
+import type { Pace } from './pace.js'
 
 /** How what a key has becomes rows; null where that is done at once. */
 export interface RowShape<N> {
-  whole(rows: Rows, group: number, key: unknown, now: N): Iterator<void> | null
+  whole(rows: Rows, group: number, key: unknown, now: N, pace: Pace): Iterator<void> | null
   /** What makes `now` of `before`, which was there at the beginning of epoch `from`. */
   change(
     rows: Rows,
@@ -15,6 +16,7 @@ export interface RowShape<N> {
     before: N,
     now: N,
     from: number,
+    pace: Pace,
   ): Iterator<void> | null
 }
 
@@ -23,37 +25,34 @@ export function* walkGroups<V, N>(
   shape: RowShape<N>,
   rows: Rows,
   from: number | null,
+  pace: Pace,
 ): Iterator<void> {
   for (const [group, each] of table.tables()) {
-    const steps = walkTable(each, shape, rows, group, from)
+    const steps = walkTable(each, shape, rows, group, from, pace)
     while (steps.next().done !== true) yield
+    each.walked()
   }
 }
 
-function* walkTable<V, N>(
+function walkTable<V, N>(
   table: KeyTable<V, N>,
   shape: RowShape<N>,
   rows: Rows,
   group: number,
   from: number | null,
+  pace: Pace,
 ): Iterator<void> {
   if (from === null || table.isWholeSince(from)) {
     if (from !== null) rows.dropGroup(group)
-    for (const entry of table.frozen()) {
-      const steps = entry === null ? null : shape.whole(rows, group, entry[0], entry[1])
-      if (steps !== null) while (steps.next().done !== true) yield
-      yield
-    }
-  } else {
-    for (const [key, before, now] of table.changes(from)) {
-      let steps: Iterator<void> | null = null
-      if (now === ABSENT) {
-        if (before !== ABSENT) rows.dropKey(group, key)
-      } else if (before === ABSENT) steps = shape.whole(rows, group, key, now)
-      else steps = shape.change(rows, group, key, before, now, from)
-      if (steps !== null) while (steps.next().done !== true) yield
-      yield
-    }
+    return table.frozen((key, now) => shape.whole(rows, group, key, now, pace), pace)
   }
-  table.prune()
+  const give = (key: unknown, before: N | Absent, now: N | Absent): Iterator<void> | null => {
+    if (now === ABSENT) {
+      if (before !== ABSENT) rows.dropKey(group, key)
+      return null
+    }
+    if (before === ABSENT) return shape.whole(rows, group, key, now, pace)
+    return shape.change(rows, group, key, before, now, from, pace)
+  }
+  return table.changes(from, give, pace)
 }

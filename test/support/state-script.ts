@@ -7,6 +7,7 @@ import type {
   SnapshotSource,
   TimerRecord,
 } from '../../lib/state/frozen.js'
+import { unpaced } from '../../lib/state/pace.js'
 import type { StateOptions, StateStore } from '../../lib/state/state.js'
 
 export const GROUPS = 16
@@ -124,7 +125,8 @@ export function contentOf(store: StateStore): Readonly<Record<string, readonly u
         rows.push({ at, text: show([timeMs, key, timer]) })
       } else rows.push({ at: 0, text: show([key, record, timeMs]) })
     }
-    const steps = walk({ put, dropGroup() {}, dropKey() {}, dropPart() {} }, null)
+    const into = { put, dropGroup() {}, dropKey() {}, dropPart() {} }
+    const steps = walk(into, null, unpaced())
     while (steps.next().done !== true);
     const keyOf = (text: string) => (kind === 'timers' ? text.split('|')[0]! : text.split('¦')[0]!)
     rows.sort(
