@@ -2,7 +2,7 @@
 import { MillraceError } from '../base/errors.js'
 import type { Rows, StoredState } from '../state/frozen.js'
 import type { Pace } from '../state/pace.js'
-import { BatchEncoder } from '../wire/encoder.js'
+import { BatchEncoder, type Records } from '../wire/encoder.js'
 import {
   type ChunkHead,
   PARTS,
@@ -17,8 +17,37 @@ const CHUNK_BYTES = 512 * 1024
 /** One value of state; what a channel may carry is less, because it has to be sent in one go. */
 export const VALUE_BYTES_MAX = 256 * 2 ** 20
 
+/**
+ * One encoder for each part of each state of an operator, from round to round: it knows what the rows look
+ * like, where a new one would have to look at them all.
+ */
+export class SectionEncoders {
+  readonly #operator: string
+  readonly #encoders = new Map<string, BatchEncoder>()
+
+  constructor(operator: string) {
+    this.#operator = operator
+  }
+
+  of(state: string, part: Part): BatchEncoder {
+    const id = `${part} ${state}`
+    let found = this.#encoders.get(id)
+    if (found === undefined) {
+      found = new BatchEncoder({ operator: this.#operator, recordBytesMax: VALUE_BYTES_MAX })
+      this.#encoders.set(id, found)
+    }
+    return found
+  }
+
+  /** It may be in the middle of a record. */
+  forget(state: string, part: Part): void {
+    this.#encoders.delete(`${part} ${state}`)
+  }
+}
+
 export class StateEncoding {
   readonly #head: ChunkHead
+  readonly #encoders: SectionEncoders
   readonly #writer: StateChunkWriter
   #sections: Readonly<Record<Part, SectionRows>> | null = null
   #chunks: StateChunk[] = []
@@ -27,8 +56,9 @@ export class StateEncoding {
   #bytesMax = 0
   #pace: Pace | null = null
 
-  constructor(head: ChunkHead) {
+  constructor(head: ChunkHead, encoders: SectionEncoders) {
     this.#head = head
+    this.#encoders = encoders
     this.#writer = new StateChunkWriter(head)
   }
 
@@ -45,7 +75,8 @@ export class StateEncoding {
 
   /** The rows of a state. Caller must have ended the one before. */
   beginState(state: StoredState): Rows {
-    const sectionOf = (part: Part) => new SectionRows(this, this.#head.operator, state, part)
+    const { operator } = this.#head
+    const sectionOf = (part: Part) => new SectionRows(this, operator, state, part, this.#encoders)
     const sections = Object.fromEntries(PARTS.map((part) => [part, sectionOf(part)])) as Record<
       Part,
       SectionRows
@@ -97,22 +128,30 @@ class SectionRows {
   readonly #into: StateEncoding
   readonly #operator: string
   readonly #section: SectionHead
-  readonly #encoder: BatchEncoder
+  readonly #encoders: SectionEncoders
+  #encoder: BatchEncoder | null = null
   readonly #hasTimes: boolean
   #records: unknown[] = []
   #keys: unknown[] = []
   #groups: number[] = []
   #times: number[] = []
 
-  constructor(into: StateEncoding, operator: string, { name, kind, ttl }: StoredState, part: Part) {
+  constructor(
+    into: StateEncoding,
+    operator: string,
+    { name, kind, ttl }: StoredState,
+    part: Part,
+    encoders: SectionEncoders,
+  ) {
     this.#into = into
     this.#operator = operator
     this.#section = { state: name, kind, ttl, part }
-    this.#encoder = new BatchEncoder({ operator, recordBytesMax: VALUE_BYTES_MAX })
+    this.#encoders = encoders
     this.#hasTimes = part === 'put' && (ttl !== null || kind === 'timers')
   }
 
   add(group: number, key: unknown, record: unknown, timeMs: number): void {
+    this.#encoder ??= this.#encoders.of(this.#section.state, this.#section.part)
     this.#records.push(record)
     this.#keys.push(key)
     this.#groups.push(group)
@@ -126,9 +165,10 @@ class SectionRows {
     const times = this.#hasTimes ? this.#times : null
     if (records.length === 0) return
     const rows = { records, keys, groups, times }
+    const encoder = this.#encoder!
     for (let from = 0; from < records.length; ) {
-      const frame = this.#encode(rows, from)
-      const to = this.#encoder.next
+      const frame = this.#encode(encoder, rows, from)
+      const to = encoder.next
       const [first, last] = rangeOf(groups, from, Math.max(to, from + 1))
       this.#into.add(this.#section, first, last, frame, to - from)
       from = to
@@ -139,10 +179,11 @@ class SectionRows {
     this.#times = []
   }
 
-  #encode(rows: Parameters<BatchEncoder['encode']>[0], from: number): ArrayBuffer {
+  #encode(encoder: BatchEncoder, rows: Records, from: number): ArrayBuffer {
     try {
-      return this.#encoder.encode(rows, from, rows.records.length)
+      return encoder.encode(rows, from, rows.records.length)
     } catch (cause) {
+      this.#encoders.forget(this.#section.state, this.#section.part)
       throw cannotBeStored(this.#operator, this.#section.state, cause)
     }
   }

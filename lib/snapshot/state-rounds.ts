@@ -10,7 +10,7 @@ import type { SnapshotSource, StoredState } from '../state/frozen.js'
 import type { Pace } from '../state/pace.js'
 import type { StateStore } from '../state/state.js'
 import type { ChunkRef } from './chunk-store.js'
-import { StateEncoding } from './state-encoding.js'
+import { SectionEncoders, StateEncoding } from './state-encoding.js'
 import type { CreateStateSnapshots, StateChunk, StateSnapshots } from './state-snapshots.js'
 
 /** Rounds that build on each other at most. */
@@ -60,6 +60,7 @@ class StateRounds implements StateSnapshots {
   #pending: Pending[] = []
   /** The round that is being encoded. */
   #current: Pending | null = null
+  readonly #encoders: SectionEncoders
   #encoding: StateEncoding | null = null
   #states: readonly StoredState[] = []
   #next = 0
@@ -70,6 +71,7 @@ class StateRounds implements StateSnapshots {
   constructor(source: SnapshotSource, operator: string, now: () => number) {
     this.#source = source
     this.#operator = operator
+    this.#encoders = new SectionEncoders(operator)
     this.#now = now
   }
 
@@ -82,12 +84,8 @@ class StateRounds implements StateSnapshots {
     this.#current = { round, epoch: epochs.now, base, refs: null }
     this.#pending.push(this.#current)
     this.#forget()
-    this.#encoding = new StateEncoding({
-      operator: this.#operator,
-      round,
-      full: base === null,
-      maxParallelism,
-    })
+    const head = { operator: this.#operator, round, full: base === null, maxParallelism }
+    this.#encoding = new StateEncoding(head, this.#encoders)
     this.#states = this.#source.states()
     this.#next = 0
   }
