@@ -1,6 +1,7 @@
 /**
  * What snapshots cost a whole job in the calling thread: the same job with checkpoints every second and
  * without, in turn; how long a checkpoint of changed keys takes; and how long a restart waits for its state.
+ * Wall time of whole jobs, so opening the store and the last checkpoint count.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,6 +16,16 @@ interface Sizes {
   readonly records: number
   readonly keys: number
 }
+
+/** Some seconds each, so that there are several checkpoints. */
+const SIZES: readonly Sizes[] = [
+  { records: 12_000_000, keys: 1_000 },
+  { records: 5_000_000, keys: 1_000_000 },
+]
+const QUICK_SIZES: readonly Sizes[] = [
+  { records: 6_000_000, keys: 1_000 },
+  { records: 4_000_000, keys: 100_000 },
+]
 
 /** Counts per key, each key in turn: after `keys` records every one of them has changed. */
 const counting = ({ records, keys }: Sizes) =>
@@ -72,8 +83,8 @@ export async function* jobBench({ quick }: { readonly quick: boolean }): AsyncIt
 }
 
 async function* throughput(dir: string, quick: boolean): AsyncIterable<Result> {
-  for (const keys of [1_000, quick ? 100_000 : 1_000_000]) {
-    const sizes = { records: quick ? 4_000_000 : 30_000_000, keys }
+  for (const sizes of quick ? QUICK_SIZES : SIZES) {
+    const { keys } = sizes
     const without: number[] = []
     const beside: number[] = []
     const durations: number[] = []
