@@ -135,7 +135,7 @@ export class Coordinator {
         this.#placement.control({ kind: 'NodeJoined', node, slots, labels, cordoned })
         if (cordoned) this.events$.next({ kind: 'NodeCordoned', node, cordoned })
       },
-      left: (node) => this.#placement.control({ kind: 'NodeLeft', node }),
+      left: (node, holdMs) => this.#placement.control({ kind: 'NodeLeft', node, holdMs }),
       peerLost: (node, other) => {
         for (const job of this.#jobs.values()) job.peerLost(node, other)
       },

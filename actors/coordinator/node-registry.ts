@@ -4,7 +4,13 @@
 import type { Subject } from 'rxjs'
 import type { Cancel, Clock } from '../../lib/base/clock.js'
 import { SilenceWatch } from '../../lib/cluster/lease.js'
-import { HEARTBEAT_MS, LOOK_MS, RETURN_MS, SILENCE_MS } from '../../lib/cluster/times.js'
+import {
+  HEARTBEAT_MS,
+  LOOK_MS,
+  REDEPLOY_MS,
+  RETURN_MS,
+  SILENCE_MS,
+} from '../../lib/cluster/times.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import { LANE_MESSAGE_BYTES_MAX, messagesOver } from '../../lib/transport/lane-messages.js'
 import { linkLimits } from '../../lib/transport/link-limits.js'
@@ -22,7 +28,8 @@ export interface RegistryOwner {
   readonly events$: Subject<ClusterEvent>
   bundle(sha256: string, offset: number): Promise<BundlePiece | null>
   joined(node: string, facts: NodeFacts): void
-  left(node: string): void
+  /** Its work is not to begin elsewhere for `holdMs`. */
+  left(node: string, holdMs: number): void
   /** The data connection between two nodes is gone. */
   peerLost(node: string, other: string): void
   /** Resolves when nothing of value is left there. */
@@ -234,12 +241,12 @@ export class NodeRegistry {
   /** It is not waited for. */
   #endSilent(member: Member, reason: string): void {
     const { control, bulk } = member
-    this.#end(member, reason)
+    this.#end(member, reason, REDEPLOY_MS - SILENCE_MS)
     control.terminate('goingAway')
     bulk?.terminate('goingAway')
   }
 
-  #end(member: Member, reason: string): void {
+  #end(member: Member, reason: string, holdMs = 0): void {
     const { name, link, bulkLink, facts } = member
     if (this.#members.get(name) !== member) return
     this.#members.delete(name)
@@ -247,7 +254,7 @@ export class NodeRegistry {
     for (const each of [link, bulkLink]) each?.close('goingAway')
     if (facts === null) return
     this.#owner.events$.next({ kind: 'NodeLost', node: name, reason })
-    this.#owner.left(name)
+    this.#owner.left(name, holdMs)
     for (const slot of this.slotsOn(name)) slot.lost(reason)
   }
 }

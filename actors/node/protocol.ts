@@ -21,7 +21,7 @@
  * 3. A node whose last answered heartbeat was *sent* more than `NODE_LEASE_MS` ago, or one of whose
  *    connections has been missing for so long, or both for `CUT_OFF_MS`, pauses its slots: they
  *    process and commit nothing, and keep all they have. With the next answer while both are there they go on. The
- *    coordinator gives their work to others after `SILENCE_MS`, or `RETURN_MS` after it has seen both
+ *    coordinator gives their work to others after `REDEPLOY_MS`, or `RETURN_MS` after it has seen both
  *    connections end, at the earliest: each is later. That makes two lives of a
  *    subtask at one time improbable, not impossible: a paused process knows nothing, and what user code has
  *    begun outside of its turns goes on. What makes them harmless is fencing: chunks and acknowledgements of

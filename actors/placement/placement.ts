@@ -45,6 +45,8 @@ class Placement implements Behaviour<PlacementMessage> {
   /** Jobs of slots on nodes that were left, by ref, until their successors are asked for. */
   readonly #givenUp = new Map<string, string>()
   #isGathering = false
+  /** Nothing is placed until then. */
+  #heldMs = 0
 
   constructor(context: Context) {
     this.#context = context
@@ -81,6 +83,7 @@ class Placement implements Behaviour<PlacementMessage> {
       }
       case 'NodeLeft':
         this.#nodes.delete(message.node)
+        this.#heldMs = Math.max(this.#heldMs, this.#context.clock.now() + message.holdMs)
         return this.#placeSoon()
       case 'Cordoned': {
         const node = this.#nodes.get(message.node)
@@ -99,7 +102,7 @@ class Placement implements Behaviour<PlacementMessage> {
         return this.#placeSoon()
       case 'Gathered':
         this.#isGathering = false
-        return this.#placeAll()
+        return this.#isHeld ? this.#placeSoon() : this.#placeAll()
       case 'RoomAsked': {
         const { wish, max, tell } = message
         const others = [...this.#waiting.values()].some(
@@ -117,7 +120,12 @@ class Placement implements Behaviour<PlacementMessage> {
   #placeSoon(): void {
     if (this.#isGathering || this.#waiting.size === 0) return
     this.#isGathering = true
-    this.#context.after(GATHER_MS, { kind: 'Gathered' })
+    const heldMs = this.#heldMs - this.#context.clock.now()
+    this.#context.after(Math.max(GATHER_MS, heldMs), { kind: 'Gathered' })
+  }
+
+  get #isHeld(): boolean {
+    return this.#context.clock.now() < this.#heldMs
   }
 
   #placeAll(): void {

@@ -26,7 +26,8 @@ export type PlacementMessage =
       readonly cordoned: boolean
     }
   /** What it hosted is released by whoever asked for it. */
-  | { readonly kind: 'NodeLeft'; readonly node: string }
+  /** Nothing is placed for `holdMs`: it may work for so long. */
+  | { readonly kind: 'NodeLeft'; readonly node: string; readonly holdMs: number }
   | { readonly kind: 'Cordoned'; readonly node: string; readonly cordoned: boolean }
   /**
    * Two members could not connect: for a while no job gets slots on both. `leave` is told which of the two the

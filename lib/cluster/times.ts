@@ -11,7 +11,12 @@ export const HEARTBEAT_MS = 250
 /** A node whose last answered heartbeat was sent longer ago, or with a connection missing for longer, pauses its slots. */
 export const NODE_LEASE_MS = 2000
 /** A node of which nothing was heard for so long, or with a connection missing for so long, is dead. */
-export const SILENCE_MS = 3000
+export const SILENCE_MS = 2800
+/**
+ * So long after the last that was heard of such a node its work begins elsewhere, at the earliest: that it is
+ * noticed sooner tells people and stops what has stood still, and takes nothing from the node's own time.
+ */
+export const REDEPLOY_MS = 3000
 /** A node that has been without any connection to the coordinator for so long pauses its slots. */
 export const CUT_OFF_MS = 200
 /**
@@ -24,7 +29,7 @@ export const LOOK_MS = 50
 /** Whoever was not asked for so long past its time was itself paused, and judges nobody in that turn. */
 export const OWN_PAUSE_MS = 500
 /** What a new coordinator waits for before it deploys anything: nodes of the one before have paused. */
-export const SETTLE_MS = SILENCE_MS
+export const SETTLE_MS = REDEPLOY_MS
 
 /** Between two beats of a client. */
 export const CLIENT_BEAT_MS = 1000

@@ -1,11 +1,12 @@
 /** What becomes of work on a node whose connections to the coordinator are lost, under a virtual clock. */
 import t from 'tap'
+import { REDEPLOY_MS, SILENCE_MS } from '../../lib/cluster/times.js'
 import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
 /** Two nodes of one slot each run a job for four seconds on both. */
-async function clusterWithJob() {
+async function clusterWithJob(names: readonly string[] = ['node-0', 'node-1']) {
   const job: JobShape = {
     name: 'job',
     rows: 200,
@@ -16,7 +17,7 @@ async function clusterWithJob() {
     seconds: 4,
     world: new TransactionWorld(),
   }
-  const nodes = ['node-0', 'node-1'].map((name) => ({ name, slots: 1 }))
+  const nodes = names.map((name) => ({ name, slots: 1 }))
   const modules = { job: moduleOf(job) }
   const cluster = new SimulatedCluster({ seed: 1, nodes, modules, delay: () => 2 })
   for (const name of cluster.names) cluster.start(name)
@@ -88,6 +89,24 @@ t.test('a node without any connection pauses before its work is given to others'
   t.ok(await end())
   t.equal(judge(job), null)
 })
+
+t.test(
+  'silence is noticed within three seconds, and work given to others after them',
+  async (t) => {
+    const names = ['node-0', 'node-1', 'node-2']
+    const { cluster, job, end, cut } = await clusterWithJob(names)
+    const hosts = names.filter((name) => cluster.nodes.get(name)!.node.slots.length > 0)
+    t.equal(hosts.length, 2)
+    const [from, cutMs] = [cluster.events.length, cluster.clock.now()]
+    cut(hosts[0]!)
+    t.ok(await end())
+    t.equal(judge(job), null)
+    const at = (text: string) =>
+      Number.parseInt(cluster.events.slice(from).find((event) => event.includes(text))!, 10)
+    t.ok(at('NodeLost') - cutMs <= 3_000, 'noticed')
+    t.ok(at('SlotStarted') - at('NodeLost') >= REDEPLOY_MS - SILENCE_MS, 'begun elsewhere')
+  },
+)
 
 t.test('a node that comes back in the last moment has paused, and goes on', async (t) => {
   const { cluster, job, told, end, cut } = await clusterWithJob()

@@ -1,6 +1,12 @@
 import t from 'tap'
 import { SilenceWatch } from '../../../lib/cluster/lease.js'
-import { LOOK_MS, NODE_LEASE_MS, OWN_PAUSE_MS, SILENCE_MS } from '../../../lib/cluster/times.js'
+import {
+  LOOK_MS,
+  NODE_LEASE_MS,
+  OWN_PAUSE_MS,
+  REDEPLOY_MS,
+  SILENCE_MS,
+} from '../../../lib/cluster/times.js'
 
 /** When somebody whose last byte came at that time is noticed, by looks that begin at 0. */
 function noticedAt(lastByteMs: number, lookAt: (look: number) => number): number {
@@ -21,6 +27,7 @@ t.test('who is silent is noticed after the time of silence, and by the next look
     }
   }
   t.ok(NODE_LEASE_MS < SILENCE_MS, 'the node has given up before')
+  t.ok(SILENCE_MS + 2 * LOOK_MS < REDEPLOY_MS, 'its work begins elsewhere later than that')
 })
 
 t.test('a look that comes late judges nobody, and the one after it does', async (t) => {
