@@ -13,8 +13,9 @@ export interface KeySlices {
   readonly values: unknown[]
 }
 
-export function createKeySlices(revision: number): KeySlices {
-  return { shownTo: -Infinity, revision, active: 0, starts: [], values: [] }
+/** Most keys never get another slice: lists of exactly one, where one that grew has room for seventeen. */
+export function createKeySlices(revision: number, start: number, value: unknown): KeySlices {
+  return { shownTo: -Infinity, revision, active: 0, starts: [start], values: [value] }
 }
 
 /** What the key has, to be changed apart from the original. */

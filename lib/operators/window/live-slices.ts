@@ -4,6 +4,7 @@
  */
 import type { Slicing } from '../../window/slicing.js'
 import { checkSpan } from '../../window/span.js'
+import type { KeySlices } from './key-slices.js'
 
 export interface Slice {
   readonly start: number
@@ -18,6 +19,18 @@ export interface Slice {
   /** Keys with records in it, and their groups. A key that was dropped may still be listed. */
   readonly keys: unknown[]
   readonly groups: number[]
+  /**
+   * What each key has, as state gave it in `epoch`, from the key at `lentFrom` on: in the same epoch those
+   * need not be looked up again. Null where state has no epochs: what it lends must not be kept in memory.
+   */
+  readonly lent: (KeySlices | null)[]
+  epoch: number
+  lentFrom: number
+}
+
+/** What the key at a place has, where state need not be asked; null where it must be. */
+export function lentAt(slice: Slice, at: number, epoch: number): KeySlices | null {
+  return slice.epoch === epoch && at >= slice.lentFrom ? slice.lent[at]! : null
 }
 
 export class LiveSlices {
@@ -38,10 +51,19 @@ export class LiveSlices {
     return this.#byStart.get(start) ?? this.#create(start, end, timeMs)
   }
 
-  /** True where the slice has just become live. */
-  addKey(slice: Slice, group: number, key: unknown): boolean {
+  /**
+   * True where the slice has just become live. `of`: what the key has, which state has given in this epoch;
+   * NaN: none.
+   */
+  addKey(slice: Slice, group: number, key: unknown, of: KeySlices, epoch: number): boolean {
+    // Never equal where there are no epochs.
+    if (slice.epoch !== epoch) {
+      slice.epoch = epoch
+      slice.lentFrom = slice.keys.length
+    }
     slice.keys.push(key)
     slice.groups.push(group)
+    slice.lent.push(Number.isNaN(epoch) ? null : of)
     if (slice.live) return false
     slice.live = true
     this.#byStart.set(slice.start, slice)
@@ -84,7 +106,19 @@ export class LiveSlices {
     const firstEnd = first === null ? -Infinity : first.end
     checkSpan(first === null ? start : first.start, Math.max(lastEnd, end), timeMs)
     const expiresMs = lastEnd - 1 + this.#latenessMs
-    return { start, end, firstEnd, lastEnd, expiresMs, live: false, keys: [], groups: [] }
+    return {
+      start,
+      end,
+      firstEnd,
+      lastEnd,
+      expiresMs,
+      live: false,
+      keys: [],
+      groups: [],
+      lent: [],
+      epoch: Number.NaN,
+      lentFrom: 0,
+    }
   }
 
   #lowerBound(start: number): number {

@@ -11,7 +11,7 @@ import type { Slicing } from '../../window/slicing.js'
 import type { WindowSpan } from '../../window/span.js'
 import { SLICES_MIN, TwoStacks } from '../../window/two-stacks.js'
 import { createKeySlices, dropThrough, firstAt, insertSlice, type KeySlices } from './key-slices.js'
-import { LiveSlices, type Slice } from './live-slices.js'
+import { LiveSlices, lentAt, type Slice } from './live-slices.js'
 import type { WindowOutput } from './window-output.js'
 import { HELD, LATE, OUTSIDE, SPEAKS, type Windows } from './windows.js'
 
@@ -118,7 +118,7 @@ export class SlicedWindows implements Windows {
     if (found !== undefined && last >= 0 && found.starts[last] === slice.start) {
       found.values[last] = this.#fold.add(found.values[last], input)
       this.#changed(found, slice)
-      this.#state.set(group, key, found)
+      this.#keep(found, group, key)
     } else this.#addOther(found, slice, input, group, key)
     const isShown = this.#latenessMs > 0 && slice.firstEnd - 1 <= this.timeMs
     return isShown && this.#beginAgain(slice, group, key) ? SPEAKS : HELD
@@ -138,13 +138,15 @@ export class SlicedWindows implements Windows {
   }
 
   expire(): void {
-    for (const { start, keys, groups } of this.#slices.takeExpired(this.timeMs)) {
+    const { epoch } = this.#state
+    for (const slice of this.#slices.takeExpired(this.timeMs)) {
+      const { start, keys, groups } = slice
       for (let i = 0; i < keys.length; i++) {
-        const found = this.#state.get(groups[i]!, keys[i])
+        const found = lentAt(slice, i, epoch) ?? this.#state.get(groups[i]!, keys[i])
         if (found === undefined) continue
         dropThrough(found, start)
         if (found.starts.length === 0) this.#state.delete(groups[i]!, keys[i])
-        else this.#state.set(groups[i]!, keys[i], found)
+        else this.#keep(found, groups[i]!, keys[i])
       }
     }
   }
@@ -162,15 +164,26 @@ export class SlicedWindows implements Windows {
     group: number,
     key: unknown,
   ): void {
-    const of = found ?? createKeySlices(++this.#last)
-    const at = firstAt(of, slice.start)
-    if (of.starts[at] === slice.start) of.values[at] = this.#fold.add(of.values[at], input)
-    else {
-      insertSlice(of, at, slice.start, this.#fold.begin(input))
-      this.#addKey(of, slice, group, key)
+    if (found === undefined) {
+      const of = createKeySlices(++this.#last, slice.start, this.#fold.begin(input))
+      this.#addKey(of, slice, group, key, this.#state.epoch)
+      this.#changed(of, slice)
+      this.#state.set(group, key, of)
+      return
     }
-    this.#changed(of, slice)
-    this.#state.set(group, key, of)
+    const at = firstAt(found, slice.start)
+    if (found.starts[at] === slice.start) found.values[at] = this.#fold.add(found.values[at], input)
+    else {
+      insertSlice(found, at, slice.start, this.#fold.begin(input))
+      this.#addKey(found, slice, group, key, this.#state.epoch)
+    }
+    this.#changed(found, slice)
+    this.#keep(found, group, key)
+  }
+
+  /** After a change to what state has given: where it has epochs, it knows. */
+  #keep(of: KeySlices, group: number, key: unknown): void {
+    if (Number.isNaN(this.#state.epoch)) this.#state.set(group, key, of)
   }
 
   #changed(of: KeySlices, slice: Slice): void {
@@ -179,8 +192,8 @@ export class SlicedWindows implements Windows {
     if (slice.start < of.shownTo) of.revision = ++this.#last
   }
 
-  #addKey(of: KeySlices, slice: Slice, group: number, key: unknown): void {
-    if (this.#slices.addKey(slice, group, key)) {
+  #addKey(of: KeySlices, slice: Slice, group: number, key: unknown, epoch: number): void {
+    if (this.#slices.addKey(slice, group, key, of, epoch)) {
       const window = this.#slicing.firstWindow(slice.start, this.timeMs + 1)
       const isNext = this.#due === null || (window !== null && window.end < this.#due.end)
       if (isNext) this.#due = window
@@ -200,12 +213,14 @@ export class SlicedWindows implements Windows {
     this.#at = 0
     this.#kept = 0
     if (window.end <= this.#activeTo) return
-    for (const { keys, groups } of this.#slices.between(this.#activeTo, window.end)) {
+    const { epoch } = this.#state
+    for (const slice of this.#slices.between(this.#activeTo, window.end)) {
+      const { keys, groups } = slice
       for (let i = 0; i < keys.length; i++) {
-        const of = this.#state.get(groups[i]!, keys[i])
+        const of = lentAt(slice, i, epoch) ?? this.#state.get(groups[i]!, keys[i])
         if (of === undefined || of.active !== 0) continue
         this.#activate(of, groups[i]!, keys[i])
-        this.#state.set(groups[i]!, keys[i], of)
+        this.#keep(of, groups[i]!, keys[i])
       }
     }
     this.#activeTo = window.end
@@ -227,7 +242,7 @@ export class SlicedWindows implements Windows {
     if (stays) this.#active[this.#kept++] = place
     else of.active = 0
     if (speaks) of.shownTo = window.end
-    if (!isOwn) this.#state.set(group, key, of)
+    if (!isOwn) this.#keep(of, group, key)
     if (speaks) this.#give(place, of, from, to, window, output)
   }
 
@@ -304,7 +319,8 @@ export class SlicedWindows implements Windows {
       const group = groupOf(key)
       of.active = 0
       of.revision = ++this.#last
-      for (const start of of.starts) this.#addKey(of, this.#slices.at(start), group, key)
+      for (const start of of.starts)
+        this.#addKey(of, this.#slices.at(start), group, key, Number.NaN)
       this.#state.set(group, key, of)
     }
   }
