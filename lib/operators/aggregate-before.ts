@@ -50,7 +50,7 @@ export function aggregateBefore(
     const due = out.deferred(() => pump.busy || flush(() => {}))
     const alarm = createAlarm(clock, () => context.wake(due))
     /** Key → index into `keys` and `accumulators`. */
-    let slots = new KeyIndex()
+    const slots = new KeyIndex()
     let keys: unknown[] = []
     let accumulators: unknown[] = []
     /** Records folded since the last flush; records still to pass through unfolded. */
@@ -63,15 +63,16 @@ export function aggregateBefore(
       for (let i = 0; i < records.length; i++) {
         const key = inputKeys === null ? undefined : inputKeys[i]
         const slot = slots.get(key)
-        const old = slot === undefined ? undefined : accumulators[slot]
+        const isNew = slot < 0
+        const old = isNew ? undefined : accumulators[slot]
         let accumulator: unknown
         try {
-          accumulator = fold(records[i], old, slot === undefined)
+          accumulator = fold(records[i], old, isNew)
         } catch (error) {
-          accumulator = recover(error, records[i], key, old, slot === undefined)
+          accumulator = recover(error, records[i], key, old, isNew)
           if (accumulator === SKIP) continue
         }
-        if (slot !== undefined) accumulators[slot] = accumulator
+        if (!isNew) accumulators[slot] = accumulator
         else {
           keys.push(slots.set(key, accumulators.length))
           accumulators.push(accumulator)
@@ -106,7 +107,7 @@ export function aggregateBefore(
       alarm.cancel()
       const flushed = accumulators
       const flushedKeys = keys
-      slots = new KeyIndex()
+      slots.clear()
       accumulators = []
       keys = []
       folded = 0
@@ -146,7 +147,7 @@ export function aggregateBefore(
       },
       close() {
         alarm.cancel()
-        slots = new KeyIndex()
+        slots.clear()
         accumulators = []
         keys = []
       },

@@ -19,7 +19,7 @@
  */
 import type { OperatorFunction } from 'rxjs'
 import { assert } from '../../base/assert.js'
-import { type CanonicalKey, canonicalKey, flatKey } from '../../base/key.js'
+import { KeyIndex } from '../../base/key-index.js'
 import { checkSpan } from '../../window/span.js'
 import type { Aggregation } from '../aggregation.js'
 import { keysOf } from '../cells.js'
@@ -79,7 +79,9 @@ class Before {
   readonly #gapMs: number
   readonly #earlyMs: number
   #watermarkMs = -Infinity
-  readonly #runs = new Map<CanonicalKey, Run>()
+  /** Of each key the last, and where it is among them. */
+  #runs: Run[] = []
+  readonly #places = new KeyIndex()
   /** Those that are sent before the next watermark. */
   #fresh: Run[] = []
   /** No end that was sent is earlier than behind this watermark. */
@@ -118,7 +120,7 @@ class Before {
     }
     this.#context.count(records.length, 0)
     this.#judge(records.length)
-    if (this.#runs.size >= RUNS_MAX) this.#sendAll()
+    if (this.#runs.length >= RUNS_MAX) this.#sendAll()
     if (this.#parts.values.length > 0) this.#parts.send(() => {})
   }
 
@@ -145,10 +147,10 @@ class Before {
       this.#give(key, timeMs, end, begin(value))
       return
     }
-    const canonical = canonicalKey(key)
-    const run = this.#runs.get(canonical)
+    const place = this.#places.get(key)
+    const run = place < 0 ? undefined : this.#runs[place]!
     if (run === undefined || timeMs > run.end || end < run.start) {
-      this.#begin(canonical, run, key, timeMs, end, begin(value))
+      this.#begin(place, run, key, timeMs, end, begin(value))
     } else if (run.holds) {
       run.value = add(run.value, value)
       if (timeMs < run.heldStart) run.heldStart = timeMs
@@ -162,7 +164,7 @@ class Before {
 
   /** A record that touches nothing of its key here; `former`: the run that it takes the place of. */
   #begin(
-    canonical: CanonicalKey,
+    place: number,
     former: Run | undefined,
     key: unknown,
     start: number,
@@ -176,7 +178,7 @@ class Before {
       return
     }
     // Held for a while: without a copy of the key, so would be the batch's strings.
-    const own = flatKey(key)
+    const own = former === undefined ? this.#places.set(key, this.#runs.length) : former.key
     const run: Run = {
       key: own,
       start,
@@ -189,7 +191,7 @@ class Before {
       value,
     }
     this.#fresh.push(run)
-    this.#runs.set(typeof own === 'string' ? canonicalKey(own) : canonical, run)
+    this.#runs[place < 0 ? this.#runs.length : place] = run
   }
 
   #hold(run: Run, start: number, end: number, value: unknown): void {
@@ -244,22 +246,25 @@ class Before {
     if (this.#watermarkMs < this.#dueMs) return
     const soonMs = this.#watermarkMs + this.#earlyMs
     this.#dueMs = Infinity
-    for (const [canonical, run] of this.#runs) {
+    const runs = this.#runs
+    this.#runs = []
+    this.#places.clear()
+    for (const run of runs) {
       if (run.sentEnd - 1 <= soonMs) {
         if (run.holds) this.#send(run)
-        if (run.sentEnd - 1 <= soonMs) {
-          this.#runs.delete(canonical)
-          continue
-        }
+        if (run.sentEnd - 1 <= soonMs) continue
       }
+      this.#places.set(run.key, this.#runs.length)
+      this.#runs.push(run)
       if (run.sentEnd - 1 < this.#dueMs) this.#dueMs = run.sentEnd - 1
     }
   }
 
   /** All that is held; what is behind the exchange is forgotten. */
   #sendAll(): void {
-    for (const run of this.#runs.values()) if (run.holds) this.#send(run)
-    this.#runs.clear()
+    for (const run of this.#runs) if (run.holds) this.#send(run)
+    this.#runs = []
+    this.#places.clear()
     this.#fresh = []
     this.#dueMs = Infinity
   }

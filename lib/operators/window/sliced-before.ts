@@ -11,7 +11,7 @@
  */
 import type { OperatorFunction } from 'rxjs'
 import { assert } from '../../base/assert.js'
-import { type CanonicalKey, canonicalKey, flatKey } from '../../base/key.js'
+import { KeyIndex } from '../../base/key-index.js'
 import type { Slicing } from '../../window/slicing.js'
 import { checkSpan } from '../../window/span.js'
 import type { Aggregation } from '../aggregation.js'
@@ -51,7 +51,7 @@ interface HeldSlice {
   readonly urgent: boolean
   /** True where it lies between windows: only late records are sent, to be counted. */
   readonly outside: boolean
-  readonly places: Map<CanonicalKey, number>
+  readonly places: KeyIndex
 }
 
 class Before {
@@ -128,18 +128,15 @@ class Before {
       this.#held.push(begin(value), key, timeMs)
       return
     }
-    const canonical = canonicalKey(key)
-    const place = slice.places.get(canonical)
-    if (place !== undefined) {
+    const place = slice.places.get(key)
+    if (place >= 0) {
       const { values } = this.#held
       values[place] = add(values[place], value)
       return
     }
     const accumulator = begin(value)
     // Held until the flush: without a copy of the key, so would be the batch's strings.
-    const own = flatKey(key)
-    const { length } = this.#held.values
-    slice.places.set(typeof own === 'string' ? canonicalKey(own) : canonical, length)
+    const own = slice.places.set(key, this.#held.values.length)
     this.#held.push(accumulator, own, slice.start)
     if (slice.dueMs < this.#dueMs) this.#dueMs = slice.dueMs
   }
@@ -172,7 +169,9 @@ class Before {
     const dueMs = next === null ? -Infinity : next.end - 1
     const outside = first === null
     const urgent = outside || first.end - 1 <= this.#watermarkMs
-    return { start, end, dueMs, passes, urgent, outside, places: new Map() }
+    // As many keys as in the slice before.
+    const places = new KeyIndex(this.#slice?.places.size)
+    return { start, end, dueMs, passes, urgent, outside, places }
   }
 
   /** Passing records through, or trying again. */

@@ -8,6 +8,10 @@ const parts = fc.oneof(
   fc.integer({ min: -2, max: 2 }),
 )
 const keys = fc.oneof(parts, fc.tuple(parts), fc.tuple(parts, parts), fc.tuple(parts, parts, parts))
+const steps = fc.oneof(
+  { weight: 1, arbitrary: fc.constant('clear') },
+  { weight: 30, arbitrary: fc.oneof(keys, fc.constantFrom(undefined, null, true, 1n, { a: 1 })) },
+)
 
 t.test('an index tells keys apart exactly as their canonical forms do', async () => {
   fc.assert(
@@ -16,13 +20,43 @@ t.test('an index tells keys apart exactly as their canonical forms do', async ()
       const known = new Map<unknown, number>()
       return given.every((key, place) => {
         const canonical = canonicalKey(key)
-        if (index.get(key) !== known.get(canonical)) return false
+        if (index.get(key) !== (known.get(canonical) ?? -1)) return false
         known.set(canonical, place)
         return Object.is(canonicalKey(index.set(key, place)), canonical)
       })
     }),
     { numRuns: 2000 },
   )
+})
+
+t.test('an index forgets all keys at once, and has room for as many as come', async (t) => {
+  fc.assert(
+    fc.property(fc.array(steps, { maxLength: 300 }), fc.nat(200), (given, expected) => {
+      const index = new KeyIndex(expected)
+      const known = new Map<unknown, number>()
+      return given.every((key, place) => {
+        if (key === 'clear') {
+          index.clear()
+          known.clear()
+        } else {
+          index.set(key, place)
+          known.set(canonicalKey(key), place)
+        }
+        return index.size === known.size && index.get(key) === (key === 'clear' ? -1 : place)
+      })
+    }),
+  )
+  const index = new KeyIndex()
+  for (let i = 0; i < 50_000; i++) {
+    index.set(i, i)
+    index.set([i >> 8, i & 255], 50_000 + i)
+  }
+  let wrong = 0
+  for (let i = 0; i < 50_000; i++) {
+    if (index.get(i) !== i || index.get([i >> 8, i & 255]) !== 50_000 + i) wrong++
+  }
+  t.equal(wrong, 0)
+  t.equal(index.size, 100_000)
 })
 
 t.test('an array is a key where its elements are', async (t) => {
