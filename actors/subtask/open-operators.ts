@@ -19,9 +19,12 @@ import type {
   OperatorContext,
   OperatorDefinition,
 } from '../../lib/operators/operator.js'
+import { readAhead } from '../../lib/operators/read-ahead.js'
 import type { RecordErrors } from '../../lib/operators/record-error.js'
 import { replay } from '../../lib/operators/replay.js'
 import { BATCH, batch, type Signal } from '../../lib/operators/signal.js'
+import type { ReadsAhead } from '../../lib/state/read-ahead.js'
+import type { StateStore } from '../../lib/state/state.js'
 import { flightsAt } from './flights-at.js'
 import { locate } from './locate.js'
 import { openSide } from './open-side.js'
@@ -85,7 +88,7 @@ export function openOperators(
       if (operatorOf(place, step).guard?.kind === 'catch') endRun()
     } else {
       endRun()
-      links.push(operatorLink(opening, step, keyed))
+      links.push(...operatorLinks(opening, step, keyed))
       watch([step])
       if (traits.keyAfter === 'set') keyed = true
       if (traits.keyAfter === 'ended' && step.half !== 'before') keyed = false
@@ -135,10 +138,34 @@ function freezing(step: FusedStep): FusedStep {
   return { ...step, call: (value: unknown) => call(deepFreeze(value)) } as FusedStep
 }
 
-function operatorLink(opening: OperatorOpening, step: ChainStep, keyed: boolean): ChainLink {
+/** Before one whose keyed state is larger than memory stands what reads ahead for it. */
+function operatorLinks(opening: OperatorOpening, step: ChainStep, keyed: boolean): ChainLink[] {
+  const { place } = opening
+  const { traits } = operatorOf(place, step)
+  if (!keyed || !traits.stateful || step.half === 'before' || !place.state.readsAhead) {
+    return [operatorLink(opening, step, keyed)]
+  }
+  const { maxParallelism } = place.plan
+  let store: Partial<ReadsAhead> | null = null
+  const state = (): ReadsAhead | null => (store?.readAhead ? (store as ReadsAhead) : null)
+  return [
+    (gate, wake) => readAhead({ gate, wake, maxParallelism, state }),
+    operatorLink(opening, step, keyed, (opened) => {
+      store = opened
+    }),
+  ]
+}
+
+function operatorLink(
+  opening: OperatorOpening,
+  step: ChainStep,
+  keyed: boolean,
+  keeps: (store: StateStore & Partial<ReadsAhead>) => void = () => {},
+): ChainLink {
   const { place } = opening
   return (gate, wake) => {
     const context = contextOf(opening, step, keyed, gate, wake)
+    keeps(context.state)
     const operator = openHalf(operatorOf(place, step), step.half, context)
     // An error that says of no operator is put down to this one.
     const located = catchError<Signal, never>((error: unknown) => {

@@ -17,6 +17,7 @@ const TIMES_CACHE = 4
 interface Ran {
   readonly perSecond: number
   readonly cpuUsPerRecord: number
+  readonly threadUsPerRecord: number
   readonly anonMiB: number
 }
 
@@ -51,6 +52,7 @@ export async function stateBench({ quick, reps }: { quick: boolean; reps: number
     for (const backend of ['heap', 'level'] as const) {
       say(`${name}, ${backend}`, of(backend, 'perSecond') / 1e3, 'k/s')
       say(`${name}, ${backend}, processor`, of(backend, 'cpuUsPerRecord'), 'µs per record')
+      say(`${name}, ${backend}, in the thread`, of(backend, 'threadUsPerRecord'), 'µs per record')
     }
     say(`${name}, level to heap`, of('level', 'perSecond') / of('heap', 'perSecond'), '×')
   }

@@ -26,10 +26,15 @@ let endedMs = 0
 let filledCpu = 0
 let endedCpu = 0
 let told = 0
+let filledThreadMs = 0
+let endedThreadMs = 0
 const cpuMs = (): number => {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1_000
 }
+/** Of the thread that the job runs in. */
+const threadMs = (): number =>
+  Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6
 
 const accounts = pipeline('accounts', (flow) =>
   flow
@@ -39,6 +44,7 @@ const accounts = pipeline('accounts', (flow) =>
         if (n === keys) {
           filledMs = performance.now()
           filledCpu = cpuMs()
+          filledThreadMs = threadMs()
         }
         const account = n < keys ? n : keyOf(spread as Spread, n, keys)
         return { account, price: (n * 7_919) % 10_007 }
@@ -58,6 +64,7 @@ const accounts = pipeline('accounts', (flow) =>
         if (++told === keys + records) {
           endedMs = performance.now()
           endedCpu = cpuMs()
+          endedThreadMs = threadMs()
         }
         return row
       }),
@@ -75,6 +82,7 @@ console.log(
   JSON.stringify({
     perSecond: Math.round((records * 1_000) / (endedMs - filledMs)),
     cpuUsPerRecord: Math.round(((endedCpu - filledCpu) * 100_000) / records) / 100,
+    threadUsPerRecord: Math.round(((endedThreadMs - filledThreadMs) * 100_000) / records) / 100,
     rssMiB: mib('VmRSS'),
     peakMiB: mib('VmHWM'),
     anonMiB: mib('RssAnon'),

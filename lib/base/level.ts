@@ -10,6 +10,8 @@ import { mkdir, realpath } from 'node:fs/promises'
 import { Level } from 'level'
 
 export type LevelDb = Level<string, Uint8Array>
+/** The same of text by text: what is read makes no buffer, which takes longer than finding it. */
+export type LevelTexts = Level<string, string>
 
 export interface LevelSizes {
   /** Written to before it is sorted into a file; up to two are in memory. */
@@ -23,18 +25,32 @@ export interface LevelSizes {
 const held = new Set<string>()
 
 /** Opens, or makes, the store in `directory`. Rejects as `level` does: `cause.code` says why. */
-export async function openLevel(
+export const openLevel = (
+  directory: string,
+  create: boolean,
+  sizes: LevelSizes,
+): Promise<LevelDb> => open<Uint8Array>(directory, create, sizes, 'view')
+
+/** As `openLevel`. */
+export const openLevelTexts = (
+  directory: string,
+  create: boolean,
+  sizes: LevelSizes,
+): Promise<LevelTexts> => open<string>(directory, create, sizes, 'utf8')
+
+async function open<V>(
   directory: string,
   create: boolean,
   { writeBufferBytes, fileBytesMax, blockCacheBytes }: LevelSizes,
-): Promise<LevelDb> {
+  valueEncoding: 'utf8' | 'view',
+): Promise<Level<string, V>> {
   if (create) await makeDirectory(directory)
   const path = await realpath(directory)
   if (held.has(path)) throw lockedError(directory)
   held.add(path)
-  const db: LevelDb = new Level(directory, {
+  const db = new Level<string, V>(directory, {
     keyEncoding: 'utf8',
-    valueEncoding: 'view',
+    valueEncoding,
     createIfMissing: create,
     writeBufferSize: writeBufferBytes,
     maxFileSize: fileBytesMax,

@@ -1,6 +1,7 @@
 /** Keyed state: one table per key group, made when the group's first key comes. The group is what moves. */
 import { assert } from '../base/assert.js'
 import { KeyTable, type TableWorld } from './key-table.js'
+import type { RowsAsked } from './read-ahead.js'
 
 export class GroupedTable<V, N = V> {
   readonly #world: TableWorld<V, N>
@@ -34,6 +35,11 @@ export class GroupedTable<V, N = V> {
   own(group: number, key: unknown): V | undefined {
     const found = this.#groups[group]
     return found ? found.own(key) : undefined
+  }
+
+  /** As `RowTable.ask`. */
+  ask(group: number, key: unknown, asked: RowsAsked): void {
+    this.#groups[group]?.ask(key, asked)
   }
 
   /** While this is the same, what `own` has given belongs to the caller still; NaN: it never does. */

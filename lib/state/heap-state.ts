@@ -19,6 +19,8 @@ import { HeapTimerState } from './heap-timers.js'
 import { HeapValueState, MortalValueState } from './heap-value.js'
 import type { HeapWorld } from './heap-world.js'
 import { type Pace, unpaced } from './pace.js'
+import { type ReadAhead, type ReadsAhead, RowsAsked } from './read-ahead.js'
+import type { RowCache } from './row-cache.js'
 import type {
   AggregatingState,
   BroadcastState,
@@ -54,6 +56,8 @@ export function createHeapState(
 interface Walkable {
   walk(rows: Rows, from: number | null, pace: Pace): Iterator<void>
   restoring(): Restoring
+  /** Present where it can be told which rows are going to be needed. */
+  ask?(group: number, key: unknown, asked: RowsAsked): void
 }
 
 interface Declared {
@@ -80,10 +84,11 @@ export type RowsOf = (state: string) => StateRows
 /** As `createHeapState`, over rows. */
 export function createStateOver(
   rowsOf: RowsOf,
+  cache: RowCache,
   maxParallelism: number,
   options: HeapStateOptions = {},
-): StateStore {
-  return new TableStateStore(maxParallelism, options, rowsOf)
+): StateStore & ReadsAhead {
+  return new RowStateStore(maxParallelism, options, rowsOf, cache)
 }
 
 class TableStateStore implements StateStore, SnapshotSource {
@@ -212,6 +217,13 @@ class TableStateStore implements StateStore, SnapshotSource {
     return state.restoring()
   }
 
+  /** States that can be told which rows are going to be needed. */
+  *asking(): IterableIterator<Required<Pick<Walkable, 'ask'>>> {
+    for (const { state } of this.#declared.values()) {
+      if (state.ask !== undefined) yield state as Required<Pick<Walkable, 'ask'>>
+    }
+  }
+
   #freezeOf<V>(options: StateOptions | undefined): (value: V) => V {
     return options?.mutable === true ? unchanged : this.#freeze
   }
@@ -313,6 +325,23 @@ class TableStateStore implements StateStore, SnapshotSource {
     if (this.#rowsOf !== null) (found.state as { clear?: () => void }).clear?.()
     this.#keep(name, { kind, ttl, state, isClaimed: true })
     return state
+  }
+}
+
+class RowStateStore extends TableStateStore implements ReadsAhead {
+  readonly #cache: RowCache
+
+  constructor(maxParallelism: number, options: HeapStateOptions, rowsOf: RowsOf, cache: RowCache) {
+    super(maxParallelism, options, rowsOf)
+    this.#cache = cache
+  }
+
+  readAhead(groups: Uint16Array, keys: readonly unknown[]): ReadAhead | null {
+    const asked = new RowsAsked(this.#cache.aheadBytes, this.#cache.aheadMin)
+    for (const state of this.asking()) {
+      for (let i = 0; i < keys.length; i++) state.ask(groups[i]!, keys[i], asked)
+    }
+    return asked.start((rowKeys) => this.#cache.readMany(rowKeys))
   }
 }
 

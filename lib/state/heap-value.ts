@@ -4,6 +4,7 @@ import type { Restoring, Rows } from './frozen.js'
 import { GroupedTable } from './grouped-table.js'
 import type { HeapWorld } from './heap-world.js'
 import type { Pace } from './pace.js'
+import type { RowsAsked } from './read-ahead.js'
 import type { Ttl, ValueState } from './state.js'
 import { type RowShape, walkGroups } from './walk.js'
 
@@ -61,6 +62,10 @@ export class HeapValueState<V> implements ValueState<V> {
 
   clear(): void {
     this.#table.clear()
+  }
+
+  ask(group: number, key: unknown, asked: RowsAsked): void {
+    this.#table.ask(group, key, asked)
   }
 
   walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
@@ -165,6 +170,10 @@ export class MortalValueState<V> implements ValueState<V> {
 
   clear(): void {
     this.#table.clear()
+  }
+
+  ask(group: number, key: unknown, asked: RowsAsked): void {
+    this.#table.ask(group, key, asked)
   }
 
   walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {

@@ -20,6 +20,7 @@ import {
 } from '../base/key.js'
 import { ABSENT, type Absent, firstOf, isIn, Journal, pruned } from './journal.js'
 import type { Pace } from './pace.js'
+import type { RowsAsked } from './read-ahead.js'
 import { RowTable } from './row-table.js'
 
 /** What the tables of one state have in common. */
@@ -397,6 +398,11 @@ export class KeyTable<V, N = V> {
       values.set(canonical, value)
       if (isEscaped(canonical)) this.#keep(canonical, key)
     }
+  }
+
+  /** As `RowTable.ask`; nothing where it lies in a Map. */
+  ask(key: unknown, asked: RowsAsked): void {
+    this.#rows?.ask(canonicalKey(key), asked)
   }
 
   /** Every entry, with its key. */

@@ -13,7 +13,7 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { type LevelDb, openLevel } from '../base/level.js'
+import { type LevelTexts, openLevelTexts } from '../base/level.js'
 import { fileName, ownFolder, removeIfEmpty, removeLeftovers } from '../base/work-folder.js'
 import { damagedRow, noRoom, stalled, stateStoreError } from './level-rows-error.js'
 import type { RowChange, RowStore, RowWrite } from './row-store.js'
@@ -21,7 +21,8 @@ import type { RowChange, RowStore, RowWrite } from './row-store.js'
 const PREFIX = 'millrace-state-'
 /** No id of a table begins so. */
 const MARK = '~'
-const SUM_BYTES = 4
+/** A CRC-32 as five characters of seven bits: each is one byte in UTF-8. */
+const SUM_CHARS = 5
 /** Beside the cache, in memory: two buffers of what is written, and the blocks. */
 const SIZES = {
   writeBufferBytes: 8 * 2 ** 20,
@@ -55,7 +56,7 @@ export async function openLevelRows(options: LevelRowsOptions): Promise<LevelRow
     removeLeftovers(PREFIX, root)
     mkdirSync(job, { recursive: true, mode: 0o700 })
     const directory = mkdtempSync(join(job, `${fileName(options.name)}-`))
-    return new LevelRows(directory, await openLevel(directory, true, SIZES))
+    return new LevelRows(directory, await openLevelTexts(directory, true, SIZES))
   } catch (cause) {
     throw stateStoreError(cause, 'open', job)
   }
@@ -70,29 +71,34 @@ export function removeJobState(job: string, root: string | null): void {
 
 export class LevelRows implements RowStore {
   readonly directory: string
-  readonly #db: LevelDb
+  readonly #db: LevelTexts
   readonly #pause = new Int32Array(new SharedArrayBuffer(4))
   #batches = 0
 
-  constructor(directory: string, db: LevelDb) {
+  constructor(directory: string, db: LevelTexts) {
     this.directory = directory
     this.#db = db
   }
 
-  get(key: string): Uint8Array | undefined {
-    const sealed = this.#read(key)
-    return sealed === undefined ? undefined : this.#unseal(key, sealed)
+  get(key: string): string | undefined {
+    return this.#unseal(key, this.#read(key))
+  }
+
+  async getMany(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const rows = await this.#db.getMany(keys as string[])
+    return rows.map((sealed, i) => this.#unseal(keys[i]!, sealed))
   }
 
   write(changes: readonly RowChange[]): RowWrite {
     const number = ++this.#batches
-    const mark = Buffer.alloc(8)
-    mark.writeDoubleBE(number)
-    const ops: Op[] = changes.map(([key, bytes]) =>
-      bytes === null ? { type: 'del', key } : { type: 'put', key, value: seal(bytes) },
-    )
-    ops.push({ type: 'put', key: MARK, value: mark })
-    const landed = this.#db.batch(ops).catch((cause: unknown) => {
+    // Row by row: an array of them takes twice as long, here as in LevelDB.
+    const batch = this.#db.batch()
+    for (const [key, row] of changes) {
+      if (row === null) batch.del(key)
+      else batch.put(key, seal(row))
+    }
+    batch.put(MARK, String(number))
+    const landed = batch.write().catch((cause: unknown) => {
       throw stateStoreError(cause, 'write to', this.directory)
     })
     return { landed, wait: () => this.#waitFor(number) }
@@ -115,7 +121,7 @@ export class LevelRows implements RowStore {
     removeIfEmpty(dirname(dirname(this.directory)))
   }
 
-  #read(key: string): Uint8Array | undefined {
+  #read(key: string): string | undefined {
     try {
       return this.#db.getSync(key)
     } catch (cause) {
@@ -123,11 +129,11 @@ export class LevelRows implements RowStore {
     }
   }
 
-  #unseal(key: string, sealed: Uint8Array): Uint8Array {
-    const bytes = sealed.subarray(SUM_BYTES)
-    const sum = new DataView(sealed.buffer, sealed.byteOffset).getUint32(0)
-    if (sum !== crc32(bytes)) throw damagedRow(key, this.directory)
-    return bytes
+  #unseal(key: string, sealed: string | undefined): string | undefined {
+    if (sealed === undefined) return undefined
+    const row = sealed.slice(SUM_CHARS)
+    if (!hasSum(sealed, crc32(row))) throw damagedRow(key, this.directory)
+    return row
   }
 
   #waitFor(number: number): void {
@@ -146,19 +152,20 @@ export class LevelRows implements RowStore {
   }
 
   #hasLanded(number: number): boolean {
-    const mark = this.#read(MARK)
-    if (mark === undefined) return false
-    return new DataView(mark.buffer, mark.byteOffset).getFloat64(0) >= number
+    return Number(this.#read(MARK) ?? 0) >= number
   }
 }
 
-type Op =
-  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
-  | { readonly type: 'del'; readonly key: string }
+function seal(row: string): string {
+  const sum = crc32(row)
+  const low = String.fromCharCode(sum & 127, (sum >>> 7) & 127, (sum >>> 14) & 127)
+  return low + String.fromCharCode((sum >>> 21) & 127, sum >>> 28) + row
+}
 
-function seal(bytes: Uint8Array): Uint8Array {
-  const sealed = Buffer.allocUnsafe(SUM_BYTES + bytes.length)
-  sealed.writeUInt32BE(crc32(bytes))
-  sealed.set(bytes, SUM_BYTES)
-  return sealed
+/** True where the text begins with this sum. */
+function hasSum(sealed: string, sum: number): boolean {
+  for (let i = 0; i < SUM_CHARS; i++) {
+    if (sealed.charCodeAt(i) !== ((sum >>> (7 * i)) & 127)) return false
+  }
+  return true
 }

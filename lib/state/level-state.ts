@@ -28,5 +28,5 @@ export function createLevelState(maxParallelism: number, options: LevelStateOpti
   const { cache, operator = '', parallelism = 1, nestedMax } = options
   const groups = Math.ceil(maxParallelism / parallelism)
   const rowsOf = (state: string) => new StateRows(cache, { operator, state }, groups, nestedMax)
-  return createStateOver(rowsOf, maxParallelism, options)
+  return createStateOver(rowsOf, cache, maxParallelism, options)
 }

@@ -2,10 +2,14 @@
 import type { RowChange, RowStore, RowWrite } from './row-store.js'
 
 export class MemoryRows implements RowStore {
-  readonly #rows = new Map<string, Uint8Array>()
+  readonly #rows = new Map<string, string>()
 
-  get(key: string): Uint8Array | undefined {
-    return this.#rows.get(key)?.slice()
+  get(key: string): string | undefined {
+    return this.#rows.get(key)
+  }
+
+  async getMany(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    return keys.map((key) => this.#rows.get(key))
   }
 
   write(changes: readonly RowChange[]): RowWrite {
@@ -13,9 +17,9 @@ export class MemoryRows implements RowStore {
     const land = () => {
       if (hasLanded) return
       hasLanded = true
-      for (const [key, bytes] of changes) {
-        if (bytes === null) this.#rows.delete(key)
-        else this.#rows.set(key, bytes)
+      for (const [key, row] of changes) {
+        if (row === null) this.#rows.delete(key)
+        else this.#rows.set(key, row)
       }
     }
     return { landed: Promise.resolve().then(land), wait: land }

@@ -5,7 +5,7 @@
  *   clean may be thrown out: who was not used since the hand last came by goes first (SIEVE; Zhang et al.,
  *   2024).
  * - What is used again and again is changed again and again, so it is written last.
- * - The budget counts what rows are estimated to take in memory, decoded: twice their bytes, and what a
+ * - The budget counts what rows are estimated to take in memory, decoded: twice their length, and what a
  *   slot takes itself. It is exceeded by a tenth where writing does not keep up; then the thread waits for
  *   the disk. It is exceeded further only by what cannot be thrown out: values in use, which a snapshot
  *   under way still has to read, or which is one value larger than all.
@@ -28,6 +28,11 @@ const SPARED_MAX = 3_000
 const DIRTY_PART = 1 / 2
 /** So much, and the thread waits for the disk: what is clean has to have a place too. */
 const DIRTY_PART_MAX = 3 / 4
+/** Dirty slots that the hand has met unused, as a part of all: they are in the way of what is used. */
+const COLD_PART = 1 / 8
+/** Of the budget, what may be read ahead at once; and for fewer rows it is not worth waiting. */
+const AHEAD_PART = 1 / 16
+const AHEAD_MIN = 32
 const HARD_FACTOR = 1.1
 /** A slot with its places in the table, the ring and the queue. */
 export const SLOT_BYTES = 200
@@ -38,6 +43,10 @@ export interface RowCacheOptions {
   readonly budgetBytes: number
   /** For tests: accesses during which a slot is left alone. */
   readonly recent?: number
+  /** For tests: what may be read ahead at once. Default: a part of the budget. */
+  readonly aheadBytes?: number
+  /** For tests: fewer rows are not read ahead. */
+  readonly aheadMin?: number
   /** Told when rows could not be written: whatever uses the cache throws the same from then on. */
   readonly fail?: (error: unknown) => void
 }
@@ -59,11 +68,13 @@ interface Batch {
 
 // biome-ignore lint/suspicious/noExplicitAny: a cache holds slots of all types
 type AnySlot = Slot<any>
-type LooseRows = Map<string, Uint8Array | null>
+type LooseRows = Map<string, string | null>
 
 export class RowCache {
   readonly codec: RowCodec
   readonly budgetBytes: number
+  readonly aheadBytes: number
+  readonly aheadMin: number
   /** Counts accesses; what was used last has the highest number. */
   clock = 0
   readonly #rows: RowStore
@@ -73,6 +84,8 @@ export class RowCache {
   #dirtyBytes = 0
   #ring: AnySlot[] = []
   #hand = 0
+  /** Dirty slots that could be thrown out if they were clean, as the hand met them since the last batch. */
+  #cold = 0
   /** Dirty slots, in the order in which they became so, from `#queueAt` on. */
   #queue: AnySlot[] = []
   #queueAt = 0
@@ -89,7 +102,10 @@ export class RowCache {
   #writes = 0
   #waits = 0
 
-  constructor({ rows, codec, budgetBytes, recent = RECENT, fail = () => {} }: RowCacheOptions) {
+  constructor(options: RowCacheOptions) {
+    const { rows, codec, budgetBytes, recent = RECENT, fail = () => {} } = options
+    this.aheadBytes = options.aheadBytes ?? budgetBytes * AHEAD_PART
+    this.aheadMin = options.aheadMin ?? AHEAD_MIN
     this.#recent = recent
     this.#rows = rows
     this.codec = codec
@@ -112,12 +128,19 @@ export class RowCache {
     return (this.#ids++).toString(36)
   }
 
-  read(key: string): Uint8Array | undefined {
+  read(key: string): string | undefined {
     if (this.#failure !== null) throw this.#failure.error
     this.#reads++
     const loose = this.#loose.get(key) ?? this.#looseWriting.get(key)
     if (loose !== undefined) return loose ?? undefined
     return this.#rows.get(key)
+  }
+
+  /** Reads beside this thread rows that belong to slots, none of which is in the cache. */
+  async readMany(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    if (this.#failure !== null) throw this.#failure.error
+    this.#reads += keys.length
+    return this.#rows.getMany(keys)
   }
 
   /** Takes a slot in, that is in no ring yet. */
@@ -144,8 +167,8 @@ export class RowCache {
   }
 
   /** A row of no slot; null: it is to be gone. */
-  put(key: string, bytes: Uint8Array | null): void {
-    this.#loose.set(key, bytes)
+  put(key: string, row: string | null): void {
+    this.#loose.set(key, row)
   }
 
   /** The table is gone: so are its rows, and its slots at the hand's next visit. */
@@ -170,6 +193,7 @@ export class RowCache {
 
   #makeRoom(): void {
     this.#throwOut(VISITS)
+    if (this.#cold > this.#ring.length * COLD_PART && this.#writing === null) this.#flush()
     if (this.#bytes <= this.budgetBytes) return
     if (this.#writing === null) this.#flush()
     const hardBytes = Math.max(this.budgetBytes * HARD_FACTOR, this.#stuckBytes)
@@ -204,9 +228,13 @@ export class RowCache {
 
   #mayGo(slot: AnySlot): boolean {
     if (slot.isGone) return true
-    if (slot.isDirty || slot.isWriting || this.clock - slot.stamp < this.#recent) return false
+    if (slot.isWriting || this.clock - slot.stamp < this.#recent) return false
     if (slot.stamp !== slot.seen) {
       slot.seen = slot.stamp
+      return false
+    }
+    if (slot.isDirty) {
+      this.#cold++
       return false
     }
     return slot.table.drop(slot)
@@ -215,6 +243,7 @@ export class RowCache {
   /** Begins to write; false where there is nothing to be written. */
   #flush(): boolean {
     if (this.#failure !== null) throw this.#failure.error
+    this.#cold = 0
     const changes: RowChange[] = []
     const slots = this.#takeDirty(changes)
     const loose = this.#loose
@@ -261,7 +290,7 @@ export class RowCache {
     return slots
   }
 
-  #clean(slot: AnySlot, row: Uint8Array | null): void {
+  #clean(slot: AnySlot, row: string | null): void {
     this.#dirtyBytes -= slot.bytes
     slot.isDirty = false
     slot.isWriting = true

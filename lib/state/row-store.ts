@@ -1,5 +1,5 @@
 /**
- * The database below state that is larger than memory: rows of bytes by text, on this machine's disk.
+ * The database below state that is larger than memory: rows of text by text, on this machine's disk.
  *
  * It is a working copy, not a safe: it begins empty, and what a crash leaves of it is thrown away. So
  * nothing is synced; snapshots are what survives.
@@ -12,7 +12,7 @@
  */
 
 /** A row, or null where it is to be gone. */
-export type RowChange = readonly [key: string, bytes: Uint8Array | null]
+export type RowChange = readonly [key: string, row: string | null]
 
 export interface RowWrite {
   /** Rejects with a MillraceError that says what is wrong with the place. */
@@ -23,15 +23,20 @@ export interface RowWrite {
 
 export interface RowStore {
   /** Throws a MillraceError where the place cannot be read. */
-  get(key: string): Uint8Array | undefined
+  get(key: string): string | undefined
+  /**
+   * Reads beside this thread. Undefined where there is no such row. Rejects where one cannot be read: `get`
+   * says why.
+   */
+  getMany(keys: readonly string[]): Promise<readonly (string | undefined)[]>
   write(changes: readonly RowChange[]): RowWrite
   /** Removes every row whose key begins with `prefix`, some time. Caller must not write such a row again. */
   forget(prefix: string): void
 }
 
-/** Rows of bytes from what state keeps, and back. */
+/** Rows from what state keeps, and back. */
 export interface RowCodec {
   /** Throws a MillraceError for what is no plain data. */
-  encode(value: unknown): Uint8Array
-  decode(bytes: Uint8Array): unknown
+  encode(value: unknown): string
+  decode(row: string): unknown
 }

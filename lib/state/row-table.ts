@@ -12,6 +12,7 @@
  * the others too. In memory is a number per page, and the page that is being filled.
  */
 import { type CanonicalKey, flatKey, isEscaped, isView } from '../base/key.js'
+import type { Asking, RowsAsked } from './read-ahead.js'
 import { type RowCache, SLOT_BYTES } from './row-cache.js'
 import { rowKeyOf } from './row-key.js'
 
@@ -61,9 +62,9 @@ export class Slot<V> {
   }
 }
 
-/** With how rows become bytes. */
+/** With how rows become text. */
 export interface RowShape<V> extends ValueShape<V> {
-  encode(row: unknown): Uint8Array
+  encode(row: unknown): string
 }
 
 type Row = readonly [place: number, data: unknown, key?: unknown]
@@ -83,11 +84,29 @@ export type Entry<V> = readonly [canonical: CanonicalKey, value: V, key: unknown
 
 const NOWHERE = -1
 
-export class RowTable<V> {
+/**
+ * A row that was asked for, of a key that is not in the cache: it cannot change before its key is loaded, and
+ * then this is gone.
+ */
+interface Ahead {
+  readonly asked: RowsAsked
+  hasCome: boolean
+  row: string | undefined
+}
+
+/** After so many rows that were asked for: where fewer than half were used, none is for a while. */
+const ASKED_TRIAL = 256
+const ASKED_PAUSE = 8_192
+
+export class RowTable<V> implements Asking {
   readonly #cache: RowCache
   readonly #shape: RowShape<V>
   #id: string
   #slots = new Map<CanonicalKey, Slot<V>>()
+  #ahead = new Map<CanonicalKey, Ahead>()
+  #asked = 0
+  #used = 0
+  #pause = 0
   /** How many places of each page are in use; pages without any are not in it. */
   #pages = new Map<number, number>()
   /** Of the page that is being filled, the canonical keys. */
@@ -177,6 +196,7 @@ export class RowTable<V> {
     this.forget()
     this.#id = this.#cache.newId()
     this.#slots = new Map()
+    this.#ahead = new Map()
     this.#pages = new Map()
     this.#tail = []
     this.#next = 0
@@ -217,20 +237,49 @@ export class RowTable<V> {
     }
   }
 
+  // ---- reading ahead ----------------------------------------------------------------------------
+
+  /** The row of this key is going to be needed. */
+  ask(canonical: CanonicalKey, asked: RowsAsked): void {
+    if (this.#pause > 0) {
+      this.#pause--
+      return
+    }
+    if (asked.isFull || this.#slots.has(canonical) || this.#ahead.has(canonical)) return
+    if (++this.#asked === ASKED_TRIAL) {
+      if (this.#used * 2 < ASKED_TRIAL) this.#pause = ASKED_PAUSE
+      this.#asked = 0
+      this.#used = 0
+    }
+    this.#ahead.set(canonical, { asked, hasCome: false, row: undefined })
+    asked.add(this, canonical, this.#rowKey(canonical), this.#usualBytes)
+  }
+
+  arrived(canonical: CanonicalKey, asked: RowsAsked, row: string | undefined): void {
+    const ahead = this.#ahead.get(canonical)
+    if (ahead?.asked !== asked) return
+    ahead.hasCome = true
+    ahead.row = row
+  }
+
+  unasked(canonical: CanonicalKey, asked: RowsAsked): void {
+    if (this.#ahead.get(canonical)?.asked === asked) this.#ahead.delete(canonical)
+  }
+
   // ---- what the cache asks for ------------------------------------------------------------------
 
   keyOf(slot: Slot<V>): string {
-    return `${this.#id}:${rowKeyOf(slot.canonical)}`
+    return this.#rowKey(slot.canonical)
   }
 
   /** Null where there is nothing to be kept. */
-  rowOf(slot: Slot<V>): Uint8Array | null {
+  rowOf(slot: Slot<V>): string | null {
     if (slot.place === NOWHERE) return null
     const data = this.#shape.pack(slot.value as V)
     const row: Row = slot.key === undefined ? [slot.place, data] : [slot.place, data, slot.key]
-    const bytes = this.#shape.encode(row)
-    this.#usualBytes += (SLOT_BYTES + 2 * bytes.length - this.#usualBytes) / 16
-    return bytes
+    const text = this.#shape.encode(row)
+    this.#usualBytes += (SLOT_BYTES + 2 * text.length - this.#usualBytes) / 16
+    return text
   }
 
   /** Throws a clean slot out, if it may go. */
@@ -266,11 +315,24 @@ export class RowTable<V> {
   }
 
   #read(canonical: CanonicalKey): Slot<V> | null {
-    const bytes = this.#cache.read(`${this.#id}:${rowKeyOf(canonical)}`)
-    if (bytes === undefined) return null
-    const [place, data, key] = this.#cache.codec.decode(bytes) as Row
+    const text = this.#rowFor(canonical)
+    if (text === undefined) return null
+    const [place, data, key] = this.#cache.codec.decode(text) as Row
     const value = this.#shape.unpack(data)
-    return new Slot(this, flat(canonical), key, value, place, SLOT_BYTES + 2 * bytes.length)
+    return new Slot(this, flat(canonical), key, value, place, SLOT_BYTES + 2 * text.length)
+  }
+
+  /** What came ahead, or is read now. */
+  #rowFor(canonical: CanonicalKey): string | undefined {
+    const ahead = this.#ahead.size === 0 ? undefined : this.#ahead.get(canonical)
+    if (ahead === undefined) return this.#cache.read(this.#rowKey(canonical))
+    this.#ahead.delete(canonical)
+    this.#used++
+    return ahead.hasCome ? ahead.row : this.#cache.read(this.#rowKey(canonical))
+  }
+
+  #rowKey(canonical: CanonicalKey): string {
+    return `${this.#id}:${rowKeyOf(canonical)}`
   }
 
   #absent(canonical: CanonicalKey): Slot<V> {
@@ -279,8 +341,8 @@ export class RowTable<V> {
 
   #keysOf(page: number): readonly CanonicalKey[] {
     if (page === Math.floor(this.#next / PAGE_PLACES)) return this.#tail
-    const bytes = this.#cache.read(`${this.#id}!${page}`)
-    return bytes === undefined ? [] : (this.#cache.codec.decode(bytes) as CanonicalKey[])
+    const text = this.#cache.read(`${this.#id}!${page}`)
+    return text === undefined ? [] : (this.#cache.codec.decode(text) as CanonicalKey[])
   }
 
   #takePlace(canonical: CanonicalKey): number {

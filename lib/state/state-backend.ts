@@ -22,6 +22,8 @@ export interface StoreOptions extends HeapStateOptions {
 }
 
 export interface StateBackend {
+  /** True where its stores can be told which rows are going to be needed: see `ReadsAhead`. */
+  readonly readsAhead: boolean
   /** The empty state of one operator in one subtask. */
   create(maxParallelism: number, options: StoreOptions): StateStore
   /** Removes what is on disk. No state of it is used any more. */
@@ -39,7 +41,11 @@ export interface StatePlace {
 
 export type OpenState = (place: StatePlace) => Promise<StateBackend>
 
-export const heapBackend: StateBackend = { create: createHeapState, close: async () => {} }
+export const heapBackend: StateBackend = {
+  readsAhead: false,
+  create: createHeapState,
+  close: async () => {},
+}
 
 /** All states over one database, with one cache. */
 export function cachedBackend(
@@ -49,6 +55,7 @@ export function cachedBackend(
   const cache = new RowCache(cached)
   const nested = cached.nestedMax === undefined ? {} : { nestedMax: cached.nestedMax }
   return {
+    readsAhead: true,
     create: (groups, options) => createLevelState(groups, { ...options, ...nested, cache }),
     close,
   }

@@ -46,7 +46,7 @@ export class StateRows {
     return new RowTable(this.#cache, { ...shape, encode: (row) => this.#encode(row) }, head)
   }
 
-  #encode(row: unknown): Uint8Array {
+  #encode(row: unknown): string {
     try {
       return this.#cache.codec.encode(row)
     } catch (cause) {

@@ -1,11 +1,13 @@
 import t from 'tap'
 import { seededRandom } from '../../../lib/base/random.js'
 import { MemoryRows } from '../../../lib/state/memory-rows.js'
+import { RowsAsked } from '../../../lib/state/read-ahead.js'
 import { RowCache } from '../../../lib/state/row-cache.js'
 import { RowTable } from '../../../lib/state/row-table.js'
+import { textRows } from '../../../lib/state/row-text.js'
 import { decodeCbor, encodeCbor } from '../../../lib/wire/cbor.js'
 
-const codec = { encode: encodeCbor, decode: decodeCbor }
+const codec = textRows({ encode: encodeCbor, decode: decodeCbor })
 
 function tableOf(budgetBytes: number) {
   const rows = new MemoryRows()
@@ -14,7 +16,7 @@ function tableOf(budgetBytes: number) {
     pack: (value) => value,
     unpack: (data) => data as number,
     isBusy: null,
-    encode: encodeCbor,
+    encode: codec.encode,
   })
   return { rows, cache, table }
 }
@@ -103,9 +105,61 @@ t.test('what is read most stays in memory', async (t) => {
   for (let key = 0; key < 10_000; key++) table.set(key, key, key)
   const before = cache.counts
   for (let i = 0; i < 50_000; i++) {
+    // As between two batches: what was written lands.
+    if (i % 1_000 === 0) await Promise.resolve()
     table.get(random() < 0.9 ? Math.floor(random() * 100) : Math.floor(random() * 10_000))
   }
   const { reads, accesses } = cache.counts
   const missed = (reads - before.reads) / (accesses - before.accesses)
   t.ok(missed < 0.11, `${missed} of the accesses read a row`)
 })
+
+t.test(
+  'what is read ahead is what a read would give, whatever happens until it comes',
+  async (t) => {
+    const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
+    t.comment(`SEED=${seed}`)
+    for (let run = 0; run < 20; run++) {
+      const random = seededRandom(seed + run)
+      const { cache, rows, table } = tableOf(15_000)
+      const map = new Map<number, number>()
+      /** Answers come late, and in any order. */
+      const late: (() => void)[] = []
+      const read = (keys: readonly string[]) => {
+        const found = keys.map((key) => rows.get(key))
+        return new Promise<typeof found>((resolve) => late.push(() => resolve(found)))
+      }
+      const under: RowsAsked[] = []
+      for (let step = 0; step < 4_000; step++) {
+        const key = Math.floor(random() * 400)
+        const dice = random()
+        if (dice < 0.05) {
+          const asked = new RowsAsked(1e6, 10)
+          for (let i = 0; i < 60; i++) table.ask(Math.floor(random() * 400), asked)
+          if (asked.start(read) !== null) under.push(asked)
+        } else if (dice < 0.1) {
+          late.splice(Math.floor(random() * late.length), 1)[0]?.()
+          await Promise.resolve()
+        } else if (dice < 0.12) under.shift()?.done()
+        else if (dice < 0.4) {
+          table.set(key, step, key)
+          map.set(key, step)
+        } else if (dice < 0.5) {
+          table.delete(key)
+          map.delete(key)
+        } else if (dice < 0.501) {
+          table.clear()
+          map.clear()
+        } else if (table.get(key) !== map.get(key)) {
+          t.fail(`key ${key} at ${step} of run ${run}`)
+          return
+        }
+      }
+      t.strictSame(
+        [...table.entries()].map(([key, value]) => [key, value]),
+        [...map],
+        `run ${run}, ${cache.counts.reads} reads`,
+      )
+    }
+  },
+)
