@@ -5,12 +5,15 @@ import { addReach, type GivenReach, type ReachFlags, reach } from './reach-optio
 
 const SLOTS_MAX = 1024
 const MEBIBYTES_MAX = 1_048_576
+/** Of all hosts together there are no more. */
+const CONNECTIONS_MAX = 8_192
 
 export interface ListenFlags extends ReachFlags {
   readonly listen: string | null
   readonly tlsCert: string | null
   readonly tlsKey: string | null
   readonly insecure: boolean
+  readonly connectionsPerHost: number | null
 }
 
 export interface CoordinatorCommand extends ListenFlags {
@@ -178,6 +181,7 @@ interface Flags extends GivenReach {
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly insecure?: boolean
+  readonly connectionsPerHost?: number
   readonly verbose?: boolean
 }
 
@@ -187,6 +191,11 @@ function addListening(command: Program, byDefault: string): Program {
     .option('--tls-cert <file>', 'certificate, PEM')
     .option('--tls-key <file>', 'its key, PEM')
     .option('--insecure', 'listen beyond this machine without TLS')
+    .option(
+      '--connections-per-host <n>',
+      'that one remote host may open at once (default: 2048)',
+      wholeNumber(CONNECTIONS_MAX),
+    )
 }
 
 const listening = (flags: Flags): ListenFlags => ({
@@ -195,4 +204,5 @@ const listening = (flags: Flags): ListenFlags => ({
   tlsCert: flags.tlsCert ?? null,
   tlsKey: flags.tlsKey ?? null,
   insecure: flags.insecure ?? false,
+  connectionsPerHost: flags.connectionsPerHost ?? null,
 })

@@ -118,12 +118,13 @@ function listeningOptions(
   world: CliWorld,
   reporter: Reporter,
 ): ListeningOptions {
-  const { listen, tlsCert, tlsKey, insecure } = command
+  const { listen, tlsCert, tlsKey, insecure, connectionsPerHost } = command
   if ((tlsCert === null) !== (tlsKey === null)) throw halfTls()
   return {
     ...joinOptions(command, world, reporter),
     insecure,
     ...(listen !== null && { listen }),
+    ...(connectionsPerHost !== null && { connectionsPerHost }),
     ...(tlsCert !== null && tlsKey !== null && { tls: { certFile: tlsCert, keyFile: tlsKey } }),
   }
 }

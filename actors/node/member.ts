@@ -67,7 +67,7 @@ export class Member implements NodeMethods {
       tell({ kind: 'PeerLost', node, reason })
       this.control.tell('peerLost', [node, reason])
     }
-    this.peers = new PeerLinks(parts.network, clock, onLost, parts.ports)
+    this.peers = new PeerLinks(parts.network, clock, onLost, parts.ports, parts.random)
   }
 
   get slots(): readonly string[] {

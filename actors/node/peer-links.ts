@@ -6,6 +6,8 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
+import type { Random } from '../../lib/base/random.js'
+import { backoff, backoffDelayMs } from '../../lib/supervision/backoff.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { DataLink, Lane } from '../../lib/transport/node-links.js'
 import { relay } from '../../lib/transport/relay.js'
@@ -53,6 +55,9 @@ export const threadPorts: SlotPorts = {
   },
 }
 
+/** A peer that is not reached is dialled again at this pace. */
+const AGAIN = backoff({ firstMs: 50, maxMs: 1_000, jitter: 0.3 })
+
 const laneName = (at: string, to: string): string => `${at} ${to}`
 /** As lanes have it. */
 const placeName = (ref: string, joining: number): string => `${ref}#${joining}`
@@ -73,6 +78,7 @@ export class PeerLinks {
   /** Second ports of pairs of slots that are both here. */
   readonly #pairs = new Map<string, SlotPort>()
   readonly #ports: SlotPorts
+  readonly #random: Random
   #isClosed = false
 
   /** `onLost`: the connection has ended, and all lanes on it. */
@@ -81,11 +87,13 @@ export class PeerLinks {
     clock: Clock,
     onLost: (peer: string, reason: string) => void,
     ports: SlotPorts = threadPorts,
+    random: Random = Math.random,
   ) {
     this.#network = network
     this.#clock = clock
     this.#onLost = onLost
     this.#ports = ports
+    this.#random = random
   }
 
   /** A peer has dialled. Its newest connection counts: an older one is one that it no longer has. */
@@ -108,10 +116,14 @@ export class PeerLinks {
   }: PeerSlot): Promise<Joint> {
     const [at, to] = [placeName(ref, joining), placeName(other, joining)]
     this.#newest.set(`${ref} ${index}`, joining)
+    const isWanted = () => !this.#isClosed && this.#newest.get(`${ref} ${index}`) === joining
+    const open = () => this.#openLane(at, to, node, url!)
     const opening =
-      url === null ? this.#awaitLane(at, to, ref, node) : this.#openLane(at, to, node, url)
+      url === null
+        ? this.#awaitLane(at, to, ref, node)
+        : this.#again(open, isWanted, this.#clock.now() + withinMs)
     const lane = await this.#inTime(opening, withinMs, node)
-    if (this.#newest.get(`${ref} ${index}`) !== joining) {
+    if (!isWanted()) {
       lane.close()
       throw gone(node)
     }
@@ -160,6 +172,21 @@ export class PeerLinks {
     if (lane !== undefined) return Promise.resolve(lane)
     if (this.#isClosed) return Promise.reject(gone(node))
     return new Promise((take, fail) => this.#awaited.set(name, { of, node, take, fail }))
+  }
+
+  /** Tries again, soon at first, where the peer is not reached and there is time left. */
+  async #again(open: () => Promise<Lane>, isWanted: () => boolean, endMs: number): Promise<Lane> {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await open()
+      } catch (error) {
+        const delayMs = backoffDelayMs(AGAIN, failures, this.#random)
+        const isLast = !isWanted() || this.#clock.now() + delayMs >= endMs
+        if (isLast || (error as { code?: unknown }).code !== 'E_CONNECT') throw error
+        await new Promise<void>((resolve) => this.#clock.after(delayMs, resolve))
+        if (!isWanted()) throw error
+      }
+    }
   }
 
   /** A lane that comes later is closed. */

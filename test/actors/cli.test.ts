@@ -34,6 +34,16 @@ const COMMANDS =
   'run, explain, dev, coordinator, node, submit, list, cancel, stop, savepoint, rescale, events, ' +
   'nodes, placement, cordon, uncordon, evacuate, snapshots or state'
 
+t.test('processes are told how many connections one host may open', async (t) => {
+  for (const command of ['coordinator', 'node --join ws://127.0.0.1:1']) {
+    t.match(parse(command), { connectionsPerHost: null })
+    t.match(parse(`${command} --connections-per-host 64`), { connectionsPerHost: 64 })
+    for (const wrong of ['0', '1.5', '8193', 'many']) {
+      t.match(parse(`${command} --connections-per-host ${wrong}`), { kind: 'WrongUsage' })
+    }
+  }
+})
+
 t.test('a job that is submitted goes on from a savepoint on the same terms as a run', async (t) => {
   const none = {
     restore: null,

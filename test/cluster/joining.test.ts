@@ -78,3 +78,56 @@ t.test('a node says in time that it does not reach another, and keeps no later l
   await run(100)
   t.same(lanes, ['closed'])
 })
+
+t.test('a node that is not reached is dialled again at once, and then more slowly', async (t) => {
+  const clock = createVirtualClock()
+  const internet = new MemoryInternet(clock)
+  const ports = { ofLane: (lane: Lane) => lane as never, pair: () => [] as never }
+  const network = internet.of(identityOf('node', 'b'))
+  const dials: number[] = []
+  const counted: typeof network = {
+    ...network,
+    dialData: (url, expect) => {
+      dials.push(clock.now())
+      return network.dialData(url, expect)
+    },
+  }
+  const links = new PeerLinks(
+    counted,
+    clock,
+    () => {},
+    ports,
+    () => 0.5,
+  )
+  const slot = { at: 'y', to: 'x', index: 1, node: 'a', url: 'ws://a:1', withinMs: 2_500 }
+  const run = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 10) {
+      clock.advance(10)
+      await clock.settle()
+    }
+  }
+  await Promise.all([
+    t.rejects(links.join({ ...slot, joining: 7 }), { code: 'E_CONNECT' }),
+    run(3_000),
+  ])
+  const gaps = dials.slice(1).map((atMs, i) => atMs - dials[i]!)
+  t.ok(gaps.length >= 4 && gaps[0]! <= 100, `${gaps}`)
+  t.ok(
+    gaps.every((gap, i) => i === 0 || gap > gaps[i - 1]!),
+    'each pause is longer',
+  )
+  dials.length = 0
+  const joining = links.join({ ...slot, joining: 8 })
+  await run(200)
+  const peer = new PeerLinks(internet.of(identityOf('node', 'a')), clock, () => {}, ports)
+  await internet.of(identityOf('node', 'a')).listen('a:1', {
+    onControl: () => {},
+    onData: (link) => peer.accept(link),
+  })
+  await Promise.all([joining, run(1_000)])
+  t.ok(dials.length > 1)
+  const count = dials.length
+  const late = links.join({ ...slot, node: 'c', url: 'ws://c:1', joining: 9 })
+  await Promise.all([t.rejects(late), run(60).then(() => links.forget('y')), run(3_000)])
+  t.ok(dials.length - count <= 3, 'for a slot that is no more nobody is dialled')
+})
