@@ -130,17 +130,25 @@ function grouped(
         allowedLateness === undefined ? {} : { allowedLateness },
       ) as never,
       windowProcess(({ key, window, records }) => {
-        const left: unknown[] = []
-        const right: unknown[] = []
-        for (let i = 0; i < records.length; i++) {
-          const sided = records[i] as Sided
-          if (sided[0] === 0) left.push(sided[1])
-          else right.push(sided[1])
-        }
+        const sided = records as readonly Sided[]
+        const left = ofSide(sided, 0)
+        const right = ofSide(sided, 1)
         return make({ key, window, left, right })
       }, options) as never,
     )
   }
+}
+
+/** Most groups are of one or two records: a list that begins with the first has room for no others. */
+function ofSide(records: readonly Sided[], side: 0 | 1): unknown[] {
+  let of: unknown[] | null = null
+  for (let i = 0; i < records.length; i++) {
+    const sided = records[i]!
+    if (sided[0] !== side) continue
+    if (of === null) of = [sided[1]]
+    else of.push(sided[1])
+  }
+  return of ?? []
 }
 
 /** An assigner that looks at records sees them as they were. */

@@ -31,8 +31,17 @@ export interface PaneRecords {
   readonly times: number[]
 }
 
+/** An empty list with room for one: most keys have one window, and it waits for one time. */
+function roomForOne<T>(any: T): T[] {
+  const list = [any]
+  list.pop()
+  return list
+}
+
+const NO_PANE = null as unknown as Pane
+
 export const createKeyPanes = (): KeyPanes => ({
-  panes: [],
+  panes: roomForOne(NO_PANE),
   eventTimerMs: Infinity,
   clockTimerMs: Infinity,
 })
@@ -45,7 +54,8 @@ export function createPane({ start, end }: WindowSpan): Pane {
     value: undefined,
     unshown: false,
     trigger: undefined,
-    eventTimes: [],
+    // No whole number: a list of those would be made anew for a time, which is too big for it.
+    eventTimes: roomForOne(0.5),
     clockTimes: [],
   }
 }
@@ -89,7 +99,8 @@ export function seek(panes: readonly Pane[], at: number, { end }: WindowSpan): n
 export function insertPane(panes: Pane[], pane: Pane): void {
   let at = panes.length
   while (at > 0 && panes[at - 1]!.end > pane.end) at--
-  panes.splice(at, 0, pane)
+  if (at === panes.length) panes.push(pane)
+  else panes.splice(at, 0, pane)
 }
 
 /** Adds a time to a list of few. */

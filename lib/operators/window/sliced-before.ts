@@ -24,6 +24,8 @@ import { Partials } from './partials.js'
 
 /** Accumulators held before a flush. */
 const ENTRIES_MAX = 65_536
+/** A new slice has room for as many keys as the one before had, but for no more than this. */
+const EXPECTED_MAX = 4_096
 /** Records after which it is judged whether folding pays. */
 const SAMPLE_RECORDS = 16_384
 /** More accumulators than this share of the records: it does not. */
@@ -62,6 +64,8 @@ class Before {
   #watermarkMs = -Infinity
   readonly #slices = new Map<number, HeldSlice>()
   #slice: HeldSlice | null = null
+  /** Keys of a slice that is over. */
+  #keysBefore = 0
   #dueMs = Infinity
   readonly #held: Partials<unknown>
   #urgent = false
@@ -169,8 +173,7 @@ class Before {
     const dueMs = next === null ? -Infinity : next.end - 1
     const outside = first === null
     const urgent = outside || first.end - 1 <= this.#watermarkMs
-    // As many keys as in the slice before.
-    const places = new KeyIndex(this.#slice?.places.size)
+    const places = new KeyIndex(Math.min(this.#keysBefore, EXPECTED_MAX))
     return { start, end, dueMs, passes, urgent, outside, places }
   }
 
@@ -187,6 +190,7 @@ class Before {
   }
 
   #forget(): void {
+    for (const { places } of this.#slices.values()) this.#keysBefore = places.size
     this.#slices.clear()
     this.#slice = null
   }

@@ -21,7 +21,7 @@ export interface SliceFold {
   readonly add: (accumulator: unknown, input: unknown) => unknown
   /** Sums adjacent slices. Null: each window is one slice. */
   readonly merge: ((earlier: unknown, later: unknown) => unknown) | null
-  /** Makes the sum in one go, instead of by `merge`: for accumulators that grow with their records. */
+  /** Makes the sum in one go, instead of by `merge`: for accumulators that grow with their records. Never throws. */
   readonly sumAll: ((values: readonly unknown[], from: number, to: number) => unknown) | null
 }
 
@@ -255,9 +255,11 @@ export class SlicedWindows implements Windows {
     output: WindowOutput,
   ): void {
     const { group, key } = place
-    // Most windows of most keys: nothing that could fail.
-    if (to - from === 1 && this.#fold.sumAll === null) {
-      output.giveMade(group, key, start, end, of.values[from])
+    const { sumAll } = this.#fold
+    // Most windows of most keys: nothing of the user's that could fail.
+    if (sumAll !== null || to - from === 1) {
+      const made = sumAll === null ? of.values[from] : sumAll(of.values, from, to)
+      output.giveMade(group, key, start, end, made)
       return
     }
     output.give(group, key, start, end, () =>

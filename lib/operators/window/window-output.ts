@@ -58,11 +58,20 @@ export class WindowOutput {
     if (result !== SKIP) this.#giveResult(group, key, start, end, result)
   }
 
-  /** As `give`, of a window whose accumulator is there. */
+  /** As `give`, of a window whose accumulator is there: most windows of most keys. */
   giveMade(group: number, key: unknown, start: number, end: number, accumulator: unknown): void {
-    if (this.#options.result !== null || accumulator === NOTHING) {
-      this.give(group, key, start, end, () => accumulator)
-    } else this.#giveResult(group, key, start, end, accumulator)
+    if (accumulator === NOTHING) return
+    const { result } = this.#options
+    let made = accumulator
+    if (result !== null) {
+      try {
+        made = result(accumulator)
+      } catch (error) {
+        made = this.#context.errors.recover(error, undefined, key, () => result(accumulator))
+        if (made === SKIP) return
+      }
+    }
+    this.#giveResult(group, key, start, end, made)
   }
 
   #giveResult(group: number, key: unknown, start: number, end: number, result: unknown): void {
@@ -76,7 +85,14 @@ export class WindowOutput {
       this.#times.push(timeMs)
       return
     }
-    const given = this.#guard(key, () => apply(group, key, start, end, result))
+    let given: unknown
+    // No closure unless it fails: keys may be many, and their windows small.
+    try {
+      given = apply(group, key, start, end, result)
+    } catch (error) {
+      const again = () => apply(group, key, start, end, result)
+      given = this.#context.errors.recover(error, undefined, key, again)
+    }
     if (given === SKIP || this.#takeAll(given, timeMs)) return
     this.#rest = (given as Iterable<unknown>)[Symbol.iterator]()
     this.#restKey = key
