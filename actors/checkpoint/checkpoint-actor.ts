@@ -39,6 +39,8 @@ export interface CheckpointParts {
   readonly mode: SnapshotMode
   readonly settings: CheckpointSettings
   readonly stores: SnapshotStores
+  /** Largest number that a round of the job was ever given. */
+  readonly lastRound: number
   readonly owner: CheckpointOwner
 }
 
@@ -67,8 +69,8 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
   constructor(parts: CheckpointParts, context: Context) {
     this.#parts = parts
     this.#context = context
-    const { settings, stores, plan, nodes } = parts
-    this.#record = createCheckpointRecord(settings, stores.lastRound, unsavedIn(plan, nodes))
+    const { settings, lastRound, plan, nodes } = parts
+    this.#record = createCheckpointRecord(settings, lastRound, unsavedIn(plan, nodes))
     this.#latest = parts.stores.restored
   }
 

@@ -31,6 +31,8 @@ export function clusterEventText(event: ClusterEvent): string {
       return `job ${event.job} was submitted`
     case 'JobRecovered':
       return `job ${event.job} goes on`
+    case 'JobAdopted':
+      return `job ${event.job} runs on as it was`
     case 'JobRescaled':
       return `job ${event.job} has ${slotsText(event.slots)} now`
     case 'JobEnded':
@@ -64,11 +66,13 @@ export function nodeEventText(event: NodeEvent, detail: Detail): string | null {
     case 'Resumed':
       return `the coordinator answers: ${slotsText(event.slots)} resumed`
     case 'Lost':
-      return `lost the coordinator: ${event.reason}; ${slotsText(event.slots)} ended. Joining again.`
+      return `lost the coordinator: ${event.reason}; ${slotsText(event.slots)} paused. Joining again.`
     case 'CannotJoin':
       return `cannot join: ${event.reason}; trying again in ${showDuration(event.retryMs)}`
     case 'PeerLost':
       return `lost the connection to node ${event.node}: ${event.reason}`
+    case 'SlotsKept':
+      return `the coordinator may go on with ${slotsText(event.refs.length)}`
     case 'SlotStarted':
       return detail === 'verbose' ? `slot ${event.ref} begins` : null
     case 'SlotEnded':

@@ -1,6 +1,7 @@
 /**
  * A job on a cluster: one identity over many lives. A life is a job as `run` makes it, on slots of
- * nodes; rescaling, evacuating and the coordinator's own death begin another, from the last snapshot.
+ * nodes; rescaling and evacuating begin another, from the last snapshot. So does the coordinator's own death,
+ * but where all that ran is still there: then the life goes on under the next one.
  */
 import { merge, type Observable, ReplaySubject, Subject, Subscription } from 'rxjs'
 import type { Cancel } from '../../lib/base/clock.js'
@@ -19,13 +20,18 @@ import type { SlotWish } from '../../lib/placement/place.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import type { Ask } from '../../lib/supervision/strategy.js'
 import type { Job, JobEvent, JobSummary, SnapshotSummary } from '../job/job.js'
-import { launch, type RunOptions, type RunWorld } from '../job/launch.js'
+import type { DeployedAttempts } from '../job/job-actor.js'
+import type { JobSnapshots } from '../job/job-rounds.js'
+import { launch, type RunTakenOver, type RunWorld } from '../job/launch.js'
 import { checkpointsOf } from '../job/open-snapshots.js'
 import { planModule } from '../planner/plan-module.js'
+import type { Slot } from '../worker/protocol.js'
 import { ClusterPool, type ClusterPoolParts } from './cluster-pool.js'
 import type { JobRecord } from './job-records.js'
+import { lifeOptions } from './life-options.js'
 import type { JobNews, JobView, PlacementOptions, SlotView } from './protocol.js'
 import type { Place, RemoteSlot } from './remote-slot.js'
+import { type TookOver, takeOver } from './take-over.js'
 
 /** Of a pool, that a job makes of its own. */
 type ReplacedParts = 'place' | 'foundApart' | 'onSlot' | 'onEnded'
@@ -54,6 +60,10 @@ export interface ClusterJobParts
   onSlotEnded(slot: RemoteSlot): void
   /** It is to be the same after a restart of the coordinator. */
   save(record: JobRecord): Promise<void>
+  /** Where its slots are that nodes have kept, by index; null: not all of them are there. At most once. */
+  takeKept(): readonly Place[] | null
+  /** It goes on where an earlier coordinator has left it. */
+  onAdopted(): void
 }
 
 export type PlanModule = typeof planModule
@@ -61,7 +71,6 @@ export type PlanModule = typeof planModule
 /** Resolves when more may come. */
 export type TakeResults = (records: readonly unknown[]) => Promise<void>
 
-const SLOT_MEMORY_MB = 2048
 /** Events and failures kept for those who subscribe late. */
 const KEPT = 256
 
@@ -199,17 +208,53 @@ export class ClusterJob {
 
   async #beginFirst(recovered: boolean): Promise<Job | null> {
     const before = this.#before
-    if (recovered) await this.#remember(takenOver(before))
+    // Whether that life has ended turns out when it is taken over.
+    const mayGoOn = this.#record.deployment != null
+    if (recovered && !mayGoOn) await this.#remember(takenOver(before))
     const life = await this.#begin(recovered)
     // The next coordinator takes over what this one has found.
-    if (life === null && recovered) await this.#remember(before)
+    if (life === null && recovered && !mayGoOn) await this.#remember(before)
     return life
   }
 
-  /** What cannot be kept is not counted, which is no reason to stop. */
+  /** Nothing of it runs. What cannot be kept is not counted, which is no reason to stop. */
   async #remember(before: LifeCounts): Promise<void> {
-    this.#record = { ...this.#record, before }
+    this.#record = { ...this.#record, before, deployment: null }
     await this.#parts.save(this.#record).catch(() => {})
+  }
+
+  /** Of the life before, which died with its coordinator, if it did not go on without. */
+  async #takeOver(
+    pool: ClusterPool,
+    plan: Plan,
+    snapshots: JobSnapshots | null,
+    note: (text: string) => void,
+  ): Promise<RunTakenOver | null> {
+    const { deployment = null } = this.#record
+    if (deployment === null) return null
+    const places = this.#parts.takeKept()
+    const outcome: TookOver =
+      places === null
+        ? { kind: 'refused', reason: 'not all of its nodes are back' }
+        : await takeOver({ deployment, plan, snapshots, pool, places })
+    if (outcome.kind === 'taken') {
+      this.#parts.onAdopted()
+      return { ...outcome.taken, run: deployment.run }
+    }
+    note(`what ran under the coordinator before begins again: ${outcome.reason}`)
+    await this.#remember(takenOver(this.#before))
+    return null
+  }
+
+  /** Resolves when it is durable. */
+  async #deployed(life: Job, present: DeployedAttempts, slots: readonly Slot[]): Promise<void> {
+    if (life !== this.#life || this.#endState !== null) return
+    const places = slots.map((slot) => {
+      const { ref, place } = slot as RemoteSlot
+      return { ref, node: place?.node ?? '' }
+    })
+    this.#record = { ...this.#record, deployment: { ...present, slots: places } }
+    await this.#parts.save(this.#record)
   }
 
   /** From now on this one is asked about failures, before the job's options decide. */
@@ -318,7 +363,8 @@ export class ClusterJob {
     try {
       await end(life)
       const summary = await life.done
-      this.#record = { ...this.#record, slots, before: withLife(before, summary, false) }
+      const counted = withLife(before, summary, false)
+      this.#record = { ...this.#record, slots, before: counted, deployment: null }
       await this.#parts.save(this.#record)
       const next = await this.#begin(true)
       if (next !== null) return next
@@ -361,22 +407,8 @@ export class ClusterJob {
     const restore =
       goesOn && this.takesSnapshots && (await hasSnapshots()) ? 'latest' : options.restore
     if (this.#isSuspended) return null
-    const { memoryMb = SLOT_MEMORY_MB, args = {}, supervise, checkpoint } = options
-    const runOptions: RunOptions = {
-      memoryMb,
-      ...(checkpoint !== false && { checkpoint: { ...checkpoint, directory: snapshots } }),
-      ...(restore !== undefined && { restore }),
-      ...(options.allowDroppedState !== undefined && {
-        allowDroppedState: options.allowDroppedState,
-      }),
-      ...(options.acceptDuplicates !== undefined && { acceptDuplicates: options.acceptDuplicates }),
-      ...(options.transactions !== undefined && { transactions: options.transactions }),
-      ...(options.claim !== undefined && { claim: options.claim }),
-      supervise: {
-        maxRestarts: 10,
-        ...supervise,
-      },
-    }
+    const { args = {} } = options
+    const runOptions = lifeOptions(record, snapshots, restore)
     const pool = this.#openPool(`${record.id}/${term}.${this.#lives++}`, slots)
     this.#pool = pool
     const world = {
@@ -399,9 +431,13 @@ export class ClusterJob {
         module: { kind: 'bundle' as const, file: record.bundle.sha256, args },
         pool,
         warnings: plan.warnings,
+        takeOver: (opened: JobSnapshots | null, note: (text: string) => void) =>
+          this.#takeOver(pool, plan, opened, note),
+        deployed: (present: DeployedAttempts, deployed: readonly Slot[]) =>
+          this.#deployed(life, present, deployed),
       }
     }
-    const life = launch(record.pipeline, runOptions, world, prepare, record.id)
+    const life: Job = launch(record.pipeline, runOptions, world, prepare, record.id)
     this.#life = life
     this.#follow(life)
     return life
@@ -542,7 +578,7 @@ function running(life: Job): Promise<void> {
 const hasNotBegun = (job: string): MillraceError =>
   new MillraceError(
     'E_JOB_NOT_RUNNING',
-    `job ${job} has not begun: the coordinator has just started, and lets go what ran before. Try again in a moment`,
+    `job ${job} has not begun: the coordinator has just started, and looks what of it still runs. Try again in a moment`,
     { retryable: true },
   )
 

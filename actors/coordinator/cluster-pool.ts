@@ -6,7 +6,7 @@
  * of them: its slots there are given up, and others are placed so that all reach each other.
  */
 import { MillraceError } from '../../lib/base/errors.js'
-import type { SlotPool } from '../job/job-actor.js'
+import type { SlotPool } from '../job/slot-table.js'
 import type { OtherSlot } from '../node/protocol.js'
 import type { Slot } from '../worker/protocol.js'
 import { type Place, RemoteSlot } from './remote-slot.js'
@@ -55,10 +55,25 @@ export class ClusterPool implements SlotPool {
   }
 
   create(index: number): Slot {
-    const { life, stallMs, place, onSlot, onEnded } = this.#parts
+    return this.#open(index, `${this.#parts.life}/${index}/${this.#generations++}`)
+  }
+
+  /** Slots of an earlier life, by index, with the links that they have. Their own `adopt` follows. */
+  adopt(refs: readonly string[]): readonly RemoteSlot[] {
+    const slots = refs.map((ref, index) => this.#open(index, ref))
+    for (const a of slots) {
+      for (const b of slots.slice(0, a.index)) {
+        this.#pairs.push({ a, b, joined: Promise.resolve(), session: 0 })
+      }
+    }
+    return slots
+  }
+
+  #open(index: number, ref: string): RemoteSlot {
+    const { stallMs, place, onSlot, onEnded } = this.#parts
     const slot: RemoteSlot = new RemoteSlot({
       index,
-      ref: `${life}/${index}/${this.#generations++}`,
+      ref,
       stallMs,
       place,
       onEnded: () => {

@@ -28,6 +28,7 @@ import { ClientDesk } from './client-desk.js'
 import { ClusterJob, type PlanModule } from './cluster-job.js'
 import { Cordons } from './cordons.js'
 import type { JobRecord } from './job-records.js'
+import { KeptSlots } from './kept-slots.js'
 import { NodeRegistry } from './node-registry.js'
 import type {
   BundleFacts,
@@ -76,6 +77,7 @@ export class Coordinator {
   #endedJobs: ClusterJob[] = []
   #registry!: NodeRegistry
   #stores!: CoordinatorStores
+  #kept!: KeptSlots
   #cordons!: Cordons
   #listener!: Listener
   #clients!: ClientDesk
@@ -125,6 +127,14 @@ export class Coordinator {
     this.#term = await this.#records.nextTerm()
     const records = await this.#records.all()
     this.#cordons = await Cordons.open(this.#records)
+    this.#kept = new KeptSlots({
+      callsOf: (node) => this.#registry.callsOf(node),
+      took: (ref, node, job) => {
+        const { wish } = this.job(job)
+        this.#placement.control({ kind: 'Kept', ref, node, wish })
+      },
+      left: (ref) => this.#placement.control({ kind: 'Released', ref }),
+    })
     this.#registry = new NodeRegistry({
       clock: this.#clock,
       membership: { term: this.#term, cluster },
@@ -135,7 +145,12 @@ export class Coordinator {
         this.#placement.control({ kind: 'NodeJoined', node, slots, labels, cordoned })
         if (cordoned) this.events$.next({ kind: 'NodeCordoned', node, cordoned })
       },
-      left: (node, holdMs) => this.#placement.control({ kind: 'NodeLeft', node, holdMs }),
+      left: (node, holdMs) => {
+        this.#placement.control({ kind: 'NodeLeft', node, holdMs })
+        this.#kept.nodeLeft(node)
+      },
+      wanted: (node, refs) => this.#kept.wanted(node, refs),
+      kept: (node, refs) => this.#kept.arrived(node, refs),
       peerLost: (node, other) => {
         for (const job of this.#jobs.values()) job.peerLost(node, other)
       },
@@ -148,6 +163,9 @@ export class Coordinator {
       roomFor: (job) => this.#roomFor(job),
       adapt: (job, slots) => this.#adapt(job, slots),
     })
+    // Numbers of no earlier coordinator, for slots that are adopted have some of it.
+    this.#sessions = (this.#term % SESSION_TERMS) * SESSIONS_PER_TERM
+    const recovered = records.map((record) => this.#expect(record))
     if (this.#term > 1) {
       this.#settled = new Promise((resolve) => this.#clock.after(SETTLE_MS, resolve))
     }
@@ -160,7 +178,7 @@ export class Coordinator {
       this.#closeDesks()
       throw error
     }
-    for (const record of records) void this.#recover(record)
+    for (const job of recovered) void this.#recover(job)
   }
 
   /** Jobs stop behind a checkpoint where they take any, and go on when the coordinator does. */
@@ -289,19 +307,26 @@ export class Coordinator {
     await job.move(job.record.slots, placement ?? undefined)
   }
 
-  async #recover(record: JobRecord): Promise<void> {
+  /** A job of a former life. Nodes may come with slots of it from now on. */
+  #expect(record: JobRecord): ClusterJob {
     const job = this.#open(record)
     this.#jobs.set(record.id, job)
-    await this.#settled
+    if (record.deployment != null) this.#kept.expect(record.id, record.deployment)
+    return job
+  }
+
+  /** What all is there goes on at once; what is not may run elsewhere until it has settled. */
+  async #recover(job: ClusterJob): Promise<void> {
+    await Promise.race([this.#settled, this.#kept.completed(job.id)])
     if (this.#isStopping) return
-    this.events$.next({ kind: 'JobRecovered', job: record.id })
+    this.events$.next({ kind: 'JobRecovered', job: job.id })
     await job.start(true).catch(() => {})
   }
 
   /** A job of a former life that could not begin: its record stays until it can, or is cancelled. */
   #recoverLater(record: JobRecord): void {
     this.#clock.after(RECOVER_AGAIN_MS, () => {
-      if (!this.#isStopping && !this.#jobs.has(record.id)) void this.#recover(record)
+      if (!this.#isStopping && !this.#jobs.has(record.id)) void this.#recover(this.#expect(record))
     })
   }
 
@@ -332,6 +357,8 @@ export class Coordinator {
         for (const look of [...this.#emptying]) look()
       },
       save: (changed) => this.#records.save(changed),
+      takeKept: () => this.#kept.take(record.id),
+      onAdopted: () => this.events$.next({ kind: 'JobAdopted', job: record.id }),
     })
     job.done.then(
       () => this.#onEnded(job),
@@ -343,6 +370,7 @@ export class Coordinator {
   /** What ends because the coordinator stops is to go on with the next one. */
   #onEnded(job: ClusterJob): void {
     this.#jobs.delete(job.id)
+    this.#kept.giveUp(job.id)
     this.#ended = [...this.#ended, job.view].slice(-ENDED_MAX)
     this.#endedJobs = [...this.#endedJobs, job].slice(-ENDED_WATCHED_MAX)
     const waits = job.isRecovered && !job.hasRun && job.state === 'Failed'
@@ -369,7 +397,7 @@ export class Coordinator {
       const refused = (missing: string) => reject(noSlot(wish.job, waitMs, missing))
       const ask = () =>
         this.#placement.control({ kind: 'Wanted', ref, wish, waitMs, placed, refused, waits })
-      ask()
+      void this.#settled.then(ask)
     })
   }
 
@@ -483,6 +511,9 @@ export class Coordinator {
 }
 
 const SLOTS_MAX = 1024
+/** Numbers of sessions fit 32 bits: so many of each coordinator, and of so many of them. */
+const SESSIONS_PER_TERM = 2 ** 20
+const SESSION_TERMS = 2 ** 12
 /** Whatever kept a recovered job from running may have passed by then. */
 const RECOVER_AGAIN_MS = 30_000
 

@@ -6,6 +6,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MillraceError } from '../../lib/base/errors.js'
 import { isName } from '../../lib/base/name.js'
+import type { Deployment } from '../../lib/job/adoption.js'
 import type { LifeCounts } from '../../lib/job/life-counts.js'
 import type { BundleFacts, SubmitOptions } from './protocol.js'
 
@@ -20,12 +21,16 @@ export interface JobRecord {
   readonly submittedMs: number
   /** Of lives that it has had; none where it has only begun. */
   readonly before?: LifeCounts
+  /** What runs of its present life; null where nothing was opened. */
+  readonly deployment?: Deployment | null
 }
 
 const RECORD = /^(.+)\.json$/
 
 export class JobRecords {
   readonly #directory: string
+  /** The last write of each job: one at a time, in the order in which they were asked for. */
+  readonly #writing = new Map<string, Promise<void>>()
 
   private constructor(directory: string) {
     this.#directory = directory
@@ -73,11 +78,24 @@ export class JobRecords {
   }
 
   save(record: JobRecord): Promise<void> {
-    return writeDurably(join(this.#directory, 'jobs'), `${record.id}.json`, record)
+    return this.#inTurn(record.id, () =>
+      writeDurably(join(this.#directory, 'jobs'), `${record.id}.json`, record),
+    )
   }
 
-  async remove(id: string): Promise<void> {
-    await rm(join(this.#directory, 'jobs', `${id}.json`), { force: true })
+  remove(id: string): Promise<void> {
+    return this.#inTurn(id, () => rm(join(this.#directory, 'jobs', `${id}.json`), { force: true }))
+  }
+
+  #inTurn(id: string, write: () => Promise<void>): Promise<void> {
+    const before = this.#writing.get(id) ?? Promise.resolve()
+    const writing = before.catch(() => {}).then(write)
+    this.#writing.set(id, writing)
+    const over = () => {
+      if (this.#writing.get(id) === writing) this.#writing.delete(id)
+    }
+    writing.then(over, over)
+    return writing
   }
 }
 

@@ -2,7 +2,7 @@
 import { MillraceError } from '../../lib/base/errors.js'
 import type { BulkMethods, CoordinatorMethods } from '../node/protocol.js'
 import type { Member } from './member.js'
-import { checkFacts, checkLost } from './node-facts.js'
+import { checkFacts, checkLost, checkRefs } from './node-facts.js'
 import type { RegistryOwner } from './node-registry.js'
 import type { RemoteSlot } from './remote-slot.js'
 
@@ -16,13 +16,19 @@ export function controlHandlers(
   self: () => Member,
 ): CoordinatorMethods {
   return {
-    register: async (facts) => {
+    wanted: async (held) => {
+      checkRefs(held)
+      return { term: owner.membership.term, refs: owner.wanted(self().name, held) }
+    },
+    register: async (facts, held) => {
       const member = self()
       checkFacts(facts)
+      checkRefs(held)
       if (member.bulkLink === null) throw noBulk()
       member.facts = facts
       owner.events$.next({ kind: 'NodeJoined', node: member.name, slots: facts.slots })
       owner.joined(member.name, facts)
+      owner.kept(member.name, held)
       return owner.membership
     },
     heartbeat: async () => {},

@@ -12,6 +12,7 @@ const URL_LENGTH_MAX = 300
 const PID_MAX = 2 ** 32
 const REASON_LENGTH_MAX = 500
 const SEEN_LENGTH_MAX = 80
+const REF_LENGTH_MAX = 1_000
 
 /** People read these in tables and logs. */
 const VERSION = /^[\x21-\x7e]{1,64}$/
@@ -37,6 +38,13 @@ export function checkLost(node: unknown, reason: unknown): string {
   must(typeof node === 'string' && isName(node), 'the name of the node that it has lost', node)
   must(typeof reason === 'string', 'a reason for the loss', reason)
   return reason.slice(0, REASON_LENGTH_MAX)
+}
+
+/** Slots that a node has kept. Throws E_BAD_NODE. */
+export function checkRefs(refs: unknown): asserts refs is readonly string[] {
+  must(Array.isArray(refs) && refs.length <= SLOTS_MAX, `at most ${SLOTS_MAX} slots`, refs)
+  const isRef = (ref: unknown) => typeof ref === 'string' && ref.length <= REF_LENGTH_MAX
+  for (const ref of refs) must(isRef(ref), 'the ref of a slot', ref)
 }
 
 function checkLabel(name: string, value: unknown): void {

@@ -28,6 +28,10 @@ export interface RegistryOwner {
   readonly events$: Subject<ClusterEvent>
   bundle(sha256: string, offset: number): Promise<BundlePiece | null>
   joined(node: string, facts: NodeFacts): void
+  /** Of the slots that a node has kept, those that may be adopted. */
+  wanted(node: string, refs: readonly string[]): readonly string[]
+  /** It has registered with these of them. */
+  kept(node: string, refs: readonly string[]): void
   /** Its work is not to begin elsewhere for `holdMs`. */
   left(node: string, holdMs: number): void
   /** The data connection between two nodes is gone. */

@@ -35,6 +35,8 @@ export type ClusterEvent =
     }
   | { readonly kind: 'JobSubmitted'; readonly job: string; readonly pipeline: string }
   | { readonly kind: 'JobRecovered'; readonly job: string }
+  /** All that ran of it under the coordinator before was still there, and goes on: nothing was restarted. */
+  | { readonly kind: 'JobAdopted'; readonly job: string }
   | { readonly kind: 'JobRescaled'; readonly job: string; readonly slots: number }
   | { readonly kind: 'JobEnded'; readonly job: string; readonly state: JobState }
 

@@ -1,19 +1,21 @@
 /**
- * A slot on some node, as the job sees it. It asks for its place when it is set up, and is bound to one
- * membership of one node for life: with that it is lost.
+ * A slot on some node, as the job sees it. It asks for its place when it is set up, or was adopted there, and is
+ * bound to one membership of one node for life: with that it is lost.
  */
 import { errorToData, MillraceError } from '../../lib/base/errors.js'
+import type { SlotHolding } from '../../lib/job/adoption.js'
 import { counterRow, operatorRow } from '../../lib/metrics/counters.js'
 import type { Calls } from '../../lib/transport/calls.js'
 import { PartJoiner } from '../../lib/transport/record-parts.js'
 import type { CounterRows, Forwarded, NodeMethods, RemoteSetup } from '../node/protocol.js'
 import type {
+  AdoptedSlot,
   ChunkAccess,
   JobModule,
-  Slot,
   SlotCommands,
   SlotEvent,
   SlotSetup,
+  SlotTables,
 } from '../worker/protocol.js'
 
 /** Where a slot is: one membership of a node. */
@@ -47,7 +49,10 @@ const DEADLINE_MS: Readonly<Partial<Record<Forwarded, number | null>>> = {
   abort: null,
 }
 
-export class RemoteSlot implements Slot {
+/** Answered at once, or its node is lost. */
+const noDeadline = { deadlineMs: null }
+
+export class RemoteSlot implements AdoptedSlot {
   readonly index: number
   readonly ref: string
   readonly commands: SlotCommands
@@ -61,8 +66,10 @@ export class RemoteSlot implements Slot {
 
   readonly #parts: RemoteSlotParts
   #place: Place | null = null
-  #setup: SlotSetup | null = null
+  #tables: SlotTables | null = null
   #ended = false
+  /** What an adopted slot has said before anybody has listened. */
+  #early: SlotEvent[] | null = null
 
   constructor(parts: RemoteSlotParts) {
     this.#parts = parts
@@ -81,12 +88,12 @@ export class RemoteSlot implements Slot {
   event(event: SlotEvent): void {
     if (this.#ended) return
     if (event.kind === 'SlotLost') this.#end()
-    this.onEvent(event)
+    this.#tell(event)
   }
 
   counters({ subtasks, operators }: CounterRows): void {
-    if (this.#setup === null || this.#ended) return
-    const { counters, operatorCounters } = this.#setup
+    if (this.#tables === null || this.#ended) return
+    const { counters, operatorCounters } = this.#tables
     for (const [row, values] of subtasks) counterRow(counters, row).set(values)
     for (const [row, values] of operators) operatorRow(operatorCounters, row).set(values)
   }
@@ -101,7 +108,12 @@ export class RemoteSlot implements Slot {
       `slot ${this.index} was lost with node ${node}: ${reason}`,
       { retryable: true, details: { slot: this.index, node } },
     )
-    this.onEvent({ kind: 'SlotLost', error: errorToData(error), operator: null })
+    this.#tell({ kind: 'SlotLost', error: errorToData(error), operator: null })
+  }
+
+  #tell(event: SlotEvent): void {
+    if (this.#early === null) this.onEvent(event)
+    else this.#early.push(event)
   }
 
   /** For the job it is lost at once: whoever waits for an answer of it hears that. */
@@ -109,6 +121,22 @@ export class RemoteSlot implements Slot {
     const place = this.place
     this.lost(reason)
     await place?.calls.call('killSlot', [this.ref, reason]).catch(() => {})
+  }
+
+  // ---- adopted --------------------------------------------------------------------------------
+
+  /** Its node has kept it. From when this is called its events are heard, and told from `goOn` on. */
+  async adopt(place: Place): Promise<SlotHolding> {
+    this.#place = place
+    this.#early = []
+    return this.#call('adoptSlot', (calls) => calls.call('adoptSlot', [this.ref], noDeadline))
+  }
+
+  async goOn(tables: SlotTables): Promise<void> {
+    this.#tables = tables
+    for (const event of this.#early?.splice(0) ?? []) this.onEvent(event)
+    this.#early = null
+    await this.#call('goOn', (calls) => calls.call('goOn', [this.ref], noDeadline))
   }
 
   // ---- what the job commands ------------------------------------------------------------------
@@ -149,8 +177,8 @@ export class RemoteSlot implements Slot {
     const place = await this.#parts.place(this, note)
     if (this.#ended) throw this.#gone('setUp')
     this.#place = place
-    this.#setup = setup
-    const { counters: _counters, operatorCounters: _operatorCounters, ...rest } = setup
+    const { counters, operatorCounters, ...rest } = setup
+    this.#tables = { counters, operatorCounters }
     const remote: RemoteSetup = {
       ...rest,
       bundle: module.file,

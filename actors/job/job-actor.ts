@@ -19,6 +19,7 @@ import { type ErrorData, errorFromData, errorToData, MillraceError } from '../..
 import type { Split } from '../../lib/connectors/source.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { rowOf, subtaskName, subtaskOf, subtasksOf } from '../../lib/graph/subtasks.js'
+import type { Adopted, Deployment } from '../../lib/job/adoption.js'
 import {
   createJobRecord,
   isEnded,
@@ -31,39 +32,33 @@ import type { Failure } from '../../lib/supervision/failure.js'
 import type { Ask, Decision } from '../../lib/supervision/strategy.js'
 import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
-import type { JobModule, RuntimeSettings, Slot, SlotEvent, SubtaskId } from '../worker/protocol.js'
-import type { JobBoard } from './job-board.js'
+import type { AdoptedSlot, Slot, SlotEvent, SubtaskId } from '../worker/protocol.js'
 import { JobRounds, type JobSnapshots, type RoundEvent } from './job-rounds.js'
 import type { FailedRegion, JobMessage, RestartRequest } from './protocol.js'
 import type { RestartPolicy } from './restart-policy.js'
+import { SlotTable, type SlotTableParts } from './slot-table.js'
 import { SplitDesk } from './split-desk.js'
 
-/** Makes slots and links them. */
-export interface SlotPool {
-  readonly size: number
-  create(index: number): Slot
-  connect(a: Slot, b: Slot): Promise<void>
-}
-
-export interface JobParts {
-  readonly id: string
-  /** Names this run in files and chunks. */
-  readonly run: string
-  readonly plan: Plan
+export interface JobParts extends SlotTableParts {
   /** Names of the graph's nodes, by id. */
   readonly operators: readonly string[]
-  readonly pool: SlotPool
-  readonly module: JobModule
-  readonly settings: RuntimeSettings
-  readonly counters: SharedArrayBuffer
-  readonly operatorCounters: SharedArrayBuffer
   readonly policy: RestartPolicy
   /** Asked before the policy. */
   readonly ask: Ask
-  readonly board: JobBoard
-  /** Null where no snapshots are taken. */
-  readonly snapshots: JobSnapshots | null
+  /** What it goes on with; null where it begins. */
+  readonly taken: TakenOver | null
+  /** Resolves when it is durable that regions are deployed so. Called before any of it is opened. */
+  readonly deployed: (attempts: DeployedAttempts, slots: readonly Slot[]) => Promise<void>
 }
+
+/** What runs already, under a coordinator that is no more. */
+export interface TakenOver {
+  readonly adopted: Adopted
+  /** By index. */
+  readonly slots: readonly AdoptedSlot[]
+}
+
+export type DeployedAttempts = Pick<Deployment, 'run' | 'fingerprint' | 'attempts' | 'regions'>
 
 /**
  * What the neighbours of a dead slot fail with. They may be heard before the death itself, which
@@ -78,13 +73,6 @@ const STOP_MS = 600
 /** What is not cleared away by then is left. */
 const CLEAR_MS = 5_000
 
-interface SlotEntry {
-  readonly slot: Slot
-  /** Raised with each replacement, so that the voice of a dead slot is recognised. */
-  readonly generation: number
-  prepared: boolean
-}
-
 type Context = ActorContext<JobMessage>
 
 export function createJobActor(parts: JobParts): (context: Context) => Behaviour<JobMessage> {
@@ -94,7 +82,7 @@ export function createJobActor(parts: JobParts): (context: Context) => Behaviour
 class JobActor implements Behaviour<JobMessage> {
   readonly #parts: JobParts
   readonly #context: Context
-  readonly #slots: SlotEntry[] = []
+  readonly #slots: SlotTable
   readonly #splits: SplitDesk
   #record: JobRecord
   /** What ended the job, once something has. */
@@ -105,10 +93,13 @@ class JobActor implements Behaviour<JobMessage> {
   readonly #opened = new Set<number>()
   /** What somebody has been asked about, by group and attempt. */
   readonly #asked = new Set<string>()
+  /** Resolves when the attempts given out last are durable. */
+  #deployed: Promise<void> = Promise.resolve()
 
   constructor(parts: JobParts, context: Context) {
     this.#parts = parts
     this.#context = context
+    this.#slots = new SlotTable(parts, context.self)
     this.#record = createJobRecord(regionShapes(parts.plan, parts.pool.size), parts.pool.size)
     this.#splits = new SplitDesk(parts.plan, {
       enumerate: (subtask, attempt) => this.#enumerate(subtask, attempt),
@@ -117,17 +108,20 @@ class JobActor implements Behaviour<JobMessage> {
   }
 
   started(): void {
-    const { snapshots } = this.#parts
+    const { snapshots, taken } = this.#parts
+    if (taken !== null) this.#slots.adoptAll(taken.slots)
     if (snapshots !== null) this.#rounds = this.#openRounds(snapshots)
-    for (let index = 0; index < this.#parts.pool.size; index++) this.#startSlot(index, 0)
+    if (taken === null) this.#slots.startAll()
+    else this.#goOn(taken)
   }
 
   receive(message: JobMessage): void {
     switch (message.kind) {
       case 'SlotSetUp':
-        return this.#onSlotSetUp(message.slot, message.generation)
+        if (!this.#slots.onSetUp(message.slot, message.generation)) return
+        return this.#apply({ kind: 'SlotReady', slot: message.slot })
       case 'SlotEvent':
-        if (this.#slots[message.slot]?.generation !== message.generation) return
+        if (!this.#slots.isPresent(message.slot, message.generation)) return
         return this.#onSlotEvent(message.slot, message.event)
       case 'RegionOpened':
       case 'RegionAborted':
@@ -163,7 +157,7 @@ class JobActor implements Behaviour<JobMessage> {
   }
 
   async stopped(): Promise<void> {
-    await Promise.all(this.#slots.map(({ slot }) => slot.kill('the job has ended')))
+    await this.#slots.killAll('the job has ended')
     await this.#parts.snapshots?.stores.close().catch(() => {})
     const { state } = this.#record
     if (isEnded(state)) this.#parts.board.ended(state, this.#cause)
@@ -171,61 +165,22 @@ class JobActor implements Behaviour<JobMessage> {
 
   // ---- slots --------------------------------------------------------------------------------
 
-  #startSlot(index: number, generation: number): void {
-    const { pool, id, run, plan, settings, counters, operatorCounters, module } = this.#parts
-    const { board, snapshots } = this.#parts
-    const slot = pool.create(index)
-    if (snapshots !== null) {
-      const { stores } = snapshots
-      slot.chunks = {
-        put: (round, chunk, bytes) => stores.put(round, chunk, bytes),
-        get: (_round, { id }) => stores.get(id),
-      }
+  /** All that is told here comes before anything that its slots do from now on. */
+  #goOn({ adopted, slots }: TakenOver): void {
+    for (const region of adopted.regions.keys()) this.#opened.add(region)
+    this.#apply({ kind: 'Adopted', ...adopted })
+    const attemptOf = (subtask: SubtaskId) => this.#record.regions[this.#regionOf(subtask)]!.attempt
+    for (const [chain, splits] of adopted.splits) {
+      this.#splits.goOn(chain, attemptOf({ chain, index: 0 }), splits)
     }
-    slot.onEvent = (event) =>
-      this.#context.self.control({ kind: 'SlotEvent', slot: index, generation, event })
-    slot.onResults = (records) => board.publishResults(records)
-    this.#slots[index] = { slot, generation, prepared: false }
-    const setup = {
-      job: id,
-      run,
-      slot: index,
-      slots: pool.size,
-      plan,
-      settings,
-      counters,
-      operatorCounters,
+    for (const name of adopted.asking) {
+      this.#splits.requested(subtaskOf(name), attemptOf(subtaskOf(name)))
     }
-    this.#command('setUp', index, slot.commands.setUp(setup, module), () => ({
-      kind: 'SlotSetUp',
-      slot: index,
-      generation,
-    }))
-  }
-
-  /** Links the new slot with every other; the last link makes it ready. */
-  #onSlotSetUp(index: number, generation: number): void {
-    const entry = this.#slots[index]
-    if (entry === undefined || entry.generation !== generation) return
-    if (entry.prepared) return this.#apply({ kind: 'SlotReady', slot: index })
-    entry.prepared = true
-    const links = this.#slots
-      .filter((other) => other !== entry && other.prepared)
-      .map((other) => this.#link(entry.slot, other.slot))
-    this.#command('connect', index, Promise.all(links), () => ({
-      kind: 'SlotSetUp',
-      slot: index,
-      generation,
-    }))
-  }
-
-  /** Where one of the two has died, its successor will make the link. */
-  async #link(slot: Slot, other: Slot): Promise<void> {
-    try {
-      await this.#parts.pool.connect(slot, other)
-    } catch (error) {
-      if (!(error instanceof MillraceError && error.code === 'E_WORKER_DIED')) throw error
+    for (const name of adopted.committing) {
+      const subtask = subtaskOf(name)
+      this.#rounds?.onEvent({ kind: 'CommitAwaited', subtask, attempt: attemptOf(subtask) })
     }
+    this.#slots.goOn(slots)
   }
 
   #onSlotEvent(slot: number, event: SlotEvent): void {
@@ -274,7 +229,7 @@ class JobActor implements Behaviour<JobMessage> {
   }
 
   #onSlotLost(slot: number, error: ErrorData, operator: string | null): void {
-    this.#slots[slot]!.prepared = false
+    this.#slots.lost(slot)
     const before = this.#record.regions
     this.#apply({ kind: 'SlotLost', slot })
     for (const { id, attempt, slots, phase } of this.#record.regions) {
@@ -296,21 +251,15 @@ class JobActor implements Behaviour<JobMessage> {
   // ---- snapshots and splits -----------------------------------------------------------------
 
   #openRounds(snapshots: JobSnapshots): JobRounds {
-    const { run, plan, board } = this.#parts
+    const { run, plan, board, taken } = this.#parts
     const { self } = this.#context
-    return new JobRounds(run, plan, snapshots, {
+    return new JobRounds(run, plan, snapshots, taken?.adopted ?? null, {
       spawn: (name, setup) => this.#context.spawn(name, setup),
-      tellSlots: (tell) => {
-        for (const [index, { slot, prepared }] of this.#slots.entries()) {
-          if (prepared) this.#command('snapshot', index, tell(slot.commands), null)
-        }
-      },
-      askSlots: async (ask) => {
-        const asked = this.#slots
-          .filter(({ prepared }) => prepared)
-          // What a slot that dies has not committed is committed by the restart.
-          .map(({ slot }) => ask(slot.commands).catch(() => {}))
-        await Promise.all(asked)
+      tellSlots: (tell) => this.#slots.tell('snapshot', tell),
+      askSlots: async (ask, among) => {
+        const asked = this.#slots.prepared.filter(([index]) => among?.has(index) !== false)
+        // What a slot that dies has not committed is committed by the restart.
+        await Promise.all(asked.map(([, commands]) => ask(commands).catch(() => {})))
       },
       unassigned: () => this.#splits.unassigned,
       read: () => plan.regions.map(({ chains }) => this.#readIn(chains)),
@@ -336,7 +285,8 @@ class JobActor implements Behaviour<JobMessage> {
 
   /** Where it goes on from a snapshot, its sources have their splits before anyone can ask. */
   async #openRegion(region: number, attempt: number, slot: number): Promise<void> {
-    const { commands } = this.#slots[slot]!.slot
+    const commands = this.#slots.commandsOf(slot)
+    await this.#deployed
     const rounds = this.#rounds
     const latest = rounds === null ? null : await rounds.settled()
     if (latest === null && slot === 0) await this.#clear(region, attempt)
@@ -358,9 +308,12 @@ class JobActor implements Behaviour<JobMessage> {
     const isFirst = !this.#opened.has(region)
     this.#opened.add(region)
     if (isFirst || this.#rounds?.mayBeStored === true) return
-    const { slot, prepared } = this.#slots[0]!
     // What stays is hidden, and in nobody's way.
-    if (prepared) await slot.commands.clear(region, attempt).catch(() => {})
+    if (!this.#slots.isPrepared(0)) return
+    await this.#slots
+      .commandsOf(0)
+      .clear(region, attempt)
+      .catch(() => {})
   }
 
   /** Records that the sources among these chains have read. */
@@ -378,10 +331,10 @@ class JobActor implements Behaviour<JobMessage> {
     const { chain } = subtask
     const slot = this.#slotOf(subtask)
     const { node } = this.#parts.plan.chains[chain]!.steps[0]!
-    this.#command(
+    this.#slots.command(
       'enumerate',
       slot,
-      this.#slots[slot]!.slot.commands.enumerate(node),
+      this.#slots.commandsOf(slot).enumerate(node),
       (listing) => ({ kind: 'SplitsListed', chain, attempt, listing }),
       { region: this.#regionOf(subtask), attempt, operator: this.#parts.operators[node]! },
     )
@@ -389,8 +342,8 @@ class JobActor implements Behaviour<JobMessage> {
 
   #assign(subtask: SubtaskId, attempt: number, splits: readonly Split[], last: boolean): void {
     const slot = this.#slotOf(subtask)
-    const { commands } = this.#slots[slot]!.slot
-    this.#command('assign', slot, commands.assign(subtask, attempt, splits, last), null)
+    const assigned = this.#slots.commandsOf(slot).assign(subtask, attempt, splits, last)
+    this.#slots.command('assign', slot, assigned, null)
   }
 
   // ---- failures -----------------------------------------------------------------------------
@@ -490,7 +443,7 @@ class JobActor implements Behaviour<JobMessage> {
   #onCommandFailed(message: JobMessage & { kind: 'CommandFailed' }): void {
     const { command, slot, generation, region, attempt, operator, error } = message
     // The death of a slot is reported by the slot itself, with its cause; and an opening is aborted from here.
-    if (this.#slots[slot]?.generation !== generation || TOLD.has(error.code)) return
+    if (!this.#slots.isPresent(slot, generation) || TOLD.has(error.code)) return
     if (region === null || attempt === null) return this.#fail(error, null)
     this.#onFailure({ region, attempt, operator: operator ?? command, subtask: -1, error })
   }
@@ -506,9 +459,23 @@ class JobActor implements Behaviour<JobMessage> {
     const before = this.#record.state
     const { record, orders } = stepJob(this.#record, event)
     this.#record = record
+    if (orders.some(({ kind }) => kind === 'OpenRegion')) this.#deployed = this.#saveDeployed()
     if (record.state !== before) this.#onStateChanged(before, record.state)
     this.#rounds?.regionsChanged(record)
     for (const order of orders) this.#carryOut(order)
+  }
+
+  /** Where it cannot be saved, nobody will go on with what is opened now: that does not stop it. */
+  #saveDeployed(): Promise<void> {
+    const { run, plan, deployed } = this.#parts
+    const { attempts, regions } = this.#record
+    const present = {
+      run,
+      fingerprint: plan.fingerprint,
+      attempts,
+      regions: regions.map(({ attempt }) => attempt),
+    }
+    return deployed(present, this.#slots.all).catch(() => {})
   }
 
   #onStateChanged(before: JobState, state: JobState): void {
@@ -520,7 +487,7 @@ class JobActor implements Behaviour<JobMessage> {
   /** A thread in a long turn hears no order; that of the job's end does not wait for it. */
   #killSilent(): void {
     const silent = new Set(this.#record.regions.flatMap(({ awaited }) => awaited))
-    for (const index of silent) void this.#slots[index]!.slot.kill('it did not stop in time')
+    for (const index of silent) this.#slots.kill(index, 'it did not stop in time')
   }
 
   #carryOut(order: JobOrder): void {
@@ -531,18 +498,18 @@ class JobActor implements Behaviour<JobMessage> {
         this.#splits.begins(this.#parts.plan.regions[region]!.chains, attempt)
         const opened = this.#openRegion(region, attempt, slot)
         const message = { kind: 'RegionOpened', region, attempt, slot } as const
-        return this.#command('open', slot, opened, () => message, { region, attempt })
+        return this.#slots.command('open', slot, opened, () => message, { region, attempt })
       }
       case 'StartRegion': {
         const { region, attempt, slot } = order
-        const started = this.#slots[slot]!.slot.commands.start(region, attempt)
-        return this.#command('start', slot, started, null, { region, attempt })
+        const started = this.#slots.commandsOf(slot).start(region, attempt)
+        return this.#slots.command('start', slot, started, null, { region, attempt })
       }
       case 'AbortRegion': {
         const { region, attempt, slot } = order
-        const aborted = this.#slots[slot]!.slot.commands.abort(region, attempt)
+        const aborted = this.#slots.commandsOf(slot).abort(region, attempt)
         const message = { kind: 'RegionAborted', region, attempt, slot } as const
-        return this.#command('abort', slot, aborted, () => message, { region, attempt })
+        return this.#slots.command('abort', slot, aborted, () => message, { region, attempt })
       }
       case 'StartBackoff': {
         const { region, attempt, delayMs } = order
@@ -556,22 +523,19 @@ class JobActor implements Behaviour<JobMessage> {
       }
       case 'ReplaceSubtask': {
         const { region, attempt, revision, subtask, slot } = order
-        const replaced = this.#slots[slot]!.slot.commands.replace(subtask, attempt, revision)
+        const replaced = this.#slots.commandsOf(slot).replace(subtask, attempt, revision)
         const message = { kind: 'SubtaskReplaced', region, attempt, revision, slot } as const
-        return this.#command('replace', slot, replaced, () => message, { region, attempt })
+        return this.#slots.command('replace', slot, replaced, () => message, { region, attempt })
       }
       case 'StartSubtask': {
         const { region, attempt, subtask, slot } = order
-        const started = this.#slots[slot]!.slot.commands.start(region, attempt, subtask)
-        return this.#command('start', slot, started, null, { region, attempt })
+        const started = this.#slots.commandsOf(slot).start(region, attempt, subtask)
+        return this.#slots.command('start', slot, started, null, { region, attempt })
       }
       case 'ReplaceSlot':
-        return this.#replaceSlot(order.slot)
+        return this.#slots.replace(order.slot)
       case 'DrainSources':
-        for (const [index, { slot, prepared }] of this.#slots.entries()) {
-          if (prepared) this.#command('drain', index, slot.commands.drain(), null)
-        }
-        return
+        return this.#slots.tell('drain', (commands) => commands.drain())
       case 'End':
         return this.#end()
       default:
@@ -600,38 +564,6 @@ class JobActor implements Behaviour<JobMessage> {
     void end()
   }
 
-  #replaceSlot(index: number): void {
-    const { slot, generation } = this.#slots[index]!
-    void slot.kill('replaced')
-    this.#startSlot(index, generation + 1)
-  }
-
-  /** Sends the answer of a command, or its failure, to the actor itself. */
-  #command<R>(
-    command: string,
-    slot: number,
-    answer: Promise<R>,
-    toMessage: ((result: R) => JobMessage) | null,
-    of: CommandSubject | null = null,
-  ): void {
-    const { self } = this.#context
-    const generation = this.#slots[slot]!.generation
-    const failed = (error: unknown) =>
-      self.control({
-        kind: 'CommandFailed',
-        command,
-        slot,
-        generation,
-        region: of?.region ?? null,
-        attempt: of?.attempt ?? null,
-        operator: of?.operator ?? null,
-        error: errorToData(error),
-      })
-    answer.then((result) => {
-      if (toMessage !== null) self.control(toMessage(result))
-    }, failed)
-  }
-
   // ---- the plan -----------------------------------------------------------------------------
 
   #regionOf(subtask: SubtaskId): number {
@@ -647,13 +579,6 @@ class JobActor implements Behaviour<JobMessage> {
   #slotOf(subtask: SubtaskId): number {
     return subtask.index % this.#parts.pool.size
   }
-}
-
-/** What a command is about; a failure of it is theirs. */
-interface CommandSubject {
-  readonly region: number
-  readonly attempt: number
-  readonly operator?: string
 }
 
 function regionShapes(plan: Plan, slots: number) {

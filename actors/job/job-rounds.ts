@@ -4,6 +4,7 @@
  */
 import type { Plan } from '../../lib/graph/plan.js'
 import { type SubtaskId, subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
+import type { Adopted, NewestSnapshot } from '../../lib/job/adoption.js'
 import { isEnded, type JobRecord } from '../../lib/job/job-record.js'
 import { RegionProgress } from '../../lib/job/region-progress.js'
 import type { Barrier } from '../../lib/operators/signal.js'
@@ -36,8 +37,11 @@ export interface JobRoundsOwner {
   spawn(name: string, setup: Setup<CheckpointMessage>): ActorRef<CheckpointMessage>
   /** Commands to every slot that can take them; what they reject with is the job's affair. */
   tellSlots(tell: (commands: SlotCommands) => Promise<void>): void
-  /** Resolves when every slot has answered, or has died. */
-  askSlots(ask: (commands: SlotCommands) => Promise<void>): Promise<void>
+  /** Resolves when every slot, or each of these, has answered, or has died. */
+  askSlots(
+    ask: (commands: SlotCommands) => Promise<void>,
+    among?: ReadonlySet<number>,
+  ): Promise<void>
   /** Records that the sources of each region have read in its present attempt. */
   read(): readonly number[]
   /** A checkpoint lies beyond what the region failed at last. */
@@ -59,7 +63,14 @@ export class JobRounds {
   /** Names of subtasks that have finished in the present attempt of their region. */
   readonly #finished = new Set<string>()
 
-  constructor(run: string, plan: Plan, snapshots: JobSnapshots, owner: JobRoundsOwner) {
+  /** `adopted`: what the job goes on with, if anything. */
+  constructor(
+    run: string,
+    plan: Plan,
+    snapshots: JobSnapshots,
+    adopted: Adopted | null,
+    owner: JobRoundsOwner,
+  ) {
     this.#plan = plan
     this.#snapshots = snapshots
     this.#owner = owner
@@ -68,6 +79,7 @@ export class JobRounds {
       run,
       plan,
       ...snapshots,
+      lastRound: Math.max(snapshots.stores.lastRound, adopted?.lastRound ?? 0),
       owner: {
         trigger: (barrier: Barrier, stop: boolean) => this.#trigger(barrier, stop),
         hurry: (round: number) => owner.tellSlots((slot) => slot.snapshotHurried(round)),
@@ -81,6 +93,17 @@ export class JobRounds {
       },
     }
     this.#checkpoint = owner.spawn('checkpoint', createCheckpointActor(parts))
+    if (adopted !== null) this.#adopt(adopted)
+  }
+
+  /** Before it is told that all regions run: what slots were told of rounds is brought to its end. */
+  #adopt({ finished, rounds, unheard }: Adopted): void {
+    for (const name of finished) this.#finished.add(name)
+    for (const round of rounds) this.#owner.tellSlots((slot) => slot.snapshotAbandoned(round))
+    if (unheard === null) return
+    const { round, slots } = unheard
+    // A slot that does not commit fails, and is told of.
+    void this.#owner.askSlots((slot) => slot.snapshotCompleted(round), slots)
   }
 
   /** Rounds are taken while all regions run, and only then. */
@@ -154,14 +177,8 @@ export class JobRounds {
 
   /** Splits that were not handed out, by source chain of the region; those that are not known are left out. */
   unassignedIn(manifest: Manifest, region: number): ReadonlyMap<number, UnassignedSplits> {
-    const stored = new Map(manifest.operators.map((operator) => [operator.name, operator]))
-    const unassigned = new Map<number, UnassignedSplits>()
-    for (const chain of this.#plan.regions[region]!.chains) {
-      const { name } = this.#snapshots.nodes[this.#plan.chains[chain]!.steps[0]!.node]!
-      const splits = stored.get(name)?.unassigned ?? null
-      if (splits !== null) unassigned.set(chain, splits)
-    }
-    return unassigned
+    const { chains } = this.#plan.regions[region]!
+    return unassignedOf(manifest, this.#plan, this.#snapshots.nodes, chains)
   }
 
   /** The splits are asked for in the same turn in which the orders leave: both see the same. */
@@ -181,6 +198,30 @@ export class JobRounds {
     const { chains } = this.#plan.regions[region]!
     return subtasksOf(this.#plan).filter(({ chain }) => chains.includes(chain))
   }
+}
+
+function unassignedOf(
+  manifest: Manifest,
+  plan: Plan,
+  nodes: readonly NamedNode[],
+  chains: readonly number[],
+): ReadonlyMap<number, UnassignedSplits> {
+  const stored = new Map(manifest.operators.map((operator) => [operator.name, operator]))
+  const unassigned = new Map<number, UnassignedSplits>()
+  for (const chain of chains) {
+    const { name } = nodes[plan.chains[chain]!.steps[0]!.node]!
+    const splits = stored.get(name)?.unassigned ?? null
+    if (splits !== null) unassigned.set(chain, splits)
+  }
+  return unassigned
+}
+
+/** What an adoption has to know of the newest snapshot; null where there is none. */
+export function newestOf({ stores, nodes }: JobSnapshots, plan: Plan): NewestSnapshot | null {
+  const { restored } = stores
+  if (restored === null) return null
+  const chains = plan.chains.map(({ id }) => id)
+  return { round: restored.round, unassigned: unassignedOf(restored, plan, nodes, chains) }
 }
 
 export type RoundEvent = Extract<

@@ -17,11 +17,13 @@ import type { ActorRef } from '../kernel/ref.js'
 import { createActorSystem } from '../kernel/system.js'
 import type { JobModule, RuntimeSettings } from '../worker/protocol.js'
 import type { Job, SnapshotSummary } from './job.js'
-import { createJobActor, type SlotPool } from './job-actor.js'
+import { createJobActor, type JobParts, type TakenOver } from './job-actor.js'
 import { JobBoard } from './job-board.js'
+import type { JobSnapshots } from './job-rounds.js'
 import { type CheckpointOptions, openSnapshots, snapshotSettingsOf } from './open-snapshots.js'
 import type { JobMessage } from './protocol.js'
 import { createRestartPolicy } from './restart-policy.js'
+import type { SlotPool } from './slot-table.js'
 import {
   type StateBackendName,
   type StateBackendOptions,
@@ -158,6 +160,18 @@ export interface Launch {
   readonly pool: SlotPool
   /** What bundling noticed, beside the warnings of the plan; reported as log events. */
   readonly warnings: readonly string[]
+  /** What runs already; asked for when the snapshots are open. Null: it begins. Default: nothing does. */
+  readonly takeOver?: (
+    snapshots: JobSnapshots | null,
+    note: (text: string) => void,
+  ) => Promise<RunTakenOver | null>
+  /** As of the job actor. Default: nobody would go on with it. */
+  readonly deployed?: JobParts['deployed']
+}
+
+/** `run`: the name that it has in files and chunks. */
+export interface RunTakenOver extends TakenOver {
+  readonly run: string
 }
 
 /**
@@ -172,8 +186,8 @@ export function launch(
   named?: string,
 ): Job {
   const { clock, random } = world
-  const run = randomBytes(4).toString('hex')
-  const id = named ?? `${pipeline}-${run}`
+  const begun = randomBytes(4).toString('hex')
+  const id = named ?? `${pipeline}-${begun}`
   const settings = settingsOf(options)
   const supervision = supervise({ maxRestarts: 3, ...options.supervise })
   const board = new JobBoard({
@@ -188,10 +202,12 @@ export function launch(
   let asked: (JobMessage['kind'] & ('Drain' | 'Cancel')) | null = null
 
   async function main(): Promise<void> {
-    const { plan, operators, nodes, module, pool, warnings } = await prepare()
+    const { plan, operators, nodes, module, pool, warnings, ...more } = await prepare()
+    const { takeOver = async () => null, deployed = async () => {} } = more
     const notes: string[] = []
     const note = (text: string) => notes.push(text)
     const snapshots = await openSnapshots(options, plan, nodes, note, world.openStore)
+    const taken = await takeOver(snapshots, note)
     const counters = createCounterTable(subtasksOf(plan).length)
     const operatorCounters = createOperatorTable(operatorRows(plan))
     board.planned(plan, operators, counters, operatorCounters)
@@ -199,7 +215,9 @@ export function launch(
     const policy = createRestartPolicy(supervision, clock, random)
     const parts = {
       id,
-      run,
+      run: taken?.run ?? begun,
+      taken,
+      deployed,
       snapshots,
       plan,
       operators,

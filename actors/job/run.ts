@@ -14,10 +14,10 @@ import type { ModuleArgs } from '../planner/protocol.js'
 import { connectSlot } from '../worker/connect-slots.js'
 import { createThreadSlot } from '../worker/thread-slot.js'
 import type { Job } from './job.js'
-import type { SlotPool } from './job-actor.js'
 import { launch, RUN_OPTIONS, type RunOptions, type RunWorld, systemWorld } from './launch.js'
 import { createLocalSlot } from './local-slot.js'
 import { checkpointsOf } from './open-snapshots.js'
+import type { SlotPool } from './slot-table.js'
 
 /** Options of `run` for a module, on worker threads. */
 export interface RunModuleOptions extends RunOptions {

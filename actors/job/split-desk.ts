@@ -44,10 +44,15 @@ export class SplitDesk {
 
   /** A source chain begins an attempt with what a snapshot says was not handed out. */
   restore(chain: number, attempt: number, { concurrent, splits }: UnassignedSplits): void {
+    const listed = splits.map(({ id, data }) => ({ id, data }))
+    this.goOn(chain, attempt, { splits: listed, concurrent })
+  }
+
+  /** A source chain goes on in an attempt with these, which no subtask has been given. */
+  goOn(chain: number, attempt: number, listing: SplitListing): void {
     if (this.#chains.get(chain)?.attempt === attempt) return
     this.#begin(chain, attempt)
-    const listed = splits.map(({ id, data }) => ({ id, data }))
-    this.listed(chain, attempt, { splits: listed, concurrent })
+    this.listed(chain, attempt, listing)
   }
 
   requested(subtask: SubtaskId, attempt: number): void {

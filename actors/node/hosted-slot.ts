@@ -132,6 +132,11 @@ export class HostedSlot {
     await this.#slot.kill(reason)
   }
 
+  /** Whoever hears its counters from now on has heard none of them. */
+  reportAnew(): void {
+    this.#told = ''
+  }
+
   /** Says what has changed since the last time. */
   #report(): void {
     const rows: CounterRows = {

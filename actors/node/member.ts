@@ -1,77 +1,46 @@
-/**
- * One membership of a node: the slots that were started in it, and its lease. Invariants: `protocol.ts`.
- */
+/** One membership of a node: what the coordinator calls, and its lease. Invariants: `protocol.ts`. */
 import type { Cancel, Clock } from '../../lib/base/clock.js'
-import { MillraceError } from '../../lib/base/errors.js'
 import { Lease } from '../../lib/cluster/lease.js'
 import { CUT_OFF_MS, HEARTBEAT_MS, NODE_LEASE_MS, OWN_PAUSE_MS } from '../../lib/cluster/times.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
-import type { BundleFiles } from './bundles.js'
 import type { CoordinatorLinks } from './coordinator-links.js'
-import { HostedSlot, type SlotVoice } from './hosted-slot.js'
-import type { NodeEvent, NodeParts } from './node.js'
-import type { NodeCopies } from './node-copies.js'
-import { PeerLinks } from './peer-links.js'
-import type {
-  BulkMethods,
-  CoordinatorMethods,
-  Forwarded,
-  NodeMethods,
-  OtherSlot,
-  RemoteSetup,
-} from './protocol.js'
-import { resultsTo } from './send-results.js'
+import { type HostedSlots, type Office, stale } from './hosted-slots.js'
+import type { NodeEvent } from './node.js'
+import type { BulkMethods, CoordinatorMethods, NodeMethods } from './protocol.js'
 
 const CALL_MS = 10_000
 
 /** What all memberships of a node stand on. */
 export interface MemberGround {
-  readonly parts: NodeParts
   readonly clock: Clock
-  readonly bundles: BundleFiles
-  readonly copies: NodeCopies
+  readonly slots: HostedSlots
+  tell(event: NodeEvent): void
 }
 
-export class Member implements NodeMethods {
+export class Member implements Office {
   readonly control: Calls<CoordinatorMethods>
   readonly bulk: Calls<BulkMethods>
-  readonly peers: PeerLinks
   lease = new Lease(Number.NEGATIVE_INFINITY)
-  readonly #parts: NodeParts
+  /** Others may have its work soon, and its slots stand still. */
+  isPaused = false
   readonly #links: CoordinatorLinks
   readonly #clock: Clock
-  readonly #bundles: BundleFiles
-  readonly #copies: NodeCopies
-  readonly #slots = new Map<string, HostedSlot>()
+  readonly #slots: HostedSlots
   readonly #tell: (event: NodeEvent) => void
   #onEnded: (reason: string) => void = () => {}
   #ended = false
-  /** Others may have its work soon, and its slots stand still. */
-  #isPaused = false
   #onPaused: () => void = () => {}
   #beatMs = 0
   #stopBeat: Cancel = () => {}
 
-  constructor(ground: MemberGround, links: CoordinatorLinks, tell: (event: NodeEvent) => void) {
-    const { parts, clock, bundles, copies } = ground
-    this.#parts = parts
+  constructor({ clock, slots, tell }: MemberGround, links: CoordinatorLinks) {
     this.#clock = clock
-    this.#bundles = bundles
-    this.#copies = copies
+    this.#slots = slots
     this.#tell = tell
     this.#links = links
     const common = { deadlineMs: CALL_MS, clock }
     this.control = createCalls({ ...common, link: links.control, handlers: this.#handlers() })
     this.bulk = createCalls({ ...common, link: links.bulk, handlers: {} })
-    const onLost = (node: string, reason: string) => {
-      tell({ kind: 'PeerLost', node, reason })
-      this.control.tell('peerLost', [node, reason])
-    }
-    this.peers = new PeerLinks(parts.network, clock, onLost, parts.ports, parts.random)
-  }
-
-  get slots(): readonly string[] {
-    return [...this.#slots.keys()]
   }
 
   serve(onEnded: (reason: string) => void): void {
@@ -94,7 +63,7 @@ export class Member implements NodeMethods {
 
   /** Resolves when nothing of value is left here, when it is too late, or when there is nobody to ask. */
   async evacuate(withinMs: number): Promise<void> {
-    if (this.#isPaused || this.#links.upMs === null) return
+    if (this.isPaused || this.#links.upMs === null) return
     const paused = new Promise<void>((resolve) => {
       this.#onPaused = resolve
     })
@@ -102,105 +71,28 @@ export class Member implements NodeMethods {
     await Promise.race([asked, paused])
   }
 
-  /** Ends all slots. Idempotent. */
-  async end(reason: string): Promise<void> {
+  /** Its slots are kept, for another membership. Idempotent. */
+  end(): void {
     this.#ended = true
     this.#stopBeat()
-    this.peers.close()
-    const slots = [...this.#slots.values()]
-    this.#slots.clear()
-    await Promise.all(slots.map((slot) => slot.kill(reason).catch(() => {})))
+    this.#slots.keep(this)
     this.#links.close()
   }
 
-  // ---- what the coordinator calls -------------------------------------------------------------
-
-  async startSlot(ref: string, setup: RemoteSetup): Promise<void> {
-    if (this.#ended) throw stale(ref, 'comes too late: this membership has ended')
-    if (this.#slots.has(ref)) throw stale(ref, 'is there already')
-    if (this.#slots.size >= this.#parts.slots) throw noRoom(this.#parts.slots)
-    const voice: SlotVoice = {
-      event: (event) => {
-        if (this.#slots.get(ref) !== slot) return
-        if (event.kind === 'SlotLost') this.#forget(ref)
-        this.control.tell('slotEvent', [ref, event])
-      },
-      results: resultsTo(this.control, ref),
-      counters: (rows) => this.control.tell('counters', [ref, rows]),
-      putChunk: (round, id, bytes) =>
-        this.bulk.call('putChunk', [ref, round, id, bytes], { deadlineMs: null }),
-      getChunk: (round, chunk) =>
-        this.bulk.call('getChunk', [ref, round, chunk], { deadlineMs: null }),
-    }
-    const copies = this.#copies.slot(setup.job, ref)
-    const slot = new HostedSlot(setup, voice, copies, this.#parts.ground)
-    this.#slots.set(ref, slot)
-    if (this.#isPaused) void slot.pause().catch(() => {})
-    this.#tell({ kind: 'SlotStarted', ref })
-    try {
-      const file = await this.#bundles.fetch(setup.bundle, (sha256, offset) =>
-        this.bulk.call('bundle', [sha256, offset]),
-      )
-      // The membership may have ended meanwhile, or the job has thought better of it.
-      if (this.#slots.get(ref) !== slot) throw stale(ref, 'was ended before it began')
-      await slot.setUp(setup, file)
-    } catch (error) {
-      await this.killSlot(ref, 'it could not be set up')
-      throw error
-    }
-  }
-
-  command(ref: string, method: Forwarded, args: readonly unknown[]): Promise<unknown> {
-    return this.#slotOf(ref).command(method, args)
-  }
-
-  async connectSlots(ref: string, index: number, other: OtherSlot): Promise<void> {
-    const slot = this.#slotOf(ref)
-    const { port, session } =
-      other.kind === 'here'
-        ? this.peers.pair(ref, index, other.ref, other.session)
-        : await this.peers.join({ at: ref, index, to: other.ref, ...peerOf(other) })
-    await slot.connect(index, port, session)
-  }
-
-  async closeSlot(ref: string): Promise<void> {
-    const slot = this.#slotOf(ref)
-    try {
-      await slot.close()
-    } catch (error) {
-      await slot.kill('it could not be closed').catch(() => {})
-      throw error
-    } finally {
-      this.#forget(ref)
-    }
-  }
-
-  async killSlot(ref: string, reason: string): Promise<void> {
-    const slot = this.#slots.get(ref)
-    if (slot === undefined) return
-    this.#forget(ref)
-    await slot.kill(reason)
-  }
-
   #handlers(): NodeMethods {
+    const slots = this.#slots
     return {
-      startSlot: (ref, setup) => this.startSlot(ref, setup),
-      command: async (ref, method, args) => this.command(ref, method, args),
-      connectSlots: (ref, index, other) => this.connectSlots(ref, index, other),
-      closeSlot: (ref) => this.closeSlot(ref),
-      killSlot: (ref, reason) => this.killSlot(ref, reason),
+      startSlot: async (ref, setup) => {
+        if (this.#ended) throw stale(ref, 'comes too late: this membership has ended')
+        await slots.start(this, ref, setup)
+      },
+      command: (ref, method, args) => slots.command(this, ref, method, args),
+      connectSlots: (ref, index, other) => slots.connect(this, ref, index, other),
+      closeSlot: (ref) => slots.close(this, ref),
+      killSlot: (ref, reason) => slots.kill(ref, reason),
+      adoptSlot: async (ref) => slots.adopt(this, ref),
+      goOn: async (ref) => slots.goOn(this, ref),
     }
-  }
-
-  #slotOf(ref: string): HostedSlot {
-    const slot = this.#slots.get(ref)
-    if (slot === undefined) throw stale(ref, 'is not here')
-    return slot
-  }
-
-  #forget(ref: string): void {
-    this.peers.forget(ref)
-    if (this.#slots.delete(ref)) this.#tell({ kind: 'SlotEnded', ref })
   }
 
   // ---- its lease ------------------------------------------------------------------------------
@@ -228,10 +120,9 @@ export class Member implements NodeMethods {
 
   #answered(sentMs: number): void {
     this.lease.answered(sentMs)
-    if (this.#ended || !this.#isPaused || !this.#mayWork(this.#clock.now())) return
-    this.#isPaused = false
-    for (const slot of this.#slots.values()) void slot.resume().catch(() => {})
-    this.#tell({ kind: 'Resumed', slots: this.#slots.size })
+    if (this.#ended || !this.isPaused || !this.#mayWork(this.#clock.now())) return
+    this.isPaused = false
+    this.#tell({ kind: 'Resumed', slots: this.#slots.resume(this).length })
   }
 
   /** The coordinator does not give its work to others yet. */
@@ -245,10 +136,9 @@ export class Member implements NodeMethods {
   }
 
   #pauseInTime(): void {
-    if (this.#ended || this.#isPaused || this.#mayWork(this.#clock.now())) return
-    this.#isPaused = true
-    for (const slot of this.#slots.values()) void slot.pause().catch(() => {})
-    this.#tell({ kind: 'Paused', slots: this.#slots.size })
+    if (this.#ended || this.isPaused || this.#mayWork(this.#clock.now())) return
+    this.isPaused = true
+    this.#tell({ kind: 'Paused', slots: this.#slots.pause(this).length })
     this.#onPaused()
   }
 
@@ -263,19 +153,8 @@ export class Member implements NodeMethods {
     if (this.#ended) return
     this.#ended = true
     this.#stopBeat()
+    // In the same turn: what its slots say from now on is for the next one.
+    this.#slots.keep(this)
     this.#onEnded(reason)
   }
 }
-
-const peerOf = ({ node, url, joining, withinMs }: OtherSlot & { readonly kind: 'node' }) => ({
-  node,
-  url,
-  joining,
-  withinMs,
-})
-
-const stale = (ref: string, why: string): MillraceError =>
-  new MillraceError('E_STALE_SLOT', `slot ${ref} ${why}`, { retryable: true, details: { ref } })
-
-const noRoom = (slots: number): MillraceError =>
-  new MillraceError('E_NO_SLOT', `all ${slots} slots of this node are taken`, { retryable: true })

@@ -5,8 +5,9 @@
  * starting → joining ⇄ member → leaving → stopped
  * ```
  *
- * It joins, serves until its membership ends (`member.ts`), ends its slots, and joins again, with growing
- * pauses.
+ * It joins, serves until its membership ends (`member.ts`), and joins again, with growing pauses. Meanwhile its
+ * slots stand still (`hosted-slots.ts`); of those that its next coordinator does not want none is left when it
+ * joins.
  */
 import { Subject } from 'rxjs'
 import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
@@ -19,10 +20,11 @@ import type { Listener } from '../../lib/transport/node-links.js'
 import { type BundleFiles, Bundles } from './bundles.js'
 import { CoordinatorLinks } from './coordinator-links.js'
 import type { SlotGround } from './hosted-slot.js'
+import { HostedSlots } from './hosted-slots.js'
 import { Member } from './member.js'
 import { type CopyPlace, NodeCopies, type ReadChunks } from './node-copies.js'
 import type { SlotPorts } from './peer-links.js'
-import type { Membership } from './protocol.js'
+import type { Membership, NodeFacts } from './protocol.js'
 
 /** What happens to a node. */
 export type NodeEvent =
@@ -33,11 +35,13 @@ export type NodeEvent =
   /** Its lease has run out: what it hosts stands still until the coordinator answers. */
   | { readonly kind: 'Paused'; readonly slots: number }
   | { readonly kind: 'Resumed'; readonly slots: number }
-  /** Its membership has ended, and its slots with it; it tries to join again. */
+  /** Its membership has ended; it keeps its slots, which stand still, and tries to join again. */
   | { readonly kind: 'Lost'; readonly reason: string; readonly slots: number }
   | { readonly kind: 'CannotJoin'; readonly reason: string; readonly retryMs: number }
   | { readonly kind: 'SlotStarted'; readonly ref: string }
   | { readonly kind: 'SlotEnded'; readonly ref: string }
+  /** It joins again with slots that it has kept, and the coordinator may adopt. */
+  | { readonly kind: 'SlotsKept'; readonly refs: readonly string[] }
   | { readonly kind: 'PeerLost'; readonly node: string; readonly reason: string }
   /** A slot goes on from a snapshot: what it has read of it, and where that was. */
   | ({ readonly kind: 'ChunksRead'; readonly ref: string } & ReadChunks)
@@ -73,6 +77,7 @@ export class ClusterNode {
   readonly #clock: Clock
   readonly #bundles: BundleFiles
   readonly #copies: NodeCopies
+  readonly #slots: HostedSlots
   #listener: Listener | null = null
   #member: Member | null = null
   #state: 'starting' | 'joining' | 'member' | 'leaving' | 'stopped' = 'starting'
@@ -95,6 +100,14 @@ export class ClusterNode {
       read: (ref, chunks) => this.events$.next({ kind: 'ChunksRead', ref, ...chunks }),
       failed: (reason) => this.events$.next({ kind: 'CopiesFailed', reason }),
     })
+    this.#slots = new HostedSlots({
+      parts,
+      clock: this.#clock,
+      bundles: this.#bundles,
+      copies: this.#copies,
+      tell: (event) => this.events$.next(event),
+      peerLost: (node, reason) => this.#member?.control.tell('peerLost', [node, reason]),
+    })
   }
 
   get name(): string {
@@ -108,7 +121,7 @@ export class ClusterNode {
 
   /** Refs of the slots it hosts. */
   get slots(): readonly string[] {
-    return this.#member?.slots ?? []
+    return this.#slots.refs
   }
 
   /**
@@ -119,10 +132,7 @@ export class ClusterNode {
     const { network, address } = this.#parts
     this.#listener = await network.listen(address, {
       onControl: (link) => link.close('role'),
-      onData: (link) => {
-        if (this.#member === null) link.close('goingAway')
-        else this.#member.peers.accept(link)
-      },
+      onData: (link) => this.#slots.accept(link),
     })
     await new Promise<void>((resolve, reject) => {
       this.#refused = reject
@@ -149,7 +159,8 @@ export class ClusterNode {
     if (this.#state === 'stopped') return
     this.#state = 'stopped'
     this.#stopRetry()
-    await this.#member?.end('the node stops')
+    this.#member?.end()
+    await this.#slots.end('the node stops')
     await this.#copies.close()
     this.#listener?.close()
     this.events$.complete()
@@ -160,7 +171,7 @@ export class ClusterNode {
     this.#state = 'joining'
     this.#dial().then(
       ({ member, term }) => {
-        if (this.#state !== 'joining') return void member.end('the node stops')
+        if (this.#state !== 'joining') return member.end()
         this.#state = 'member'
         this.#joinedMs = this.#clock.now()
         this.#term = term
@@ -173,30 +184,45 @@ export class ClusterNode {
   }
 
   async #dial(): Promise<{ member: Member; term: number }> {
-    const { network, join, slots, labels, version, random = Math.random } = this.#parts
+    const { network, join, random = Math.random } = this.#parts
     const clock = this.#clock
     const sentMs = clock.now()
     const number = ++this.#memberships
     const links = await CoordinatorLinks.open({ network, join, clock, random, number })
+    const tell = (event: NodeEvent) => this.events$.next(event)
+    const member = new Member({ clock, slots: this.#slots, tell }, links)
     try {
-      const ground = { parts: this.#parts, clock, bundles: this.#bundles, copies: this.#copies }
-      const member = new Member(ground, links, (event) => this.events$.next(event))
-      const facts = {
-        slots,
-        labels,
-        url: this.#listener!.url,
-        version,
-        node: process.version,
-        pid: process.pid,
-      }
-      const membership: Membership = await member.control.call('register', [facts])
-      if (membership.term < this.#term) throw older(membership.term, this.#term)
+      const kept = await this.#keepWanted(member)
+      const membership = await member.control.call('register', [this.#facts, kept])
+      this.#checkTerm(membership)
       member.lease = new Lease(sentMs)
       return { member, term: membership.term }
     } catch (error) {
-      links.close()
+      member.end()
       throw error
     }
+  }
+
+  /** Of the slots that it has kept, those that may be adopted; the others have ended when this resolves. */
+  async #keepWanted(member: Member): Promise<readonly string[]> {
+    const held = this.#slots.refs
+    if (held.length === 0) return []
+    const wanted = await member.control.call('wanted', [held])
+    this.#checkTerm(wanted)
+    await this.#slots.endOthers(held, wanted.refs, 'its coordinator does not want it any more')
+    const kept = held.filter((ref) => wanted.refs.includes(ref) && this.#slots.refs.includes(ref))
+    if (kept.length > 0) this.events$.next({ kind: 'SlotsKept', refs: kept })
+    return kept
+  }
+
+  #checkTerm({ term }: Pick<Membership, 'term'>): void {
+    if (term < this.#term) throw older(term, this.#term)
+  }
+
+  get #facts(): NodeFacts {
+    const { slots, labels, version } = this.#parts
+    const { url } = this.#listener!
+    return { slots, labels, url, version, node: process.version, pid: process.pid }
   }
 
   #onRefused(error: Error): void {
@@ -214,13 +240,11 @@ export class ClusterNode {
   #onEnded(member: Member, reason: string): void {
     if (this.#member !== member) return
     this.#member = null
-    const slots = member.slots.length
-    void member.end(reason).then(() => {
-      if (this.#state === 'stopped' || this.#state === 'leaving') return
-      this.events$.next({ kind: 'Lost', reason, slots })
-      if (this.#clock.now() - this.#joinedMs > STEADY_MS) this.#failures = 0
-      this.#stopRetry = this.#clock.after(this.#pauseMs(), () => this.#join())
-    })
+    member.end()
+    if (this.#state === 'stopped' || this.#state === 'leaving') return
+    this.events$.next({ kind: 'Lost', reason, slots: this.#slots.refs.length })
+    if (this.#clock.now() - this.#joinedMs > STEADY_MS) this.#failures = 0
+    this.#stopRetry = this.#clock.after(this.#pauseMs(), () => this.#join())
   }
 }
 

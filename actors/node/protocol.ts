@@ -13,11 +13,14 @@
  *   work to others.
  *
  * ## Invariants
- * 1. Membership ends at both ends for good. The node ends all its slots before it registers again; for
- *    the coordinator all of them are lost at once. So no slot outlives the membership that it was
- *    started in, and what a new one hears of is new.
- * 2. A slot is known by its ref, which is never used twice: job, run, index and generation. What comes
- *    from or goes to a ref that the receiver does not know is dropped, or refused with `E_STALE_SLOT`.
+ * 1. Membership ends at both ends for good. For the coordinator all its slots are lost at once; the node
+ *    keeps them, standing still, until a coordinator says what becomes of them. Before it registers again it
+ *    asks which are wanted, and ends all others; so a member hosts what was started in its membership, and
+ *    what its coordinator may adopt.
+ * 2. A slot is known by its ref, which is never used twice: job, term, life, index and generation. What comes
+ *    from or goes to a ref that the receiver does not know is dropped, or refused with `E_STALE_SLOT`. It speaks
+ *    for one membership at a time: the one that has started it, or adopted it last. From another one it obeys
+ *    nothing but its end.
  * 3. A node whose last answered heartbeat was *sent* more than `NODE_LEASE_MS` ago, or one of whose
  *    connections has been missing for so long, or both for `CUT_OFF_MS`, pauses its slots: they
  *    process and commit nothing, and keep all they have. With the next answer while both are there they go on. The
@@ -30,6 +33,26 @@
  * 4. `term` counts the starts of the coordinator, durably. A node that has served a later term refuses
  *    an earlier one.
  *
+ * ## Adoption
+ * A coordinator that is started again on the data of one that died goes on with what runs, where it finds all
+ * of it as it was. Before a region is deployed its attempt, and the slots of its job, are written durably
+ * (`Deployment` in `lib/job/adoption.ts`).
+ * 1. A node whose coordinator is gone pauses its slots. It keeps them, what has come for them, and their data
+ *    connections with other nodes. It has noted what each was told and has said (`slot-ledger.ts`).
+ * 2. `wanted` names the slots that it hosts; the answer, those of a durable deployment. It ends the others,
+ *    and registers with the rest, which counts as taken.
+ * 3. When all slots of a job are there, or the time in which nodes return is over, the coordinator decides.
+ *    `adoptSlot` binds each to the membership: from then on its events are told, and it answers with what
+ *    the ledger holds. `E_STALE_SLOT`: it is not here, or speaks for this membership already.
+ * 4. Where each region is held whole at its durable attempt (`adopt` in `lib/job/adoption.ts`) the job goes
+ *    on: rounds of snapshots that were under way are given up, who has not heard that one is complete is told so,
+ *    splits that nobody has go to who asks, and `goOn` lets the slot run. Its attempt does not rise.
+ * 5. Else all of its slots are ended (`killSlot`), and it begins again from its last checkpoint.
+ *
+ * What is in doubt is not adopted: a region that was being opened, started, aborted or drained, a subtask that has
+ * failed or was replaced, links between slots that were lost. What an earlier coordinator still sends reaches
+ * nobody: its membership has ended.
+ *
  * ## Chunks of snapshots
  * A slot's chunk is sent to the coordinator, and counts as written once that has stored it. Beside that the
  * node keeps a copy while it may be of use: what is restored here is asked for only where there is no good
@@ -41,6 +64,7 @@
  * that connection closes, all lanes on it have ended: the slots' channels fail, and the coordinator joins
  * the slots anew before their regions open again. No channel continues on another connection.
  */
+import type { SlotHolding } from '../../lib/job/adoption.js'
 import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import type { RecordPart } from '../../lib/transport/record-parts.js'
 import type { RuntimeSettings, SlotCommands, SlotEvent, SlotSetup } from '../worker/protocol.js'
@@ -60,6 +84,12 @@ export interface NodeFacts {
 export interface Membership {
   readonly term: number
   readonly cluster: string
+}
+
+export interface Wanted {
+  /** Of the coordinator: an earlier one than was served decides nothing. */
+  readonly term: number
+  readonly refs: readonly string[]
 }
 
 /** What a job needs to run in a slot; the module by its content. */
@@ -120,11 +150,18 @@ export interface NodeMethods {
   connectSlots(ref: string, index: number, other: OtherSlot): Promise<void>
   closeSlot(ref: string): Promise<void>
   killSlot(ref: string, reason: string): Promise<void>
+  /** It has kept that slot from an earlier membership: from now on it speaks for this one. It stands still. */
+  adoptSlot(ref: string): Promise<SlotHolding>
+  /** An adopted slot runs. */
+  goOn(ref: string): Promise<void>
 }
 
 /** What a node calls at the coordinator, on the control connection. */
 export interface CoordinatorMethods {
-  register(facts: NodeFacts): Promise<Membership>
+  /** Before it registers: which of the slots that it has kept may be adopted. */
+  wanted(held: readonly string[]): Promise<Wanted>
+  /** `held`: what it has kept of those. */
+  register(facts: NodeFacts, held: readonly string[]): Promise<Membership>
   heartbeat(): Promise<void>
   slotEvent(ref: string, event: SlotEvent): void
   /** Resolves when more may come. */

@@ -71,6 +71,11 @@ class Placement implements Behaviour<PlacementMessage> {
         const waiting = this.#take(message.ref)
         return waiting?.wanted.refused(waiting.said)
       }
+      case 'Kept': {
+        const { ref, node, wish } = message
+        this.#reserved.set(ref, { node, wish })
+        return
+      }
       case 'Released':
         this.#take(message.ref)
         this.#reserved.delete(message.ref)

@@ -16,6 +16,13 @@ export type PlacementMessage =
       readonly waits: (missing: string) => void
     }
   | { readonly kind: 'WaitedEnough'; readonly ref: string }
+  /** The slot is there already: its node has kept it from an earlier coordinator. */
+  | {
+      readonly kind: 'Kept'
+      readonly ref: string
+      readonly node: string
+      readonly wish: SlotWish
+    }
   /** The slot is no more, or nobody wants it any more. */
   | { readonly kind: 'Released'; readonly ref: string }
   | {

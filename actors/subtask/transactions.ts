@@ -52,9 +52,10 @@ export class Transactions {
   /** The round is complete. Resolves when everything up to it is committed. */
   commit(round: number): Promise<void> {
     this.#committing = this.#committing.then(async () => {
-      const transactions = await this.upTo(round)
+      const due = this.#prepared.filter((prepared) => prepared.round <= round)
+      const transactions = (await Promise.all(due.map((each) => each.transactions))).flat()
       if (transactions.length > 0) await this.#writer.commit(transactions)
-      this.#prepared = this.#prepared.filter((prepared) => prepared.round > round)
+      this.#prepared = this.#prepared.filter((prepared) => !due.includes(prepared))
     })
     return this.#committing
   }

@@ -84,7 +84,7 @@ export interface SnapshotSettings {
   readonly incremental: boolean
 }
 
-export interface SlotSetup {
+export interface SlotSetup extends SlotTables {
   readonly job: string
   /** Names the run in files and chunks: letters and digits, new with each start of the process. */
   readonly run: string
@@ -92,6 +92,10 @@ export interface SlotSetup {
   readonly slots: number
   readonly plan: Plan
   readonly settings: RuntimeSettings
+}
+
+/** What slots count in. */
+export interface SlotTables {
   /** See lib/metrics/counters.ts; row of a subtask: `rowOf(plan, subtask)` in lib/graph. */
   readonly counters: SharedArrayBuffer
   /** Row of an operator: `operatorRowOf(plan, subtask, step)`. */
@@ -237,4 +241,12 @@ export interface Slot {
   chunks: ChunkAccess
   /** Ends it at once, without asking; `commands` in flight reject. */
   kill(reason: string): Promise<void>
+}
+
+/**
+ * One that a job goes on with: set up and linked, with subtasks that run, under an earlier coordinator. It
+ * stands still, and obeys no order, until `goOn`; what has happened since is told then.
+ */
+export interface AdoptedSlot extends Slot {
+  goOn(tables: SlotTables): Promise<void>
 }

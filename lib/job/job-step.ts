@@ -11,6 +11,9 @@
  *                  └── all aborted ── Aborting ←┘   (job ending: → Stopped)
  * ```
  *
+ * A job that a coordinator takes over from one before it begins with `Adopted`: its regions are Running, or
+ * Finished, at the attempts that they had (`adoption.ts`).
+ *
  * `SubtaskFailed` is for the replacement of one subtask of a running region (`replacement.ts`):
  *
  * ```
@@ -18,12 +21,15 @@
  *                                      └→ Joining ── of all others → StartSubtask
  * ```
  */
-import { unreachable } from '../base/assert.js'
+import { assert, unreachable } from '../base/assert.js'
 import type { SubtaskId } from '../graph/subtasks.js'
+import type { Adopted } from './adoption.js'
 import { isEnded, type JobRecord, type JobState, type RegionRecord } from './job-record.js'
 import { begin, change, nextDue, type Replacements, without, withRevision } from './replacement.js'
 
 export type JobStepEvent =
+  /** First of all, and once: all slots are ready, and all regions run. */
+  | ({ readonly kind: 'Adopted' } & Pick<Adopted, 'attempts' | 'regions'>)
   | { readonly kind: 'SlotReady'; readonly slot: number }
   /**
    * The slot is gone with everything in it. Failures of its regions follow as `RegionFailed`, but for those in
@@ -117,6 +123,9 @@ export function stepJob(record: JobRecord, event: JobStepEvent): JobStep {
   if (isEnded(record.state)) return { record, orders: [] }
   const draft = new Draft(record)
   switch (event.kind) {
+    case 'Adopted':
+      adopted(draft, event)
+      break
     case 'SlotReady':
       draft.setSlot(event.slot, true)
       break
@@ -167,6 +176,16 @@ export function stepJob(record: JobRecord, event: JobStepEvent): JobStep {
 interface OfAttempt {
   readonly region: number
   readonly attempt: number
+}
+
+function adopted(draft: Draft, { attempts, regions }: JobStepEvent & { kind: 'Adopted' }): void {
+  assert(draft.attempts === 0, 'a job is adopted before anything of it is opened')
+  draft.attempts = attempts
+  draft.slotReady.fill(true)
+  for (const [id, { attempt, unfinished }] of regions.entries()) {
+    const phase = unfinished === 0 ? 'Finished' : 'Running'
+    draft.update(id, (was) => ({ ...was, phase, attempt, unfinished }))
+  }
 }
 
 function slotLost(draft: Draft, slot: number): void {

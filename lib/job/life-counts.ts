@@ -1,6 +1,7 @@
 /**
  * What a job has counted over its lives: on a cluster, being moved, rescaled or evacuated begins another
- * life, and so does a coordinator that is started again. Each counts for itself; here they are added up.
+ * life, and so does a coordinator that is started again and cannot adopt what runs. Each counts for itself; here
+ * they are added up.
  *
  * The counts of a life are known when it has ended in order. Of one that died with its coordinator only
  * that it was there is known. Pure.
@@ -45,7 +46,7 @@ export const NO_LIVES: LifeCounts = {
   isAtRest: false,
 }
 
-/** A coordinator goes on with the job: what was not at rest has died uncounted. */
+/** A coordinator goes on with the job in a life of its own: what was not at rest has died uncounted. */
 export const takenOver = (before: LifeCounts): LifeCounts => ({
   ...before,
   lives: before.lives + (before.isAtRest ? 0 : 1),

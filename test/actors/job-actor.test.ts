@@ -1,9 +1,10 @@
 /** The job actor against slots that obey late, die and come back: a pool made by hand, no threads. */
 import t from 'tap'
-import { createJobActor, type SlotPool } from '../../actors/job/job-actor.js'
+import { createJobActor } from '../../actors/job/job-actor.js'
 import { JobBoard } from '../../actors/job/job-board.js'
 import type { JobMessage } from '../../actors/job/protocol.js'
 import { createRestartPolicy } from '../../actors/job/restart-policy.js'
+import type { SlotPool } from '../../actors/job/slot-table.js'
 import { createActorSystem } from '../../actors/kernel/system.js'
 import { collect } from '../../actors/testing/index.js'
 import type { Slot, SlotCommands } from '../../actors/worker/protocol.js'
@@ -148,6 +149,8 @@ function startJob(options: Options = {}) {
       ask: () => null,
       policy,
       board,
+      taken: null,
+      deployed: async () => {},
     }),
   )
   return { clock, made, board, states, failures, delays, actor }

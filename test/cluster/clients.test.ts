@@ -76,6 +76,14 @@ class World {
     await this.cluster.runUntil(() => isOver, 300_000)
   }
 
+  killAll(): void {
+    for (const name of this.cluster.names) this.cluster.kill(name)
+  }
+
+  startAll(): void {
+    for (const name of this.cluster.names) this.cluster.start(name)
+  }
+
   /** The coordinator stops as it should, and nobody listens. */
   async stopHub(): Promise<void> {
     void this.cluster.coordinator!.stop()
@@ -297,10 +305,18 @@ t.test(
     const whole = { recordsIn: 400, recordsOut: 400, lives: 3, livesCounted: 3 }
     t.match(await job.done, whole, 'moved, and taken over from a coordinator that stopped')
 
+    const adopted = await worldOf(t)
+    const same = await adopted.job()
+    adopted.cluster.kill(HUB)
+    adopted.cluster.start(HUB)
+    await adopted.ends(same)
+    const one = { recordsIn: 400, recordsOut: 400, lives: 1, livesCounted: 1, restarts: 0 }
+    t.match(await same.done, one, 'adopted from a coordinator that died')
+
     const broken = await worldOf(t)
     const other = await broken.job()
-    broken.cluster.kill(HUB)
-    broken.cluster.start(HUB)
+    broken.killAll()
+    broken.startAll()
     await broken.cluster.runFor(15_000)
     void other.rescale(1)
     await broken.ends(other)
@@ -394,8 +410,8 @@ t.test('a coordinator that stops before a job has begun anew leaves it as it was
   const world = await worldOf(t)
   const { cluster } = world
   const job = await world.job()
-  cluster.kill(HUB)
-  cluster.start(HUB)
+  world.killAll()
+  world.startAll()
   await cluster.runUntil(() => cluster.events.some((each) => each.includes('JobRecovered')), 20_000)
   await world.stopHub()
   cluster.start(HUB)

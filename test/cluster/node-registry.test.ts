@@ -15,7 +15,7 @@ const FACTS = { slots: 1, labels: {}, url: 'ws://a:1', version: '1', node: '24',
 /** A registry with one member, node `a`, that has registered. */
 async function withMember() {
   const world = await withGuest()
-  await Promise.all([world.calls.call('register', [FACTS]), world.run(50)])
+  await Promise.all([world.calls.call('register', [FACTS, []]), world.run(50)])
   return world
 }
 
@@ -34,6 +34,8 @@ async function withGuest() {
     bundle: async () => null,
     joined: () => {},
     left: () => {},
+    wanted: () => [],
+    kept: () => {},
     peerLost: (node, other) => lost.push(`${node} ${other}`),
     evacuate: async () => {},
   })
@@ -79,7 +81,7 @@ t.test('a node says who it is within limits, or is refused and told what is wron
     { version: '1.0.0-rc.1+build' },
   ]
   for (const some of good) {
-    await Promise.all([calls.call('register', [{ ...FACTS, ...some }]), run(50)])
+    await Promise.all([calls.call('register', [{ ...FACTS, ...some }, []]), run(50)])
     t.equal(registry.nodes.length, 1)
   }
   const joined = events.length
@@ -111,7 +113,7 @@ t.test('a node says who it is within limits, or is refused and told what is wron
     [{ ...FACTS, pid: '1' }, /the number of a process/],
   ]
   for (const [facts, message] of odd) {
-    const refusal = t.rejects(calls.call('register', [facts as never]), {
+    const refusal = t.rejects(calls.call('register', [facts as never, []]), {
       code: 'E_BAD_NODE',
       message,
     })

@@ -35,6 +35,8 @@ t.test(`${SEEDS} seeds: every job ends, with every row shown once`, async (t) =>
   let faults = 0
   let slots = 0
   let returns = 0
+  let adopted = 0
+  let begunAgain = 0
   let seeds = 0
   const began = process.cpuUsage()
   const keepGoing = process.env.KEEP_GOING !== undefined
@@ -44,6 +46,8 @@ t.test(`${SEEDS} seeds: every job ends, with every row shown once`, async (t) =>
     faults += outcome.faults
     slots += outcome.slots
     returns += outcome.returns
+    adopted += outcome.adopted
+    begunAgain += outcome.begunAgain
     if (process.env.SHOW_EVENTS !== undefined) t.comment(outcome.events.join('\n'))
     if (outcome.verdict === null) return
     t.fail(`MILLRACE_SEED=${outcome.seed} MILLRACE_SEEDS=1: ${outcome.verdict}`)
@@ -51,11 +55,13 @@ t.test(`${SEEDS} seeds: every job ends, with every row shown once`, async (t) =>
   const { user, system } = process.cpuUsage(began)
   const eachMs = (user + system) / 1e3 / seeds
   t.comment(
-    `${faults} faults, ${slots} slots, ${returns} returns; ${eachMs.toFixed(1)} ms of CPU per seed`,
+    `${faults} faults, ${slots} slots, ${returns} returns, ${adopted} jobs adopted, ${begunAgain} begun again; ${eachMs.toFixed(1)} ms of CPU per seed`,
   )
   t.ok(faults >= SEEDS, 'there were at least as many faults as seeds')
   t.ok(slots >= SEEDS, 'and as many slots')
   t.ok(returns >= SEEDS / 5, 'nodes connected again and went on')
+  t.ok(adopted >= SEEDS / 5, 'jobs went on under the next coordinator')
+  t.ok(begunAgain >= SEEDS / 20, 'and could not, where something was in doubt')
 })
 
 const MUTANTS: Readonly<Partial<Record<Mutant, RegExp>>> = {
@@ -64,6 +70,10 @@ const MUTANTS: Readonly<Partial<Record<Mutant, RegExp>>> = {
   'splits of a former attempt count': /rows were shown/,
   'what is prepared is shown': /shown twice|given twice/,
   'a lost slot is not told of': /not done|slots taken/,
+  'what is in doubt is adopted': /not done/,
+  'splits that were given are handed out again': /shown twice|given twice/,
+  'rounds are numbered anew': /begun twice/,
+  'links that were lost are adopted': /not done/,
 }
 for (const [mutant, seen] of Object.entries(MUTANTS)) {
   t.test(`the oracle sees a mutant: ${mutant}`, async (t) => {

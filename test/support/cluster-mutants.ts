@@ -6,10 +6,13 @@ import { RemoteSlot } from '../../actors/coordinator/remote-slot.js'
 import { SplitDesk } from '../../actors/job/split-desk.js'
 import type { ActorRef } from '../../actors/kernel/ref.js'
 import { createActorSystem } from '../../actors/kernel/system.js'
+import { HostedSlots } from '../../actors/node/hosted-slots.js'
+import { SlotLedger } from '../../actors/node/slot-ledger.js'
 import type { PlacementMessage } from '../../actors/placement/protocol.js'
 import type { Clock } from '../../lib/base/clock.js'
 import { Lease } from '../../lib/cluster/lease.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
+import type { SlotHolding } from '../../lib/job/adoption.js'
 import { SimulatedProcess } from './simulated-process.js'
 import { TransactionWorld } from './transaction-world.js'
 
@@ -37,6 +40,28 @@ const MUTANTS = {
   'a lost slot is not told of': () => {
     RemoteSlot.prototype.lost = () => {}
   },
+  'what is in doubt is adopted': () => {
+    rewriteHoldings(({ regions, ...rest }) => ({
+      ...rest,
+      regions: regions.map((region) => ({ ...region, isWhole: true })),
+    }))
+  },
+  'splits that were given are handed out again': () =>
+    rewriteHoldings(({ regions, ...rest }) => ({
+      ...rest,
+      regions: regions.map(({ sources, ...region }) => ({
+        ...region,
+        sources: sources.map((source) => ({ ...source, given: [] })),
+      })),
+    })),
+  'rounds are numbered anew': () =>
+    rewriteHoldings((holding) => ({ ...holding, rounds: [], lastRound: 0 })),
+  'links that were lost are adopted': () => {
+    SlotLedger.prototype.peerLost = () => {}
+  },
+  'a kept slot goes on by itself': () => {
+    HostedSlots.prototype.keep = () => {}
+  },
   /** Times alone protect nothing: the oracle must see no harm in this one. */
   'no lease ends and nobody waits': () => {
     Lease.prototype.leftMs = () => Number.POSITIVE_INFINITY
@@ -50,6 +75,16 @@ const MUTANTS = {
 export type Mutant = keyof typeof MUTANTS
 
 export const mutate = (mutant: Mutant): void => MUTANTS[mutant]()
+
+/** What slots say that they hold becomes something else. */
+function rewriteHoldings(rewrite: (holding: SlotHolding) => SlotHolding): void {
+  const { get } = Object.getOwnPropertyDescriptor(SlotLedger.prototype, 'holding')!
+  Object.defineProperty(SlotLedger.prototype, 'holding', {
+    get(this: SlotLedger) {
+      return rewrite(get!.call(this))
+    },
+  })
+}
 
 const isRelease = ({ kind }: PlacementMessage): boolean => kind === 'Released'
 

@@ -25,6 +25,8 @@ export interface JobShape {
   readonly name: string
   readonly rows: number
   readonly splits: number
+  /** They are read one after the other, as subtasks ask for them. Default: all at once. */
+  readonly isInTurn?: boolean
   /** At most, where it is reactive. */
   readonly parallelism: number
   readonly isReactive: boolean
@@ -35,11 +37,14 @@ export interface JobShape {
 }
 
 export const moduleOf =
-  ({ name, rows, splits, seconds, world }: JobShape) =>
+  ({ name, rows, splits, isInTurn = false, seconds, world }: JobShape) =>
   (process: SimulatedProcess): Pipeline =>
     pipeline(name, (flow) =>
       flow
-        .from(generate(rows, (n): Row => ({ n, count: 0 }), { perSecond: rows / seconds, splits }))
+        .from({
+          ...generate(rows, (n): Row => ({ n, count: 0 }), { perSecond: rows / seconds, splits }),
+          concurrentSplits: !isInTurn,
+        })
         .pipe(
           keyBy((row: Row) => row.n % KEYS),
           scan(
@@ -81,6 +86,9 @@ export interface Outcome {
   readonly slots: number
   /** Times that a node connected again and went on. */
   readonly returns: number
+  /** Times that a job went on under the next coordinator, and that it could not. */
+  readonly adopted: number
+  readonly begunAgain: number
   readonly events: readonly string[]
 }
 
@@ -95,7 +103,8 @@ export async function simulate(seed: number): Promise<Outcome> {
   const jobs: JobShape[] = Array.from({ length: 1 + (random() < 0.35 ? 1 : 0) }, (_, i) => ({
     name: `job${i}`,
     rows: 20 + pick(40),
-    splits: 1 + pick(3),
+    splits: 1 + pick(6),
+    isInTurn: random() < 0.5,
     parallelism: 1 + pick(Math.min(3, slots)),
     isReactive: random() < 0.3,
     seconds: 4,
@@ -185,7 +194,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     const other = names[pick(names.length)]!
     const ms = 100 + pick(4_500)
     faults++
-    switch (pick(9)) {
+    switch (pick(11)) {
       case 0:
         cluster.note(`FAULT reset ${name} ${other}`)
         return cluster.internet.reset(name, other)
@@ -220,6 +229,9 @@ export async function simulate(seed: number): Promise<Outcome> {
           cluster.start(name)
         })
         return
+      case 8:
+      case 9:
+        return coordinatorDies()
       default: {
         const job = jobs[pick(jobs.length)]!
         const id = idOf(job.name)
@@ -238,6 +250,28 @@ export async function simulate(seed: number): Promise<Outcome> {
         ask(`rescale ${id}`, coordinator.rescale(id, count))
       }
     }
+  }
+
+  /** Alone, so that its jobs may be adopted; or while something else happens to them. */
+  function coordinatorDies(): void {
+    const { coordinator } = cluster
+    const [a, b] = [nodes[pick(nodes.length)]!.name, nodes[pick(nodes.length)]!.name]
+    const disturbance = pick(4)
+    cluster.note(`FAULT takeover ${disturbance}`)
+    if (disturbance === 1) cluster.internet.reset(a, b)
+    if (disturbance === 2) {
+      for (const { id } of coordinator?.jobs() ?? []) {
+        try {
+          coordinator!
+            .job(id)
+            .restartRegion(0)
+            .catch(() => {})
+        } catch {}
+      }
+    }
+    cluster.clock.after(pick(60), () => cluster.kill(HUB))
+    if (disturbance === 3) cluster.clock.after(pick(500), () => cluster.internet.reset(a, b))
+    cluster.clock.after(100 + pick(1_500), () => cluster.start(HUB))
   }
 
   function heal(ms: number): void {
@@ -290,6 +324,7 @@ export async function simulate(seed: number): Promise<Outcome> {
       const verdict = judge(job)
       if (verdict !== null) return outcome(`${job.name}: ${verdict}`)
     }
+    if (cluster.violations.length > 0) return outcome(cluster.violations[0]!)
     // What is pending has its deadlines, and who was away has to join.
     for (let tries = 0; tries < 15 && (await leftBehind()) !== null; tries++) {
       await cluster.runFor(1_000)
@@ -323,7 +358,14 @@ export async function simulate(seed: number): Promise<Outcome> {
   function outcome(verdict: string | null): Outcome {
     const told = (kind: string) => cluster.events.filter((event) => event.includes(kind)).length
     const events = process.env.SHOW_EVENTS === undefined ? [] : cluster.events
-    const [started, returns] = [told('SlotStarted'), told('NodeReturned')]
-    return { verdict: failed[0] ?? verdict, faults, slots: started, returns, events }
+    return {
+      verdict: failed[0] ?? verdict,
+      faults,
+      slots: told('SlotStarted'),
+      returns: told('NodeReturned'),
+      adopted: told('JobAdopted'),
+      begunAgain: told('begins again:'),
+      events,
+    }
   }
 }

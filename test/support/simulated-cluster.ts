@@ -59,6 +59,8 @@ export class SimulatedCluster {
   /** States in which jobs have ended, in the order in which that was told. */
   readonly ended = new Map<string, string>()
   readonly events: string[] = []
+  /** Laws that were seen broken. */
+  readonly violations: string[] = []
   #starts = 0
 
   constructor(options: SimulatedClusterOptions) {
@@ -220,8 +222,22 @@ export class SimulatedCluster {
       clock: process,
       open: ({ slot, bundle }) => {
         const local = createLocalSlot(slot, { clock: process, random: this.random, watch: false })
+        this.#watchRounds(local, process)
         return byReference(local, () => this.#options.modules[bundle]!(process))
       },
+    }
+  }
+
+  /** No slot is told twice of a round, whoever coordinates. */
+  #watchRounds({ commands, index }: Slot, { name }: SimulatedProcess): void {
+    const { snapshot } = commands
+    let last = 0
+    commands.snapshot = (barrier, stop) => {
+      const { round } = barrier
+      if (round <= last)
+        this.violations.push(`slot ${index} on ${name}: round ${round} begun twice`)
+      last = Math.max(last, round)
+      return snapshot.call(commands, barrier, stop)
     }
   }
 
