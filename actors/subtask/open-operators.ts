@@ -39,6 +39,8 @@ export interface OperatorOpening {
   /** Holds a split of the chain's source back. */
   readonly hold: OperatorContext['holdInput']
   readonly follows: OperatorContext['inputFollows']
+  /** The operator at that position has brought about a watermark that it has not said. */
+  readonly owes: (position: number, timeMs: number) => void
   readonly errorsOf: (step: ChainStep, guarding: Guarding | null) => RecordErrors
   /** Null where nobody reads it. */
   readonly side: (name: string) => Outlet | null
@@ -106,11 +108,13 @@ function fusedLink(
 ): ChainLink {
   return (gate, wake) => {
     const caught = new Caught()
+    let isKeyed = keyed
     const parts = steps.map((step, at) => {
-      const { step: fused } = operatorOf(opening.place, step)
+      const { step: fused, traits } = operatorOf(opening.place, step)
       assert(fused !== undefined, 'only record-wise operators are fused')
       const guarding = guardingOf(opening, steps, at, caught)
-      const context = contextOf(opening, step, keyed, gate, wake, guarding)
+      const context = contextOf(opening, step, isKeyed, gate, wake, guarding)
+      isKeyed ||= traits.keyAfter === 'set'
       return { step: opening.place.freeze ? freezing(fused) : fused, context }
     })
     return fuse(parts, { caught })
@@ -190,7 +194,7 @@ const watchKeys = (sketch: HotKeySketch) =>
   })
 
 function contextOf(
-  { place, enough, hold, follows, errorsOf, side, keeps }: OperatorOpening,
+  { place, enough, hold, follows, owes, errorsOf, side, keeps }: OperatorOpening,
   step: ChainStep,
   keyed: boolean,
   gate: Gate,
@@ -220,6 +224,7 @@ function contextOf(
     wake,
     holdInput: hold,
     inputFollows: follows,
+    owesTime: (timeMs) => owes(position, timeMs),
     align: place.align,
     complete: enough,
     count: place.operatorCounter(chain.steps.indexOf(step)),

@@ -52,7 +52,11 @@ class Assembly {
     const { plan, chain, counters, clock, watch, restored } = this.#place
     // What had ended says so again, and does nothing else: no operator is opened.
     const steps = restored?.hasEnded ? this.#endsOf(chain.steps) : [...chain.steps]
-    this.#roundSteps = chain.steps.map(() => ({ snapshots: null, timeMs: Number.NaN }))
+    this.#roundSteps = chain.steps.map((_, position) => ({
+      snapshots: null,
+      owedMs: Number.NaN,
+      timeMs: restored?.steps[position]?.timeMs ?? Number.NaN,
+    }))
     const rounds = this.#openRounds()
     const isSource = runtimeOf(this.#place, chain.steps[0]!).role === 'source'
     const isSink = runtimeOf(this.#place, chain.steps.at(-1)!).role === 'sink'
@@ -69,6 +73,9 @@ class Assembly {
         enough: this.#signals.enough,
         hold: (input, held) => this.#hold(input, held),
         follows: () => this.#follows(),
+        owes: (position, timeMs) => {
+          this.#roundSteps[position]!.owedMs = timeMs
+        },
         errorsOf: (step, guarding) => this.#recordErrors(step, guarding),
         side: (name) => this.#end.side(name),
         keeps: (state, position) => {
@@ -92,6 +99,8 @@ class Assembly {
       rounds,
       input: this.#input,
       chain: openChain(links, passing, owner),
+      // As with what is in flight to the chain.
+      isDealable: chain.inputs.every((id) => isOvertaken(plan, plan.edges[id]!)),
       end: this.#end,
       states,
       counters,

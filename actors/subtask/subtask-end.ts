@@ -41,6 +41,8 @@ export interface SubtaskEnd extends ChainEnd {
    * a bounded number of batches, so that what it makes operators flush goes before it.
    */
   flood(round: number): void
+  /** True while it may be given a barrier: with no batch between, it needs no credit. */
+  readonly takesBarrier: boolean
   /** As `signal`, for a barrier that goes ahead of what is held; `took` is told what it overtook. */
   overtake(barrier: Barrier, took: Overtook): void
   /** A barrier that still waits behind data goes ahead of it. */
@@ -75,7 +77,7 @@ export interface SinkEndOwner extends SubtaskEndOwner {
 
 /**
  * Batches that an end takes for one unaligned barrier beyond what its channels let in: what half an
- * aggregation before an exchange flushes, the rest of an expansion. Beyond that the barrier waits.
+ * aggregation before an exchange flushes, what is deferred and cannot be stored. Beyond that the barrier waits.
  */
 const FLOOD_BATCHES = 16
 
@@ -137,6 +139,8 @@ export class OutletEnd implements SubtaskEnd {
     this.#flood = FLOOD_BATCHES
     this.#setFlooded(true)
   }
+
+  readonly takesBarrier = true
 
   overtake(barrier: Barrier, took: Overtook): void {
     if (this.#ended) return
@@ -261,6 +265,10 @@ export class SinkEnd implements SubtaskEnd {
 
   /** A writer is given a barrier between two writes only, and says itself when it can take one. */
   flood(): void {}
+
+  get takesBarrier(): boolean {
+    return this.writable
+  }
 
   overtake(barrier: Barrier, took: Overtook): void {
     this.#prepare(barrier)

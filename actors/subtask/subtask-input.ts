@@ -37,6 +37,11 @@ export interface SubtaskInput {
    * been read. 0: none.
    */
   hurries(): number
+  /**
+   * The barrier of that round, ahead of marks that a restored subtask is told again. Null where something
+   * else was taken that comes before it, or none hurries.
+   */
+  takeHurried(): Barrier | null
   /** A round is given up: nothing waits for its barriers. */
   abandon(round: number): void
   /** Since when barriers have been waited for; NaN while none is. Monotonic ms. */
@@ -151,6 +156,13 @@ export class SourceInput implements SubtaskInput {
     return !this.#ended && this.#barrier?.unaligned ? this.#barrier.round : 0
   }
 
+  takeHurried(): Barrier | null {
+    if (this.hurries() === 0 || this.#next !== null) return null
+    // Of a split that has ended nobody says so again.
+    if (this.#changes.some(({ state }) => state === 'ended')) return null
+    return this.#takeBarrier(this.#barrier!)
+  }
+
   abandon(round: number): void {
     if (this.#stopsAt !== null && this.#stopsAt <= round) {
       this.#stopsAt = null
@@ -224,6 +236,13 @@ export class InletInput implements SubtaskInput {
 
   hurries(): number {
     return this.#ended ? 0 : this.#inlet.hurries()
+  }
+
+  takeHurried(): Barrier | null {
+    if (this.#ended) return null
+    const barrier = this.#inlet.takeHurried()
+    this.#clockAlignment(barrier)
+    return barrier
   }
 
   abandon(round: number): void {

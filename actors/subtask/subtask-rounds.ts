@@ -59,6 +59,8 @@ export interface RoundStep {
   readonly snapshots: StateSnapshots | null
   /** Watermark that has left it. */
   timeMs: number
+  /** One that it is to say behind the barrier that passes it; NaN: none. */
+  owedMs: number
 }
 
 export interface RoundsOwner {
@@ -199,8 +201,10 @@ export class SubtaskRounds {
   leave(position: number, barrier: Barrier): void {
     const round = this.#current
     if (round?.barrier.round !== barrier.round) return
-    const { snapshots, timeMs } = this.#steps[position]!
-    round.steps[position] = { timeMs, refs: [] }
+    const step = this.#steps[position]!
+    const { snapshots, timeMs, owedMs } = step
+    round.steps[position] = { timeMs: Number.isNaN(owedMs) ? timeMs : owedMs, refs: [] }
+    step.owedMs = Number.NaN
     snapshots?.begin(barrier.round, barrier.full || this.#place.alwaysFull)
   }
 

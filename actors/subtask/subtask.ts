@@ -4,8 +4,9 @@
  * ## A turn
  * 1. Encode a slice of the round under way; control and snapshots go on without credit.
  * 2. Give up early when nobody downstream needs more.
- * 3. Drain deferred operators, downstream first.
- * 4. Where the barrier of an unaligned round is next, take that, whether or not the end is writable.
+ * 3. Where the barrier of an unaligned round is next, take that, whether or not the end is writable, and
+ *    ahead of deferred operators where all of them can store what they hold.
+ * 4. Drain deferred operators, downstream first.
  * 5. While there is permission and time: take a signal from the input, push it through the chain.
  * Then it rests, until the input is readable, the end is writable, or an operator wakes it; each of
  * them asks for the next turn. Messages are served between turns, so control never waits for data.
@@ -28,6 +29,8 @@ import type { SubtaskRounds } from './subtask-rounds.js'
 export interface SubtaskParts {
   readonly input: SubtaskInput
   readonly chain: Chain
+  /** What its operators have taken and not finished can be dealt out anew: barriers may go ahead of it. */
+  readonly isDealable: boolean
   readonly end: SubtaskEnd
   /** What its operators keep. */
   readonly states: readonly OperatorState[]
@@ -251,6 +254,10 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     if (outlet.cancelled) this.#giveUp()
     do {
       this.#makeWay()
+      if (this.#passDeferred()) {
+        if (this.#failure !== null) return 'idle'
+        continue
+      }
       if (!chain.drain() || !outlet.writable) return rest
       if (this.#inputEnded) return rest
       const signal = input.take()
@@ -268,6 +275,18 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     const round = this.#inputEnded ? 0 : input.hurries()
     if (round > 0) outlet.flood(round)
     else if (rounds.passing > 0) outlet.flood(rounds.passing)
+  }
+
+  /** It goes ahead of deferred operators which store what they hold; true where it has. */
+  #passDeferred(): boolean {
+    const { chain, isDealable, input, end: outlet } = this.#parts
+    if (!chain.blocked || !isDealable) return false
+    if (this.#inputEnded || input.hurries() === 0) return false
+    if (!outlet.takesBarrier || !chain.storable) return false
+    const barrier = input.takeHurried()
+    if (barrier === null) return false
+    this.#take(barrier)
+    return true
   }
 
   #take(signal: Signal): void {

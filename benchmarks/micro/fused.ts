@@ -100,6 +100,7 @@ function contextOf(operator: string, keyed = false): OperatorContext {
     wake: () => {},
     holdInput: () => {},
     inputFollows: () => false,
+    owesTime: () => {},
     align: () => {
       throw new Error('nothing is aligned here')
     },

@@ -27,6 +27,7 @@ import {
   END,
   end,
   IDLE,
+  INPUT,
   type InputChange,
   type Marker,
   type Signal,
@@ -102,6 +103,11 @@ export interface Inlet {
    * it, and *caller should* take it even where the chain's output is not writable. 0: none.
    */
   hurries(): number
+  /**
+   * That barrier, ahead of what a restored subtask is told again: the watermark it was restored with, and
+   * how its inputs are. Null where another marker was taken that comes before it.
+   */
+  takeHurried(): Barrier | null
   /** A round is given up: channels that wait for it are read on. */
   abandon(round: number): void
   /** Needs no more: upstream may stop. What arrives is dropped; `end` still comes. */
@@ -145,6 +151,8 @@ class ChainInlet implements Inlet {
   /** The same, once it is due. */
   #passing: Barrier | null = null
   #saidTimeMs = -Infinity
+  /** The watermark it began with; NaN: none. */
+  readonly #restoredMs: number
   #saidActive = true
   /** Channel whose turn it is. */
   #turn = 0
@@ -172,6 +180,7 @@ class ChainInlet implements Inlet {
     const edges = options.overtaken?.edges ?? new Set<number>()
     const mayOvertake = (channel: number) => edges.has(channels[channel]!.id.edge)
     this.#alignment = new BarrierAlignment(channels.length, options.exactlyOnce, mayOvertake)
+    this.#restoredMs = options.timeMs ?? Number.NaN
     this.#due.push(...this.#ports.begin())
     if (options.timeMs !== undefined && options.timeMs > this.#saidTimeMs) {
       this.#saidTimeMs = options.timeMs
@@ -221,6 +230,18 @@ class ChainInlet implements Inlet {
   hurries(): number {
     if (this.#hurried !== null) this.#overtake(this.#hurried)
     return this.#passing?.round ?? 0
+  }
+
+  takeHurried(): Barrier | null {
+    if (this.hurries() === 0) return null
+    const barrier = this.#passing!
+    const at = this.#due.indexOf(barrier)
+    const isToldAgain = (signal: Signal) =>
+      signal.tag === INPUT || (signal.tag === WATERMARK && signal.timeMs === this.#restoredMs)
+    if (!this.#due.slice(0, at).every(isToldAgain)) return null
+    this.#due.splice(at, 1)
+    this.#passing = null
+    return barrier
   }
 
   abandon(round: number): void {

@@ -7,17 +7,17 @@
  * In order, only the first of the queue speaks; else whatever has something, up to the first mark:
  * a mark is passed on after everything that came before it, and before everything behind it.
  *
- * A barrier waits for nobody: what is in flight before it becomes state, with the number of its results
- * that were emitted, and is called again after a restart, where as many results are dropped. So a
- * function that gives several results for a record must give the same ones again.
+ * A barrier waits for nobody: what is in flight before it becomes state (`held-records.ts`), with the number
+ * of its results that were emitted, and is called again after a restart, where as many results are dropped;
+ * so does what waits for a free place, for which no barrier comes but one that must not wait either.
  *
  * Promises and timers only wake the operator. It emits in its own turns, while the gate is open, and
  * asks an iterator for its next element only then. While input waits for a free place it is deferred.
  */
 import type { OperatorFunction } from 'rxjs'
-import { canonicalKey, keyGroupOf } from '../base/key.js'
-import type { MapState } from '../state/state.js'
+import { canonicalKey } from '../base/key.js'
 import { Flight, type FlightPlan } from './flight.js'
+import { type HeldRecord, HeldRecords } from './held-records.js'
 import type { OperatorContext } from './operator.js'
 import { AGAIN } from './record-error.js'
 import {
@@ -45,17 +45,6 @@ export interface AsyncMapSettings extends Omit<FlightPlan, 'operator' | 'clock' 
 
 type Mark = Exclude<Signal, Batch>
 
-/** A record in flight as a snapshot has it. */
-interface Saved {
-  readonly record: unknown
-  readonly key: unknown
-  /** Null on a stream without event time. */
-  readonly timeMs: number | null
-  /** Results emitted before the barrier. */
-  readonly sent: number
-  /** Its place in the queue. */
-  readonly place: number
-}
 type Entry = Flight | Mark
 
 const hasFailed = (entry: Entry): boolean => entry instanceof Flight && entry.status === 'failed'
@@ -71,7 +60,7 @@ export function asyncMap(
   const { concurrency, ordered, overlap = 'all' } = settings
 
   return signalOperator((out) => {
-    const self = out.deferred(advance)
+    const self = out.deferred(advance, () => !isEnding())
     const plan: FlightPlan = { ...settings, operator, clock, settled: () => context.wake(self) }
     let queue: Entry[] = []
     let flights = 0
@@ -81,60 +70,43 @@ export function asyncMap(
     /** Whether batches carry keys, and times: all do, or none. */
     let keyed = false
     let timed = false
-    /** The barrier that is to be passed on as soon as the gate is open. */
-    let due: Barrier | null = null
-    // Before the exchange several subtasks have the same key: each has entries of its own in the key's map.
-    const savedByKey = context.keyed ? context.state.map<string, Saved>('in flight') : null
-    const saved = context.keyed ? null : context.state.operatorList<Saved>('in flight')
+    const state = new HeldRecords(context)
     /** How many results of each record of `input` a former life has emitted; null: none. */
     let sentBefore: readonly number[] | null = null
 
     /** Calls again for what was in flight. */
     function restore(): void {
-      const rows = savedByKey === null ? [...saved!.get()] : rowsOf(savedByKey)
-      if (rows.length === 0) return
-      const times = rows[0]!.timeMs === null ? null : rows.map(({ timeMs }) => timeMs!)
+      const held = state.take()
+      if (held.length === 0) return
+      const times = held[0]!.timeMs === null ? null : held.map(({ timeMs }) => timeMs!)
       input = batch(
-        rows.map(({ record }) => record),
-        context.keyed ? rows.map(({ key }) => key) : null,
+        held.map(({ record }) => record),
+        context.keyed ? held.map(({ key }) => key) : null,
         null,
         times === null ? null : Float64Array.from(times),
       )
-      sentBefore = rows.map(({ sent }) => sent)
-      forget()
+      sentBefore = held.map(({ sent }) => sent)
       context.wake(self)
     }
 
-    /** A key that is in one subtask keeps its order. */
-    function rowsOf(byKey: MapState<string, Saved>): Saved[] {
-      const rows: Saved[] = []
-      for (const key of byKey.keys()) {
-        const entries = byKey.entries(keyGroupOf(key, context.maxParallelism), key)
-        for (const [, row] of entries) rows.push(row)
-      }
-      return rows.sort((a, b) => a.place - b.place)
-    }
-
-    function forget(): void {
-      saved?.clear()
-      savedByKey?.clear()
-    }
-
-    /** What is in flight becomes state while the barrier passes, and is none behind it. */
+    /** What is in flight, and what waits for a place, is state while the barrier passes. */
     function pass(barrier: Barrier): void {
-      for (const [place, entry] of queue.entries()) {
+      const held: HeldRecord[] = []
+      for (const entry of queue) {
         if (!(entry instanceof Flight) || entry.status === 'done') continue
         const { record, key, timeMs, sent } = entry
-        const row: Saved = { record, key, timeMs: timed ? timeMs : null, sent, place }
-        if (savedByKey === null) saved!.append(row)
-        else {
-          const group = keyGroupOf(key, context.maxParallelism)
-          savedByKey.set(group, key, `${context.subtask}.${place}`, row)
+        held.push({ record, key, timeMs: timed ? timeMs : null, sent })
+      }
+      if (input !== null) {
+        const { records, keys, times } = input
+        for (let i = next; i < records.length; i++) {
+          const [key, timeMs, sent] = [keys?.[i], times?.[i] ?? null, sentBefore?.[i] ?? 0]
+          held.push({ record: records[i], key, timeMs, sent })
         }
       }
-      due = null
+      if (held.length > 0) state.save(held)
       out.emit(barrier)
-      forget()
+      if (held.length > 0) state.forget()
     }
 
     /** Does all that can be done now; true when the next signal may come. */
@@ -145,11 +117,15 @@ export function asyncMap(
         judge()
       } while (speak() || queue.some(hasFailed))
       const crowded = queue.length - flights >= MARKS_MAX
-      const last = queue.at(-1)
-      const ending = last !== undefined && !(last instanceof Flight) && last.tag === END
-      const blocked = input !== null || due !== null || crowded || ending || hasOutput()
+      const blocked = input !== null || crowded || isEnding() || hasOutput()
       if (blocked) gate.defer(self)
       return !blocked
+    }
+
+    /** The end waits behind what is in flight. */
+    function isEnding(): boolean {
+      const last = queue.at(-1)
+      return last !== undefined && !(last instanceof Flight) && last.tag === END
     }
 
     /** Starts records while there is room. */
@@ -216,10 +192,6 @@ export function asyncMap(
     /** Emits one batch or one mark, if there is one and it may; false when it did nothing. */
     function speak(): boolean {
       if (!gate.open || out.closed) return false
-      if (due !== null) {
-        pass(due)
-        return true
-      }
       const records: unknown[] = []
       const keys: unknown[] = []
       const times: number[] = []
@@ -284,8 +256,7 @@ export function asyncMap(
       },
       mark(signal) {
         if (signal.tag === BARRIER) {
-          due = signal
-          advance()
+          pass(signal)
           return
         }
         const last = queue.at(-1)

@@ -6,11 +6,12 @@
  * finish are deferred here by their position in the chain. They are drained downstream first: a
  * position may only continue when nothing further down is deferred and the end takes another batch.
  * The owner pushes no signal while the chain is blocked, so at most one signal is ever under way in it.
+ * But a barrier that must not wait passes deferred operators that can all store what they hold.
  */
 import { type OperatorFunction, pipe, Subject, type Subscription, tap } from 'rxjs'
 import { assert } from '../base/assert.js'
 import type { Deferred, Gate } from './operator.js'
-import { BATCH, type Batch, INPUT, type Marker, type Signal } from './signal.js'
+import { BARRIER, BATCH, type Batch, INPUT, type Marker, type Signal } from './signal.js'
 
 /** Where a chain's signals go: channels, or a sink. */
 export interface ChainEnd {
@@ -36,7 +37,12 @@ export interface ChainOwner {
 export interface Chain {
   /** True while an operator is deferred: drain it before the next signal. */
   readonly blocked: boolean
-  /** Caller must not push while `blocked`, nor a batch while its end is not writable. */
+  /** True while a barrier may be pushed although the chain is blocked: what is deferred can be stored. */
+  readonly storable: boolean
+  /**
+   * Caller must not push while `blocked`, but for a barrier while `storable`, nor a batch while its end is
+   * not writable.
+   */
   push(signal: Signal): void
   /** Continues deferred operators; true when none is left. */
   drain(): boolean
@@ -75,8 +81,16 @@ class SignalChain implements Chain {
     return this.#furthest >= 0
   }
 
+  get storable(): boolean {
+    return this.#deferred.every((waiting) => waiting.every((work) => work.storable === true))
+  }
+
   push(signal: Signal): void {
-    assert(this.#furthest < 0, 'nothing is pushed into a chain with deferred work')
+    const mayPass = this.#furthest < 0 || (signal.tag === BARRIER && this.storable)
+    assert(
+      mayPass,
+      'nothing is pushed into a chain with deferred work, but a barrier that it stores',
+    )
     this.#inbox.next(signal)
   }
 

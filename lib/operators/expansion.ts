@@ -19,6 +19,9 @@ export class Expansion {
   index = 0
   /** True once a batch with results of this expansion was emitted. */
   sent = false
+  /** Set by the loop when the output is cut: the record that is expanded, and its key. */
+  held: unknown = undefined
+  heldKey: unknown = undefined
   readonly #operator: string
   readonly #errors: RecordErrors
   readonly #call: (value: never) => unknown
@@ -34,6 +37,11 @@ export class Expansion {
     this.#operator = operator
     this.#errors = errors
     this.#call = call
+  }
+
+  /** Elements that have been handed to the loop. */
+  get pulled(): number {
+    return this.array === null ? this.#pulled : this.index
   }
 
   /**
@@ -75,15 +83,15 @@ export class Expansion {
         }
       }
     }
-    this.#release()
+    this.#letGo()
     return DONE
   }
 
   /** Gives up what is open; on cancellation. */
   close(): void {
     const iterator = this.#iterator
-    this.#release()
-    this.array = null
+    this.#letGo()
+    this.release()
     try {
       iterator?.return?.()
     } catch {
@@ -91,7 +99,14 @@ export class Expansion {
     }
   }
 
-  #release(): void {
+  /** Lets go of what it was cut in. */
+  release(): void {
+    this.array = null
+    this.held = undefined
+    this.heldKey = undefined
+  }
+
+  #letGo(): void {
     this.#iterator = null
     this.#record = undefined
     this.#key = undefined

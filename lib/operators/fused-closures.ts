@@ -14,7 +14,8 @@ export function interpretRun(parts: readonly FusedPart[], beside: Beside): Run {
   const expandAt = parts.flatMap(({ step }, s) => (step.kind === 'expand' ? [s] : []))
   const dropped = parts.map(() => 0)
   const passed = parts.map(() => 0)
-  /** Key of the record each open expansion belongs to. */
+  /** The record each open expansion belongs to, and its key. */
+  const recordAt: unknown[] = []
   const keyAt: unknown[] = []
 
   function report(taken: number): void {
@@ -114,6 +115,7 @@ export function interpretRun(parts: readonly FusedPart[], beside: Beside): Run {
               dropped[s]!++
               continue next
             }
+            recordAt[level] = value
             keyAt[level++] = key
             continue next
           }
@@ -123,7 +125,11 @@ export function interpretRun(parts: readonly FusedPart[], beside: Beside): Run {
       outKeys?.push(key)
       outTimes[out.length - 1] = cursor.heldTime
       if (shape.expands && out.length === BATCH_RECORDS_MAX) {
-        for (const expansion of expansions) expansion.sent = true
+        expansions.forEach((expansion, x) => {
+          expansion.sent = true
+          expansion.held = recordAt[x]
+          expansion.heldKey = keyAt[x]
+        })
         cursor.open = true
         report(cursor.index - start)
         keepTimes()

@@ -19,8 +19,9 @@
  * The output has room for all from the start, since an array that grows by `push` costs as much as the
  * function of a step; what is left of it is cut off.
  *
- * An expansion is a loop inside the loop. When the output is full the run saves indexes, arrays and
- * keys in the cursor and returns; called again, `resume` leads it back into the innermost loop.
+ * An expansion is a loop inside the loop. When the output is full the run saves indexes, arrays, keys and
+ * the records that are being expanded (`w`) in the cursor and returns; called again, `resume` leads it back
+ * into the innermost loop.
  */
 import { assertKey } from '../base/key.js'
 import { DONE } from './expansion.js'
@@ -114,6 +115,8 @@ class RunWriter {
   /** Names of the variables that hold keys, and of the one that holds the current one. */
   readonly #keyNames: string[]
   #key: string
+  /** Key in use at each expansion, by step. */
+  readonly #keyAt = new Map<number, string>()
   /** Name of the variable that holds the current value; label of the loop around. */
   #value = ''
   #loop = 0
@@ -167,7 +170,8 @@ class RunWriter {
       this.#add(`let ${name} = ${expands ? `resume ? c.held[${h}] : undefined` : 'undefined'}`)
     })
     this.#expands.forEach((s, x) => {
-      this.#add(`const x${s} = c.expansions[${x}]`, `let a${s} = x${s}.array, j${s} = x${s}.index`)
+      this.#add(`const x${s} = c.expansions[${x}]`, `let w${s} = x${s}.held`)
+      this.#add(`let a${s} = x${s}.array, j${s} = x${s}.index`)
     })
   }
 
@@ -206,6 +210,7 @@ class RunWriter {
     this.#add(`if (out.length === ${BATCH_RECORDS_MAX}) {`)
     for (const s of this.#expands) {
       this.#add(`x${s}.array = a${s}; x${s}.index = j${s}; x${s}.sent = true`)
+      this.#add(`x${s}.held = w${s}; x${s}.heldKey = ${this.#keyAt.get(s)}`)
     }
     this.#keyNames.forEach((name, h) => {
       this.#add(`c.held[${h}] = ${name}`)
@@ -306,7 +311,9 @@ class RunWriter {
         break
       }
       case 'expand':
+        this.#keyAt.set(s, this.#key)
         this.#add(
+          `w${s} = ${value}`,
           guarded(`a${s}`),
           `j${s} = 0`,
           `if (!isArray(a${s})) { const given = a${s}; a${s} = null; ` +

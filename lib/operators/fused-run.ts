@@ -60,6 +60,7 @@ export class Cursor {
     this.outKeys = null
     this.outTimes = null
     this.held.length = 0
+    for (const expansion of this.expansions) expansion.release()
   }
 }
 

@@ -55,9 +55,11 @@ export const CONCURRENCY_DEFAULT = 16
  * which says so: the form is chosen when composing. After a failure the function runs again for
  * records whose results were not safe yet. No state.
  *
- * A checkpoint waits until iterables have given all they have, in either form: their results go ahead of its
- * barrier. For promises and elements of async iterables it does not wait. So an iterable should end within the
- * timeout of checkpoints, at the pace of what stands behind it; what never ends belongs into a source.
+ * Checkpoints wait neither for promises nor, once they are unaligned, for iterables: records in flight, and one
+ * that is given in the middle, are stored with the number of results that were sent, beside what is left of
+ * their batch. After a restore the function is called again and as many results are dropped, so it must give
+ * the same results for the same record, as long as there are any. An aligned checkpoint waits until iterables
+ * have given all they have, at most for its alignment timeout.
  *
  *     mergeMap((line: string) => line.split(' '))
  *     mergeMap(async (url: string, signal) => (await fetch(url, { signal })).status)

@@ -18,6 +18,16 @@
  * - Watermark, barrier, idle and end MUST be passed on, after everything that came before them has
  *   been emitted. An operator that is deferred has not passed on what follows; since nothing is
  *   pushed while it is, only the signal it holds itself may wait (an end that flushes state).
+ * - Barriers alone may come to an operator that is deferred: where the work it has deferred is
+ *   `storable`, which says that it can be put off to another life. When a barrier must not wait, and
+ *   all that is deferred in the chain is storable, it is pushed ahead of the rest. Each of these
+ *   operators MUST then, at once and without asking the gate, write into its state what it has taken
+ *   and not emitted — whole records, and of one that was emitted in part the number of its results that
+ *   were (`held-records.ts`) —, pass the barrier on, and take the state back: it goes on as if nothing had
+ *   been. Opened over such state it emits the rest before anything else. Since each stores what has
+ *   come to it and not left it, no record between two operators is lost, or stored by both.
+ *   What is not storable (output that was made and not emitted, a flush of state) is drained first, and
+ *   the barrier waits for that.
  * - `INPUT` says that one of several inputs has ended, gone idle or woken. It is passed on like other
  *   marks up to the operator that tells inputs apart, and ends there; the chain's end drops it.
  * - An operator with several inputs begins its chain, and `batch.input` says by which a batch came.
@@ -209,6 +219,11 @@ export interface OperatorContext {
    * for it. Another batch, an INPUT or the end follows in any case, perhaps behind a barrier.
    */
   inputFollows(): boolean
+  /**
+   * While a barrier passes: the watermark that it has brought about and not said yet. It is stored as if it
+   * had been, to be the `restoredTimeMs` of a later life.
+   */
+  owesTime(timeMs: number): void
   /** As a member of an alignment group of sources: see lib/time/alignment.ts. */
   align(group: string): AlignmentMember
   /** Tells the subtask that this operator needs no more input (`take`): upstream may stop. */
@@ -264,4 +279,6 @@ export interface Gate {
 export interface Deferred {
   /** Continues; true when nothing is left to send, false when the gate has closed again. */
   drain(): boolean
+  /** True while a barrier may come ahead of it: the operator then stores what is left. Default false. */
+  readonly storable?: boolean
 }

@@ -25,8 +25,11 @@ export interface Outlet<B> {
   emit(signal: Signal<B>): void
   /** True once nobody listens any more: stop. */
   readonly closed: boolean
-  /** Runs `work` as deferred work: what it throws fails the chain, and then nothing is left. */
-  deferred(work: () => boolean): Deferred
+  /**
+   * Runs `work` as deferred work: what it throws fails the chain, and then nothing is left. `isStorable`:
+   * see `Deferred`; default: never.
+   */
+  deferred(work: () => boolean, isStorable?: () => boolean): Deferred
   /**
    * Cancels what stands before this operator in the chain, as RxJS does when `take` has enough: an
    * endless expansion there would never notice otherwise. No signal comes any more.
@@ -73,7 +76,10 @@ function createOutlet<B>(subscriber: Subscriber<Signal<B>>, upstream: Subscripti
     get closed() {
       return subscriber.closed
     },
-    deferred: (work) => ({
+    deferred: (work, isStorable = never) => ({
+      get storable() {
+        return isStorable()
+      },
       drain() {
         if (subscriber.closed) return true
         try {
@@ -95,11 +101,16 @@ export interface Pump<B> {
    * before, keeps both, defers, and goes on at the next drain; false.
    */
   start(next: () => Batch<B> | null, done: () => void): boolean
+  /** As `start`, in a turn of its own: returns the work, for `context.wake`. */
+  prepare(next: () => Batch<B> | null, done: () => void): Deferred
   readonly busy: boolean
 }
 
-/** `next` is asked for one batch at a time: what is still to come stays in the operator's cursor. */
-export function createPump<B>(gate: Gate, out: Outlet<B>): Pump<B> {
+/**
+ * `next` is asked for one batch at a time: what is still to come stays in the operator's cursor.
+ * `isStorable`: whether that can be stored; default: never.
+ */
+export function createPump<B>(gate: Gate, out: Outlet<B>, isStorable = never): Pump<B> {
   let next: (() => Batch<B> | null) | null = null
   let done: () => void = nothing
 
@@ -122,12 +133,17 @@ export function createPump<B>(gate: Gate, out: Outlet<B>): Pump<B> {
     return true
   }
 
-  const deferred = out.deferred(run)
+  const deferred = out.deferred(run, isStorable)
   return {
     start(nextBatch, whenDone) {
       next = nextBatch
       done = whenDone
       return run()
+    },
+    prepare(nextBatch, whenDone) {
+      next = nextBatch
+      done = whenDone
+      return deferred
     },
     get busy() {
       return next !== null
@@ -136,3 +152,4 @@ export function createPump<B>(gate: Gate, out: Outlet<B>): Pump<B> {
 }
 
 const nothing = (): void => {}
+const never = (): boolean => false

@@ -18,6 +18,7 @@ import type { WatermarkGenerator } from '../../time/watermark-generator.js'
 import type { OperatorContext } from '../operator.js'
 import { SKIP } from '../record-error.js'
 import {
+  BARRIER,
   type Batch,
   batch,
   IDLE,
@@ -105,7 +106,14 @@ export function stampRecords(
       return true
     }
 
-    const saying = out.deferred(say)
+    /** What is not said when a barrier passes would be forgotten by a source that then goes quiet. */
+    function owe(): void {
+      const { timeMs } = watermarks
+      if (timeMs > saidMs && Number.isFinite(timeMs)) context.owesTime(timeMs)
+    }
+
+    // A barrier may come ahead of it: what time has come is stored with that.
+    const saying = out.deferred(say, () => true)
 
     /** True where the watermark waits for the batch that follows. */
     function waits(): boolean {
@@ -184,10 +192,13 @@ export function stampRecords(
     }
 
     // Deferred work runs when the chain is free: never while it is held up.
-    const look = out.deferred(() => {
-      lookForIdle()
-      return true
-    })
+    const look = out.deferred(
+      () => {
+        lookForIdle()
+        return true
+      },
+      () => true,
+    )
 
     lookLater(lastMs + idleMs)
     return {
@@ -208,6 +219,7 @@ export function stampRecords(
       },
       mark(signal) {
         if (signal.tag === WATERMARK) return
+        if (signal.tag === BARRIER) owe()
         if (signal.tag !== INPUT) return out.emit(signal)
         announced = true
         if (signal.state === 'ended') {

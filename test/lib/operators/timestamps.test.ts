@@ -1,6 +1,7 @@
 /** Event time: what records get, what watermarks say, and when inputs hold them back. */
 import fc from 'fast-check'
 import t from 'tap'
+import { mergeMap } from '../../../lib/operators/merge-map.js'
 import { BATCH, WATERMARK } from '../../../lib/operators/signal.js'
 import type { TimestampOptions } from '../../../lib/operators/time/timestamps.js'
 import { ingestionTime, timestamps } from '../../../lib/operators/time/timestamps.js'
@@ -264,3 +265,20 @@ t.test('more than one way to make watermarks is refused', async (t) => {
   t.throws(() => timestamps((x: Event) => x.at, { outOfOrderMs: -5 }), { code: 'E_BAD_DURATION' })
   t.throws(() => timestamps((async () => 5) as never), { code: 'E_BAD_ARGUMENT' })
 })
+
+t.test(
+  'a watermark that waits when a barrier passes is owed, and said by the next life',
+  async (t) => {
+    const stamps = definitionOf(timestamps((x: number) => x) as never)
+    const many = definitionOf(mergeMap((x: number) => Array(2000).fill(x)) as never)
+    const harness = new OperatorHarness([stamps, many], { stayOpen: () => false })
+    harness.batch([10, 20])
+    t.ok(harness.deferred && harness.storable)
+    harness.barrier(1)
+    t.same([harness.marks, harness.owed], [['b1'], [19]])
+    harness.drain()
+    t.same(harness.marks, ['b1', 'w19'])
+    harness.barrier(2)
+    t.same(harness.owed, [19], 'what has been said is not owed')
+  },
+)

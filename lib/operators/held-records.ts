@@ -1,0 +1,93 @@
+/**
+ * Records that an operator has taken and not finished, as its state while a barrier passes: those in
+ * flight, those that it has emitted in part, and those that still wait in its input batch.
+ *
+ * They are written before the barrier is passed on and taken back behind it, so they are in the snapshot
+ * and nowhere else. Restored, the operator calls its function again for each of them, in their order, and
+ * drops as many results as were sent. So a function that gives several results for a record must give the
+ * same ones again, as long as there are any: what it gives less was given before.
+ *
+ * Behind `keyBy` they lie under their keys, else in a list, and are dealt out as such state is where the
+ * parallelism has changed. State cost: one entry per record that is held, only in the snapshot.
+ */
+import { keyGroupOf } from '../base/key.js'
+import type { MapState, OperatorListState } from '../state/state.js'
+import type { OperatorContext } from './operator.js'
+
+/** A record that is held, with what is to be known in order to go on with it. */
+export interface HeldRecord {
+  readonly record: unknown
+  /** Undefined where it has none. */
+  readonly key: unknown
+  /** In ms since 1970; null on a stream without event time. */
+  readonly timeMs: number | null
+  /** Of its results, those that were emitted before the barrier. */
+  readonly sent: number
+  /** `batch.input` of the batch it came by; absent: 0. */
+  readonly input?: number
+}
+
+/** As it is stored. */
+interface Row extends HeldRecord {
+  /** Its place among those of the subtask. */
+  readonly place: number
+}
+
+/** Disk constant: do not change. */
+const NAME = 'in flight'
+
+export class HeldRecords {
+  readonly #context: OperatorContext
+
+  constructor(context: OperatorContext) {
+    this.#context = context
+  }
+
+  /** What a former life held, in order. It is no state any more. */
+  take(): readonly HeldRecord[] {
+    // What holds nothing declares nothing: of most operators there is no state at all.
+    if (this.#context.state.countEntries() === 0) return []
+    const rows = this.#rows()
+    this.forget()
+    return rows
+  }
+
+  /** Until `forget`, these are the operator's state. */
+  save(records: readonly HeldRecord[]): void {
+    const { keyed, subtask } = this.#context
+    for (const [place, held] of records.entries()) {
+      const row: Row = { ...held, place }
+      // Before the exchange several subtasks have the same key: each has entries of its own in its map.
+      if (keyed) this.#byKey.set(this.#groupOf(held.key), held.key, `${subtask}.${place}`, row)
+      else this.#list.append(row)
+    }
+  }
+
+  forget(): void {
+    if (this.#context.keyed) this.#byKey.clear()
+    else this.#list.clear()
+  }
+
+  get #byKey(): MapState<string, Row> {
+    return this.#context.state.map<string, Row>(NAME)
+  }
+
+  get #list(): OperatorListState<Row> {
+    return this.#context.state.operatorList<Row>(NAME)
+  }
+
+  /** A key that is in one subtask keeps its order. */
+  #rows(): Row[] {
+    if (!this.#context.keyed) return [...this.#list.get()]
+    const byKey = this.#byKey
+    const rows: Row[] = []
+    for (const key of byKey.keys()) {
+      for (const [, row] of byKey.entries(this.#groupOf(key), key)) rows.push(row)
+    }
+    return rows.sort((a, b) => a.place - b.place)
+  }
+
+  #groupOf(key: unknown): number {
+    return key === undefined ? 0 : keyGroupOf(key, this.#context.maxParallelism)
+  }
+}
