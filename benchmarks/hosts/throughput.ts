@@ -1,6 +1,7 @@
 /** Frames from the listening to the dialling process, as fast as they are taken. */
 import { dialData } from '../../lib/transport/dial.js'
 import type { Lane } from '../../lib/transport/node-links.js'
+import { allocateFrame } from '../../lib/wire/column-bytes.js'
 import {
   beginData,
   CREDIT_FRAME,
@@ -88,17 +89,17 @@ function take(lane: Lane, taken: number, frames: number): Promise<void> {
 
 /** The sending side. */
 export function sendFrames(lane: Lane): void {
-  const template = new DataView(new ArrayBuffer(FRAME_BYTES_MAX))
-  new Uint8Array(template.buffer).fill(7)
-  beginData(template, 0, 0, false)
+  const template = new Uint8Array(FRAME_BYTES_MAX).fill(7)
+  beginData(new DataView(template.buffer), 0, 0, false)
   let sequence = 0
   const serve = (): void => {
     for (let bytes = lane.poll(); bytes !== null; bytes = lane.poll()) {
       const credit = decodeFrame(bytes, true)
       if (credit.kind !== CREDIT_FRAME) throw new Error('expected credit')
       while (sequence < credit.upToSequence) {
-        // A frame of its own each time, as from an encoder.
-        const frame = template.buffer.slice(0)
+        // A frame of its own each time, as from an encoder: not filled with zeros first.
+        const frame = allocateFrame(FRAME_BYTES_MAX)
+        new Uint8Array(frame).set(template)
         stampData(frame, headOf(lane, ++sequence), 0)
         sealFrame(frame)
         lane.send(frame)
