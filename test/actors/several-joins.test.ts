@@ -17,6 +17,7 @@ import {
   tumbling,
   windowJoin,
 } from '../../lib/index.js'
+import { BATCH_RECORDS_MAX } from '../../lib/operators/signal.js'
 
 interface Row {
   readonly id: number
@@ -114,7 +115,7 @@ for (const [allowedLateness, expected, dropped] of [
 ] as const) {
   t.test(`windowJoin: a record comes late, allowed: ${allowedLateness}`, async (t) => {
     // The last is of the first window again, many batches after the watermark has passed that one.
-    const far = Array.from({ length: 5_000 }, (_, i) => 1_000 + i)
+    const far = Array.from({ length: 20 * BATCH_RECORDS_MAX }, (_, i) => 1_000 + i)
     const seen = collect<readonly [number, number]>()
     const { summary, error } = await runTest(
       pipeline('late', (flow) => {
