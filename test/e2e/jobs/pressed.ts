@@ -1,8 +1,9 @@
 /**
  * A fast source, counts per key, and an operator so slow that everything before it is full: what a
- * barrier that keeps its place waits for. Output as that of the accounting job, part files only.
+ * barrier that keeps its place waits for. Output as that of the accounting job, part files only. With
+ * `each`, so many rows come of one record.
  */
-import { keyBy, map, pipeline, rebalance, scan } from 'millrace'
+import { keyBy, map, mergeMap, pipeline, rebalance, scan } from 'millrace'
 import { generate, partFiles } from 'millrace/connectors'
 
 const nobody = new Int32Array(new SharedArrayBuffer(4))
@@ -13,11 +14,20 @@ const pause = (ms: number) => void Atomics.wait(nobody, 0, 0, ms)
 /** Records between two pauses. */
 const RECORDS_PER_PAUSE = 256
 
-export default ({ out, rows, pauseMs }: Record<string, string>) =>
+function* consecutive(first: number, count: number) {
+  for (let i = 0; i < count; i++) yield first + i
+}
+
+export default ({ out, rows, pauseMs, each = '1' }: Record<string, string>) =>
   pipeline('pressed', (flow) => {
     let taken = 0
-    flow
-      .from(generate(Number(rows), (n) => n, { splits: 4 }))
+    const per = Number(each)
+    const records = flow.from(generate(Number(rows) / per, (n) => n, { splits: 4 }))
+    const numbers =
+      per === 1
+        ? records
+        : records.pipe(mergeMap((n) => consecutive(n * per, per), { name: 'expand' }))
+    numbers
       .pipe(
         keyBy((n) => n % 97),
         scan((count) => count + 1, 0, { name: 'counts' }),
