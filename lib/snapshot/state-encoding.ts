@@ -18,22 +18,35 @@ const CHUNK_BYTES = 512 * 1024
 export const VALUE_BYTES_MAX = 256 * 2 ** 20
 
 /**
+ * Rows of the first frame of an encoder; each one more may have twice as many. It looks at them all to know what
+ * they look like, in code that has not been compiled yet.
+ */
+const FIRST_ROWS = 128
+
+/** An encoder, and how many rows its next frame may have. */
+interface SectionEncoder {
+  readonly encoder: BatchEncoder
+  rowsMax: number
+}
+
+/**
  * One encoder for each part of each state of an operator, from round to round: it knows what the rows look
  * like, where a new one would have to look at them all.
  */
 export class SectionEncoders {
   readonly #operator: string
-  readonly #encoders = new Map<string, BatchEncoder>()
+  readonly #encoders = new Map<string, SectionEncoder>()
 
   constructor(operator: string) {
     this.#operator = operator
   }
 
-  of(state: string, part: Part): BatchEncoder {
+  of(state: string, part: Part): SectionEncoder {
     const id = `${part} ${state}`
     let found = this.#encoders.get(id)
     if (found === undefined) {
-      found = new BatchEncoder({ operator: this.#operator, recordBytesMax: VALUE_BYTES_MAX })
+      const options = { operator: this.#operator, recordBytesMax: VALUE_BYTES_MAX }
+      found = { encoder: new BatchEncoder(options), rowsMax: FIRST_ROWS }
       this.#encoders.set(id, found)
     }
     return found
@@ -129,7 +142,7 @@ class SectionRows {
   readonly #operator: string
   readonly #section: SectionHead
   readonly #encoders: SectionEncoders
-  #encoder: BatchEncoder | null = null
+  #encoder: SectionEncoder | null = null
   readonly #hasTimes: boolean
   #records: unknown[] = []
   #keys: unknown[] = []
@@ -156,7 +169,9 @@ class SectionRows {
     this.#keys.push(key)
     this.#groups.push(group)
     if (this.#hasTimes) this.#times.push(timeMs)
-    if (this.#records.length >= this.#encoder.recordsPerFrame) this.flush()
+    const { encoder, rowsMax } = this.#encoder
+    const { length } = this.#records
+    if (length >= rowsMax || length >= encoder.recordsPerFrame) this.flush()
   }
 
   flush(): void {
@@ -165,7 +180,8 @@ class SectionRows {
     const times = this.#hasTimes ? this.#times : null
     if (records.length === 0) return
     const rows = { records, keys, groups, times }
-    const encoder = this.#encoder!
+    const { encoder } = this.#encoder!
+    this.#encoder!.rowsMax *= 2
     for (let from = 0; from < records.length; ) {
       const frame = this.#encode(encoder, rows, from)
       const to = encoder.next
