@@ -144,10 +144,12 @@ class SectionRows {
   readonly #encoders: SectionEncoders
   #encoder: SectionEncoder | null = null
   readonly #hasTimes: boolean
-  #records: unknown[] = []
-  #keys: unknown[] = []
-  #groups: number[] = []
-  #times: number[] = []
+  /** Filled anew for each frame: lists that grow each time are most of what encoding leaves behind. */
+  readonly #records: unknown[] = []
+  readonly #keys: unknown[] = []
+  readonly #groups: number[] = []
+  readonly #times: number[] = []
+  #count = 0
 
   constructor(
     into: StateEncoding,
@@ -165,39 +167,36 @@ class SectionRows {
 
   add(group: number, key: unknown, record: unknown, timeMs: number): void {
     this.#encoder ??= this.#encoders.of(this.#section.state, this.#section.part)
-    this.#records.push(record)
-    this.#keys.push(key)
-    this.#groups.push(group)
-    if (this.#hasTimes) this.#times.push(timeMs)
+    const i = this.#count++
+    this.#records[i] = record
+    this.#keys[i] = key
+    this.#groups[i] = group
+    if (this.#hasTimes) this.#times[i] = timeMs
     const { encoder, rowsMax } = this.#encoder
-    const { length } = this.#records
-    if (length >= rowsMax || length >= encoder.recordsPerFrame) this.flush()
+    if (this.#count >= rowsMax || this.#count >= encoder.recordsPerFrame) this.flush()
   }
 
   flush(): void {
-    const records = this.#records
-    const [keys, groups] = [this.#keys, this.#groups]
+    const count = this.#count
+    if (count === 0) return
+    const groups = this.#groups
     const times = this.#hasTimes ? this.#times : null
-    if (records.length === 0) return
-    const rows = { records, keys, groups, times }
+    const rows = { records: this.#records, keys: this.#keys, groups, times }
     const { encoder } = this.#encoder!
     this.#encoder!.rowsMax *= 2
-    for (let from = 0; from < records.length; ) {
-      const frame = this.#encode(encoder, rows, from)
+    for (let from = 0; from < count; ) {
+      const frame = this.#encode(encoder, rows, from, count)
       const to = encoder.next
       const [first, last] = rangeOf(groups, from, Math.max(to, from + 1))
       this.#into.add(this.#section, first, last, frame, to - from)
       from = to
     }
-    this.#records = []
-    this.#keys = []
-    this.#groups = []
-    this.#times = []
+    this.#count = 0
   }
 
-  #encode(encoder: BatchEncoder, rows: Records, from: number): ArrayBuffer {
+  #encode(encoder: BatchEncoder, rows: Records, from: number, to: number): ArrayBuffer {
     try {
-      return encoder.encode(rows, from, rows.records.length)
+      return encoder.encode(rows, from, to)
     } catch (cause) {
       this.#encoders.forget(this.#section.state, this.#section.part)
       throw cannotBeStored(this.#operator, this.#section.state, cause)
