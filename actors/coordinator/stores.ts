@@ -4,10 +4,10 @@
  *
  * Contract: what has resolved is durable; of what has not, nothing or all of it is found again.
  */
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
+import { readIndex } from '../../lib/snapshot/store-index.js'
 import type { BundlePiece } from '../node/protocol.js'
 import { BundleShelf } from './bundle-shelf.js'
 import { lockData } from './data-lock.js'
@@ -39,7 +39,10 @@ export interface CoordinatorStores {
   readonly records: Records
   readonly shelf: Shelf
   openSnapshots(directory: string): Promise<ChunkStore>
-  /** True where some were taken there. */
+  /**
+   * True where some are complete there. A directory in which none is yet is as good as none: what the job was
+   * submitted with is to be restored then.
+   */
   hasSnapshots(directory: string): Promise<boolean>
   /** Another coordinator may have it now. */
   close(): Promise<void>
@@ -66,9 +69,10 @@ async function openLocked(data: string, release: () => Promise<void>): Promise<C
     close: release,
     openSnapshots: openLevelChunkStore,
     hasSnapshots: (directory) =>
-      access(directory).then(
+      readIndex(directory).then(
+        (numbers) => numbers !== null && numbers.length > 0,
+        // What is wrong with them is told by whoever opens them.
         () => true,
-        () => false,
       ),
   }
 }

@@ -35,8 +35,6 @@ export interface StallWatchOptions {
   readonly vitals: Vitals
   readonly stallMs: number
   readonly clock: Clock
-  /** The thread was told to give nobody a turn: who waits then is not stuck, but a turn that runs may be. */
-  readonly isPaused?: () => boolean
   /** What the thread is doing, or null where that cannot be seen. */
   readonly stack: () => Promise<string | null>
   readonly onStalled: (event: SubtaskStalled, operator: string) => void
@@ -46,7 +44,7 @@ export interface StallWatchOptions {
 }
 
 export function watchForStalls(options: StallWatchOptions): Cancel {
-  const { subtasks, vitals, stallMs, clock, isPaused = () => false } = options
+  const { subtasks, vitals, stallMs, clock } = options
   const rows = subtasks.map(({ row }) => counterRow(options.counters, row))
   const judge = createStallJudge({
     reportMs: Math.min(REPORT_MS, stallMs),
@@ -61,7 +59,7 @@ export function watchForStalls(options: StallWatchOptions): Cancel {
   const read = (row: Float64Array) => ({
     progress: row[column.progress]!,
     inTurn: row[column.inTurn] === 1,
-    hasInput: row[column.hasInput] === 1 && !isPaused(),
+    hasInput: row[column.hasInput] === 1,
   })
 
   async function report({ subtask, stalledMs }: Stall): Promise<void> {

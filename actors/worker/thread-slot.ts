@@ -62,7 +62,6 @@ class ThreadSlot implements Slot {
   #resolveEnded: () => void = () => {}
   #subtasks: readonly WatchedSubtask[] = []
   #isWeighing = false
-  #isPaused = false
   #stopWatch: Cancel = () => {}
   #stopTimer: Cancel = () => {}
   /** What is known so far of why it dies; the first reason counts. */
@@ -132,14 +131,8 @@ class ThreadSlot implements Slot {
       snapshotAbandoned: (round) => link.call('snapshotAbandoned', [round]),
       snapshotHurried: (round) => link.call('snapshotHurried', [round]),
       drain: () => link.call('drain', []),
-      pause: () => {
-        this.#isPaused = true
-        return link.call('pause', [])
-      },
-      resume: () => {
-        this.#isPaused = false
-        return link.call('resume', [])
-      },
+      pause: () => link.call('pause', []),
+      resume: () => link.call('resume', []),
       close: () => this.#close(),
     }
   }
@@ -214,7 +207,6 @@ class ThreadSlot implements Slot {
       vitals: this.#vitals,
       stallMs: this.#stallMs,
       clock: this.#clock,
-      isPaused: () => this.#isPaused,
       stack: () => this.#thread.stack(),
       onStalled: (event) => this.onEvent(event),
       onKill: (error) => void this.#kill({ how: 'stalled', cause: error }),

@@ -2,6 +2,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { openFileStores } from '../../actors/coordinator/stores.js'
+import { INDEX_FILE } from '../../lib/snapshot/store-index.js'
 import { coordinatorOf, type ProcessSettings } from '../support/cluster-parts.js'
 import { startProcess } from '../support/cluster-processes.js'
 
@@ -51,6 +53,25 @@ t.test('one that cannot use what lies there lets go of it', async (t) => {
   await coordinator.start()
   await coordinator.stop()
 })
+
+t.test(
+  'where no snapshot is complete yet, a job begins with what it was submitted with',
+  async (t) => {
+    const data = join(t.testdir(), 'data')
+    const stores = await openFileStores(data)
+    const place = join(data, 'snapshots')
+    t.notOk(await stores.hasSnapshots(place), 'no directory')
+    const store = await stores.openSnapshots(place)
+    await store.put('1/a', new Uint8Array([1]))
+    t.notOk(await stores.hasSnapshots(place), 'a round that has not ended')
+    await store.commit(1, new Uint8Array([2]))
+    await store.close()
+    t.ok(await stores.hasSnapshots(place))
+    writeFileSync(join(place, INDEX_FILE), 'x')
+    t.ok(await stores.hasSnapshots(place), 'what is damaged is no reason to begin without')
+    await stores.close()
+  },
+)
 
 t.test('a coordinator in another process keeps its data until it dies', async (t) => {
   const data = join(t.testdir(), 'data')

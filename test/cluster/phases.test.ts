@@ -44,8 +44,9 @@ const OF_NODE = [
   'level-epoch.before',
   'level-epoch.after',
 ]
-const ROWS = 150_000
-const PER_SECOND = 3_000
+/** They last for all steps: the death of a coordinator does not stop them. */
+const ROWS = 400_000
+const PER_SECOND = 2_000
 
 class Cluster {
   readonly dir = mkdtempSync(join(tmpdir(), 'millrace-phases-'))

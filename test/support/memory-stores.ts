@@ -47,7 +47,8 @@ export class MemoryStores {
         piece: async (_sha256, offset) => ({ bytes: bytes.subarray(offset), length: bytes.length }),
       },
       openSnapshots: (directory) => step(() => this.#open(directory, step)),
-      hasSnapshots: (directory) => step(() => this.#snapshots.has(directory)),
+      hasSnapshots: (directory) =>
+        step(async () => ((await this.#snapshots.get(directory)?.manifests()) ?? []).length > 0),
       close: async () => {},
     }
   }
