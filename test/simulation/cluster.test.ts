@@ -5,11 +5,10 @@
  *
  * The oracle itself is tested by mutants: each protection taken away must be seen.
  */
-import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import type { Mutant } from '../support/cluster-mutants.js'
-import type { SeedsToRun } from '../support/cluster-seeds.js'
 import type { Outcome } from '../support/cluster-simulation.js'
+import { median, runSeeds } from '../support/seed-threads.js'
 
 const SEED = Number(process.env.MILLRACE_SEED ?? 1)
 const SEEDS = Number(process.env.MILLRACE_SEEDS ?? (process.env.CI_FULL ? 5_000 : 1_000))
@@ -17,19 +16,7 @@ t.comment(`MILLRACE_SEED=${SEED} MILLRACE_SEEDS=${SEEDS}`)
 
 t.setTimeout(900_000)
 
-type SeedOutcome = Outcome & { readonly seed: number }
-
-/** Rejects where the thread dies. */
-function runSeeds(what: SeedsToRun, told: (outcome: SeedOutcome) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('../support/cluster-seeds.js', import.meta.url), {
-      workerData: what,
-    })
-    worker.on('message', told)
-    worker.on('error', reject)
-    worker.on('exit', () => resolve())
-  })
-}
+const THREAD = new URL('../support/cluster-seeds.js', import.meta.url)
 
 t.test(`${SEEDS} seeds: every job ends, with every row shown once`, async (t) => {
   let faults = 0
@@ -37,26 +24,29 @@ t.test(`${SEEDS} seeds: every job ends, with every row shown once`, async (t) =>
   let returns = 0
   let adopted = 0
   let begunAgain = 0
-  let seeds = 0
-  const began = process.cpuUsage()
+  const each: number[] = []
+  const beganMs = performance.now()
   const keepGoing = process.env.KEEP_GOING !== undefined
-  const what = { from: SEED, to: SEED + SEEDS, mutant: null, keepGoing }
-  await runSeeds(what, (outcome) => {
-    seeds++
+  await runSeeds<null, Outcome>(THREAD, { first: SEED, seeds: SEEDS }, null, (told) => {
+    const { seed, outcome } = told
+    each.push(told.ms)
     faults += outcome.faults
     slots += outcome.slots
     returns += outcome.returns
     adopted += outcome.adopted
     begunAgain += outcome.begunAgain
     if (process.env.SHOW_EVENTS !== undefined) t.comment(outcome.events.join('\n'))
-    if (outcome.verdict === null) return
-    t.fail(`MILLRACE_SEED=${outcome.seed} MILLRACE_SEEDS=1: ${outcome.verdict}`)
+    if (outcome.verdict === null) return true
+    t.fail(`MILLRACE_SEED=${seed} MILLRACE_SEEDS=1: ${outcome.verdict}`)
+    return keepGoing
   })
-  const { user, system } = process.cpuUsage(began)
-  const eachMs = (user + system) / 1e3 / seeds
+  const perSeedMs = (performance.now() - beganMs) / each.length
   t.comment(
-    `${faults} faults, ${slots} slots, ${returns} returns, ${adopted} jobs adopted, ${begunAgain} begun again; ${eachMs.toFixed(1)} ms of CPU per seed`,
+    `${faults} faults, ${slots} slots, ${returns} returns, ${adopted} jobs adopted, ` +
+      `${begunAgain} begun again; ${perSeedMs.toFixed(1)} ms per seed, ` +
+      `in a thread median ${median(each).toFixed(1)} ms`,
   )
+  t.equal(each.length, SEEDS, 'every seed has told its outcome')
   t.ok(faults >= SEEDS, 'there were at least as many faults as seeds')
   t.ok(slots >= SEEDS, 'and as many slots')
   t.ok(returns >= SEEDS / 5, 'nodes connected again and went on')
@@ -89,9 +79,11 @@ t.test('leases and waiting make failover quick; without them nothing is shown tw
 
 async function firstVerdict(mutant: Mutant, seeds: number): Promise<string | null> {
   let found: string | null = null
-  const what = { from: SEED, to: SEED + seeds, mutant, keepGoing: false }
-  await runSeeds(what, ({ seed, verdict }) => {
-    if (verdict !== null) found ??= `seed ${seed}: ${verdict.split('\n', 1)[0]}`
+  await runSeeds<Mutant, Outcome>(THREAD, { first: SEED, seeds }, mutant, (told) => {
+    const { verdict } = told.outcome
+    if (verdict === null) return true
+    found ??= `seed ${told.seed}: ${verdict.split('\n', 1)[0]}`
+    return false
   })
   return found
 }

@@ -1,13 +1,7 @@
-/** A thread that simulates one seed after another, and tells the outcome of each. */
-import { parentPort, workerData } from 'node:worker_threads'
+/** A thread of simulations of snapshots. */
 import { MUTANTS, simulate } from './checkpoint-simulation.js'
+import { eachSeed } from './seed-threads.js'
 
-const { first, seeds, mutant } = workerData as {
-  readonly first: number
-  readonly seeds: number
-  readonly mutant: string | null
-}
-
-for (let seed = first; seed < first + seeds; seed++) {
-  parentPort!.postMessage(await simulate(seed, mutant === null ? {} : MUTANTS[mutant]))
-}
+await eachSeed<string | null>((seed, mutant) =>
+  simulate(seed, mutant === null ? {} : MUTANTS[mutant]),
+)
