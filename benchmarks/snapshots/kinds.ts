@@ -1,4 +1,6 @@
 /** A full snapshot of each kind of state with as many entries, and its restore. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { keyGroupOf } from '../../lib/base/key.js'
 import { createStateSnapshots } from '../../lib/snapshot/state-rounds.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
@@ -37,9 +39,13 @@ const KINDS: Readonly<Record<string, Fill>> = {
 
 export function* kindsBench({ quick }: { readonly quick: boolean }): Iterable<Result> {
   const entries = quick ? 100_000 : 1_000_000
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
   for (const [name, fill] of Object.entries(KINDS)) {
     const store = createHeapState(GROUPS)
     for (let i = 0; i < entries; i++) fill(store, i, i & (GROUPS - 1))
+    // The kind before is not to be cleared away in a step of this one.
+    collectGarbage()
     const snapshots = createStateSnapshots(store, 'o', () => performance.now())
     // A few change while it is encoded.
     let changed = 0
