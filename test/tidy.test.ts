@@ -68,6 +68,7 @@ const STARTS: Readonly<Record<string, readonly string[]>> = {
   'actors/coordinator/cluster-job.ts': ['job', 'planner'],
   'actors/coordinator/take-over.ts': ['job'],
   'actors/coordinator/life-options.ts': ['job'],
+  'actors/coordinator/check-submit.ts': ['job'],
   'actors/coordinator/coordinator.ts': ['placement'],
   'actors/coordinator/protocol.ts': ['job'],
   'actors/client/client.ts': ['planner'],

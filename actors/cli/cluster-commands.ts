@@ -1,4 +1,5 @@
 /** The commands for a cluster that runs, as the command line understands them. Nothing is done here. */
+import type { StateBackendOptions } from '../index.js'
 import type { ModuleArgs } from '../planner/protocol.js'
 import { namedArgument, type Program, wholeNumber } from './program.js'
 import { addReach, type GivenReach, type ReachFlags, reach } from './reach-options.js'
@@ -8,6 +9,7 @@ import {
   type RestoreFlags,
   restoreFlags,
 } from './restore-options.js'
+import { addState, type GivenState, stateFlags } from './state-options.js'
 
 /** Of a command that talks to a coordinator. */
 export interface ClientFlags extends ReachFlags {
@@ -31,6 +33,7 @@ export interface SubmitCommand extends ClientFlags, RestoreFlags {
   /** As given: `1s`. */
   readonly checkpointInterval: string | null
   readonly checkpoints: boolean
+  readonly state: StateBackendOptions
 }
 
 /** What is done about one job, one node, or all of them. */
@@ -72,7 +75,8 @@ standard output are then those of the nodes. It is followed until it ends: Ctrl-
 running. --detach prints its id, and follows nothing. A coordinator that is lost meanwhile is
 tried again, for as long as --reconnect says; the job goes on in any case.
 
-A savepoint's directory is that of the coordinator's machine.
+A savepoint's directory is that of the coordinator's machine. State that is larger than memory
+(--state-backend level) lies where each node's --state-dir says.
 
 Exit codes: 0 finished (with --detach: started), 1 the job failed or the coordinator was
 lost, 2 nothing was started because of the command line, the module or the cluster,
@@ -97,7 +101,7 @@ export function addClusterCommands(program: Program, found: Found): void {
   addNodeCommands(program, found)
 }
 
-interface SubmitFlags extends Flags, GivenRestore {
+interface SubmitFlags extends Flags, GivenRestore, GivenState {
   readonly parallelism?: number
   readonly detach?: boolean
   readonly quiet?: boolean
@@ -130,7 +134,7 @@ function addSubmit(program: Program, found: Found): void {
     .option('--pack', 'fill a node before the next (default: spread over all)')
     .option('--checkpoint-interval <time>', 'between two checkpoints: 500ms, 10s (default: 10s)')
     .option('--no-checkpoints', 'take none: a failure begins at the beginning')
-  addRestore(command, '--restore <dir>', 'go on from a savepoint')
+  addState(addRestore(command, '--restore <dir>', 'go on from a savepoint'))
     .option('--quiet', 'no progress and no messages but errors')
     .addHelpText('after', SUBMIT_HELP)
     .action((module: string, rest: string[], flags: SubmitFlags) => {
@@ -152,6 +156,7 @@ function addSubmit(program: Program, found: Found): void {
         labels: flags.label ?? {},
         checkpointInterval: flags.checkpointInterval ?? null,
         checkpoints: flags.checkpoints,
+        state: stateFlags(flags),
         ...restoring,
       })
     })

@@ -8,6 +8,7 @@ import {
   type RestoreFlags,
   restoreFlags,
 } from './restore-options.js'
+import { addState, addStateDirectory, type GivenState, stateFlags } from './state-options.js'
 
 interface ModuleCommand {
   /** Path as given. */
@@ -49,7 +50,6 @@ export interface ExplainCommand extends ModuleCommand {
 
 const SLOTS_MAX = 256
 const PARALLELISM_MAX = 32_768
-const CACHE_MB_MAX = 1_048_576
 
 const RUN_HELP = `
 The module's default export is a pipeline, or a function of the arguments that
@@ -101,18 +101,7 @@ function addRun(program: Program, found: Found): void {
     '--restore <which>',
     'go on from a snapshot: latest, a number, or the directory of a savepoint',
   )
-    .addOption(
-      run
-        .createOption('--state-backend <name>', 'keep state in memory, or on disk with a cache')
-        .choices(['heap', 'level'])
-        .default('heap'),
-    )
-    .option('--state-dir <dir>', 'with level: where on disk (default: the folder TMPDIR)')
-    .option(
-      '--state-cache <MiB>',
-      'with level: cache of each worker thread (default: 256)',
-      wholeNumber(CACHE_MB_MAX),
-    )
+  addStateDirectory(addState(run), 'with level')
     .addHelpText('after', RUN_HELP)
     .action((module: string, rest: string[], options: RunFlags) => {
       const { summary = null, quiet = false } = options
@@ -146,16 +135,14 @@ interface Flags {
   readonly verbose?: boolean
 }
 type RunFlags = Flags &
-  GivenRestore & {
+  GivenRestore &
+  GivenState & {
     readonly summary?: string
     readonly quiet?: boolean
     readonly checkpointDir?: string
     readonly checkpointInterval?: string
     readonly unaligned?: boolean
     readonly alignmentTimeout?: string
-    readonly stateBackend: 'heap' | 'level'
-    readonly stateDir?: string
-    readonly stateCache?: number
   }
 type ExplainFlags = Flags & {
   readonly json?: boolean
@@ -220,17 +207,5 @@ function checkpointFlags(command: Program, flags: RunFlags): CheckpointFlags | n
     unaligned: unaligned ?? false,
     alignmentTimeout: alignmentTimeout ?? null,
     ...restoreFlags(command, flags),
-  }
-}
-
-function stateFlags({ stateBackend, stateDir, stateCache }: RunFlags): StateBackendOptions {
-  const lone = stateDir !== undefined ? '--state-dir' : '--state-cache'
-  if (stateBackend === 'heap' && (stateDir !== undefined || stateCache !== undefined)) {
-    throw wrongFlags(`${lone} needs --state-backend level`)
-  }
-  return {
-    backend: stateBackend,
-    ...(stateDir !== undefined && { directory: stateDir }),
-    ...(stateCache !== undefined && { cacheMb: stateCache }),
   }
 }

@@ -32,6 +32,7 @@ export interface NodeCommand extends ListenFlags {
   readonly advertise: string | null
   /** Null: none are kept. */
   readonly copies: CopyOptions | null
+  readonly stateDir: string | null
   readonly verbose: boolean
 }
 
@@ -118,6 +119,7 @@ interface NodeFlags extends Flags {
   readonly copies: boolean
   readonly copiesDir?: string
   readonly copiesMax?: number
+  readonly stateDir?: string
 }
 
 function addNode(program: Program, found: Found): void {
@@ -137,13 +139,17 @@ function addNode(program: Program, found: Found): void {
     .option('--copies-dir <dir>', 'where it keeps copies of chunks (default: the folder TMPDIR)')
     .option('--copies-max <MiB>', 'how much of them (default: 512)', wholeNumber(MEBIBYTES_MAX))
     .option('--no-copies', 'keep none: restores fetch all from the coordinator')
+    .option(
+      '--state-dir <dir>',
+      'where it keeps state larger than memory (default: the folder TMPDIR)',
+    )
     .option('--verbose', 'show stacks of errors')
     .addHelpText('after', NODE_HELP)
     .action((flags: NodeFlags) => {
       const { join, slots = null, name = null, label = {}, advertise = null } = flags
-      const { verbose = false } = flags
+      const { stateDir = null, verbose = false } = flags
       const copies = copyOptions(flags)
-      const own = { join, slots, name, labels: label, advertise, copies, verbose }
+      const own = { join, slots, name, labels: label, advertise, copies, stateDir, verbose }
       found({ kind: 'Node', ...listening(flags), ...own })
     })
 }

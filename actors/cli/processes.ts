@@ -62,7 +62,7 @@ async function nodeCommand(
   reporter: Reporter,
 ): Promise<ExitCode> {
   const { startNode } = await import('../index.js')
-  const { slots, name, labels, advertise, copies } = command
+  const { slots, name, labels, advertise, copies, stateDir } = command
   const options: NodeOptions = {
     ...listeningOptions(command, world, reporter),
     join: command.join,
@@ -71,6 +71,7 @@ async function nodeCommand(
     ...(name !== null && { name }),
     ...(advertise !== null && { advertise }),
     copies: copies ?? false,
+    ...(stateDir !== null && { stateDirectory: stateDir }),
   }
   const node = await startNode(options)
   reporter.say(`node ${node.name} at ${node.url}, for the coordinator at ${command.join}`)

@@ -36,6 +36,7 @@ function submitOptions(command: SubmitCommand): SubmitOptions {
     args,
     placement: { strategy: pack ? 'pack' : 'spread', labels },
     ...restoreTerms(command),
+    state: command.state,
     ...(parallelism !== null && { parallelism }),
     ...(!checkpoints && { checkpoint: false as const }),
     ...(checkpoints &&

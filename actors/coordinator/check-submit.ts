@@ -1,6 +1,8 @@
 /** What a client says of how a job is to run, and of what it watches of it, checked before anything believes it. */
 import { durationMs } from '../../lib/base/duration.js'
 import { MillraceError } from '../../lib/base/errors.js'
+import { stateSettingsOf } from '../job/state-options.js'
+import { SLOT_MEMORY_MB } from './life-options.js'
 import type { PlacementOptions, SubmitOptions, WatchOptions } from './protocol.js'
 
 const STRATEGIES: readonly unknown[] = [undefined, 'spread', 'pack']
@@ -20,6 +22,7 @@ export function checkSubmit(options: SubmitOptions): void {
     }
   }
   checkRestore(options)
+  checkState(options)
   const { checkpoint } = options
   if (checkpoint !== undefined && checkpoint !== false && !isObject(checkpoint)) {
     throw bad('checkpoint', 'an object or false', checkpoint)
@@ -37,6 +40,15 @@ function checkRestore(options: SubmitOptions): void {
     const value = options[name]
     if (value !== undefined && typeof value !== 'boolean') throw bad(name, 'true or false', value)
   }
+}
+
+/** Throws E_BAD_STATE_BACKEND, too. */
+function checkState({ state, memoryMb = SLOT_MEMORY_MB }: SubmitOptions): void {
+  if (typeof state !== 'string' && state !== undefined) {
+    if (!isObject(state)) throw bad('state', "'heap', 'level' or an object", state)
+    if ('directory' in state) throw notItsOwn()
+  }
+  stateSettingsOf(state, memoryMb)
 }
 
 export function checkPlacement(placement: PlacementOptions): void {
@@ -71,6 +83,12 @@ const isText = (value: unknown): value is string => typeof value === 'string'
 
 const isObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const notItsOwn = (): MillraceError =>
+  new MillraceError(
+    'E_BAD_STATE_BACKEND',
+    'submit: where state lies on disk is for each node to say: start it with --state-dir, or startNode({ stateDirectory })',
+  )
 
 const bad = (name: string, expected: string, seen: unknown, asked = 'submit'): MillraceError =>
   new MillraceError(

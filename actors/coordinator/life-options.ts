@@ -3,7 +3,8 @@ import type { RunOptions } from '../job/launch.js'
 import type { JobRecord } from './job-records.js'
 import type { SubmitOptions } from './protocol.js'
 
-const SLOT_MEMORY_MB = 2048
+/** Of a slot, in MiB, where nothing else is said. */
+export const SLOT_MEMORY_MB = 2048
 
 /** `snapshots`: its directory. */
 export function lifeOptions(
@@ -11,9 +12,10 @@ export function lifeOptions(
   snapshots: string,
   restore: SubmitOptions['restore'],
 ): RunOptions {
-  const { memoryMb = SLOT_MEMORY_MB, supervise, checkpoint } = options
+  const { memoryMb = SLOT_MEMORY_MB, supervise, checkpoint, state } = options
   return {
     memoryMb,
+    ...(state !== undefined && { state }),
     ...(checkpoint !== false && { checkpoint: { ...checkpoint, directory: snapshots } }),
     ...(restore !== undefined && { restore }),
     ...(options.allowDroppedState !== undefined && {

@@ -12,6 +12,7 @@ import type { Decision, SupervisionOptions } from '../../lib/supervision/strateg
 import type { RecordPart } from '../../lib/transport/record-parts.js'
 import type { JobEvent, JobMetrics, JobSummary, SnapshotSummary } from '../job/job.js'
 import type { CheckpointOptions } from '../job/open-snapshots.js'
+import type { StateBackendName, StateBackendOptions } from '../job/state-options.js'
 import type { ModuleArgs } from '../planner/protocol.js'
 
 /** What happens to a cluster. */
@@ -64,6 +65,8 @@ export interface SubmitOptions {
   readonly reactive?: { readonly maxParallelism: number }
   readonly memoryMb?: number
   readonly stallMs?: number
+  /** As of `run`; on disk its files lie where each node keeps such state. */
+  readonly state?: StateBackendName | Omit<StateBackendOptions, 'directory'>
 }
 
 /** Where the slots of a job are to be. */

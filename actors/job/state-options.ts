@@ -6,16 +6,17 @@ import type { StateSettings } from '../../lib/state/state-backend.js'
 /** `heap`: in memory. `level`: on disk, with a cache. */
 export type StateBackendName = 'heap' | 'level'
 
-/** Options of `run`: where operators keep their state. */
+/** Options of `run` and `submit`: where operators keep their state. */
 export interface StateBackendOptions {
   /**
    * `heap`: in memory; fastest, and all of it must fit. `level`: keyed values, lists and maps in a LevelDB
-   * on this machine's disk, with a cache; what is kept must be plain data. Results are the same.
+   * on the machine's disk, with a cache; what is kept must be plain data. Results are the same.
    */
   readonly backend: StateBackendName
   /**
    * With `level`: a directory on a fast local disk; the working copy lies below it while the job runs.
-   * Default: the folder for temporary files (TMPDIR). It is no safe: snapshots are what survives.
+   * Default: the folder for temporary files (TMPDIR). It is no safe: snapshots are what survives. On a
+   * cluster each node has its own, and this must be left out: see `startNode`.
    */
   readonly directory?: string
   /**
@@ -35,7 +36,7 @@ export function stateSettingsOf(
 ): StateSettings {
   if (state === undefined) return { backend: 'heap' }
   if (typeof state === 'string') return stateSettingsOf({ backend: state }, memoryMb)
-  refuseUnknownOptions('run(…, { state })', state, ['backend', 'directory', 'cacheMb'])
+  refuseUnknownOptions('{ state }', state, ['backend', 'directory', 'cacheMb'])
   const { backend, directory, cacheMb } = state
   if (backend === 'heap') {
     if (directory === undefined && cacheMb === undefined) return { backend }
@@ -61,4 +62,4 @@ function cacheMbOf(cacheMb: number | undefined, memoryMb: number | null): number
 }
 
 const bad = (what: string): MillraceError =>
-  new MillraceError('E_BAD_STATE_BACKEND', `run(…, { state }): ${what}`)
+  new MillraceError('E_BAD_STATE_BACKEND', `{ state }: ${what}`)

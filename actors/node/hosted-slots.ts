@@ -25,6 +25,7 @@ import type {
 } from './protocol.js'
 import { resultsTo } from './send-results.js'
 import { SlotLedger } from './slot-ledger.js'
+import { keepingStateIn, removeStateLeft } from './slot-state.js'
 
 /** Whom slots speak to: one membership. */
 export interface Office {
@@ -46,6 +47,7 @@ export interface HostedSlotsParts {
 
 interface Hosted {
   readonly ref: string
+  readonly setup: RemoteSetup
   readonly slot: HostedSlot
   readonly ledger: SlotLedger
   /** Null: it is kept, and speaks to nobody. */
@@ -86,8 +88,9 @@ export class HostedSlots {
 
   // ---- for a membership -----------------------------------------------------------------------
 
-  async start(office: Office, ref: string, setup: RemoteSetup): Promise<void> {
+  async start(office: Office, ref: string, ordered: RemoteSetup): Promise<void> {
     const { parts, bundles, copies, tell } = this.#parts
+    const setup = keepingStateIn(parts.stateDirectory ?? null, ordered)
     if (this.#slots.has(ref)) throw stale(ref, 'is there already')
     if (this.#slots.size >= parts.slots) throw noRoom(parts.slots)
     const slot = new HostedSlot(
@@ -97,7 +100,16 @@ export class HostedSlots {
       parts.ground,
     )
     const ledger = new SlotLedger(setup.plan)
-    const hosted: Hosted = { ref, slot, ledger, office, isKept: false, sending: null, waiting: [] }
+    const hosted: Hosted = {
+      ref,
+      setup,
+      slot,
+      ledger,
+      office,
+      isKept: false,
+      sending: null,
+      waiting: [],
+    }
     this.#slots.set(ref, hosted)
     if (office.isPaused) pause(hosted)
     tell({ kind: 'SlotStarted', ref })
@@ -163,6 +175,7 @@ export class HostedSlots {
     if (hosted === undefined) return
     this.#forget(ref)
     await hosted.slot.kill(reason)
+    this.#removeState(hosted)
   }
 
   /** It speaks for this membership from now on, and stands still until `goOn`. */
@@ -239,6 +252,13 @@ export class HostedSlots {
     this.#parts.tell({ kind: 'SlotEnded', ref })
   }
 
+  /** What slots that are dead have left on disk goes with the last slot of their job. */
+  #removeState({ setup }: Hosted): void {
+    const isThere = () => [...this.#slots.values()].some((other) => other.setup.job === setup.job)
+    // What cannot be removed now is removed when the next process of this host keeps state there.
+    removeStateLeft(setup, isThere).catch(() => {})
+  }
+
   // ---- what slots say -------------------------------------------------------------------------
 
   #voiceOf(self: () => Hosted): SlotVoice {
@@ -247,7 +267,10 @@ export class HostedSlots {
         const { ref, ledger, office } = self()
         if (this.#slots.get(ref) !== self()) return
         ledger.event(event)
-        if (event.kind === 'SlotLost') this.#forget(ref)
+        if (event.kind === 'SlotLost') {
+          this.#forget(ref)
+          this.#removeState(self())
+        }
         office?.control.tell('slotEvent', [ref, event])
       },
       results: (records) => this.#publish(self(), records),

@@ -65,6 +65,8 @@ export interface NodeParts {
   readonly bundles?: BundleFiles
   /** Where copies of chunks lie. Default: none are made. */
   readonly copies?: CopyPlace
+  /** Where slots keep state that is larger than memory. Default: the folder for temporary files. */
+  readonly stateDirectory?: string
 }
 
 /** Who was a member for so long joins again at once; else pauses grow, so that no storm begins. */

@@ -29,6 +29,11 @@ export interface NodeOptions extends ListeningOptions {
    * coordinator is on the same machine.
    */
   readonly copies?: CopyOptions | false
+  /**
+   * A directory on a fast local disk, for jobs that keep their state there (`state: 'level'`). Default: the
+   * folder for temporary files (TMPDIR). It is no safe: snapshots are what survives.
+   */
+  readonly stateDirectory?: string
 }
 
 /** Where a node keeps copies of chunks. */
@@ -69,6 +74,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { ClusterNode } = await import('./node.js')
   const { join, slots = availableParallelism(), labels = {} } = options
   const { name = nextName(), listen = '127.0.0.1:0', advertise, copies = {} } = options
+  const { stateDirectory } = options
   const network = await createProcessNetwork({ party: 'node', id: name }, options)
   const node = new ClusterNode({
     network: advertise === undefined ? network : advertising(network, advertise),
@@ -78,6 +84,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     labels,
     version: packageVersion(),
     ...(copies !== false && { copies: copyPlace(copies) }),
+    ...(stateDirectory !== undefined && { stateDirectory }),
   })
   const events$ = new ReplaySubject<NodeEvent>(EVENTS_KEPT)
   node.events$.subscribe(events$)

@@ -1,10 +1,13 @@
 /** A coordinator and its nodes in one process, over a network in memory; slots are worker threads. */
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { judgeOutput } from '../e2e/accounting.js'
 import { first, within } from '../e2e/support.js'
 import { memoryCluster } from '../support/memory-cluster.js'
+import { until } from '../support/until.js'
 
 t.setTimeout(400_000)
 
@@ -69,3 +72,51 @@ t.test('rescaled while it runs, the result is the same', async (t) => {
   t.match(summary, { state: 'Finished' })
   t.equal(await judgeOutput(dir, ROWS), null)
 })
+
+t.test(
+  'state on disk lies where each node says, moves with the job, and is gone with it',
+  async (t) => {
+    const root = mkdtempSync(join(tmpdir(), 'millrace-node-state-'))
+    t.teardown(() => rmSync(root, { recursive: true, force: true }))
+    const stateDirectory = (node: string) => join(root, node)
+    const { cluster, dir, nodes } = await memoryCluster(t, [1, 1, 1], { stateDirectory })
+    const job = await cluster.submit(ACCOUNTING, {
+      ...accounting(dir, { perSecond: '3000' }),
+      parallelism: 2,
+      state: { backend: 'level', cacheMb: 1 },
+    })
+    await first(job.events$, ({ kind }) => kind === 'SnapshotCompleted')
+    const kept = (node: string) => filesBelow(stateDirectory(node))
+    const places = (await job.placement()).map(({ node }) => node!)
+    t.equal(places.length, 2)
+    for (const node of places) t.ok(kept(node) > 0, `${node} keeps state where it says`)
+    // One dies, and its work goes on elsewhere.
+    await nodes.find(({ name }) => name === places[0])!.stop()
+    const summary = await within(90_000, 'the end', job.done)
+    t.match(summary, { state: 'Finished' })
+    t.ok(summary.restarts > 0)
+    t.equal(await judgeOutput(dir, ROWS), null)
+    await until(() => nodes.every(({ name }) => kept(name) === 0))
+  },
+)
+
+t.test('a job does not say where on the disks of nodes its state lies', async (t) => {
+  const { cluster } = await memoryCluster(t, [1])
+  const state = { backend: 'level', directory: '/tmp' } as never
+  await t.rejects(cluster.submit(ACCOUNTING, { state }), {
+    code: 'E_BAD_STATE_BACKEND',
+    message: /--state-dir/,
+  })
+  const small = { backend: 'level', cacheMb: 4096 } as const
+  await t.rejects(cluster.submit(ACCOUNTING, { state: small }), {
+    code: 'E_BAD_STATE_BACKEND',
+    message: /more than half/,
+  })
+})
+
+const filesBelow = (directory: string): number =>
+  existsSync(directory)
+    ? readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) =>
+        entry.isFile(),
+      ).length
+    : 0

@@ -26,6 +26,8 @@ export interface MemoryCluster {
 export interface MemoryClusterOptions {
   /** Where a node of that name keeps copies of chunks. Default: nowhere. */
   readonly copies?: (node: string) => CopyPlace
+  /** Where a node of that name keeps state on disk. Default: the folder for temporary files. */
+  readonly stateDirectory?: (node: string) => string
   /** Called with each chunk that is read from the coordinator's store. */
   readonly onChunkRead?: (id: string) => void
 }
@@ -34,7 +36,7 @@ export interface MemoryClusterOptions {
 export async function memoryCluster(
   t: Test,
   slots: readonly number[],
-  { copies, onChunkRead = () => {} }: MemoryClusterOptions = {},
+  { copies, stateDirectory, onChunkRead = () => {} }: MemoryClusterOptions = {},
 ): Promise<MemoryCluster> {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-cluster-'))
   const internet = new MemoryInternet(systemClock)
@@ -57,6 +59,7 @@ export async function memoryCluster(
       labels: { name },
       version: '0.1.0',
       ...(copies !== undefined && { copies: copies(name) }),
+      ...(stateDirectory !== undefined && { stateDirectory: stateDirectory(name) }),
     })
     nodes.push(node)
     await node.start()
