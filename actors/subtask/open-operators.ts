@@ -36,6 +36,8 @@ export interface OperatorOpening {
   readonly place: SubtaskPlace
   /** An operator needs no more input. */
   readonly enough: () => void
+  /** The chain begins with a source. */
+  readonly readsSplits: boolean
   /** Holds a split of the chain's source back. */
   readonly hold: OperatorContext['holdInput']
   readonly follows: OperatorContext['inputFollows']
@@ -194,7 +196,7 @@ const watchKeys = (sketch: HotKeySketch) =>
   })
 
 function contextOf(
-  { place, enough, hold, follows, owes, errorsOf, side, keeps }: OperatorOpening,
+  { place, enough, readsSplits, hold, follows, owes, errorsOf, side, keeps }: OperatorOpening,
   step: ChainStep,
   keyed: boolean,
   gate: Gate,
@@ -222,6 +224,7 @@ function contextOf(
     keyed,
     restoredTimeMs: restored?.timeMs ?? Number.NEGATIVE_INFINITY,
     wake,
+    readsSplits,
     holdInput: hold,
     inputFollows: follows,
     owesTime: (timeMs) => owes(position, timeMs),

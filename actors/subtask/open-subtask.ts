@@ -71,6 +71,7 @@ class Assembly {
       {
         place: this.#place,
         enough: this.#signals.enough,
+        readsSplits: isSource,
         hold: (input, held) => this.#hold(input, held),
         follows: () => this.#follows(),
         owes: (position, timeMs) => {

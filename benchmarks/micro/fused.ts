@@ -99,6 +99,7 @@ function contextOf(operator: string, keyed = false): OperatorContext {
     spill: createFileSpill({ job: 'micro', subtask: operator }),
     wake: () => {},
     holdInput: () => {},
+    readsSplits: false,
     inputFollows: () => false,
     owesTime: () => {},
     align: () => {

@@ -27,6 +27,7 @@ import {
   type Batch,
   batch,
   END,
+  REST,
   type Signal,
   WATERMARK,
 } from './signal.js'
@@ -84,6 +85,7 @@ export function asyncMap(
         context.keyed ? held.map(({ key }) => key) : null,
         null,
         times === null ? null : Float64Array.from(times),
+        REST,
       )
       sentBefore = held.map(({ sent }) => sent)
       context.wake(self)
@@ -147,7 +149,12 @@ export function asyncMap(
         if (flights >= concurrency) break
         const timeMs = input.times === null ? Number.NaN : input.times[next]!
         const sent = sentBefore === null ? 0 : sentBefore[next]!
-        const flight = new Flight(plan, input.records[next], key, timeMs, sent)
+        const flight = new Flight(plan, input.records[next], {
+          key,
+          timeMs,
+          input: input.input,
+          sent,
+        })
         keyed = input.keys !== null
         timed = input.times !== null
         queue.push(flight)
@@ -197,9 +204,13 @@ export function asyncMap(
       const times: number[] = []
       const before = flights
       let settled = 0
+      // Inputs are kept apart: behind it they may have times of their own.
+      let of = 0
       while (settled < queue.length && records.length < BATCH_RECORDS_MAX) {
         const head = queue[settled]!
         if (!(head instanceof Flight)) break
+        if (records.length > 0 && head.input !== of) break
+        of = head.input
         empty(head, records, keys, times)
         if (head.status !== 'done' && ordered) break
         settled++
@@ -208,7 +219,7 @@ export function asyncMap(
       if (records.length > 0) {
         context.count(0, records.length)
         const ofRecords = timed ? Float64Array.from(times) : null
-        out.emit(batch(records, keyed ? keys : null, null, ofRecords))
+        out.emit(batch(records, keyed ? keys : null, null, ofRecords, of))
         return true
       }
       const mark = queue[0]

@@ -41,6 +41,8 @@ export class Flight {
   readonly key: unknown
   /** Event time of the record; NaN on a stream without. */
   readonly timeMs: number
+  /** `batch.input` of the batch it came by. */
+  readonly input: number
   status: FlightStatus = 'busy'
   error: unknown = undefined
   /** Failed calls that were given to the record error policy. */
@@ -60,11 +62,16 @@ export class Flight {
   #cancelTimer: Cancel | null = null
 
   /** `sent`: results that a former life has emitted of this record; they are not given again. */
-  constructor(plan: FlightPlan, record: unknown, key: unknown, timeMs: number, sent = 0) {
+  constructor(
+    plan: FlightPlan,
+    record: unknown,
+    { key, timeMs, input, sent }: Pick<Flight, 'key' | 'timeMs' | 'input' | 'sent'>,
+  ) {
     this.#plan = plan
     this.record = record
     this.key = key
     this.timeMs = timeMs
+    this.input = input
     this.sent = sent
     this.#again = sent
   }

@@ -11,7 +11,7 @@ import type { Caught } from './caught.js'
 import { type Compile, FusedPass } from './fused-pass.js'
 import type { FusedPart } from './fused-run.js'
 import { type HeldRecord, HeldRecords } from './held-records.js'
-import { BARRIER, BATCH_RECORDS_MAX, type Barrier, type Batch, batch } from './signal.js'
+import { BARRIER, BATCH_RECORDS_MAX, type Barrier, type Batch, batch, REST } from './signal.js'
 import { createPump, type Outlet, type SignalHandlers } from './signal-operator.js'
 
 /** What a former life held, of one step. */
@@ -112,7 +112,6 @@ function inPortions({ step, records }: Rest): readonly Rest[] {
       last !== undefined &&
       held.sent === 0 &&
       last[0]!.sent === 0 &&
-      last[0]!.input === held.input &&
       last.length < BATCH_RECORDS_MAX
     if (joins) last.push(held)
     else portions.push({ step, records: [held] })
@@ -127,6 +126,6 @@ function asBatch(held: readonly HeldRecord[], keyed: boolean): Batch {
     keyed ? held.map(({ key }) => key) : null,
     null,
     timed ? Float64Array.from(held, ({ timeMs }) => timeMs!) : null,
-    held[0]!.input ?? 0,
+    REST,
   )
 }

@@ -71,18 +71,18 @@ export class FusedPass {
   held(tell: (step: number, held: HeldRecord) => void): void {
     if (this.#run === null) return
     const { open, expansions, index, heldTime, times } = this.#cursor
-    const { records, keys, input } = this.#source!
+    const { records, keys } = this.#source!
     if (open) {
       const timeMs = times === null ? null : heldTime
       expansions.forEach(({ held: record, heldKey: key, pulled }, x) => {
         const s = this.#expandAt[x]!
         const sent = s === 0 ? this.#sent + pulled : pulled
-        tell(this.at + s, { record, key, timeMs, sent, input })
+        tell(this.at + s, { record, key, timeMs, sent })
       })
     }
     for (let i = index; i < records.length; i++) {
       const [key, timeMs] = [keys?.[i], times?.[i] ?? null]
-      tell(this.at, { record: records[i], key, timeMs, sent: this.#sent, input })
+      tell(this.at, { record: records[i], key, timeMs, sent: this.#sent })
     }
   }
 

@@ -23,8 +23,6 @@ export interface HeldRecord {
   readonly timeMs: number | null
   /** Of its results, those that were emitted before the barrier. */
   readonly sent: number
-  /** `batch.input` of the batch it came by; absent: 0. */
-  readonly input?: number
 }
 
 /** As it is stored. */

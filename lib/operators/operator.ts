@@ -212,6 +212,8 @@ export interface OperatorContext {
    * callbacks never emit themselves, they wake. May be called from any callback, any number of times.
    */
   wake(work: Deferred): void
+  /** True where the chain begins with a source: its inputs are splits, and announced. */
+  readonly readsSplits: boolean
   /** Where the chain begins with a source: reads a split no further for now, or goes on. */
   holdInput(input: number, held: boolean): void
   /**

@@ -23,7 +23,7 @@ export interface Batch<T = unknown> {
   /**
    * Which input of the chain it came by: the port of an operator with several inputs, or the number
    * of the split in a chain that begins with a source. 0 where there is but one, and behind the
-   * operator that has made use of it.
+   * operator that has made use of it. REST for what a former life held.
    */
   readonly input: number
 }
@@ -73,6 +73,12 @@ export type Signal<T = unknown> = Batch<T> | Watermark | Barrier | Idle | InputC
 
 /** What crosses a channel beside batches. */
 export type Marker = Watermark | Barrier | Idle | End
+
+/**
+ * `batch.input` of what a former life held: splits have other numbers in each life. It comes before any
+ * input has been announced.
+ */
+export const REST = -1
 
 export const end: End = { tag: END }
 

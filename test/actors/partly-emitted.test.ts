@@ -4,7 +4,18 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Job, type RunOptions, run } from '../../actors/index.js'
 import { generate, partFiles, type Sink } from '../../lib/connectors/index.js'
-import { keyBy, map, mergeMap, pipeline, rebalance, timestamps } from '../../lib/index.js'
+import {
+  count,
+  filter,
+  keyBy,
+  map,
+  mergeMap,
+  pipeline,
+  rebalance,
+  timestamps,
+  tumbling,
+  window,
+} from '../../lib/index.js'
 
 t.setTimeout(180_000)
 
@@ -130,3 +141,51 @@ for (const [where, shape] of Object.entries(shapes)) {
     })
   }
 }
+
+/** Two splits, one far ahead of the other, of whose first record so many results are given. */
+const skewed = (results: number, out: string) =>
+  pipeline('skewed', (flow) => {
+    let seen = 0
+    flow
+      .from(
+        generate(20_000, (n) => n, { splits: 2, perSecond: 1_000_000 }),
+        { parallelism: 1 },
+      )
+      .pipe(
+        mergeMap(
+          function* (n: number) {
+            for (let i = 0; i < (n === 1 ? results : 1); i++) yield n
+          },
+          { name: 'expand', parallelism: 1 },
+        ),
+        timestamps((n) => (n % 2 === 0 ? n : 10_000_000 + n), { name: 'times', parallelism: 1 }),
+        rebalance(),
+        map(
+          (n) => {
+            if (results > 1 && ++seen % 512 === 0) Atomics.wait(nobody, 0, 0, 1)
+            return n
+          },
+          { name: 'slow', chain: false, parallelism: 1 },
+        ),
+        filter((n) => n % 2 === 0),
+        keyBy(() => 'all'),
+        window(tumbling('1s')),
+        count({ name: 'counts' }),
+        map(({ value }) => `${value}`),
+      )
+      .to(partFiles(out, { format: (line) => line }), { name: 'parts' })
+  })
+const nobody = new Int32Array(new SharedArrayBuffer(4))
+
+t.test('what was held of one split makes no record of another one late', async (t) => {
+  const dir = t.testdir({})
+  const out = join(dir, 'out')
+  const checkpoint = { directory: join(dir, 'state'), interval: 30, mode: 'unaligned' } as const
+  const endless = run(skewed(Number.POSITIVE_INFINITY, out), { checkpoint })
+  await completed(endless, 2)
+  await endless.cancel()
+  await endless.done.catch(() => {})
+  await run(skewed(1, out), { checkpoint, restore: 'latest' }).done
+  const counted = linesIn(t, out).reduce((sum, line) => sum + Number(line), 0)
+  t.equal(counted, 10_000, 'all of the split that is behind')
+})

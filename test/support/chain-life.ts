@@ -240,6 +240,7 @@ export class ChainLife {
       restoredTimeMs: Number.NEGATIVE_INFINITY,
       wake,
       holdInput: none,
+      readsSplits: false,
       inputFollows: () => false,
       owesTime: none,
       align: none,

@@ -62,6 +62,8 @@ export interface HarnessOptions {
   /** Cells of other members, by alignment group. */
   readonly alignment?: ReadonlyMap<string, readonly AlignmentCell[]>
   readonly keyed?: boolean
+  /** The chain begins with a source. */
+  readonly readsSplits?: boolean
   readonly policy?: RecordErrorPolicy
   /** Asked after each batch that came out: does the gate stay open? Default: yes. */
   readonly stayOpen?: () => boolean
@@ -331,6 +333,7 @@ export class OperatorHarness {
         if (held) this.heldInputs.add(input)
         else this.heldInputs.delete(input)
       },
+      readsSplits: this.#options.readsSplits ?? false,
       inputFollows: () => this.follows,
       owesTime: (timeMs) => this.owed.push(timeMs),
       complete: () => this.stops++,

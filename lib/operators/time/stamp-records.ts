@@ -8,7 +8,8 @@
  * Order: records, then the watermark they have brought about, then idleness. While a source has more to
  * read at once, one watermark stands for a few batches. Watermarks from upstream
  * end here. Of the generators a snapshot holds what they have brought about, the watermark: after a
- * restart it is said again before any record, and goes on when one generator of each input is beyond it.
+ * restart it is said again before any record, and goes on when one generator of each input is beyond it. What
+ * operators before it held in a former life (`held-records.ts`) comes next: of several splits it says nothing.
  */
 import type { OperatorFunction } from 'rxjs'
 import type { Cancel } from '../../base/clock.js'
@@ -24,6 +25,7 @@ import {
   IDLE,
   type Idle,
   INPUT,
+  REST,
   type Signal,
   WATERMARK,
   type Watermark,
@@ -162,12 +164,24 @@ export function stampRecords(
       }
       context.count(records.length, n)
       if (n === 0) return null
-      const stamped =
-        kept === null
-          ? batch(records, keys, input.groups, times)
-          : batch(kept, keptKeys, null, times.subarray(0, n))
-      observe(generatorFor(input.input), stamped.records, stamped.times!)
-      return stamped
+      return kept === null
+        ? batch(records, keys, input.groups, times)
+        : batch(kept, keptKeys, null, times.subarray(0, n))
+    }
+
+    /** Records must not come from an idle input. */
+    function wakeUp(): void {
+      if (saidActive) return
+      saidActive = true
+      out.emit({ tag: IDLE, active: true })
+    }
+
+    /** Of which split it was, nobody knows any more: it says nothing about time. */
+    function passRest(rest: Batch): void {
+      const stamped = stamp(rest)
+      if (stamped === null) return
+      wakeUp()
+      out.emit(stamped)
     }
 
     /** Without a source that says so: nothing has come for a while, though it could have. */
@@ -204,15 +218,16 @@ export function stampRecords(
     return {
       batch(input) {
         if (saidMs < restoredTimeMs) say()
+        const isRest = input.input === REST
+        if (isRest && context.readsSplits) return passRest(input)
         lastMs = announced ? lastMs : clock.now()
         const stamped = stamp(input)
+        const at = isRest ? 0 : input.input
+        const generator = generatorFor(at)
+        if (stamped !== null) observe(generator, stamped.records, stamped.times!)
         const wasActive = watermarks.active
-        watermarks.advance(input.input, generatorFor(input.input).watermarkMs)
-        // Records must not come from an idle input.
-        if (!wasActive && !saidActive) {
-          saidActive = true
-          out.emit({ tag: IDLE, active: true })
-        }
+        watermarks.advance(at, generator.watermarkMs)
+        if (!wasActive) wakeUp()
         if (stamped !== null) out.emit(stamped)
         if (!waits()) say()
         lookLater(lastMs + idleMs)

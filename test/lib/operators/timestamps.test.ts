@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { mergeMap } from '../../../lib/operators/merge-map.js'
-import { BATCH, WATERMARK } from '../../../lib/operators/signal.js'
+import { BATCH, REST, WATERMARK } from '../../../lib/operators/signal.js'
 import type { TimestampOptions } from '../../../lib/operators/time/timestamps.js'
 import { ingestionTime, timestamps } from '../../../lib/operators/time/timestamps.js'
 import {
@@ -146,6 +146,52 @@ t.test('an idle input holds nothing back; when all are idle, downstream hears it
   t.same(h.marks, ['w9', 'idle', 'active', 'w11'])
   const kinds = h.output.map(({ tag }) => tag)
   t.ok(kinds.lastIndexOf(BATCH) > kinds.indexOf(3), 'active before the records')
+})
+
+t.test('what a former life held of some split says nothing about time', async (t) => {
+  const h = harness({ monotonous: true }, { readsSplits: true })
+  h.batch(at(1000), null, REST)
+  h.input(0, 'active')
+  h.input(1, 'active')
+  h.batch(at(2000), null, 1)
+  h.batch(at(5), null, 0)
+  t.same(h.times, [1000, 2000, 5])
+  t.same(h.marks, ['w4'])
+})
+
+t.test('what a former life held says how far the only input has come', async (t) => {
+  const h = harness({ monotonous: true })
+  h.batch(at(1000), null, REST)
+  t.same(h.marks, ['w999'])
+  h.batch(at(2000))
+  t.same(h.marks, ['w999', 'w1999'], 'it is that input')
+})
+
+t.test('splits are told apart behind records in flight', async (t) => {
+  for (const ordered of [true, false]) {
+    const call = async (event: Event) => event
+    const operators = [
+      mergeMap(call, { concurrency: 8, ordered }),
+      timestamps(({ at }: Event) => at, { monotonous: true }),
+    ]
+    const h = new OperatorHarness(
+      operators.map((op) => definitionOf(op as never)),
+      { readsSplits: true },
+    )
+    h.input(0, 'active')
+    h.input(1, 'active')
+    h.batch(at(1000, 1001), null, 1)
+    h.batch(at(5, 6), null, 0)
+    await h.settle()
+    t.same(h.times, [1000, 1001, 5, 6])
+    t.same(h.marks, ['w5'], 'the split that has come least far')
+    h.batch(at(2000), null, 0)
+    h.input(0, 'ended')
+    h.batch(at(3000), null, 1)
+    await h.settle()
+    t.equal(h.marks.at(-1), 'w2999')
+    t.same(h.broken, [])
+  }
 })
 
 t.test('behind an exchange the one input goes idle when nothing has come', async (t) => {
