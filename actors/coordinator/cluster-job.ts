@@ -533,7 +533,9 @@ export class ClusterJob {
     if (life !== this.#life || makesRoom || this.#endState !== null) return
     this.#endState = error === null ? life.state : 'Failed'
     // It is tried again from where it was.
-    if (error !== null && this.#isRecovered && !this.#hasRun) this.#record = this.#parts.record
+    if (error !== null && this.#isRecovered && !this.#hasRun) {
+      this.#record = { ...this.#parts.record, deployment: null }
+    }
     this.#watching.unsubscribe()
     const goesOn = this.#isSuspended && this.#endState !== 'Finished'
     if (error !== null) {

@@ -17,6 +17,7 @@
 import { assert, unreachable } from '../../lib/base/assert.js'
 import { type ErrorData, errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import type { Split } from '../../lib/connectors/source.js'
+import { planHash } from '../../lib/graph/fingerprint.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { rowOf, subtaskName, subtaskOf, subtasksOf } from '../../lib/graph/subtasks.js'
 import type { Adopted, Deployment } from '../../lib/job/adoption.js'
@@ -58,7 +59,7 @@ export interface TakenOver {
   readonly slots: readonly AdoptedSlot[]
 }
 
-export type DeployedAttempts = Pick<Deployment, 'run' | 'fingerprint' | 'attempts' | 'regions'>
+export type DeployedAttempts = Pick<Deployment, 'run' | 'plan' | 'attempts' | 'regions'>
 
 /**
  * What the neighbours of a dead slot fail with. They may be heard before the death itself, which
@@ -95,11 +96,13 @@ class JobActor implements Behaviour<JobMessage> {
   readonly #asked = new Set<string>()
   /** Resolves when the attempts given out last are durable. */
   #deployed: Promise<void> = Promise.resolve()
+  readonly #planHash: string
 
   constructor(parts: JobParts, context: Context) {
     this.#parts = parts
     this.#context = context
     this.#slots = new SlotTable(parts, context.self)
+    this.#planHash = planHash(parts.plan)
     this.#record = createJobRecord(regionShapes(parts.plan, parts.pool.size), parts.pool.size)
     this.#splits = new SplitDesk(parts.plan, {
       enumerate: (subtask, attempt) => this.#enumerate(subtask, attempt),
@@ -119,7 +122,7 @@ class JobActor implements Behaviour<JobMessage> {
     switch (message.kind) {
       case 'SlotSetUp':
         if (!this.#slots.onSetUp(message.slot, message.generation)) return
-        return this.#apply({ kind: 'SlotReady', slot: message.slot })
+        return this.#onSlotReady(message.slot)
       case 'SlotEvent':
         if (!this.#slots.isPresent(message.slot, message.generation)) return
         return this.#onSlotEvent(message.slot, message.event)
@@ -459,23 +462,41 @@ class JobActor implements Behaviour<JobMessage> {
     const before = this.#record.state
     const { record, orders } = stepJob(this.#record, event)
     this.#record = record
-    if (orders.some(({ kind }) => kind === 'OpenRegion')) this.#deployed = this.#saveDeployed()
+    if (orders.some(({ kind }) => kind === 'OpenRegion')) {
+      this.#deployed = this.#saveDeployed()
+      // Each opening hears of it.
+      this.#deployed.catch(() => {})
+    }
     if (record.state !== before) this.#onStateChanged(before, record.state)
     this.#rounds?.regionsChanged(record)
     for (const order of orders) this.#carryOut(order)
   }
 
-  /** Where it cannot be saved, nobody will go on with what is opened now: that does not stop it. */
-  #saveDeployed(): Promise<void> {
-    const { run, plan, deployed } = this.#parts
+  /**
+   * A slot that hosts nothing is waited for by no region: its place is known later. Where it cannot be saved
+   * the next coordinator begins the job again.
+   */
+  #onSlotReady(slot: number): void {
+    const { attempts } = this.#record
+    this.#apply({ kind: 'SlotReady', slot })
+    if (attempts > 0 && this.#record.attempts === attempts) this.#saveDeployed().catch(() => {})
+  }
+
+  /** Where it cannot be saved, nothing is opened: the next coordinator would take it for the attempt before. */
+  async #saveDeployed(): Promise<void> {
+    const { run, deployed } = this.#parts
     const { attempts, regions } = this.#record
     const present = {
       run,
-      fingerprint: plan.fingerprint,
+      plan: this.#planHash,
       attempts,
       regions: regions.map(({ attempt }) => attempt),
     }
-    return deployed(present, this.#slots.all).catch(() => {})
+    try {
+      await deployed(present, this.#slots.all)
+    } catch (error) {
+      throw notDurable((error as Error).message)
+    }
   }
 
   #onStateChanged(before: JobState, state: JobState): void {
@@ -610,6 +631,13 @@ const noSnapshots = (): MillraceError =>
   new MillraceError(
     'E_NO_CHECKPOINTS',
     'this job takes no snapshots: run it with checkpoint: { directory } (--checkpoint-dir)',
+  )
+
+const notDurable = (reason: string): MillraceError =>
+  new MillraceError(
+    'E_NOT_DURABLE',
+    `what is about to run could not be recorded, so nothing was opened: ${reason}; see that the coordinator can write to its data directory`,
+    { retryable: true },
   )
 
 const tooManyFailed = (reason: string): MillraceError =>

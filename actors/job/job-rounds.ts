@@ -58,6 +58,7 @@ export class JobRounds {
   readonly #owner: JobRoundsOwner
   readonly #checkpoint: ActorRef<CheckpointMessage>
   readonly #progress: RegionProgress
+  readonly #isAdopted: boolean
   /** All regions run, as the checkpoint actor was told. */
   #isUp = false
   /** Names of subtasks that have finished in the present attempt of their region. */
@@ -75,6 +76,7 @@ export class JobRounds {
     this.#snapshots = snapshots
     this.#owner = owner
     this.#progress = new RegionProgress(plan.regions.length)
+    this.#isAdopted = adopted !== null
     const parts = {
       run,
       plan,
@@ -160,9 +162,9 @@ export class JobRounds {
     return new Promise((tell) => this.#checkpoint.control({ kind: 'WhenSettled', tell }))
   }
 
-  /** Something that was prepared may be named by a snapshot. */
+  /** Something that was prepared may be named by a snapshot; of savepoints under an earlier coordinator nobody knows. */
   get mayBeStored(): boolean {
-    return this.#snapshots.stores.mayBeStored
+    return this.#isAdopted || this.#snapshots.stores.mayBeStored
   }
 
   /** The region begins anew: none of its subtasks has finished. */

@@ -14,6 +14,7 @@ import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
 import { Lease } from '../../lib/cluster/lease.js'
+import { SETTLE_MS } from '../../lib/cluster/times.js'
 import { backoff, backoffDelayMs } from '../../lib/supervision/backoff.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { Listener } from '../../lib/transport/node-links.js'
@@ -72,6 +73,8 @@ export interface NodeParts {
 /** Who was a member for so long joins again at once; else pauses grow, so that no storm begins. */
 const STEADY_MS = 10_000
 const REJOIN = backoff({ firstMs: 100, maxMs: 5_000, jitter: 0.3 })
+/** With slots that may be adopted: well within the time for which a new coordinator waits for them. */
+const REJOIN_KEEPING = backoff({ firstMs: 100, maxMs: SETTLE_MS / 3, jitter: 0.3 })
 
 export class ClusterNode {
   readonly events$ = new Subject<NodeEvent>()
@@ -236,7 +239,8 @@ export class ClusterNode {
   }
 
   #pauseMs(): number {
-    return backoffDelayMs(REJOIN, ++this.#failures, this.#parts.random ?? Math.random)
+    const policy = this.#slots.refs.length > 0 ? REJOIN_KEEPING : REJOIN
+    return backoffDelayMs(policy, ++this.#failures, this.#parts.random ?? Math.random)
   }
 
   #onEnded(member: Member, reason: string): void {

@@ -8,12 +8,18 @@
  */
 import { createHash } from 'node:crypto'
 import type { Graph } from './graph.js'
+import type { Plan } from './plan.js'
 
 /** 64 hex digits. */
 export function fingerprint(graph: Graph): string {
   const nodes = graph.nodes.map(({ at: _, ...node }) => node).sort(byId)
   const edges = [...graph.edges].sort(byId)
   return sha256(canonicalJson({ ...graph, nodes, edges }))
+}
+
+/** 64 hex digits: equal where a graph was planned in the same way, whichever release has planned it. */
+export function planHash(plan: Plan): string {
+  return sha256(canonicalJson(plan))
 }
 
 /** 16 hex digits over the source text of `functions`; empty where there is none. */

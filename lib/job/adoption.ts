@@ -12,6 +12,7 @@
  *   did not arrive is among them.
  */
 import type { Split } from '../connectors/source.js'
+import { planHash } from '../graph/fingerprint.js'
 import type { Plan } from '../graph/plan.js'
 import { slotOf, subtaskName, subtaskOf, subtasksOf } from '../graph/subtasks.js'
 
@@ -19,7 +20,8 @@ import { slotOf, subtaskName, subtaskOf, subtasksOf } from '../graph/subtasks.js
 export interface Deployment {
   /** Names the run in files and chunks. */
   readonly run: string
-  readonly fingerprint: string
+  /** `planHash`: chains that were planned otherwise would be read and numbered otherwise. */
+  readonly plan: string
   /** Largest attempt given out. */
   readonly attempts: number
   /** The present attempt of each region. */
@@ -171,17 +173,18 @@ export function adopt(
 const restart = (reason: string): Adoption => ({ kind: 'restart', reason })
 
 function doubtIn(
-  { fingerprint, regions, slots }: Deployment,
+  { plan: planned, regions, slots }: Deployment,
   plan: Plan,
   holdings: readonly SlotHolding[],
   newest: NewestSnapshot | null,
 ): string | null {
-  if (fingerprint !== plan.fingerprint || regions.length !== plan.regions.length) {
+  if (planned !== planHash(plan) || regions.length !== plan.regions.length) {
     return 'it is planned otherwise now'
   }
   if (holdings.length !== slots.length) return 'some of its slots are not held any more'
   const round = newest?.round ?? 0
-  for (const [index, { joined, givenUp, completed, regions: held }] of holdings.entries()) {
+  for (const [index, holding] of holdings.entries()) {
+    const { joined, givenUp, completed, regions: held } = holding
     if (joined !== slots.length - 1) return `slot ${index} has lost links with others`
     if (givenUp.includes(round)) {
       return `slot ${index} has given up round ${round}, of which there is a manifest`
@@ -195,7 +198,7 @@ function doubtIn(
         return `region ${id} was at attempt ${regions[id]}, and slot ${index} ${seen}`
       }
       if (!found.isWhole) return `region ${id} was about to change in slot ${index}`
-      if (!isOf(round, found)) {
+      if (!isOf(round, found, holding)) {
         return `region ${id} has not gone on from round ${round}, the newest there is`
       }
     }
@@ -203,9 +206,14 @@ function doubtIn(
   return null
 }
 
-/** The attempt was opened from that round, or has taken it: no other has a newer one. */
-const isOf = (round: number, { base, firstRound }: HeldRegion): boolean =>
-  round === base || (firstRound > 0 && round >= firstRound)
+/** The attempt was opened from that round, or was told of it and of no other outcome. */
+const isOf = (
+  round: number,
+  { base, firstRound }: HeldRegion,
+  { completed, rounds }: SlotHolding,
+): boolean =>
+  round === base ||
+  (firstRound > 0 && round >= firstRound && (completed === round || rounds.includes(round)))
 
 /** Regions that have a subtask in this slot. */
 function regionsOf(plan: Plan, slot: number, slots: number): readonly number[] {

@@ -76,16 +76,21 @@ interface Options {
   readonly connect?: (made: number) => Promise<void>
   readonly clear?: () => Promise<void>
   readonly replays?: boolean
+  /** Subtasks of the source and the sink. Default: as many as slots. */
+  readonly parallelism?: number
+  /** How the nth record of what is deployed is saved. */
+  readonly save?: (nth: number) => Promise<void>
 }
 
 function startJob(options: Options = {}) {
   const clock = createVirtualClock()
   const random = seededRandom(1)
+  const { parallelism = 2 } = options
   const source = { ...fromArray([1]), replays: options.replays ?? true }
   const { graph } = pipeline('job', (flow) => {
-    flow.from(source, { parallelism: 2 }).pipe(rebalance()).to(collect())
+    flow.from(source, { parallelism }).pipe(rebalance()).to(collect())
   }).compose()
-  const plan = planGraph(graph, { parallelism: 2 })
+  const plan = planGraph(graph, { parallelism })
   const made: FakeSlot[] = []
   const pool: SlotPool = {
     size: 2,
@@ -111,6 +116,7 @@ function startJob(options: Options = {}) {
   const states: string[] = []
   const failures: (string | null)[] = []
   const delays: number[] = []
+  const saves: number[] = []
   board.failures$.subscribe(({ decision }) => failures.push(decision))
   board.events$.subscribe((event) => {
     if (event.kind === 'StateChanged') states.push(event.to)
@@ -150,10 +156,13 @@ function startJob(options: Options = {}) {
       policy,
       board,
       taken: null,
-      deployed: async () => {},
+      deployed: async ({ attempts }) => {
+        saves.push(attempts)
+        await options.save?.(saves.length)
+      },
     }),
   )
-  return { clock, made, board, states, failures, delays, actor }
+  return { clock, made, board, states, failures, delays, saves, actor }
 }
 
 t.test('all slots are linked and open before any of them starts', async (t) => {
@@ -161,6 +170,36 @@ t.test('all slots are linked and open before any of them starts', async (t) => {
   await clock.settle()
   t.same(states, ['Running'])
   for (const slot of made) t.same(slot.told, ['open 0 1', 'start 0 1'])
+})
+
+t.test('nothing is opened at an attempt that could not be saved', async (t) => {
+  const job = startJob({
+    save: async (nth) => {
+      if (nth === 1) throw new Error('disk full')
+    },
+  })
+  await job.clock.settle()
+  t.notOk(job.made.some(({ told }) => told.some((text) => text.startsWith('open'))))
+  t.same(job.delays, [100])
+  job.clock.advance(100)
+  await job.clock.settle()
+  t.equal(job.states.at(-1), 'Running')
+  t.same(job.saves, [1, 2])
+  for (const slot of job.made) t.ok(slot.told.includes('open 0 2'))
+})
+
+t.test('the place of a slot that hosts nothing is saved when it is ready', async (t) => {
+  let ready = () => {}
+  const job = startJob({
+    parallelism: 1,
+    setUp: (made) => (made === 0 ? Promise.resolve() : new Promise((up) => (ready = up))),
+  })
+  await job.clock.settle()
+  t.equal(job.states.at(-1), 'Running')
+  t.same(job.saves, [1])
+  ready()
+  await job.clock.settle()
+  t.same(job.saves, [1, 1])
 })
 
 t.test(

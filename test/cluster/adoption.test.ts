@@ -129,3 +129,17 @@ t.test('what fails after it was adopted is restarted as ever', async (t) => {
   await ends(t)
   t.ok(told('RegionRestarting') > 0)
 })
+
+t.test('after many deaths, one right after the other', async (t) => {
+  const { cluster, told, ends } = await running(TWO)
+  for (let deaths = 1; deaths <= 8; deaths++) {
+    cluster.kill(HUB)
+    cluster.start(HUB)
+    const isBack = () => told('"Joined"') >= 2 * (deaths + 1)
+    t.ok(await cluster.runUntil(isBack, 20_000), 'all nodes join')
+  }
+  await cluster.runFor(5_000)
+  await ends(t)
+  t.equal(told('SlotStarted'), 3)
+  t.equal(told('RegionRestarting'), 0)
+})

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { collect } from '../../../actors/testing/collect.js'
 import { generate } from '../../../lib/connectors/index.js'
+import { planHash } from '../../../lib/graph/fingerprint.js'
 import { planGraph } from '../../../lib/graph/planner.js'
 import { slotOf, subtaskName, subtasksOf } from '../../../lib/graph/subtasks.js'
 import { keyBy, pipeline, scan } from '../../../lib/index.js'
@@ -30,7 +31,7 @@ const splits = ['a', 'b', 'c', 'd'].map((id) => ({ id, data: {} }))
 
 const deployment: Deployment = {
   run: 'run',
-  fingerprint: plan.fingerprint,
+  plan: planHash(plan),
   attempts: 7,
   regions: [7],
   slots: [
@@ -115,9 +116,14 @@ t.test('a doubt about any part is one about all of it', async (t) => {
     'a manifest that is not of this attempt': judged(
       slot(0, { completed: 0, regions: [region(0, { base: 3, firstRound: 0 })] }),
     ),
-    'another plan': adopt(
-      { ...deployment, fingerprint: 'x' },
-      plan,
+    'a manifest of a round of which a slot was never told': judged(
+      slot(0, { completed: 10, rounds: [11], regions: [region(0, { base: 0, firstRound: 1 })] }),
+      slot(1, { completed: 15, rounds: [], regions: [region(1, { base: 0, firstRound: 1 })] }),
+      snapshot(15),
+    ),
+    'another plan of the same graph': adopt(
+      deployment,
+      { ...plan, chains: plan.chains.map((chain) => ({ ...chain, keyed: !chain.keyed })) },
       [slot(0), slot(1)],
       snapshot(5),
     ),
