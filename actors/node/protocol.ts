@@ -36,7 +36,7 @@
  * ## Adoption
  * A coordinator that is started again on the data of one that died goes on with what runs, where it finds all
  * of it as it was. Before a region is deployed its attempt, and the slots of its job, are written durably
- * (`Deployment` in `lib/job/adoption.ts`).
+ * (`Deployment` in `lib/job/adoption.ts`); where that fails it is not deployed.
  * 1. A node whose coordinator is gone pauses its slots. It keeps them, what has come for them, and their data
  *    connections with other nodes. It has noted what each was told and has said (`slot-ledger.ts`).
  * 2. `wanted` names the slots that it hosts; the answer, those of a durable deployment. It ends the others,
