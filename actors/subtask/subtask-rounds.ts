@@ -199,12 +199,13 @@ export class SubtaskRounds {
 
   /** The barrier has left the operator at `position`. */
   leave(position: number, barrier: Barrier): void {
-    const round = this.#current
-    if (round?.barrier.round !== barrier.round) return
     const step = this.#steps[position]!
     const { snapshots, timeMs, owedMs } = step
-    round.steps[position] = { timeMs: Number.isNaN(owedMs) ? timeMs : owedMs, refs: [] }
+    // Also where the round has been given up: the next barrier finds a time of its own.
     step.owedMs = Number.NaN
+    const round = this.#current
+    if (round?.barrier.round !== barrier.round) return
+    round.steps[position] = { timeMs: Number.isNaN(owedMs) ? timeMs : owedMs, refs: [] }
     snapshots?.begin(barrier.round, barrier.full || this.#place.alwaysFull)
   }
 
