@@ -1,4 +1,4 @@
-/** The disk on which one node keeps what is its own is full: copies of chunks, and bundles. */
+/** The disk on which one node keeps what is its own is full: copies of chunks, bundles, state. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -31,7 +31,7 @@ async function endsWhole(t: Test, world: HostsWorld): Promise<void> {
 
 const why = whyNoHosts() ?? (succeeds('mount', '--version') ? null : 'there is no mount')
 if (why !== null) {
-  console.error(`SKIPPED: 2 faults of disks: ${why}`)
+  console.error(`SKIPPED: 3 faults of disks: ${why}`)
   t.pass(`SKIPPED: ${why}`)
 } else {
   t.test('a node whose disk becomes full makes no more copies, says so, and goes on', async (t) => {
@@ -60,6 +60,22 @@ if (why !== null) {
     world.submitOnly()
     const failure = await world.client.hear(({ kind }) => kind === 'Failure')
     t.match(failure, { code: 'E_NODE_LOST', message: /node-0: cannot keep .* ENOSPC.*make room/ })
+    rmSync(ballast)
+    await world.client.hear(({ kind }) => kind === 'Checkpointed')
+    await endsWhole(t, world)
+  })
+
+  t.test('a node that has no room for state says so, and takes part once it has', async (t) => {
+    const world = new HostsWorld()
+    t.teardown(() => world.close())
+    const disk = world.disk(t, 'state', 64)
+    world.keepsStateAt(0, disk)
+    await world.start()
+    const ballast = join(disk, 'ballast')
+    t.equal(fillUp(ballast), 'ENOSPC')
+    world.submitOnly(ROWS, { state: { backend: 'level', cacheMb: 1 } })
+    const failure = await world.client.hear(({ kind }) => kind === 'Failure')
+    t.match(failure, { code: 'E_STATE_STORE', message: /--state-dir/ })
     rmSync(ballast)
     await world.client.hear(({ kind }) => kind === 'Checkpointed')
     await endsWhole(t, world)

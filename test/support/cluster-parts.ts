@@ -21,6 +21,7 @@ export interface ProcessSettings {
   readonly labels?: Readonly<Record<string, string>>
   /** Of chunks, in the folder for temporary files. */
   readonly keepsCopies?: boolean
+  readonly stateDirectory?: string
 }
 
 const CLUSTER = 'test'
@@ -44,7 +45,7 @@ export const coordinatorOf = ({ name, listen, secret, data }: ProcessSettings): 
 
 export const clusterNode = (settings: ProcessSettings): ClusterNode => {
   const { name, listen, secret, join, slots = 1, labels = {} } = settings
-  const { keepsCopies = false } = settings
+  const { keepsCopies = false, stateDirectory } = settings
   return new ClusterNode({
     network: networkOf('node', name, secret),
     join: join!,
@@ -53,6 +54,7 @@ export const clusterNode = (settings: ProcessSettings): ClusterNode => {
     labels,
     version: '0.1.0',
     ...(keepsCopies && { copies: { open: () => openCopyFiles(null), bytesMax: 2 ** 30 } }),
+    ...(stateDirectory !== undefined && { stateDirectory }),
   })
 }
 

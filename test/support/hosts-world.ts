@@ -32,6 +32,8 @@ export class HostsWorld {
   cable: LossyLink | null = null
   /** Environment of nodes, by number. */
   readonly #own = new Map<number, NodeJS.ProcessEnv>()
+  /** Where nodes keep state that is larger than memory, by number. */
+  readonly #states = new Map<number, string>()
 
   /** Of the job. */
   get restarts(): number {
@@ -64,6 +66,11 @@ export class HostsWorld {
     this.#own.set(node, { TMPDIR: folder, MILLRACE_CACHE_DIR: join(folder, 'bundles') })
   }
 
+  /** Where a node that is started later keeps state that is larger than memory. */
+  keepsStateAt(node: number, folder: string): void {
+    this.#states.set(node, folder)
+  }
+
   async startHub(): Promise<void> {
     this.hub = this.#spawn(HUB_HOST, {
       kind: 'coordinator',
@@ -85,6 +92,7 @@ export class HostsWorld {
       join: this.url,
       slots: 2,
       keepsCopies: this.#own.has(i),
+      ...(this.#states.has(i) && { stateDirectory: this.#states.get(i)! }),
     } as const
     this.nodes[i] = this.#spawn(host, settings, this.#own.get(i))
     await this.nodes[i].hear(({ kind }) => kind === 'Joined')
