@@ -7,11 +7,11 @@
  * drops as many results as were sent. So a function that gives several results for a record must give the
  * same ones again, as long as there are any: what it gives less was given before.
  *
- * Behind `keyBy` they lie under their keys. Else they have none, and where the parallelism has changed, all
- * that a subtask held goes to one subtask, by its number: of nested expansions each finds the other. State cost: one entry per record that is held, only in the snapshot.
+ * Behind `keyBy` they lie under their keys, else in a list, and are dealt out as such state is where the
+ * parallelism has changed. State cost: one entry per record that is held, only in the snapshot.
  */
 import { keyGroupOf } from '../base/key.js'
-import type { MapState } from '../state/state.js'
+import type { MapState, OperatorListState } from '../state/state.js'
 import type { OperatorContext } from './operator.js'
 
 /** A record that is held, with what is to be known in order to go on with it. */
@@ -53,26 +53,30 @@ export class HeldRecords {
   /** Until `forget`, these are the operator's state. */
   save(records: readonly HeldRecord[]): void {
     const { keyed, subtask } = this.#context
-    const byKey = this.#byKey
     for (const [place, held] of records.entries()) {
       const row: Row = { ...held, place }
-      const key = keyed ? held.key : undefined
-      // Several subtasks may have the same key before the exchange, and have none at all without one: each
-      // has entries of its own in its map.
-      byKey.set(this.#groupOf(key), key, `${subtask}.${place}`, row)
+      // Before the exchange several subtasks have the same key: each has entries of its own in its map.
+      if (keyed) this.#byKey.set(this.#groupOf(held.key), held.key, `${subtask}.${place}`, row)
+      else this.#list.append(row)
     }
   }
 
   forget(): void {
-    this.#byKey.clear()
+    if (this.#context.keyed) this.#byKey.clear()
+    else this.#list.clear()
   }
 
   get #byKey(): MapState<string, Row> {
     return this.#context.state.map<string, Row>(NAME)
   }
 
-  /** A key that is in one subtask keeps its order, and so does what has none. */
+  get #list(): OperatorListState<Row> {
+    return this.#context.state.operatorList<Row>(NAME)
+  }
+
+  /** A key that is in one subtask keeps its order. */
   #rows(): Row[] {
+    if (!this.#context.keyed) return [...this.#list.get()]
     const byKey = this.#byKey
     const rows: Row[] = []
     for (const key of byKey.keys()) {
