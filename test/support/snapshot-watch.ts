@@ -37,8 +37,9 @@ export class SnapshotWatch {
     if (!this.#snapshots.encoded) return this.#step()
     if (this.#pause-- > 0 || this.#store.countEntries() > ENTRIES_MAX) return null
     this.#pause = Math.min(4 * this.#round, PAUSE_MAX)
-    this.#snapshots.begin(++this.#round, this.#round % 8 === 0)
+    // Before it begins: in an epoch a state is walked over once.
     this.#expected = textOf(this.#store)
+    this.#snapshots.begin(++this.#round, this.#round % 8 === 0)
     return this.#step()
   }
 
