@@ -30,6 +30,8 @@ export class SnapshotWatch {
     this.#store = store
     this.#operator = operator
     this.#snapshots = createStateSnapshots(store, operator)
+    // A life that ended in the middle of a snapshot reads on no more.
+    sourceOf(store).epochs.reading = false
   }
 
   /** Between two signals. Says what is wrong, if anything. */
