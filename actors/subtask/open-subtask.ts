@@ -95,7 +95,8 @@ class Assembly {
     const isRead = isSink || chain.outputs.some((id) => plan.edges[id]!.output === MAIN)
     const counted = isRead ? counting(this.#end, counters) : this.#end
     const passing = rounds === null ? counted : passingRounds(counted, rounds)
-    const owner = { onWake: this.#signals.ready, onFailure: this.#signals.failed }
+    const { ready, failed, isTurnOver } = this.#signals
+    const owner = { onWake: ready, onFailure: failed, isTurnOver }
     return {
       rounds,
       input: this.#input,

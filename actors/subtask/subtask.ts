@@ -64,6 +64,8 @@ export interface SubtaskSignals {
   failed(error: unknown): void
   /** An operator needs no more input. */
   enough(): void
+  /** True where the turn is over; counts a unit of work. */
+  isTurnOver(): boolean
 }
 
 /** Its beginning and its end. */
@@ -91,6 +93,8 @@ export class Subtask implements Behaviour<SubtaskMessage> {
   /** Since when input has been waiting for permission; null while it is not. */
   #heldUpSinceMs: number | null = null
   #failure: { readonly error: unknown } | null = null
+  /** That of the turn; null between turns. */
+  #budget: TurnBudget | null = null
   /** Records of the batch being pushed through the chain. */
   #inHand = 0
   /** Records that went down with it. Valid once it has stopped. */
@@ -105,6 +109,7 @@ export class Subtask implements Behaviour<SubtaskMessage> {
       ready: () => context.ready(),
       failed: (error) => this.#fail(error),
       enough: () => this.#enough(),
+      isTurnOver: () => this.#budget?.exhausted() ?? false,
     })
   }
 
@@ -159,12 +164,14 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     counters[column.progress]!++
     let rest: Rest = 'idle'
     this.#parts.watch.enter()
+    this.#budget = budget
     try {
       rest = this.#turn(budget)
       this.#parts.watch.leave()
     } catch (error) {
       this.#failure ??= { error }
     }
+    this.#budget = null
     counters[column.inTurn] = 0
     counters[column.busyMs]! += clock.now() - startMs
     if (this.#failure !== null) {
@@ -258,7 +265,8 @@ export class Subtask implements Behaviour<SubtaskMessage> {
         if (this.#failure !== null) return 'idle'
         continue
       }
-      if (!chain.drain() || !outlet.writable) return rest
+      if (!chain.drain()) return chain.yielded ? 'ready' : rest
+      if (!outlet.writable) return rest
       if (this.#inputEnded) return rest
       const signal = input.take()
       if (signal === null) return rest

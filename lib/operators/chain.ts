@@ -28,6 +28,8 @@ export type ChainLink = (
 ) => OperatorFunction<Signal, Signal>
 
 export interface ChainOwner {
+  /** True where its turn is over; counts a unit of work. Default: never. */
+  isTurnOver?(): boolean
   /** An operator has something to do outside a turn: give the chain one. */
   onWake(): void
   /** The chain has failed and must not be used any more. */
@@ -46,6 +48,8 @@ export interface Chain {
   push(signal: Signal): void
   /** Continues deferred operators; true when none is left. */
   drain(): boolean
+  /** True where the last drain has left work because the turn was over: it goes on in the next one. */
+  readonly yielded: boolean
   /** Cancels: operators release what they hold, at once. */
   close(): void
 }
@@ -62,9 +66,12 @@ class SignalChain implements Chain {
   readonly #deferred: Deferred[][]
   /** Position of the deferred work furthest down; -1 when there is none. */
   #furthest = -1
+  readonly #owner: ChainOwner
+  yielded = false
 
   constructor(links: readonly ChainLink[], end: ChainEnd, owner: ChainOwner) {
     this.#end = end
+    this.#owner = owner
     this.#deferred = links.map(() => [])
     const operators = links.map((link, position) =>
       link(this.#gateAt(position), (work) => {
@@ -95,6 +102,7 @@ class SignalChain implements Chain {
   }
 
   drain(): boolean {
+    this.yielded = false
     while (this.#furthest >= 0) {
       if (!this.#end.writable) return false
       const position = this.#furthest
@@ -116,7 +124,12 @@ class SignalChain implements Chain {
   #gateAt(position: number): Gate {
     const isOpen = () => this.#furthest <= position && this.#end.writable
     const defer = (work: Deferred) => this.#defer(position, work)
+    const yields = () => {
+      if (this.#owner.isTurnOver?.() === true) this.yielded = true
+      return this.yielded
+    }
     return {
+      yields,
       get open() {
         return isOpen()
       },

@@ -87,6 +87,12 @@ export class Expansion {
     return DONE
   }
 
+  /** The output was cut behind so many records, and begins anew. */
+  cut(length: number): void {
+    if (length > this.#mark) this.sent = true
+    this.#mark = 0
+  }
+
   /** Gives up what is open; on cancellation. */
   close(): void {
     const iterator = this.#iterator

@@ -4,7 +4,14 @@
  */
 import { assertKey } from '../base/key.js'
 import { DONE } from './expansion.js'
-import { type Beside, type Cursor, type FusedPart, type Run, shapeOf } from './fused-run.js'
+import {
+  type Beside,
+  type Cursor,
+  type FusedPart,
+  GIVEN_MAX,
+  type Run,
+  shapeOf,
+} from './fused-run.js'
 import { SKIP } from './record-error.js'
 import { BATCH_RECORDS_MAX } from './signal.js'
 
@@ -37,7 +44,7 @@ export function interpretRun(parts: readonly FusedPart[], beside: Beside): Run {
     const outKeys: unknown[] | null = shape.keys === 'none' ? null : []
     const outTimes: number[] = []
     // Number of open expansions: the next value comes from the innermost, else from the input.
-    let level = cursor.open ? expandAt.length : 0
+    let level = cursor.open ? cursor.depth : 0
     cursor.open = false
     cursor.out = out
     cursor.outKeys = outKeys
@@ -45,6 +52,21 @@ export function interpretRun(parts: readonly FusedPart[], beside: Beside): Run {
     /** What was taken back of the output leaves its times behind. */
     function keepTimes(): void {
       cursor.outTimes = times === null ? null : Float64Array.from(outTimes.slice(0, out.length))
+    }
+
+    /** Stops here, with this many expansions open. */
+    function cut(depth: number): false {
+      for (let x = 0; x < depth; x++) {
+        const expansion = expansions[x]!
+        expansion.cut(out.length)
+        expansion.held = recordAt[x]
+        expansion.heldKey = keyAt[x]
+      }
+      cursor.open = true
+      cursor.depth = depth
+      report(cursor.index - start)
+      keepTimes()
+      return false
     }
 
     function call(s: number, value: unknown, key: unknown): unknown {
@@ -76,6 +98,7 @@ export function interpretRun(parts: readonly FusedPart[], beside: Beside): Run {
         if (times !== null) cursor.heldTime = times[cursor.index]!
         value = records[cursor.index++]
       } else {
+        if (passed[expandAt[level - 1]!]! >= GIVEN_MAX) return cut(level)
         const expansion = expansions[level - 1]!
         const { array } = expansion
         if (array === null) value = expansion.pull(out, outKeys, cursor.heldTime)
@@ -124,17 +147,7 @@ export function interpretRun(parts: readonly FusedPart[], beside: Beside): Run {
       out.push(value)
       outKeys?.push(key)
       outTimes[out.length - 1] = cursor.heldTime
-      if (shape.expands && out.length === BATCH_RECORDS_MAX) {
-        expansions.forEach((expansion, x) => {
-          expansion.sent = true
-          expansion.held = recordAt[x]
-          expansion.heldKey = keyAt[x]
-        })
-        cursor.open = true
-        report(cursor.index - start)
-        keepTimes()
-        return false
-      }
+      if (shape.expands && out.length === BATCH_RECORDS_MAX) return cut(level)
     }
     report(cursor.index - start)
     keepTimes()

@@ -19,13 +19,20 @@
  * The output has room for all from the start, since an array that grows by `push` costs as much as the
  * function of a step; what is left of it is cut off.
  *
- * An expansion is a loop inside the loop. When the output is full the run saves indexes, arrays, keys and
+ * An expansion is a loop inside the loop. When the output is full, or many results were given, the run saves indexes, arrays, keys and
  * the records that are being expanded (`w`) in the cursor and returns; called again, `resume` leads it back
  * into the innermost loop.
  */
 import { assertKey } from '../base/key.js'
 import { DONE } from './expansion.js'
-import { type Beside, type FusedPart, type Run, type RunShape, shapeOf } from './fused-run.js'
+import {
+  type Beside,
+  type FusedPart,
+  GIVEN_MAX,
+  type Run,
+  type RunShape,
+  shapeOf,
+} from './fused-run.js'
 import { SKIP } from './record-error.js'
 import { BATCH_RECORDS_MAX } from './signal.js'
 
@@ -198,6 +205,9 @@ class RunWriter {
       if (innermost) this.#add('resume = false')
       this.#loop = s + 1
       this.#add(`L${this.#loop}: for (;;) {`, innermost ? '{' : 'if (!resume) {')
+      this.#add(`if (passed${s} >= ${GIVEN_MAX}) {`)
+      this.#cut(s)
+      this.#add('}')
       this.#value = `v${s + 1}`
       this.#add(
         `let ${this.#value}`,
@@ -208,20 +218,30 @@ class RunWriter {
     })
     this.#push()
     this.#add(`if (out.length === ${BATCH_RECORDS_MAX}) {`)
+    this.#cut(this.#expands.at(-1)!)
+    this.#add('}', '}')
+    for (const _ of this.#expands) this.#add('}')
+    this.#add('}', 'c.open = false; c.index = i')
+    for (const s of this.#expands) this.#add(`x${s}.array = null`)
+  }
+
+  /** Saves where it is: inside the expansion of step `at`, and of none behind it. */
+  #cut(at: number): void {
     for (const s of this.#expands) {
-      this.#add(`x${s}.array = a${s}; x${s}.index = j${s}; x${s}.sent = true`)
-      this.#add(`x${s}.held = w${s}; x${s}.heldKey = ${this.#keyAt.get(s)}`)
+      // Led through them, it finds nothing left.
+      if (s > at) this.#add(`x${s}.array = []; x${s}.index = 0`)
+      else {
+        this.#add(`x${s}.array = a${s}; x${s}.index = j${s}; x${s}.cut(out.length)`)
+        this.#add(`x${s}.held = w${s}; x${s}.heldKey = ${this.#keyAt.get(s)}`)
+      }
     }
     this.#keyNames.forEach((name, h) => {
       this.#add(`c.held[${h}] = ${name}`)
     })
-    this.#add('c.open = true; c.index = i')
+    this.#add(`c.open = true; c.depth = ${this.#expands.indexOf(at) + 1}; c.index = i`)
     if (this.#shape.times === 'made') this.#add('c.heldTime = time')
     this.#report('i - start')
-    this.#add('return false', '}', '}')
-    for (const _ of this.#expands) this.#add('}')
-    this.#add('}', 'c.open = false; c.index = i')
-    for (const s of this.#expands) this.#add(`x${s}.array = null`)
+    this.#add('return false')
   }
 
   #epilogue(): void {

@@ -2,8 +2,8 @@
  * A fused run that may have to stop in the middle of its input: one with expansions, or one that goes on
  * with what a former life held.
  *
- * Its output is cut at BATCH_RECORDS_MAX, and where the gate closes the input batch waits in the pass
- * (`fused-pass.ts`). A barrier that comes meanwhile finds what the pass holds written into the state of
+ * Its output is cut at BATCH_RECORDS_MAX, and where the gate closes, or the turn is over, the input batch waits
+ * in the pass (`fused-pass.ts`). A barrier that comes meanwhile finds what the pass holds written into the state of
  * the steps that hold it. What a former life held comes first, downstream first: each step's records are
  * led from that step on.
  */
@@ -12,7 +12,7 @@ import { type Compile, FusedPass } from './fused-pass.js'
 import type { FusedPart } from './fused-run.js'
 import { type HeldRecord, HeldRecords } from './held-records.js'
 import { BARRIER, BATCH_RECORDS_MAX, type Barrier, type Batch, batch, REST } from './signal.js'
-import { createPump, type Outlet, type SignalHandlers } from './signal-operator.js'
+import { createPump, NOTHING_YET, type Outlet, type SignalHandlers } from './signal-operator.js'
 
 /** What a former life held, of one step. */
 interface Rest {
@@ -39,12 +39,17 @@ export function expanding(
   const { gate, wake } = parts.at(-1)!.context
   /** Output that replacements were put into, as far as it has not been emitted: it cannot be stored. */
   let merged: (() => Batch | null) | null = null
-  const pump = createPump(gate, out, () => merged === null)
+  const pump = createPump(
+    gate,
+    out,
+    () => merged === null,
+    () => pass.busy,
+  )
   const straight = new FusedPass(parts, compile)
   let pass = straight
   let rest = restored.flatMap(inPortions)
 
-  function next(): Batch | null {
+  function next(): Batch | typeof NOTHING_YET | null {
     for (;;) {
       const more = merged?.() ?? null
       if (more !== null) return more
@@ -53,6 +58,7 @@ export function expanding(
       const output = pass.advance()
       if (!caught.isEmpty) merged = caught.merge(output, pass.source)
       else if (output !== null) return output
+      else if (pass.busy) return NOTHING_YET
     }
   }
 

@@ -2,7 +2,7 @@
  * Leads batches through the steps of a fused run, from one of them on: the first, or, of what a former
  * life held, the one it was held by (`held-records.ts`).
  *
- * Where the output was cut, every expansion is open. What the pass then holds is, of each expansion, the
+ * Where the output was cut, expansions are open, outermost first. What the pass then holds is, of each expansion, the
  * record in hand and how many of its results have gone on, and before the first step what is left of
  * the input. An expansion that goes on in another life calls its function again for that record and drops
  * as many; steps between expansions are not run again for what has passed them.
@@ -61,7 +61,7 @@ export class FusedPass {
     this.#cursor.start(input)
   }
 
-  /** The next output; null where nothing came out. Caller must have seen `busy`. */
+  /** The next output; null where nothing came out, which may be before the end. Caller must have seen `busy`. */
   advance(): Batch | null {
     if (this.#run!(this.#cursor)) this.#run = null
     return this.#outputOf(this.#source!)
@@ -70,11 +70,11 @@ export class FusedPass {
   /** Tells what it holds, each step's own in order. */
   held(tell: (step: number, held: HeldRecord) => void): void {
     if (this.#run === null) return
-    const { open, expansions, index, heldTime, times } = this.#cursor
+    const { open, depth, expansions, index, heldTime, times } = this.#cursor
     const { records, keys } = this.#source!
     if (open) {
       const timeMs = times === null ? null : heldTime
-      expansions.forEach(({ held: record, heldKey: key, pulled }, x) => {
+      expansions.slice(0, depth).forEach(({ held: record, heldKey: key, pulled }, x) => {
         const s = this.#expandAt[x]!
         const sent = s === 0 ? this.#sent + pulled : pulled
         tell(this.at + s, { record, key, timeMs, sent })

@@ -21,8 +21,10 @@ export class Cursor {
   times: Float64Array | null = null
   /** Next input record. */
   index = 0
-  /** True: all expansions are open, go on in the innermost. */
+  /** True: it was cut, go on in the innermost expansion that is open. */
   open = false
+  /** Expansions that are open where it was cut, outermost first. */
+  depth = 0
   /** Output; null: the input's records, unchanged. */
   out: unknown[] | null = null
   /** Output's keys; null: as the input's. */
@@ -66,9 +68,15 @@ export class Cursor {
 
 /**
  * Fills the cursor's output. True: the input is used up. False (only with expansions): the output
- * is full, call again for more.
+ * is full, or enough was done for now: call again for more.
  */
 export type Run = (cursor: Cursor) => boolean
+
+/**
+ * A run is also cut behind so many results of one expansion, since all of them may be dropped: some
+ * milliseconds of work.
+ */
+export const GIVEN_MAX = 16_384
 
 /** What follows from the steps alone. */
 export interface RunShape {

@@ -274,6 +274,11 @@ export interface SideOutput {
 export interface Gate {
   /** True while the outlet takes another batch and no operator further down is deferred. */
   readonly open: boolean
+  /**
+   * True where the turn is over: what can go on in the next one is deferred, though the gate is open. Asked
+   * between pieces of work that may be many; counts one. Absent: turns have no end.
+   */
+  yields?(): boolean
   /** Registers unfinished work; idempotent while registered. */
   defer(work: Deferred): void
 }

@@ -94,34 +94,49 @@ function createOutlet<B>(subscriber: Subscriber<Signal<B>>, upstream: Subscripti
   }
 }
 
+/** What `next` of a pump gives where there is nothing to emit yet, after some work. */
+export const NOTHING_YET: unique symbol = Symbol('nothing yet')
+
+/** Gives batches until null. */
+export type NextBatch<B> = () => Batch<B> | typeof NOTHING_YET | null
+
 /** Output that may have to wait for the gate. */
 export interface Pump<B> {
   /**
    * Emits what `next` gives until it gives null, then calls `done`; true. When the gate closes
    * before, keeps both, defers, and goes on at the next drain; false.
    */
-  start(next: () => Batch<B> | null, done: () => void): boolean
+  start(next: NextBatch<B>, done: () => void): boolean
   /** As `start`, in a turn of its own: returns the work, for `context.wake`. */
-  prepare(next: () => Batch<B> | null, done: () => void): Deferred
+  prepare(next: NextBatch<B>, done: () => void): Deferred
   readonly busy: boolean
 }
 
 /**
  * `next` is asked for one batch at a time: what is still to come stays in the operator's cursor.
- * `isStorable`: whether that can be stored; default: never.
+ * `isStorable`: whether that can be stored; default: never. `isLong`: whether more is left than one batch
+ * should wait for, so that it goes on in another turn where this one is over; default: never.
  */
-export function createPump<B>(gate: Gate, out: Outlet<B>, isStorable = never): Pump<B> {
-  let next: (() => Batch<B> | null) | null = null
+export function createPump<B>(
+  gate: Gate,
+  out: Outlet<B>,
+  isStorable = never,
+  isLong = never,
+): Pump<B> {
+  let next: NextBatch<B> | null = null
   let done: () => void = nothing
 
   function run(): boolean {
+    let hasBegun = false
     while (next !== null) {
       if (out.closed) return true
-      if (!gate.open) {
+      if (!gate.open || (hasBegun && isLong() && gate.yields?.() === true)) {
         gate.defer(deferred)
         return false
       }
+      hasBegun = true
       const batch = next()
+      if (batch === NOTHING_YET) continue
       if (batch === null) {
         next = null
         // May start the next run; then that one says whether something is left.

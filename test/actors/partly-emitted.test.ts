@@ -142,6 +142,43 @@ for (const [where, shape] of Object.entries(shapes)) {
   }
 }
 
+type Flow = Parameters<Parameters<typeof pipeline>[1]>[0]
+
+const endlessly = (flow: Flow) =>
+  flow.from(generate(RECORDS, (n) => n, { splits: 1 })).pipe(
+    mergeMap(
+      function* () {
+        for (let i = 0; ; i++) yield i
+      },
+      { name: 'expand' },
+    ),
+  )
+
+for (const [how, absorbed] of Object.entries({
+  'by a filter': (flow: Flow) => endlessly(flow).pipe(filter((i) => i < 0)),
+  'by an expansion': (flow: Flow) =>
+    endlessly(flow).pipe(mergeMap((i) => (i < 0 ? [i] : []), { name: 'again' })),
+  'by an aggregate': (flow: Flow) => endlessly(flow).pipe(count({ name: 'counts' })),
+})) {
+  t.test(
+    `an endless expansion that is absorbed ${how} lets checkpoints and orders in`,
+    async (t) => {
+      const dir = t.testdir({})
+      const absorbing = pipeline('absorbing', (flow) => {
+        absorbed(flow).to(partFiles(join(dir, 'out'), { format: (i) => `${i}` }), { name: 'parts' })
+      })
+      const checkpoint = { directory: join(dir, 'state'), interval: 30, mode: 'unaligned' } as const
+      for (const restore of [undefined, 'latest'] as const) {
+        const job = run(absorbing, { checkpoint, ...(restore && { restore }) })
+        await completed(job, 2)
+        await job.cancel()
+        await job.done.catch(() => {})
+        t.pass(restore === undefined ? 'from the beginning' : 'from a checkpoint')
+      }
+    },
+  )
+}
+
 /** Two splits, one far ahead of the other, of whose first record so many results are given. */
 const skewed = (results: number, out: string) =>
   pipeline('skewed', (flow) => {

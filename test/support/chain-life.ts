@@ -43,6 +43,8 @@ export interface LifePlan {
   /** After each batch that came out: may another come at once? */
   readonly staysOpen: () => boolean
   readonly policy?: RecordErrorPolicy
+  /** Is the turn over where an operator asks? Default: never. */
+  readonly isTurnOver?: () => boolean
 }
 
 /** Chunks of the operators' states, in order, of one subtask. */
@@ -132,6 +134,7 @@ export class ChainLife {
       },
       {
         onWake: () => {},
+        isTurnOver: () => plan.isTurnOver?.() ?? false,
         onFailure: (error) => {
           this.failure = error
         },

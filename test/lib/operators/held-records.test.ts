@@ -208,7 +208,8 @@ function live(
   for (const [at, parallelism] of lives.entries()) {
     const isLast = at === lives.length - 1
     const links = linked(composed, random)
-    const plan = { links, keyed, generate, staysOpen: () => random() < 0.4 }
+    const staysOpen = () => random() < 0.4
+    const plan = { links, keyed, generate, staysOpen, isTurnOver: () => random() < 0.3 }
     const snapshots: Snapshot[] = []
     const rests: Given[][] = []
     for (let subtask = 0; subtask < parallelism; subtask++) {
@@ -393,6 +394,68 @@ t.test('a record that never ends lets barriers pass', async (t) => {
   t.same(seen, count(seen.length))
   t.ok(seen.length > 5 * 1024)
   life.close()
+})
+
+for (const [where, operators, wanted] of [
+  [
+    'by a filter',
+    [mergeMap(() => lazily(count(50_000))), filter((x: number) => x % 20_000 === 0)],
+    [0, 20_000, 40_000],
+  ],
+  [
+    'by an expansion within',
+    [
+      mergeMap(() => lazily(count(50_000))),
+      mergeMap((x: number) => (x % 20_000 === 0 ? lazily([x, -x]) : [])),
+    ],
+    [0, -0, 20_000, -20_000, 40_000, -40_000],
+  ],
+  [
+    'by a filter between expansions',
+    [
+      mergeMap(() => count(50_000)),
+      mergeMap((x: number) => [x]),
+      filter((x: number) => x % 20_000 === 0),
+      mergeMap((x: number) => [x, x + 1]),
+    ],
+    [0, 1, 20_000, 20_001, 40_000, 40_001],
+  ],
+] as const) {
+  t.test(`results that are dropped ${where} let turns end, and barriers pass`, async (t) => {
+    for (const generate of [true, false]) {
+      const plan = chainOf(operators, { generate, isTurnOver: () => true, staysOpen: () => true })
+      let cut = 0
+      for (; ; cut++) {
+        const life = new ChainLife(plan, 0, 1, null)
+        life.give(given('a', 'b'))
+        for (let i = 0; i < cut; i++) life.grant()
+        const [before, wasBlocked] = [recordsOf(life), life.blocked]
+        const next = new ChainLife(plan, 0, 1, { snapshots: [life.barrier(1)] })
+        next.end()
+        t.same([...before, ...recordsOf(next)], [...wanted, ...wanted], `behind turn ${cut}`)
+        life.drain()
+        t.same(recordsOf(life), [...wanted, ...wanted], 'and in the life that went on')
+        if (!wasBlocked) break
+      }
+      t.ok(cut >= 5, `${cut} turns`)
+    }
+  })
+}
+
+t.test('a record of whose results none was sent can be skipped, in a later turn too', async (t) => {
+  for (const generate of [true, false]) {
+    const fails = (x: string) =>
+      (function* () {
+        for (let i = 0; i < 20_000; i++) yield i < 19_000 ? '' : x
+        if (x === 'a') throw new Error('broken')
+      })()
+    const operators = [mergeMap(fails), filter((x: string) => x !== '')]
+    const plan = chainOf(operators, { generate, policy: 'skip', isTurnOver: () => true })
+    const life = new ChainLife(plan, 0, 1, null)
+    life.give(given('a', 'b'))
+    life.drain()
+    t.same(recordsOf(life), Array(1000).fill('b'))
+  }
 })
 
 t.test('only what stands in the way of barriers is run again', async (t) => {
