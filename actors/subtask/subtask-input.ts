@@ -83,8 +83,10 @@ export class SourceInput implements SubtaskInput {
   /** Round behind which nothing is to be read. */
   #stopsAt: number | null = null
   #isStopped = false
-  /** Somebody in the chain waits for more, and is to hear if there is none. */
-  #promised = false
+  /** Somebody in the chain waits for more behind a batch of this split, and is to hear if there is none. */
+  #promised: number | null = null
+  /** The same of the batch before the one taken last, of which whoever waits may have seen nothing. */
+  #unkept: number | null = null
   /** Came behind the beginning of a round, so they are none of it. */
   readonly #parked: { readonly splits: readonly Split[]; readonly last: boolean }[] = []
 
@@ -97,12 +99,16 @@ export class SourceInput implements SubtaskInput {
     if (this.#ended) return null
     const change = this.#changes.shift()
     if (change !== undefined) {
-      this.#promised = false
+      this.#promised = null
+      this.#unkept = null
       return change
     }
+    if (this.#unkept !== null) return this.#breakPromise(this.#unkept)
     if (this.#next !== null) {
       const next = this.#next
       this.#next = null
+      this.#unkept = this.#promised
+      this.#promised = null
       return next
     }
     if (this.#barrier !== null) return this.#takeBarrier(this.#barrier)
@@ -110,26 +116,38 @@ export class SourceInput implements SubtaskInput {
     const records = this.reading.read(BATCH_RECORDS_MAX)
     if (records.length > 0) this.#next = batch(records, null, null, null, this.reading.input)
     if (this.#next !== null || this.#changes.length > 0) return this.take()
-    if (!this.reading.exhausted) return this.#promised ? this.#breakPromise() : null
+    if (!this.reading.exhausted) {
+      return this.#promised === null ? null : this.#breakPromise(this.#promised)
+    }
     this.#ended = true
     return end
   }
 
   /** While the batch taken last is in the chain: true where more is read at once. */
   promise(): boolean {
-    this.#promised = !this.#ended && this.reading.hasMore
-    return this.#promised
+    const follows = !this.#ended && this.reading.hasMore
+    this.#promised = follows ? this.reading.input : null
+    this.#unkept = null
+    return follows
   }
 
-  /** Nothing is there after all. The split has neither ended nor gone idle: that would have been a change. */
-  #breakPromise(): InputChange {
-    this.#promised = false
-    return { tag: INPUT, input: this.reading.input, state: 'active' }
+  /**
+   * Nothing is there after all, or what came has not reached whoever waits: a filter in front of it may have
+   * dropped all. The split has neither ended nor gone idle: that would have been a change.
+   */
+  #breakPromise(input: number): InputChange {
+    this.#promised = null
+    this.#unkept = null
+    return { tag: INPUT, input, state: 'active' }
   }
 
   get readable(): boolean {
     const { ready, exhausted } = this.reading
-    const waits = this.#next !== null || this.#changes.length > 0 || this.#barrier !== null
+    const waits =
+      this.#next !== null ||
+      this.#changes.length > 0 ||
+      this.#barrier !== null ||
+      this.#unkept !== null
     return !this.#ended && (waits || (!this.#isStopped && (ready || exhausted)))
   }
 

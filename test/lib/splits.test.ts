@@ -6,7 +6,7 @@ import { collection } from '../../lib/connectors/index.js'
 import type { Source, SourceContext, Split } from '../../lib/connectors/source.js'
 import { createSplitAssigner } from '../../lib/connectors/split-assigner.js'
 import { SplitReading } from '../../lib/connectors/split-reading.js'
-import { INPUT } from '../../lib/operators/signal.js'
+import { BATCH, type Batch, INPUT } from '../../lib/operators/signal.js'
 import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 
 const splitsOf = (count: number): Split[] =>
@@ -284,4 +284,43 @@ t.test('who was told that more follows hears of it if there is nothing after all
   t.equal(input.promise(), true)
   t.equal(input.take()?.tag, INPUT, 'nothing was there')
   t.equal(input.take(), null, 'once is enough')
+})
+
+/** Of splits each of which always answers the same. */
+function inputOf(t: Test, statuses: readonly ('more' | 'waiting')[]) {
+  const source: Source<number> = {
+    ...collection([]),
+    concurrentSplits: true,
+    splits: async () => splitsOf(statuses.length),
+    open: (split) => ({
+      read(out) {
+        const status = statuses[Number(split.id.slice(1))]!
+        if (status === 'more') out.push(1)
+        return status
+      },
+      position: () => null,
+      close() {},
+    }),
+  }
+  const reading = new SplitReading(source, contextOf(t), { onWantSplits() {} }, 0)
+  reading.add(splitsOf(statuses.length), true)
+  return { reading, input: new SourceInput(reading, []) }
+}
+
+t.test('a batch that did not reach who was told that more follows is no answer', async (t) => {
+  const { input } = inputOf(t, ['more'])
+  t.ok(input.take())
+  t.equal(input.promise(), true)
+  t.equal(input.take()?.tag, BATCH, 'dropped on its way, so nobody asks again')
+  t.equal(input.take()?.tag, INPUT)
+  t.equal(input.take()?.tag, BATCH)
+  t.equal(input.take()?.tag, BATCH, 'once is enough')
+})
+
+t.test('nothing after all is said of the split that was to give more', async (t) => {
+  const { input, reading } = inputOf(t, ['more', 'waiting'])
+  const first = input.take() as Batch
+  t.equal(input.promise(), true)
+  reading.hold(first.input, true)
+  t.match(input.take(), { tag: INPUT, input: first.input, state: 'active' })
 })
