@@ -10,7 +10,6 @@ import { createCounterTable, createOperatorTable } from '../../lib/metrics/count
 import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import type { Manifest } from '../../lib/snapshot/manifest.js'
-import { removeJobSpill } from '../../lib/spill/file-spill.js'
 import type { OpenState } from '../../lib/state/state-backend.js'
 import { type Ask, type SupervisionOptions, supervise } from '../../lib/supervision/strategy.js'
 import type { ActorRef } from '../kernel/ref.js'
@@ -234,8 +233,6 @@ export function launch(
     if (asked !== null) actor.control({ kind: asked })
     const failure = await system.ended(actor)
     if (failure !== null) board.ended('Failed', failure.error)
-    removeJobSpill(id)
-    if (settings.state.backend === 'level') await removeState(id, settings.state.directory)
     await system.stop()
   }
   clock.soon(() => {
@@ -296,11 +293,6 @@ export function launch(
 
 const notRunning = (job: string): MillraceError =>
   new MillraceError('E_JOB_NOT_RUNNING', `job ${job} does not run`)
-
-async function removeState(job: string, directory: string | null): Promise<void> {
-  const { removeJobState } = await import('../../lib/state/level-rows.js')
-  removeJobState(job, directory)
-}
 
 function settingsOf(options: RunOptions): RuntimeSettings {
   const { settings, freeze, memoryMb, checkpoint, state } = options

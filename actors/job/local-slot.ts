@@ -8,6 +8,7 @@ import type { Clock } from '../../lib/base/clock.js'
 import type { Random } from '../../lib/base/random.js'
 import { createVitalsMemory, type Vitals } from '../../lib/metrics/vitals.js'
 import type { OpenState } from '../../lib/state/state-backend.js'
+import { useJobFolders } from '../worker/job-folders.js'
 import { watchMainThread } from '../worker/main-thread-watch.js'
 import type { ChunkAccess, Slot, SlotCommands, SlotEvent, SlotSetup } from '../worker/protocol.js'
 import { createLocalHost, noChunks, startBeating } from '../worker/slot-host.js'
@@ -36,6 +37,7 @@ class LocalSlot implements Slot {
   chunks: ChunkAccess = noChunks
 
   #stopWatch: () => void = () => {}
+  #leaveFolders: () => Promise<void> = async () => {}
 
   constructor(index: number, options: LocalSlotOptions) {
     this.index = index
@@ -53,6 +55,7 @@ class LocalSlot implements Slot {
     this.commands = createSlotRuntime(host, {
       ...options,
       onSetUp: (setup) => {
+        this.#leaveFolders = useJobFolders(setup)
         if (options.watch && isMainThread) this.#stopWatch = this.#watch(setup, memory, host.vitals)
       },
     })
@@ -61,6 +64,7 @@ class LocalSlot implements Slot {
   async kill(): Promise<void> {
     this.#stopWatch()
     await this.commands.close()
+    await this.#leaveFolders().catch(() => {})
   }
 
   #watch({ plan, counters }: SlotSetup, memory: SharedArrayBuffer, vitals: Vitals): () => void {

@@ -25,7 +25,7 @@ import type {
 } from './protocol.js'
 import { resultsTo } from './send-results.js'
 import { SlotLedger } from './slot-ledger.js'
-import { keepingStateIn, removeStateLeft } from './slot-state.js'
+import { keepingStateIn } from './slot-state.js'
 
 /** Whom slots speak to: one membership. */
 export interface Office {
@@ -47,7 +47,6 @@ export interface HostedSlotsParts {
 
 interface Hosted {
   readonly ref: string
-  readonly setup: RemoteSetup
   readonly slot: HostedSlot
   readonly ledger: SlotLedger
   /** Null: it is kept, and speaks to nobody. */
@@ -102,7 +101,6 @@ export class HostedSlots {
     const ledger = new SlotLedger(setup.plan)
     const hosted: Hosted = {
       ref,
-      setup,
       slot,
       ledger,
       office,
@@ -175,7 +173,6 @@ export class HostedSlots {
     if (hosted === undefined) return
     this.#forget(ref)
     await hosted.slot.kill(reason)
-    this.#removeState(hosted)
   }
 
   /** It speaks for this membership from now on, and stands still until `goOn`. */
@@ -252,13 +249,6 @@ export class HostedSlots {
     this.#parts.tell({ kind: 'SlotEnded', ref })
   }
 
-  /** What slots that are dead have left on disk goes with the last slot of their job. */
-  #removeState({ setup }: Hosted): void {
-    const isThere = () => [...this.#slots.values()].some((other) => other.setup.job === setup.job)
-    // What cannot be removed now is removed when the next process of this host keeps state there.
-    removeStateLeft(setup, isThere).catch(() => {})
-  }
-
   // ---- what slots say -------------------------------------------------------------------------
 
   #voiceOf(self: () => Hosted): SlotVoice {
@@ -267,10 +257,7 @@ export class HostedSlots {
         const { ref, ledger, office } = self()
         if (this.#slots.get(ref) !== self()) return
         ledger.event(event)
-        if (event.kind === 'SlotLost') {
-          this.#forget(ref)
-          this.#removeState(self())
-        }
+        if (event.kind === 'SlotLost') this.#forget(ref)
         office?.control.tell('slotEvent', [ref, event])
       },
       results: (records) => this.#publish(self(), records),

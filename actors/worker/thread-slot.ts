@@ -11,6 +11,7 @@ import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import { counterRow, leaveTurn } from '../../lib/metrics/counters.js'
 import { createVitalsMemory, type Vitals, vitalsIn } from '../../lib/metrics/vitals.js'
+import { useJobFolders } from './job-folders.js'
 import { type ControlLink, createControlLink } from './link.js'
 import { heapLimitsFor, isTurnOverBudget, overBudget } from './memory-guard.js'
 import type { ChunkAccess, Slot, SlotCommands, SlotEvent, SlotSetup } from './protocol.js'
@@ -63,6 +64,7 @@ class ThreadSlot implements Slot {
   #subtasks: readonly WatchedSubtask[] = []
   #isWeighing = false
   #stopWatch: Cancel = () => {}
+  #leaveFolders: () => Promise<void> = async () => {}
   #stopTimer: Cancel = () => {}
   /** What is known so far of why it dies; the first reason counts. */
   #reason: Reason | null = null
@@ -114,6 +116,7 @@ class ThreadSlot implements Slot {
       setUp: async (setup, module) => {
         assertBundle(module.kind)
         this.#watch(setup)
+        if (this.#state === 'alive') this.#leaveFolders = useJobFolders(setup)
         await link.call('setUp', [setup, module])
       },
       connect: (peer, port, session) =>
@@ -194,7 +197,10 @@ class ThreadSlot implements Slot {
       const operator = this.#culprit()?.operator ?? null
       this.onEvent({ kind: 'SlotLost', error: errorToData(error), operator })
     }
-    this.#resolveEnded()
+    // What cannot be removed now goes when the next process of this host keeps something there.
+    void this.#leaveFolders()
+      .catch(() => {})
+      .then(() => this.#resolveEnded())
   }
 
   #watch(setup: SlotSetup): void {
