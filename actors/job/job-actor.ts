@@ -14,12 +14,19 @@
  * What happens comes in as messages and becomes an event of the pure protocol; the orders that come
  * back are carried out by commands to slots, whose answers are messages again.
  */
-import { assert, unreachable } from '../../lib/base/assert.js'
+import { unreachable } from '../../lib/base/assert.js'
 import { type ErrorData, errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import type { Split } from '../../lib/connectors/source.js'
 import { planHash } from '../../lib/graph/fingerprint.js'
 import type { Plan } from '../../lib/graph/plan.js'
-import { rowOf, subtaskName, subtaskOf, subtasksOf } from '../../lib/graph/subtasks.js'
+import {
+  regionOf,
+  rowOf,
+  slotOf,
+  subtaskName,
+  subtaskOf,
+  subtasksOf,
+} from '../../lib/graph/subtasks.js'
 import type { Adopted, Deployment } from '../../lib/job/adoption.js'
 import {
   createJobRecord,
@@ -588,9 +595,7 @@ class JobActor implements Behaviour<JobMessage> {
   // ---- the plan -----------------------------------------------------------------------------
 
   #regionOf(subtask: SubtaskId): number {
-    const region = this.#parts.plan.regions.find(({ chains }) => chains.includes(subtask.chain))
-    assert(region !== undefined, 'every chain belongs to a region')
-    return region.id
+    return regionOf(this.#parts.plan, subtask.chain)
   }
 
   #nameOf(subtask: SubtaskId): string {
@@ -598,7 +603,7 @@ class JobActor implements Behaviour<JobMessage> {
   }
 
   #slotOf(subtask: SubtaskId): number {
-    return subtask.index % this.#parts.pool.size
+    return slotOf(subtask.index, this.#parts.pool.size)
   }
 }
 

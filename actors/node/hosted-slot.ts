@@ -1,7 +1,13 @@
 /** One slot on this node: a worker thread, and the tables it counts in. */
 import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
-import { operatorRowOf, operatorRows, rowOf, subtasksOf } from '../../lib/graph/subtasks.js'
+import {
+  operatorRowOf,
+  operatorRows,
+  rowOf,
+  subtasksIn,
+  subtasksOf,
+} from '../../lib/graph/subtasks.js'
 import {
   counterRow,
   createCounterTable,
@@ -160,7 +166,7 @@ interface Rows {
 
 /** The rows that this slot writes. */
 function rowsOf({ plan, slot, slots }: RemoteSetup): Rows {
-  const hosted = subtasksOf(plan).filter(({ index }) => index % slots === slot)
+  const hosted = subtasksIn(plan, slot, slots)
   return {
     subtasks: hosted.map((subtask) => rowOf(plan, subtask)),
     operators: hosted.flatMap((subtask) =>

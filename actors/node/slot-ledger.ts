@@ -7,7 +7,7 @@
  */
 import type { Split } from '../../lib/connectors/source.js'
 import type { Plan } from '../../lib/graph/plan.js'
-import { subtaskName } from '../../lib/graph/subtasks.js'
+import { regionOf, subtaskName } from '../../lib/graph/subtasks.js'
 import type {
   HeldListing,
   HeldRegion,
@@ -173,7 +173,7 @@ export class SlotLedger {
     const chain = this.#plan.chains.find(({ steps }) => steps[0]!.node === node)
     if (chain === undefined) return nothing
     const { id } = chain
-    const account = this.#regions.get(this.#regionOf(id))
+    const account = this.#regions.get(regionOf(this.#plan, id))
     const asked = (this.#asked.get(id) ?? 0) + 1
     this.#asked.set(id, asked)
     return ({ ok, result }) => {
@@ -261,12 +261,8 @@ export class SlotLedger {
   }
 
   #accountOf(subtask: SubtaskId, attempt: number): RegionAccount | null {
-    const account = this.#regions.get(this.#regionOf(subtask.chain))
+    const account = this.#regions.get(regionOf(this.#plan, subtask.chain))
     return account?.attempt === attempt ? account : null
-  }
-
-  #regionOf(chain: number): number {
-    return this.#plan.regions.find(({ chains }) => chains.includes(chain))?.id ?? -1
   }
 }
 

@@ -1,13 +1,12 @@
 /** The part of a job that a slot hosts: what it was set up with, and look-ups in it. */
-import { assert } from '../../lib/base/assert.js'
 import type { Composed } from '../../lib/flow/composed.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import {
   operatorRowOf,
+  regionOf,
   rowOf,
   type SubtaskId,
-  slotOf,
-  subtasksOf,
+  subtasksIn,
 } from '../../lib/graph/subtasks.js'
 import { column, counterRow, operatorCounter } from '../../lib/metrics/counters.js'
 import type { OperatorContext } from '../../lib/operators/operator.js'
@@ -30,15 +29,11 @@ export class SlotJob {
   subtasksOf(region: number): readonly SubtaskId[] {
     const { plan, slot, slots } = this.setup
     const { chains } = plan.regions[region]!
-    return subtasksOf(plan).filter(
-      ({ chain, index }) => chains.includes(chain) && slotOf(index, slots) === slot,
-    )
+    return subtasksIn(plan, slot, slots).filter(({ chain }) => chains.includes(chain))
   }
 
   regionOf({ chain }: SubtaskId): number {
-    const region = this.plan.regions.find(({ chains }) => chains.includes(chain))
-    assert(region !== undefined, 'every chain belongs to a region')
-    return region.id
+    return regionOf(this.plan, chain)
   }
 
   /** Name of the operator at `step` of a chain. */

@@ -56,6 +56,22 @@ export function slotOf(index: number, slots: number): number {
   return index % slots
 }
 
+/** Those of `subtasksOf` that run in one of `slots` slots. */
+export function subtasksIn(
+  plan: Pick<Plan, 'chains'>,
+  slot: number,
+  slots: number,
+): readonly SubtaskId[] {
+  return subtasksOf(plan).filter(({ index }) => slotOf(index, slots) === slot)
+}
+
+/** Id of the region that a chain belongs to. */
+export function regionOf({ regions }: Pick<Plan, 'regions'>, chain: number): number {
+  const region = regions.find(({ chains }) => chains.includes(chain))
+  assert(region !== undefined, 'every chain belongs to a region')
+  return region.id
+}
+
 /** The channels of an edge, in the order of senders, then receivers. */
 export function channelsOf(plan: Pick<Plan, 'chains'>, edge: PlanEdge): readonly ChannelPair[] {
   const senders = plan.chains[edge.from]!.parallelism

@@ -14,7 +14,7 @@
 import type { Split } from '../connectors/source.js'
 import { planHash } from '../graph/fingerprint.js'
 import type { Plan } from '../graph/plan.js'
-import { slotOf, subtaskName, subtaskOf, subtasksOf } from '../graph/subtasks.js'
+import { subtaskName, subtaskOf, subtasksIn, subtasksOf } from '../graph/subtasks.js'
 
 /** What runs of a job, durable before any of it is opened. */
 export interface Deployment {
@@ -138,13 +138,11 @@ export function adopt(
   if (reason !== null) return restart(reason)
   const held = holdings.flatMap(({ regions }) => regions)
   const finished = new Set(held.flatMap((region) => region.finished))
-  const live = subtasksOf(plan)
-    .map(subtaskName)
-    .filter((name) => !finished.has(name))
+  const isLive = (name: string) => !finished.has(name)
+  const live = subtasksOf(plan).map(subtaskName).filter(isLive)
   if (live.length === 0) return restart('it has finished, but for its last snapshot')
   const splits = splitsLeft(plan, held, newest)
   if (typeof splits === 'string') return restart(splits)
-  const isLive = (name: string) => !finished.has(name)
   const sources = held.flatMap((region) => region.sources)
   const rounds = new Set(holdings.flatMap((holding) => holding.rounds))
   rounds.delete(newest?.round ?? 0)
@@ -217,8 +215,7 @@ const isOf = (
 
 /** Regions that have a subtask in this slot. */
 function regionsOf(plan: Plan, slot: number, slots: number): readonly number[] {
-  const here = subtasksOf(plan).filter(({ index }) => slotOf(index, slots) === slot)
-  const chains = new Set(here.map(({ chain }) => chain))
+  const chains = new Set(subtasksIn(plan, slot, slots).map(({ chain }) => chain))
   return plan.regions
     .filter((region) => region.chains.some((id) => chains.has(id)))
     .map(({ id }) => id)
