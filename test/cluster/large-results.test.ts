@@ -1,12 +1,9 @@
 /** `results$` over a cluster: a record that is too large for a message comes as it is, or fails its sink. */
 import t, { type Test } from 'tap'
-import { connectOver } from '../../actors/client/client.js'
 import { generate, results } from '../../lib/connectors/index.js'
 import { pipeline } from '../../lib/index.js'
 import type { Failure } from '../../lib/supervision/failure.js'
-import { identityOf } from '../support/memory-network.js'
-import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
-import { SimulatedProcess } from '../support/simulated-process.js'
+import { followedJob } from '../support/followed-job.js'
 
 t.setTimeout(400_000)
 
@@ -19,23 +16,13 @@ const SEED = Number(process.env.MILLRACE_SEED ?? 1)
 async function publishing(t: Test, next: (i: number) => unknown, count: number) {
   const all = generate(count + 1, (i) => (i === 0 ? null : next(i - 1)), { perSecond: 10 })
   const large = () => pipeline('large', (flow) => flow.from(all).to(results()))
-  const nodes = [{ name: 'a', slots: 1 }]
-  const cluster = new SimulatedCluster({ seed: SEED, nodes, modules: { large } })
-  cluster.start(HUB)
-  cluster.start('a')
-  await cluster.runFor(1_000)
-  const process = new SimulatedProcess('cli', cluster.clock, 777)
-  const network = cluster.internet.of(identityOf('client', 'cli'), process)
-  const connecting = connectOver(network, `ws://${HUB}:1`, { clock: process })
-  await cluster.runFor(100)
-  const client = await connecting
-  t.teardown(() => client.close())
-  const id = 'large-00000001'
-  const options = { memoryMb: 0, checkpoint: false, supervision: { maxRestarts: 0 } } as const
-  void cluster.coordinator!.submit(id, bundleOf('large'), options, () => {})
-  const watching = client.job(id)
-  await cluster.runFor(50)
-  const job = await watching
+  const { cluster, job } = await followedJob(t, {
+    seed: SEED,
+    id: 'large-00000001',
+    pipeline: large,
+    options: { supervise: { maxRestarts: 0 } },
+    ranMs: 50,
+  })
   const seen: unknown[] = []
   const take = (record: unknown) => record !== null && seen.push(record)
   job.results$.subscribe({ next: take, error: () => {} })

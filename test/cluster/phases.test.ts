@@ -2,8 +2,6 @@
  * The death of the coordinator, or of a node, before and after each durable step of a checkpoint. One job
  * outlives them all.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
@@ -11,7 +9,8 @@ import { seededRandom } from '../../lib/base/random.js'
 import { judgeOutput, judgeSoFar } from '../e2e/accounting.js'
 import { within } from '../e2e/support.js'
 import { clientOf } from '../support/cluster-parts.js'
-import { freePort, startProcess, type Talking } from '../support/cluster-processes.js'
+import type { Talking } from '../support/cluster-processes.js'
+import { LoopbackCluster } from '../support/loopback-cluster.js'
 
 t.setTimeout(1_200_000)
 
@@ -48,55 +47,21 @@ const OF_NODE = [
 const ROWS = 400_000
 const PER_SECOND = 2_000
 
-class Cluster {
-  readonly dir = mkdtempSync(join(tmpdir(), 'millrace-phases-'))
-  readonly #t: Test
-  hub!: Talking
-  readonly nodes: Talking[] = []
-  #port = 0
-
-  constructor(t: Test) {
-    this.#t = t
-    t.teardown(() => {
-      for (const { child } of [this.hub, ...this.nodes]) child.kill('SIGKILL')
-      rmSync(this.dir, { recursive: true, force: true })
-    })
-  }
-
-  get url(): string {
-    return `ws://127.0.0.1:${this.#port}`
-  }
-
-  async start(): Promise<void> {
-    this.#port = await freePort()
-    await this.startHub(null)
-    for (const i of [0, 1, 2]) await this.startNode(i, null)
-  }
-
-  async startHub(failpoint: string | null): Promise<void> {
-    const listen = `127.0.0.1:${this.#port}`
-    const data = join(this.dir, 'data')
-    const settings = { kind: 'coordinator', name: 'hub', listen, secret: null, data } as const
-    this.hub = await startProcess(settings, failpoint)
-  }
-
-  async startNode(i: number, failpoint: string | null): Promise<void> {
-    const listen = '127.0.0.1:0'
-    const settings = { kind: 'node', name: `node-${i}`, listen, secret: null } as const
-    this.nodes[i] = await startProcess({ ...settings, join: this.url, slots: 1 }, failpoint)
-  }
-
-  /** True where the process has died where it should. */
-  async dies({ exited }: Talking, place: string): Promise<boolean> {
-    const how = await within(90_000, `death at ${place}`, exited)
-    if (!this.#t.equal(how, 'SIGKILL', `dies at ${place}`)) return false
-    return this.#t.equal(judgeSoFar(this.dir), null, `what ${place} left`)
-  }
+/** True where the process has died where it should. */
+async function dies(
+  t: Test,
+  { dir }: LoopbackCluster,
+  { exited }: Talking,
+  place: string,
+): Promise<boolean> {
+  const how = await within(90_000, `death at ${place}`, exited)
+  if (!t.equal(how, 'SIGKILL', `dies at ${place}`)) return false
+  return t.equal(judgeSoFar(dir), null, `what ${place} left`)
 }
 
 t.test('whoever dies at whichever step, each row is in the output once', async (t) => {
-  const cluster = new Cluster(t)
-  await cluster.start()
+  const cluster = new LoopbackCluster(t, 1)
+  await cluster.start(3)
   const client = await clientOf(cluster.url, null)
   await client.submit(ACCOUNTING, {
     parallelism: 2,
@@ -110,18 +75,16 @@ t.test('whoever dies at whichever step, each row is in the output once', async (
   })
   client.close()
   for (const place of OF_COORDINATOR) {
-    cluster.hub.kill('SIGKILL')
-    await cluster.hub.exited
+    await cluster.kill(cluster.hub)
     await cluster.startHub(`${place}:${1 + Math.floor(random() * 3)}`)
-    if (!(await cluster.dies(cluster.hub, place))) return
-    await cluster.startHub(null)
+    if (!(await dies(t, cluster, cluster.hub, place))) return
+    await cluster.startHub()
   }
   for (const place of OF_NODE) {
     // Each job that moves may take other nodes: all of them are to die, the first does.
     const pass = 1 + Math.floor(random() * 3)
     for (const [i, node] of cluster.nodes.entries()) {
-      node.kill('SIGKILL')
-      await node.exited
+      await cluster.kill(node)
       await cluster.startNode(i, `${place}:${pass}`)
     }
     const first = await Promise.race(
@@ -130,11 +93,10 @@ t.test('whoever dies at whichever step, each row is in the output once', async (
         return i
       }),
     )
-    if (!(await cluster.dies(cluster.nodes[first]!, place))) return
+    if (!(await dies(t, cluster, cluster.nodes[first]!, place))) return
     for (const [i, node] of cluster.nodes.entries()) {
-      node.kill('SIGKILL')
-      await node.exited
-      await cluster.startNode(i, null)
+      await cluster.kill(node)
+      await cluster.startNode(i)
     }
   }
   const ended = await cluster.hub.hear(({ kind }) => kind === 'JobEnded', 0, 300_000)

@@ -1,6 +1,5 @@
 /** `results$` over a cluster: what is held of it is bounded, and whoever is slow slows the job down. */
 import t, { type Test } from 'tap'
-import { connectOver } from '../../actors/client/client.js'
 import { ResultInbox } from '../../actors/client/result-inbox.js'
 import { ResultTap, type SendResults } from '../../actors/coordinator/result-tap.js'
 import { MillraceError } from '../../lib/base/errors.js'
@@ -9,9 +8,8 @@ import { pipeline } from '../../lib/index.js'
 import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 import { inMessages } from '../../lib/transport/in-messages.js'
 import { EncodedRecord } from '../../lib/transport/record-parts.js'
-import { identityOf } from '../support/memory-network.js'
-import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
-import { SimulatedProcess } from '../support/simulated-process.js'
+import { followedJob } from '../support/followed-job.js'
+import { HUB } from '../support/simulated-cluster.js'
 
 t.setTimeout(400_000)
 
@@ -31,22 +29,12 @@ async function streaming(t: Test) {
     pipeline('stream', (flow) =>
       flow.from(generate(RECORDS, next, { perSecond: PER_SECOND })).to(results()),
     )
-  const nodes = [{ name: 'a', slots: 1 }]
-  const cluster = new SimulatedCluster({ seed: SEED, nodes, modules: { stream } })
-  cluster.start(HUB)
-  cluster.start('a')
-  await cluster.runFor(1_000)
-  const process = new SimulatedProcess('cli', cluster.clock, 777)
-  const network = cluster.internet.of(identityOf('client', 'cli'), process)
-  const connecting = connectOver(network, `ws://${HUB}:1`, { clock: process })
-  await cluster.runFor(100)
-  const client = await connecting
-  t.teardown(() => client.close())
-  const options = { memoryMb: 0, checkpoint: false } as const
-  void cluster.coordinator!.submit(ID, bundleOf('stream'), options, () => {})
-  const watching = client.job(ID)
-  await cluster.runFor(2_000)
-  const job = await watching
+  const { cluster, process, client, job } = await followedJob(t, {
+    seed: SEED,
+    id: ID,
+    pipeline: stream,
+    ranMs: 2_000,
+  })
   return {
     cluster,
     client,

@@ -1,0 +1,22 @@
+/** What a name from outside may be that must not become a path, an option or a control sequence. */
+export const HOSTILE_NAMES: readonly string[] = [
+  '',
+  '.',
+  '..',
+  '../x',
+  '..%2f',
+  '..%252f',
+  '%00',
+  'a\0b',
+  '..\\',
+  '/etc/passwd',
+  'a/b',
+  '\u202efdp.exe',
+  '__proto__',
+  '-rf',
+  'CON',
+  'a b',
+  'a\nb',
+  '\u001b[2J',
+  'é',
+]

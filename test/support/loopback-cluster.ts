@@ -1,0 +1,54 @@
+/** A coordinator and nodes as processes on loopback, with a folder for what they keep. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { freePort, startProcess, type Talking } from './cluster-processes.js'
+
+export class LoopbackCluster {
+  readonly dir = mkdtempSync(join(tmpdir(), 'millrace-loopback-'))
+  hub!: Talking
+  readonly nodes: Talking[] = []
+  /** Of each node. */
+  readonly #slots: number
+  #port = 0
+
+  /** Ends with the test. */
+  constructor(t: Test, slots: number) {
+    this.#slots = slots
+    t.teardown(() => {
+      for (const { child } of [this.hub, ...this.nodes]) child.kill('SIGKILL')
+      rmSync(this.dir, { recursive: true, force: true })
+    })
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.#port}`
+  }
+
+  async start(nodes: number): Promise<void> {
+    this.#port = await freePort()
+    await this.startHub()
+    for (let i = 0; i < nodes; i++) await this.startNode(i)
+  }
+
+  /** `failpoint`: where it dies. */
+  async startHub(failpoint: string | null = null): Promise<void> {
+    const listen = `127.0.0.1:${this.#port}`
+    const data = join(this.dir, 'data')
+    const settings = { kind: 'coordinator', name: 'hub', listen, secret: null, data } as const
+    this.hub = await startProcess(settings, failpoint)
+  }
+
+  async startNode(i: number, failpoint: string | null = null): Promise<void> {
+    const listen = '127.0.0.1:0'
+    const settings = { kind: 'node', name: `node-${i}`, listen, secret: null } as const
+    const joining = { ...settings, join: this.url, slots: this.#slots }
+    this.nodes[i] = await startProcess(joining, failpoint)
+  }
+
+  async kill(process: Talking): Promise<void> {
+    process.kill('SIGKILL')
+    await process.exited
+  }
+}
