@@ -15,3 +15,13 @@ export function emptyList<T>(): T[] {
   list.length = 0
   return list as T[]
 }
+
+/**
+ * An empty list with room for one, where a list that grew has room for seventeen. `any`: a value of the kind that
+ * it is to hold; 0.5 for times, which are no small integers.
+ */
+export function roomForOne<T>(any: T): T[] {
+  const list = [any]
+  list.pop()
+  return list
+}

@@ -1,4 +1,5 @@
 /** Panes: what one key has of one window, where windows do not share slices. */
+import { roomForOne } from '../../base/list.js'
 import { copyPlain } from '../../state/copy-plain.js'
 import type { WindowSpan } from '../../window/span.js'
 
@@ -29,13 +30,6 @@ export interface KeyPanes {
 export interface PaneRecords {
   readonly records: unknown[]
   readonly times: number[]
-}
-
-/** An empty list with room for one: most keys have one window, and it waits for one time. */
-function roomForOne<T>(any: T): T[] {
-  const list = [any]
-  list.pop()
-  return list
 }
 
 const NO_PANE = null as unknown as Pane
