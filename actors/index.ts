@@ -15,7 +15,7 @@ export {
   type SupervisionOptions,
   supervise,
 } from '../lib/supervision/strategy.js'
-export type { JoinOptions, ListeningOptions } from '../lib/transport/process-network.js'
+export type { JoinOptions, ListeningOptions } from '../lib/transport/join-options.js'
 export type { Cluster } from './client/client.js'
 export { type ConnectOptions, connect } from './client/connect.js'
 export type { ConnectionEvent } from './client/line.js'

@@ -8,17 +8,20 @@ import { basename } from 'node:path'
 import { Observable, Subject } from 'rxjs'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
 import type { Random } from '../../lib/base/random.js'
+import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import { RECONNECT_MS } from '../../lib/cluster/times.js'
 import { jobIdOf } from '../../lib/job/job-id.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import type { Decision } from '../../lib/supervision/strategy.js'
 import type { Network } from '../../lib/transport/network.js'
-import type {
-  BundleFacts,
-  ClientListener,
-  ClusterEvent,
-  JobView,
-  NodeView,
+import {
+  type BundleFacts,
+  type ClientListener,
+  type ClusterEvent,
+  type JobView,
+  type NodeView,
+  SUBMIT_OPTIONS,
+  SUBMIT_PARTS,
 } from '../coordinator/protocol.js'
 import { bundleForSubmit } from '../planner/bundle.js'
 import { type Connected, type ConnectionEvent, Line } from './line.js'
@@ -38,7 +41,7 @@ export interface Cluster {
   /**
    * Bundles the module, sends it where it is not there yet, and starts it. Resolves when it is planned.
    *
-   * @throws MillraceError as `run` does for a module that cannot be bundled or planned.
+   * @throws MillraceError `E_UNKNOWN_OPTION`; as `run` does for a module that cannot be bundled or planned.
    */
   submit(module: URL | string, options?: SubmitHere): Promise<SubmittedJob>
   /** A job that runs, or one of the last that have ended. */
@@ -120,6 +123,7 @@ class ClusterClient implements Cluster {
   }
 
   async submit(module: URL | string, options: SubmitHere = {}): Promise<SubmittedJob> {
+    refuseUnknownOptions('submit', options, [...SUBMIT_OPTIONS, 'decide'], SUBMIT_PARTS)
     const { file, sha256, source } = await bundleForSubmit(module)
     const bytes = await readFile(file)
     const facts = { sha256, bytes: bytes.length, name: basename(source) }

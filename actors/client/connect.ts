@@ -1,8 +1,9 @@
 /** A client of a cluster in this process, over a socket. */
 import { randomBytes } from 'node:crypto'
 import { type Duration, durationMs } from '../../lib/base/duration.js'
+import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import { RECONNECT_MS } from '../../lib/cluster/times.js'
-import type { JoinOptions } from '../../lib/transport/process-network.js'
+import { JOIN_OPTIONS, type JoinOptions } from '../../lib/transport/join-options.js'
 import type { Cluster } from './client.js'
 
 /** Options of `connect`. */
@@ -20,8 +21,8 @@ export interface ConnectOptions extends JoinOptions {
  * tells. What is asked meanwhile waits; what was asked before is answered, or rejects with
  * `E_OUTCOME_UNKNOWN` where the coordinator itself has died.
  *
- * @throws MillraceError `E_CONNECT` where nobody answers, `E_PEER_CERTIFICATE`, `E_PEER_REFUSED` (another secret),
- * `E_PEER_CLUSTER`, `E_PEER_VERSION`, `E_ADDRESS`.
+ * @throws MillraceError `E_UNKNOWN_OPTION`, `E_CONNECT` where nobody answers, `E_PEER_CERTIFICATE`,
+ * `E_PEER_REFUSED` (another secret), `E_PEER_CLUSTER`, `E_PEER_VERSION`, `E_ADDRESS`.
  * @example
  * const cluster = await connect('ws://127.0.0.1:7373', { secretFile: 'secret' })
  * const job = await cluster.submit('word-count.ts', { parallelism: 4 })
@@ -30,6 +31,7 @@ export interface ConnectOptions extends JoinOptions {
  * cluster.close()
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<Cluster> {
+  refuseUnknownOptions('connect', options, [...JOIN_OPTIONS, 'reconnect'])
   const { reconnect = RECONNECT_MS, ...joining } = options
   const reconnectMs = durationMs(reconnect, 'connect: reconnect', 0)
   const { createProcessNetwork } = await import('../../lib/transport/process-network.js')

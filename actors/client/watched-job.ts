@@ -1,20 +1,22 @@
 /** A job on a cluster as a client sees it, over as many connections as there are while it is followed. */
 import { type Observable, ReplaySubject, Subject } from 'rxjs'
 import { errorFromData, MillraceError } from '../../lib/base/errors.js'
+import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import type { JobState } from '../../lib/job/job-record.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import type { Decision } from '../../lib/supervision/strategy.js'
 import { PartJoiner, type RecordPart } from '../../lib/transport/record-parts.js'
-import type {
-  BundleFacts,
-  JobNews,
-  JobStanding,
-  JobView,
-  PlacementOptions,
-  SlotView,
-  SubmitOptions,
-  WatchOptions,
+import {
+  type BundleFacts,
+  type JobNews,
+  type JobStanding,
+  type JobView,
+  PLACEMENT_OPTIONS,
+  type PlacementOptions,
+  type SlotView,
+  type SubmitOptions,
+  type WatchOptions,
 } from '../coordinator/protocol.js'
 import type { JobEvent, JobMetrics, JobSummary, SnapshotSummary } from '../job/job.js'
 import { type Connected, type Line, NO_DEADLINE } from './line.js'
@@ -279,7 +281,8 @@ export class WatchedJob implements SubmittedJob {
     return this.#line.once('rescale', [this.id, slots])
   }
 
-  move(placement?: PlacementOptions): Promise<void> {
+  async move(placement?: PlacementOptions): Promise<void> {
+    if (placement !== undefined) refuseUnknownOptions('move', placement, PLACEMENT_OPTIONS)
     return this.#line.once('move', [this.id, placement ?? null])
   }
 

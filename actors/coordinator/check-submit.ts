@@ -1,16 +1,36 @@
 /** What a client says of how a job is to run, and of what it watches of it, checked before anything believes it. */
 import { durationMs } from '../../lib/base/duration.js'
 import { MillraceError } from '../../lib/base/errors.js'
+import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
+import { CHECKPOINT_OPTIONS } from '../job/open-snapshots.js'
 import { stateSettingsOf } from '../job/state-options.js'
 import { SLOT_MEMORY_MB } from './life-options.js'
-import type { PlacementOptions, SubmitOptions, WatchOptions } from './protocol.js'
+import {
+  PLACEMENT_OPTIONS,
+  type PlacementOptions,
+  SUBMIT_OPTIONS,
+  SUBMIT_PARTS,
+  type SubmitOptions,
+  type WatchOptions,
+} from './protocol.js'
 
 const STRATEGIES: readonly unknown[] = [undefined, 'spread', 'pack']
 const TRANSACTIONS: readonly unknown[] = [undefined, 'commit', 'discard']
 
-/** Throws E_BAD_ARGUMENT for what is not of the shape that the protocol states. */
+/** In the coordinator's store, and nowhere else. */
+const PARTS = {
+  ...SUBMIT_PARTS,
+  checkpoint: CHECKPOINT_OPTIONS.filter((name) => name !== 'directory'),
+}
+
+/** Throws E_BAD_ARGUMENT, E_UNKNOWN_OPTION for what is not of the shape that the protocol states. */
 export function checkSubmit(options: SubmitOptions): void {
   if (!isObject(options)) throw bad('the options', 'an object', options)
+  refuseUnknownOptions('submit', options, SUBMIT_OPTIONS, PARTS)
+  for (const name of ['reactive', 'supervise'] as const) {
+    const value = options[name]
+    if (value !== undefined && !isObject(value)) throw bad(name, 'an object', value)
+  }
   if (options.placement !== undefined) checkPlacement(options.placement)
   if (options.args !== undefined && !isObject(options.args)) {
     throw bad('args', 'an object', options.args)
@@ -53,6 +73,7 @@ function checkState({ state, memoryMb = SLOT_MEMORY_MB }: SubmitOptions): void {
 
 export function checkPlacement(placement: PlacementOptions): void {
   if (!isObject(placement)) throw bad('placement', 'an object', placement)
+  refuseUnknownOptions('placement', placement, PLACEMENT_OPTIONS)
   const { strategy, labels, apartFrom, besides, wait } = placement
   if (!STRATEGIES.includes(strategy)) {
     throw bad('placement: strategy', "'spread' or 'pack'", strategy)

@@ -4,11 +4,16 @@
  */
 import type { Duration } from '../../lib/base/duration.js'
 import type { ErrorData } from '../../lib/base/errors.js'
+import { optionNames } from '../../lib/base/unknown-option.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import type { JobState } from '../../lib/job/job-record.js'
 import type { Strategy } from '../../lib/placement/place.js'
 import type { Failure } from '../../lib/supervision/failure.js'
-import type { Decision, SupervisionOptions } from '../../lib/supervision/strategy.js'
+import {
+  type Decision,
+  SUPERVISION_OPTIONS,
+  type SupervisionOptions,
+} from '../../lib/supervision/strategy.js'
 import type { RecordPart } from '../../lib/transport/record-parts.js'
 import type { JobEvent, JobMetrics, JobSummary, SnapshotSummary } from '../job/job.js'
 import type { CheckpointOptions } from '../job/open-snapshots.js'
@@ -69,6 +74,24 @@ export interface SubmitOptions {
   readonly state?: StateBackendName | Omit<StateBackendOptions, 'directory'>
 }
 
+/** Their names. */
+export const SUBMIT_OPTIONS = optionNames<SubmitOptions>({
+  parallelism: true,
+  args: true,
+  checkpoint: true,
+  restore: true,
+  allowDroppedState: true,
+  acceptDuplicates: true,
+  transactions: true,
+  claim: true,
+  supervise: true,
+  placement: true,
+  reactive: true,
+  memoryMb: true,
+  stallMs: true,
+  state: true,
+})
+
 /** Where the slots of a job are to be. */
 export interface PlacementOptions {
   /** Default `spread`. */
@@ -84,6 +107,22 @@ export interface PlacementOptions {
    * E_NO_SLOT. Default 5 min.
    */
   readonly wait?: Duration
+}
+
+/** Their names. */
+export const PLACEMENT_OPTIONS = optionNames<PlacementOptions>({
+  strategy: true,
+  labels: true,
+  apartFrom: true,
+  besides: true,
+  wait: true,
+})
+
+/** Of the options of `submit` that are objects themselves; others are looked through when they are read. */
+export const SUBMIT_PARTS = {
+  placement: PLACEMENT_OPTIONS,
+  reactive: ['maxParallelism'],
+  supervise: SUPERVISION_OPTIONS.filter((name) => name !== 'decide'),
 }
 
 /** A job as lists show it. */

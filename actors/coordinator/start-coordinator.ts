@@ -1,6 +1,11 @@
 /** A coordinator in this process, reached over sockets. */
 import type { Observable } from 'rxjs'
-import type { ListeningOptions } from '../../lib/transport/process-network.js'
+import { optionNames, refuseUnknownOptions } from '../../lib/base/unknown-option.js'
+import {
+  LISTENING_OPTIONS,
+  type ListeningOptions,
+  TLS_OPTIONS,
+} from '../../lib/transport/join-options.js'
 import type { ClusterEvent } from './protocol.js'
 
 /** Where a coordinator listens, and clients look for it, where nobody says otherwise. */
@@ -35,14 +40,15 @@ export interface RunningCoordinator {
  * Resolves when it listens; jobs that ran when it last stopped or died begin again from their snapshots
  * a few seconds later. In the main thread only.
  *
- * @throws MillraceError `E_ADDRESS`, `E_LISTEN`, `E_LISTEN_NO_SECRET`, `E_LISTEN_NO_TLS`, `E_SECRET_…`,
- * `E_TLS`, `E_DATA`, `E_DATA_LOCKED`, `E_RECORD_DAMAGED`.
+ * @throws MillraceError `E_UNKNOWN_OPTION`, `E_ADDRESS`, `E_LISTEN`, `E_LISTEN_NO_SECRET`,
+ * `E_LISTEN_NO_TLS`, `E_SECRET_…`, `E_TLS`, `E_DATA`, `E_DATA_LOCKED`, `E_RECORD_DAMAGED`.
  * @example
  * const coordinator = await startCoordinator({ data: 'coordinator', listen: ':0' })
  * coordinator.events$.subscribe((event) => console.error(event))
  * const node = await startNode({ join: coordinator.url, slots: 4 })
  */
 export async function startCoordinator(options: CoordinatorOptions): Promise<RunningCoordinator> {
+  refuseUnknownOptions('startCoordinator', options, OPTIONS, { tls: TLS_OPTIONS })
   const { CLUSTER, createProcessNetwork } = await import('../../lib/transport/process-network.js')
   const { Coordinator } = await import('./coordinator.js')
   const { cluster = CLUSTER, listen = COORDINATOR_ADDRESS, data, snapshotStore } = options
@@ -57,3 +63,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
   await coordinator.start()
   return coordinator
 }
+
+const OPTIONS = [
+  ...LISTENING_OPTIONS,
+  ...optionNames<Omit<CoordinatorOptions, keyof ListeningOptions>>({
+    data: true,
+    snapshotStore: true,
+  }),
+]

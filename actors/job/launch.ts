@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
 import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
+import { optionNames } from '../../lib/base/unknown-option.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { operatorRows, subtasksOf } from '../../lib/graph/subtasks.js'
 import { isEnded } from '../../lib/job/job-record.js'
@@ -100,22 +101,22 @@ export interface RunOptions {
 }
 
 /** Their names. */
-export const RUN_OPTIONS = [
-  'parallelism',
-  'supervise',
-  'checkpoint',
-  'restore',
-  'allowDroppedState',
-  'acceptDuplicates',
-  'transactions',
-  'claim',
-  'state',
-  'freeze',
-  'memoryMb',
-  'stallWatch',
-  'metricsIntervalMs',
-  'settings',
-]
+export const RUN_OPTIONS = optionNames<RunOptions>({
+  parallelism: true,
+  supervise: true,
+  checkpoint: true,
+  restore: true,
+  allowDroppedState: true,
+  acceptDuplicates: true,
+  transactions: true,
+  claim: true,
+  state: true,
+  freeze: true,
+  memoryMb: true,
+  stallWatch: true,
+  metricsIntervalMs: true,
+  settings: true,
+})
 
 /** Time, chance and order, where a test wants to have them in its hand. */
 export interface RunWorld {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { unreachable } from '../../lib/base/assert.js'
 import { type Duration, durationMs } from '../../lib/base/duration.js'
 import { MillraceError } from '../../lib/base/errors.js'
-import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
+import { optionNames, refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import type { Checkpoints } from '../../lib/graph/guarantee.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
@@ -51,18 +51,19 @@ export interface CheckpointOptions {
   readonly incremental?: boolean
 }
 
-const OPTIONS = [
-  'directory',
-  'interval',
-  'minPause',
-  'timeout',
-  'maxConcurrent',
-  'tolerableFailures',
-  'retained',
-  'mode',
-  'alignmentTimeout',
-  'incremental',
-]
+/** Their names. */
+export const CHECKPOINT_OPTIONS = optionNames<CheckpointOptions>({
+  directory: true,
+  interval: true,
+  minPause: true,
+  timeout: true,
+  maxConcurrent: true,
+  tolerableFailures: true,
+  retained: true,
+  mode: true,
+  alignmentTimeout: true,
+  incremental: true,
+})
 
 const MODES: readonly SnapshotMode[] = ['aligned', 'unaligned', 'at-least-once']
 
@@ -236,7 +237,7 @@ async function choose(
 }
 
 function settingsOf(options: CheckpointOptions): CheckpointSettings {
-  refuseUnknownOptions('checkpoint', options, OPTIONS)
+  refuseUnknownOptions('checkpoint', options, CHECKPOINT_OPTIONS)
   const { directory, mode = 'aligned', interval = '10s', minPause = 0, timeout = '10m' } = options
   const { maxConcurrent = 1, tolerableFailures = 3, retained = 3 } = options
   if (typeof directory !== 'string' || directory === '') {

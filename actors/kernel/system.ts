@@ -17,6 +17,7 @@ import { type Observable, Subject } from 'rxjs'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
+import { optionNames, refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import { createFailure, type During, type Failure } from '../../lib/supervision/failure.js'
 import { FAILURES_KEPT, FailureHistory } from '../../lib/supervision/history.js'
 import { type SupervisionOptions, supervise } from '../../lib/supervision/strategy.js'
@@ -78,14 +79,29 @@ export interface ActorSystem {
 /**
  * An empty system. It holds no thread and no timer while its actors are idle.
  *
+ * @throws MillraceError `E_UNKNOWN_OPTION`.
  * @example
  * const system = createActorSystem({ name: 'demo' })
  * const greeter = system.spawn<string>('greeter', () => ({ receive: (name) => console.log(name) }))
  * greeter.tell('Ada')
  */
 export function createActorSystem(options: ActorSystemOptions = {}): ActorSystem {
+  refuseUnknownOptions('createActorSystem', options, OPTIONS)
   return new LocalSystem(options)
 }
+
+const OPTIONS = optionNames<ActorSystemOptions>({
+  name: true,
+  supervise: true,
+  clock: true,
+  random: true,
+  pick: true,
+  budgetMs: true,
+  stepsMax: true,
+  stopTimeoutMs: true,
+  failuresKept: true,
+  onDeadLetter: true,
+})
 
 class LocalSystem implements ActorSystem, Environment {
   readonly name: string

@@ -2,10 +2,15 @@
 import { availableParallelism, hostname } from 'node:os'
 import { type Observable, ReplaySubject } from 'rxjs'
 import { packageVersion } from '../../lib/base/package-version.js'
+import { optionNames, refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import { openCopyFiles, removeLeftoverCopies } from '../../lib/snapshot/copy-files.js'
 import { formatAddress } from '../../lib/transport/address.js'
+import {
+  LISTENING_OPTIONS,
+  type ListeningOptions,
+  TLS_OPTIONS,
+} from '../../lib/transport/join-options.js'
 import type { Network } from '../../lib/transport/network.js'
-import type { ListeningOptions } from '../../lib/transport/process-network.js'
 import type { NodeEvent } from './node.js'
 import type { CopyPlace } from './node-copies.js'
 
@@ -63,13 +68,14 @@ export interface RunningNode {
  * Starts a node: a process that hosts slots for a coordinator. Resolves when it has joined, or has found
  * that it cannot yet: it goes on trying, `events$` tells. In the main thread only.
  *
- * @throws MillraceError `E_PEER_REFUSED` (another secret), `E_PEER_CLUSTER`, `E_PEER_VERSION`,
- * `E_BAD_NODE`; as `startCoordinator` about where it listens.
+ * @throws MillraceError `E_UNKNOWN_OPTION`, `E_PEER_REFUSED` (another secret), `E_PEER_CLUSTER`,
+ * `E_PEER_VERSION`, `E_BAD_NODE`; as `startCoordinator` about where it listens.
  * @example
  * const node = await startNode({ join: 'ws://127.0.0.1:7373', slots: 4, labels: { zone: 'a' } })
  * node.events$.subscribe((event) => console.error(event))
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  refuseUnknownOptions('startNode', options, OPTIONS, PARTS)
   const { createProcessNetwork } = await import('../../lib/transport/process-network.js')
   const { ClusterNode } = await import('./node.js')
   const { join, slots = availableParallelism(), labels = {} } = options
@@ -106,6 +112,23 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     leave: (withinMs) => node.leave(withinMs),
     stop: () => node.stop(),
   }
+}
+
+const OPTIONS = [
+  ...LISTENING_OPTIONS,
+  ...optionNames<Omit<NodeOptions, keyof ListeningOptions>>({
+    join: true,
+    slots: true,
+    name: true,
+    labels: true,
+    advertise: true,
+    copies: true,
+    stateDirectory: true,
+  }),
+]
+const PARTS = {
+  tls: TLS_OPTIONS,
+  copies: optionNames<CopyOptions>({ directory: true, bytesMax: true }),
 }
 
 const EVENTS_KEPT = 64

@@ -2,24 +2,42 @@
  * Finds options that nobody reads. TypeScript finds them too, but job modules run without being
  * type-checked: a typing mistake would silently choose the default.
  */
-import { callSite } from './call-site.js'
+import { callSite, UNKNOWN_SITE } from './call-site.js'
 import { MillraceError } from './errors.js'
 
-/** Throws E_UNKNOWN_OPTION where `options` of `what` have a name that is not `known`. */
+/** Names of all options of a type: where one is missing, or there is another, it does not compile. */
+export const optionNames = <Options>(
+  names: Readonly<Record<keyof Options, true>>,
+): readonly string[] => Object.keys(names)
+
+/**
+ * Throws E_UNKNOWN_OPTION where `options` of `what` have a name that is not `known`. `parts`: what is known
+ * of those that may be objects of options themselves; where they are none, that is for whoever reads them.
+ */
 export function refuseUnknownOptions(
   what: string,
   options: unknown,
   known: readonly string[],
+  parts: Readonly<Record<string, readonly string[]>> = {},
 ): void {
   const problem = unknownOption(options, known)
-  if (problem === null) return
-  const at = callSite()()
-  throw new MillraceError('E_UNKNOWN_OPTION', `${what} (${at}): ${problem}`, { details: { at } })
+  if (problem !== null) {
+    const at = callSite()()
+    const where = at === UNKNOWN_SITE ? '' : ` (${at})`
+    throw new MillraceError('E_UNKNOWN_OPTION', `${what}${where}: ${problem}`, { details: { at } })
+  }
+  for (const [name, knownOfPart] of Object.entries(parts)) {
+    const part = (options as Readonly<Record<string, unknown>>)[name]
+    if (isOptions(part)) refuseUnknownOptions(`${what}: ${name}`, part, knownOfPart)
+  }
 }
+
+const isOptions = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** What is wrong with `options`, in words; null where every name is `known`. */
 function unknownOption(options: unknown, known: readonly string[]): string | null {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+  if (!isOptions(options)) {
     return `options must be an object like { ${known[0]}: … }, but are ${shown(options)}`
   }
   const name = Object.keys(options).find((key) => !known.includes(key))

@@ -2,6 +2,7 @@
 import { assert } from '../base/assert.js'
 import { MillraceError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
+import { optionNames, refuseUnknownOptions } from '../base/unknown-option.js'
 
 /**
  * Delays grow from `firstMs` by `factor` up to `maxMs`. `jitter` is the share of each delay, 0 to 1,
@@ -18,10 +19,11 @@ export interface Backoff {
 /**
  * A back-off, checked. Defaults: 100 ms, doubling up to 30 s, a tenth of jitter.
  *
- * @throws MillraceError `E_BAD_SUPERVISION` naming the wrong value.
+ * @throws MillraceError `E_BAD_SUPERVISION` naming the wrong value; `E_UNKNOWN_OPTION`.
  * @example backoff({ firstMs: 50, maxMs: 5_000 })
  */
 export function backoff(options: Partial<Backoff> = {}): Backoff {
+  refuseUnknownOptions('backoff', options, OPTIONS)
   const firstMs = options.firstMs ?? 100
   const maxMs = options.maxMs ?? Math.max(30_000, firstMs)
   const factor = options.factor ?? 2
@@ -32,6 +34,8 @@ export function backoff(options: Partial<Backoff> = {}): Backoff {
   expect(jitter >= 0 && jitter <= 1, 'jitter', jitter, 'a share between 0 and 1')
   return { firstMs, maxMs, factor, jitter }
 }
+
+const OPTIONS = optionNames<Backoff>({ firstMs: true, maxMs: true, factor: true, jitter: true })
 
 /** Delay before restart number `attempt` (1 is the first): in ((1 − jitter) · delay, delay]. */
 export function backoffDelayMs(policy: Backoff, attempt: number, random: Random): number {

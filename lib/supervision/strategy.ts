@@ -3,6 +3,7 @@
  * general, a job actor for its regions of subtasks; `decision.ts` holds the one function that both ask.
  */
 import { MillraceError } from '../base/errors.js'
+import { optionNames, refuseUnknownOptions } from '../base/unknown-option.js'
 import { type Backoff, backoff } from './backoff.js'
 import type { Failure } from './failure.js'
 
@@ -44,18 +45,28 @@ export interface SupervisionOptions {
   readonly decide?: Decision | Decide
 }
 
+/** Their names. */
+export const SUPERVISION_OPTIONS = optionNames<SupervisionOptions>({
+  strategy: true,
+  restart: true,
+  maxRestarts: true,
+  withinMs: true,
+  decide: true,
+})
+
 /** Complete and checked. */
 export type Supervision = Required<SupervisionOptions> & { readonly restart: Backoff }
 
 /**
  * Supervision with its defaults filled in. Takes its own result unchanged.
  *
- * @throws MillraceError `E_BAD_SUPERVISION` naming the wrong value.
+ * @throws MillraceError `E_BAD_SUPERVISION` naming the wrong value; `E_UNKNOWN_OPTION`.
  * @example
  * supervise({ strategy: 'one-for-one', restart: backoff({ firstMs: 50 }), maxRestarts: 3,
  *             decide: (failure) => (failure.kind === 'input' ? 'resume' : 'restart') })
  */
 export function supervise(options: SupervisionOptions = {}): Supervision {
+  refuseUnknownOptions('supervise', options, SUPERVISION_OPTIONS)
   const { strategy = 'one-for-one', maxRestarts = 10, withinMs = 60_000 } = options
   const { decide = 'restart' } = options
   expect(STRATEGIES.includes(strategy), 'strategy', strategy, STRATEGIES.join(' | '))

@@ -6,42 +6,11 @@ import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { MillraceError } from '../base/errors.js'
 import { isName } from '../base/name.js'
+import type { JoinOptions, ListeningOptions } from './join-options.js'
 import type { Network } from './network.js'
-import type { Identity, TlsFiles } from './node-links.js'
+import type { Identity } from './node-links.js'
 import { newIncarnation, secretsIn } from './secret.js'
 import { createSocketNetwork } from './socket-network.js'
-
-/** What every process of a cluster may say: how it proves that it belongs to it, and whom it trusts. */
-export interface JoinOptions {
-  /** Name of the cluster; processes of another one are refused. Default `millrace`. */
-  readonly cluster?: string
-  /**
-   * The secret that all processes of the cluster share, 32 characters at least. Without any, a
-   * coordinator and its nodes listen on loopback only.
-   */
-  readonly secret?: string
-  /** A file with the secret: one a line. The first is used, all of them are accepted. */
-  readonly secretFile?: string
-  /** PEM file of the authorities that certificates are checked against. Default: those of Node.js. */
-  readonly tlsCa?: string
-  /** Told of refused connections, a line per kind and minute. Default: standard error. */
-  readonly log?: (line: string) => void
-}
-
-/** Of a process that others reach. */
-export interface ListeningOptions extends JoinOptions {
-  /** `host:port`, `[::1]:port`, `:port`; port 0 takes a free one. */
-  readonly listen?: string
-  /** Certificate and key, PEM files. Beyond loopback they are needed, unless `insecure`. */
-  readonly tls?: TlsFiles
-  /** Listen beyond loopback without TLS: where the network itself is trusted. */
-  readonly insecure?: boolean
-  /**
-   * Connections that one remote host may open at once; a hundred a second are added. Default 2048. Over
-   * loopback all processes of the machine are one host.
-   */
-  readonly connectionsPerHost?: number
-}
 
 export const CLUSTER = 'millrace'
 
