@@ -46,7 +46,7 @@ export class HostsWorld {
 
   async start(): Promise<void> {
     await this.startHub()
-    for (let i = 0; i < NODES; i++) await this.startNode(i)
+    await Promise.all(Array.from({ length: NODES }, (_, i) => this.startNode(i)))
   }
 
   async wire(node: number): Promise<void> {

@@ -12,7 +12,7 @@ const ip = (...args: readonly string[]) =>
 /** Null where hosts can be made; else why not. */
 export function whyNoHosts(): string | null {
   if (process.getuid?.() !== 0) return 'network namespaces need root'
-  const name = `mrt${process.pid % 10_000}`
+  const name = `mrt${process.pid}`
   try {
     ip('netns', 'add', name)
     ip('netns', 'del', name)
@@ -25,16 +25,18 @@ export function whyNoHosts(): string | null {
 /** Nobody has this address: what is sent to it is lost in silence. */
 const NOBODY = '02:00:00:00:00:99'
 
+let worlds = 0
+
+/** Several may be there at a time: what is in the namespaces of one is seen by no other. */
 export class Hosts {
-  readonly #prefix = `m${process.pid % 10_000}`
-  readonly #net: string
+  /** No name of a device may have more than 15 letters. */
+  readonly #prefix = `m${process.pid.toString(36)}w${++worlds}`
   readonly #size: number
   readonly #processes = new Set<ChildProcess>()
   readonly #links: LossyLink[] = []
 
   constructor(size: number) {
     this.#size = size
-    this.#net = `10.${100 + (process.pid % 100)}.7`
     const hub = `${this.#prefix}sw`
     ip('netns', 'add', hub)
     ip('-n', hub, 'link', 'add', 'br0', 'type', 'bridge')
@@ -51,7 +53,7 @@ export class Hosts {
   }
 
   addressOf(host: number): string {
-    return `${this.#net}.${host}`
+    return `10.100.7.${host}`
   }
 
   /** Gives a host, before anything runs there, a cable that can lose frames: see lossy-link.ts. */
