@@ -1,5 +1,6 @@
 /** Processes of a cluster on loopback, what they say, and how they die. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { within } from '../e2e/support.js'
@@ -62,25 +63,40 @@ export async function startProcess(
   settings: ProcessSettings,
   failpoint: string | null = null,
 ): Promise<Talking> {
+  const talking = spawnProcess(settings, failpoint)
+  await isUp(talking)
+  return talking
+}
+
+export function spawnProcess(settings: ProcessSettings, failpoint: string | null): Talking {
   const child = spawn(process.execPath, [PROCESS, JSON.stringify(settings)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...(failpoint !== null && { MILLRACE_FAILPOINT: failpoint }) },
   })
-  const talking = new Talking(child)
-  const up = talking.hear(({ kind }) => kind === 'Listening' || kind === 'Joined')
-  // A process may die at its failpoint before it is up.
-  await Promise.race([up, talking.exited])
-  return talking
+  return new Talking(child)
 }
 
-/** A port of loopback that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** When it listens or has joined; a process may die at its failpoint before. */
+export async function isUp(talking: Talking): Promise<void> {
+  const up = talking.hear(({ kind }) => kind === 'Listening' || kind === 'Joined')
+  await Promise.race([up, talking.exited])
+}
+
+/**
+ * A port of loopback that was free a moment ago. Of those that the system gives to nobody by itself: it
+ * stays free while whoever listens there is started again, whatever runs beside.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 32_000)
+    if (await isFree(port)) return port
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { freePort, startProcess, type Talking } from './cluster-processes.js'
+import { freePort, isUp, spawnProcess, type Talking } from './cluster-processes.js'
 
 export class LoopbackCluster {
   readonly dir = mkdtempSync(join(tmpdir(), 'millrace-loopback-'))
@@ -29,7 +29,7 @@ export class LoopbackCluster {
   async start(nodes: number): Promise<void> {
     this.#port = await freePort()
     await this.startHub()
-    for (let i = 0; i < nodes; i++) await this.startNode(i)
+    await Promise.all(Array.from({ length: nodes }, (_, i) => this.startNode(i)))
   }
 
   /** `failpoint`: where it dies. */
@@ -37,14 +37,22 @@ export class LoopbackCluster {
     const listen = `127.0.0.1:${this.#port}`
     const data = join(this.dir, 'data')
     const settings = { kind: 'coordinator', name: 'hub', listen, secret: null, data } as const
-    this.hub = await startProcess(settings, failpoint)
+    this.hub = spawnProcess(settings, failpoint)
+    await isUp(this.hub)
   }
 
   async startNode(i: number, failpoint: string | null = null): Promise<void> {
     const listen = '127.0.0.1:0'
     const settings = { kind: 'node', name: `node-${i}`, listen, secret: null } as const
     const joining = { ...settings, join: this.url, slots: this.#slots }
-    this.nodes[i] = await startProcess(joining, failpoint)
+    this.nodes[i] = spawnProcess(joining, failpoint)
+    await isUp(this.nodes[i])
+  }
+
+  /** Kills all of them first. */
+  async startNodesAnew(failpoint: string | null = null): Promise<void> {
+    await Promise.all(this.nodes.map((node) => this.kill(node)))
+    await Promise.all(this.nodes.map((_, i) => this.startNode(i, failpoint)))
   }
 
   async kill(process: Talking): Promise<void> {
