@@ -8,26 +8,18 @@
  *     └── subtasks         stop at their first failure; the region restarts as one
  * ```
  *
- * Under `best-effort` a subtask that fails by itself is replaced by itself; see
- * `lib/job/replacement.ts`, and the order of commands in `worker/protocol.ts`.
+ * What its failures lead to: `failure-desk.ts`. Under `best-effort` a subtask that fails by itself is
+ * replaced by itself; see `lib/job/replacement.ts`, and the order of commands in `worker/protocol.ts`. How
+ * regions are opened: `region-opening.ts`.
  *
  * What happens comes in as messages and becomes an event of the pure protocol; the orders that come
  * back are carried out by commands to slots, whose answers are messages again.
  */
 import { unreachable } from '../../lib/base/assert.js'
-import { type ErrorData, errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
+import { type ErrorData, MillraceError } from '../../lib/base/errors.js'
 import type { Split } from '../../lib/connectors/source.js'
-import { planHash } from '../../lib/graph/fingerprint.js'
-import type { Plan } from '../../lib/graph/plan.js'
-import {
-  regionOf,
-  rowOf,
-  slotOf,
-  subtaskName,
-  subtaskOf,
-  subtasksOf,
-} from '../../lib/graph/subtasks.js'
-import type { Adopted, Deployment } from '../../lib/job/adoption.js'
+import { regionOf, slotOf, subtaskOf } from '../../lib/graph/subtasks.js'
+import type { Adopted } from '../../lib/job/adoption.js'
 import {
   createJobRecord,
   isEnded,
@@ -35,28 +27,23 @@ import {
   type JobState,
 } from '../../lib/job/job-record.js'
 import { type JobOrder, type JobStepEvent, stepJob } from '../../lib/job/job-step.js'
-import { column, counterRow } from '../../lib/metrics/counters.js'
-import type { Failure } from '../../lib/supervision/failure.js'
-import type { Ask, Decision } from '../../lib/supervision/strategy.js'
+import { regionShapes } from '../../lib/job/region-shapes.js'
 import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
-import type { AdoptedSlot, Slot, SlotEvent, SubtaskId } from '../worker/protocol.js'
+import type { AdoptedSlot, SlotEvent, SubtaskId } from '../worker/protocol.js'
+import { FailureDesk, type FailureDeskParts } from './failure-desk.js'
 import { JobRounds, type JobSnapshots, type RoundEvent } from './job-rounds.js'
-import type { FailedRegion, JobMessage, RestartRequest } from './protocol.js'
-import type { RestartPolicy } from './restart-policy.js'
+import type { FailedRegion, JobMessage } from './protocol.js'
+import { recordsRead } from './records-read.js'
+import { RegionOpening, type RegionOpeningParts } from './region-opening.js'
 import { SlotTable, type SlotTableParts } from './slot-table.js'
 import { SplitDesk } from './split-desk.js'
 
-export interface JobParts extends SlotTableParts {
+export interface JobParts extends SlotTableParts, FailureDeskParts, RegionOpeningParts {
   /** Names of the graph's nodes, by id. */
   readonly operators: readonly string[]
-  readonly policy: RestartPolicy
-  /** Asked before the policy. */
-  readonly ask: Ask
   /** What it goes on with; null where it begins. */
   readonly taken: TakenOver | null
-  /** Resolves when it is durable that regions are deployed so. Called before any of it is opened. */
-  readonly deployed: (attempts: DeployedAttempts, slots: readonly Slot[]) => Promise<void>
 }
 
 /** What runs already, under a coordinator that is no more. */
@@ -66,14 +53,6 @@ export interface TakenOver {
   readonly slots: readonly AdoptedSlot[]
 }
 
-export type DeployedAttempts = Pick<Deployment, 'run' | 'plan' | 'attempts' | 'regions'>
-
-/**
- * What the neighbours of a dead slot fail with. They may be heard before the death itself, which
- * brings the cause: for so long it is waited for.
- */
-const ECHOES: ReadonlySet<string | null> = new Set(['E_CHANNEL_LOST', 'E_NO_LINK'])
-const DEATH_NOTICE_MS = 1000
 /** What commands fail with of which the cause has been told, or will be: no failures of their own. */
 const TOLD: ReadonlySet<string | null> = new Set(['E_WORKER_DIED', 'E_ABORTED'])
 /** An ending job asks its slots to stop; what user code has not let go of by then is killed. */
@@ -92,28 +71,33 @@ class JobActor implements Behaviour<JobMessage> {
   readonly #context: Context
   readonly #slots: SlotTable
   readonly #splits: SplitDesk
+  readonly #failures: FailureDesk
+  readonly #opening: RegionOpening
   #record: JobRecord
   /** What ended the job, once something has. */
   #cause: ErrorData | null = null
   /** Null where no snapshots are taken. */
   #rounds: JobRounds | null = null
-  /** Regions that have been opened without a snapshot to go on from. */
-  readonly #opened = new Set<number>()
-  /** What somebody has been asked about, by group and attempt. */
-  readonly #asked = new Set<string>()
-  /** Resolves when the attempts given out last are durable. */
-  #deployed: Promise<void> = Promise.resolve()
-  readonly #planHash: string
-
   constructor(parts: JobParts, context: Context) {
     this.#parts = parts
     this.#context = context
     this.#slots = new SlotTable(parts, context.self)
-    this.#planHash = planHash(parts.plan)
     this.#record = createJobRecord(regionShapes(parts.plan, parts.pool.size), parts.pool.size)
     this.#splits = new SplitDesk(parts.plan, {
       enumerate: (subtask, attempt) => this.#enumerate(subtask, attempt),
       assign: (...assignment) => this.#assign(...assignment),
+    })
+    this.#opening = new RegionOpening(parts, {
+      slots: this.#slots,
+      splits: this.#splits,
+      record: () => this.#record,
+      rounds: () => this.#rounds,
+    })
+    this.#failures = new FailureDesk(parts, context, {
+      record: () => this.#record,
+      restart: (...restart) => this.#restart(...restart),
+      replace: (...replacement) => this.#replace(...replacement),
+      fail: (error) => this.#fail(error),
     })
   }
 
@@ -142,15 +126,15 @@ class JobActor implements Behaviour<JobMessage> {
       case 'CommandFailed':
         return this.#onCommandFailed(message)
       case 'EchoDue':
-        return this.#onEchoDue(message.failed, message.subtask)
+        return this.#failures.echoDue(message.failed, message.subtask)
       case 'Decided':
-        return this.#onDecided(message)
+        return this.#failures.decided(message)
       case 'StopOverdue':
         return this.#killSilent()
       case 'SplitsListed':
         return this.#splits.listed(message.chain, message.attempt, message.listing)
       case 'RestartRegion':
-        return this.#onRestartRegion(message.request)
+        return this.#failures.restartAsked(message.request)
       case 'Drain':
         return this.#apply({ kind: 'DrainRequested' })
       case 'Cancel':
@@ -158,7 +142,7 @@ class JobActor implements Behaviour<JobMessage> {
       case 'Savepoint':
         return this.#onSavepoint(message.request)
       case 'SnapshotsFailed':
-        return this.#fail(message.error, null)
+        return this.#fail(message.error)
       case 'SnapshotsSettled':
         return this.#context.stop()
       default:
@@ -177,7 +161,7 @@ class JobActor implements Behaviour<JobMessage> {
 
   /** All that is told here comes before anything that its slots do from now on. */
   #goOn({ adopted, slots }: TakenOver): void {
-    for (const region of adopted.regions.keys()) this.#opened.add(region)
+    this.#opening.adopted(adopted.regions.keys())
     this.#apply({ kind: 'Adopted', ...adopted })
     const attemptOf = (subtask: SubtaskId) => this.#record.regions[this.#regionOf(subtask)]!.attempt
     for (const [chain, splits] of adopted.splits) {
@@ -206,7 +190,7 @@ class JobActor implements Behaviour<JobMessage> {
           attempt: event.attempt,
         })
       case 'SubtaskFailed':
-        return this.#onFailure(
+        return this.#failures.failed(
           {
             region: this.#regionOf(event.subtask),
             attempt: event.attempt,
@@ -248,7 +232,7 @@ class JobActor implements Behaviour<JobMessage> {
         this.#parts.board.log('warn', `slot ${slot} is lost, too: ${error.message}`)
         continue
       }
-      this.#onFailure({
+      this.#failures.failed({
         region: id,
         attempt,
         operator: operator ?? `slot ${slot}`,
@@ -261,7 +245,7 @@ class JobActor implements Behaviour<JobMessage> {
   // ---- snapshots and splits -----------------------------------------------------------------
 
   #openRounds(snapshots: JobSnapshots): JobRounds {
-    const { run, plan, board, taken } = this.#parts
+    const { run, plan, board, taken, counters } = this.#parts
     const { self } = this.#context
     return new JobRounds(run, plan, snapshots, taken?.adopted ?? null, {
       spawn: (name, setup) => this.#context.spawn(name, setup),
@@ -272,12 +256,9 @@ class JobActor implements Behaviour<JobMessage> {
         await Promise.all(asked.map(([, commands]) => ask(commands).catch(() => {})))
       },
       unassigned: () => this.#splits.unassigned,
-      read: () => plan.regions.map(({ chains }) => this.#readIn(chains)),
+      read: () => recordsRead(plan, counters),
       progressed: (region) => this.#parts.policy.progressed(`region ${region}`),
-      failed: (reason, isStoreLost) => {
-        const error = errorToData(isStoreLost ? storeLost(reason) : tooManyFailed(reason))
-        self.control({ kind: 'SnapshotsFailed', error })
-      },
+      failed: (error) => self.control({ kind: 'SnapshotsFailed', error }),
       report: (report) => board.snapshot(report),
     })
   }
@@ -291,50 +272,6 @@ class JobActor implements Behaviour<JobMessage> {
     const subtask = event.kind === 'SnapshotAcknowledged' ? event.ack.subtask : event.subtask
     const { attempt } = this.#record.regions[this.#regionOf(subtask)]!
     if (attempt === event.attempt) this.#rounds?.onEvent(event)
-  }
-
-  /** Where it goes on from a snapshot, its sources have their splits before anyone can ask. */
-  async #openRegion(region: number, attempt: number, slot: number): Promise<void> {
-    const commands = this.#slots.commandsOf(slot)
-    await this.#deployed
-    const rounds = this.#rounds
-    const latest = rounds === null ? null : await rounds.settled()
-    if (latest === null && slot === 0) await this.#clear(region, attempt)
-    // Aborted meanwhile: nobody would abort it once more.
-    if (this.#record.regions[region]!.attempt !== attempt) return
-    if (this.#record.regions[region]!.phase !== 'Opening') return
-    if (rounds === null || latest === null) return commands.open(region, attempt)
-    for (const [chain, splits] of rounds.unassignedIn(latest, region)) {
-      this.#splits.restore(chain, attempt, splits)
-    }
-    const hosted = [...rounds.ordersOf(latest, region)].filter(
-      ([name]) => this.#slotOf(subtaskOf(name)) === slot,
-    )
-    await commands.open(region, attempt, new Map(hosted))
-  }
-
-  /** What sinks have prepared in earlier attempts, and no snapshot names: nobody would ever commit it. */
-  async #clear(region: number, attempt: number): Promise<void> {
-    const isFirst = !this.#opened.has(region)
-    this.#opened.add(region)
-    if (isFirst || this.#rounds?.mayBeStored === true) return
-    // What stays is hidden, and in nobody's way.
-    if (!this.#slots.isPrepared(0)) return
-    await this.#slots
-      .commandsOf(0)
-      .clear(region, attempt)
-      .catch(() => {})
-  }
-
-  /** Records that the sources among these chains have read. */
-  #readIn(chains: readonly number[]): number {
-    const { plan, counters } = this.#parts
-    let read = 0
-    for (const subtask of subtasksOf(plan)) {
-      if (!chains.includes(subtask.chain) || plan.chains[subtask.chain]!.inputs.length > 0) continue
-      read += counterRow(counters, rowOf(plan, subtask))[column.recordsIn]!
-    }
-    return read
   }
 
   #enumerate(subtask: SubtaskId, attempt: number): void {
@@ -358,108 +295,28 @@ class JobActor implements Behaviour<JobMessage> {
 
   // ---- failures -----------------------------------------------------------------------------
 
-  #onFailure(failed: FailedRegion, subtask: SubtaskId | null = null): void {
-    const isEcho = ECHOES.has(failed.error.code)
-    if (isEcho) this.#context.after(DEATH_NOTICE_MS, { kind: 'EchoDue', failed, subtask })
-    else this.#decide(failed, subtask)
-  }
-
-  /** Where the attempt has ended meanwhile, its end was what the echo came from. */
-  #onEchoDue(failed: FailedRegion, subtask: SubtaskId | null): void {
-    const { phase } = this.#record.regions[failed.region]!
-    if (phase !== 'Waiting') this.#decide(failed, subtask)
-  }
-
-  /**
-   * Only the first failure of an attempt counts: what follows are its echoes. Under `best-effort` a
-   * subtask of a running region fails alone, and has no echoes; `subtask` is null for what did not
-   * begin in one.
-   */
-  #decide(failed: FailedRegion, subtask: SubtaskId | null): void {
-    const alone = this.#isCurrent(failed) ? this.#aloneIn(failed, subtask) : null
-    const group = groupOf(failed, alone)
-    const question = `${group} ${failed.attempt}`
-    if (!this.#isCurrent(failed) || this.#asked.has(question)) return
-    const { ask, policy, board } = this.#parts
-    const facts = board.describeFailure(failed, policy.attemptOf(group))
-    const asked = ask(facts)
-    if (asked === null) return this.#judge(failed, alone, facts, null)
-    this.#asked.add(question)
-    const { self } = this.#context
-    void asked.then((decision) => {
-      self.control({ kind: 'Decided', failed, subtask: alone, facts, decision })
-    })
-  }
-
-  #onDecided({ failed, subtask, facts, decision }: JobMessage & { kind: 'Decided' }): void {
-    this.#asked.delete(`${groupOf(failed, subtask)} ${failed.attempt}`)
-    if (this.#isCurrent(failed)) this.#judge(failed, subtask, facts, decision)
-  }
-
-  #isCurrent({ region, attempt }: FailedRegion): boolean {
-    const now = this.#record.regions[region]!
-    const isAlive = now.phase === 'Running' || now.phase === 'Opening' || now.phase === 'Waiting'
-    return now.attempt === attempt && isAlive
-  }
-
-  /** The subtask, where it fails without its region. */
-  #aloneIn({ region, error }: FailedRegion, subtask: SubtaskId | null): SubtaskId | null {
-    // A channel that is lost or broken has two ends, and the slot of the other may be gone.
-    const isChannel = error.code?.startsWith('E_CHANNEL') === true
-    const isRunning = this.#record.regions[region]!.phase === 'Running'
-    return this.#parts.plan.demanded === 'best-effort' && isRunning && !isChannel ? subtask : null
-  }
-
-  /** `alone`: the subtask that fails without its region. */
-  #judge(
-    failed: FailedRegion,
-    alone: SubtaskId | null,
-    facts: Failure,
-    told: Decision | null,
-  ): void {
-    const { region, attempt } = failed
-    const { policy, board } = this.#parts
-    const outcome = policy.decide(groupOf(failed, alone), facts, this.#unrepeatable(region), told)
-    board.failure(outcome.failure)
-    if (outcome.kind === 'fail') return this.#fail(outcome.failure.error, outcome.reason)
-    const { delayMs } = outcome
-    if (alone === null) return this.#restart(region, delayMs)
-    board.replacing(this.#nameOf(alone), alone.index, delayMs)
-    const slot = this.#slotOf(alone)
-    this.#apply({ kind: 'SubtaskFailed', region, attempt, subtask: alone, slot, delayMs })
-  }
-
-  /** What has never run has lost nothing that would have to be read again. */
-  #unrepeatable(region: number): readonly string[] {
-    const { attempt } = this.#record.regions[region]!
-    return attempt === 0 ? [] : this.#parts.plan.regions[region]!.unrepeatable
-  }
-
-  #restart(region: number, delayMs: number): void {
-    const { attempt } = this.#record.regions[region]!
+  #restart(region: number, attempt: number, delayMs: number): void {
     this.#rounds?.failed(region)
     this.#parts.board.restarting(region, attempt, delayMs, this.#parts.plan.guarantee)
     this.#apply({ kind: 'RegionFailed', region, attempt, delayMs })
   }
 
-  #onRestartRegion({ region, done, refused }: RestartRequest): void {
-    if (this.#record.regions[region]?.phase !== 'Running') return refused(notRunning(region))
-    const unrepeatable = this.#unrepeatable(region)
-    if (unrepeatable.length > 0) return refused(cannotRepeat(region, unrepeatable))
-    this.#restart(region, 0)
-    done()
+  #replace({ region, attempt }: FailedRegion, subtask: SubtaskId, delayMs: number): void {
+    this.#parts.board.replacing(this.#nameOf(subtask), subtask.index, delayMs)
+    const slot = this.#slotOf(subtask)
+    this.#apply({ kind: 'SubtaskFailed', region, attempt, subtask, slot, delayMs })
   }
 
   #onCommandFailed(message: JobMessage & { kind: 'CommandFailed' }): void {
     const { command, slot, generation, region, attempt, operator, error } = message
     // The death of a slot is reported by the slot itself, with its cause; and an opening is aborted from here.
     if (!this.#slots.isPresent(slot, generation) || TOLD.has(error.code)) return
-    if (region === null || attempt === null) return this.#fail(error, null)
-    this.#onFailure({ region, attempt, operator: operator ?? command, subtask: -1, error })
+    if (region === null || attempt === null) return this.#fail(error)
+    this.#failures.failed({ region, attempt, operator: operator ?? command, subtask: -1, error })
   }
 
-  #fail(error: ErrorData, reason: string | null): void {
-    this.#cause ??= reason === null ? error : withReason(error, reason)
+  #fail(error: ErrorData): void {
+    this.#cause ??= error
     this.#apply({ kind: 'JobFailed' })
   }
 
@@ -470,9 +327,7 @@ class JobActor implements Behaviour<JobMessage> {
     const { record, orders } = stepJob(this.#record, event)
     this.#record = record
     if (orders.some(({ kind }) => kind === 'OpenRegion')) {
-      this.#deployed = this.#saveDeployed()
-      // Each opening hears of it.
-      this.#deployed.catch(() => {})
+      this.#opening.attemptsGiven()
     }
     if (record.state !== before) this.#onStateChanged(before, record.state)
     this.#rounds?.regionsChanged(record)
@@ -486,24 +341,7 @@ class JobActor implements Behaviour<JobMessage> {
   #onSlotReady(slot: number): void {
     const { attempts } = this.#record
     this.#apply({ kind: 'SlotReady', slot })
-    if (attempts > 0 && this.#record.attempts === attempts) this.#saveDeployed().catch(() => {})
-  }
-
-  /** Where it cannot be saved, nothing is opened: the next coordinator would take it for the attempt before. */
-  async #saveDeployed(): Promise<void> {
-    const { run, deployed } = this.#parts
-    const { attempts, regions } = this.#record
-    const present = {
-      run,
-      plan: this.#planHash,
-      attempts,
-      regions: regions.map(({ attempt }) => attempt),
-    }
-    try {
-      await deployed(present, this.#slots.all)
-    } catch (error) {
-      throw notDurable((error as Error).message)
-    }
+    if (attempts > 0 && this.#record.attempts === attempts) this.#opening.save().catch(() => {})
   }
 
   #onStateChanged(before: JobState, state: JobState): void {
@@ -524,7 +362,7 @@ class JobActor implements Behaviour<JobMessage> {
         const { region, attempt, slot } = order
         this.#rounds?.reopens(region)
         this.#splits.begins(this.#parts.plan.regions[region]!.chains, attempt)
-        const opened = this.#openRegion(region, attempt, slot)
+        const opened = this.#opening.open(region, attempt, slot)
         const message = { kind: 'RegionOpened', region, attempt, slot } as const
         return this.#slots.command('open', slot, opened, () => message, { region, attempt })
       }
@@ -585,8 +423,7 @@ class JobActor implements Behaviour<JobMessage> {
     const end = async () => {
       await settled
       this.#context.after(CLEAR_MS, { kind: 'SnapshotsSettled' })
-      const { attempts } = this.#record
-      await Promise.all([...this.#opened].map((region) => this.#clear(region, attempts + 1)))
+      await this.#opening.clearAll(this.#record.attempts + 1)
       self.control({ kind: 'SnapshotsSettled' })
     }
     void end()
@@ -607,59 +444,8 @@ class JobActor implements Behaviour<JobMessage> {
   }
 }
 
-function regionShapes(plan: Plan, slots: number) {
-  return plan.regions.map(({ id, chains }) => {
-    const widths = chains.map((chain) => plan.chains[chain]!.parallelism)
-    const used = Math.min(slots, Math.max(...widths))
-    return {
-      id,
-      slots: Array.from({ length: used }, (_, slot) => slot),
-      subtasks: widths.reduce((sum, width) => sum + width, 0),
-    }
-  })
-}
-
-/** What restarts together, and is counted together. */
-const groupOf = ({ region }: FailedRegion, alone: SubtaskId | null): string =>
-  alone === null ? `region ${region}` : `subtask ${subtaskName(alone)}`
-
-const notRunning = (region: number): MillraceError =>
-  new MillraceError('E_NO_SUCH_REGION', `region ${region} does not run, so it cannot be restarted`)
-
-const cannotRepeat = (region: number, sources: readonly string[]): MillraceError =>
-  new MillraceError(
-    'E_CANNOT_REPEAT',
-    `region ${region} cannot be restarted: ${sources.join(', ')} cannot be read again from the beginning, and there is no checkpoint`,
-  )
-
 const noSnapshots = (): MillraceError =>
   new MillraceError(
     'E_NO_CHECKPOINTS',
     'this job takes no snapshots: run it with checkpoint: { directory } (--checkpoint-dir)',
   )
-
-const notDurable = (reason: string): MillraceError =>
-  new MillraceError(
-    'E_NOT_DURABLE',
-    `what is about to run could not be recorded, so nothing was opened: ${reason}; see that the coordinator can write to its data directory`,
-    { retryable: true },
-  )
-
-const tooManyFailed = (reason: string): MillraceError =>
-  new MillraceError('E_CHECKPOINTS_FAILED', `too many snapshots in a row have failed: ${reason}`)
-
-const storeLost = (reason: string): MillraceError =>
-  new MillraceError(
-    'E_CHECKPOINTS_FAILED',
-    `no snapshot can be stored any more: ${reason}. See to that, and go on from the last one that was stored, ` +
-      "with restore: 'latest' (--restore latest)",
-  )
-
-function withReason(error: ErrorData, reason: string): ErrorData {
-  return errorToData(
-    new MillraceError(error.code ?? 'E_JOB_FAILED', `${error.message} (${reason})`, {
-      details: error.details,
-      cause: errorFromData(error),
-    }),
-  )
-}

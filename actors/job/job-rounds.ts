@@ -2,6 +2,7 @@
  * The job's side of snapshots: starts the checkpoint actor, tells it when all regions run and what has
  * finished, carries its orders to the slots, and knows what a region that opens goes on from.
  */
+import { type ErrorData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { type SubtaskId, subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
 import type { Adopted, NewestSnapshot } from '../../lib/job/adoption.js'
@@ -48,7 +49,7 @@ export interface JobRoundsOwner {
   progressed(region: number): void
   /** Splits not handed out, by chain. */
   unassigned(): ReadonlyMap<number, UnassignedSplits>
-  failed(reason: string, isStoreLost: boolean): void
+  failed(error: ErrorData): void
   report(report: CheckpointReport): void
 }
 
@@ -90,7 +91,8 @@ export class JobRounds {
           this.#progress.abandoned(round)
           owner.tellSlots((slot) => slot.snapshotAbandoned(round))
         },
-        failJob: owner.failed,
+        failJob: (reason: string, isStoreLost: boolean) =>
+          owner.failed(errorToData(isStoreLost ? storeLost(reason) : tooManyFailed(reason))),
         report: owner.report,
       },
     }
@@ -230,3 +232,13 @@ export type RoundEvent = Extract<
   SlotEvent,
   { kind: 'SubtaskFinished' | 'SnapshotAcknowledged' | 'SnapshotDeclined' | 'CommitAwaited' }
 >
+
+const tooManyFailed = (reason: string): MillraceError =>
+  new MillraceError('E_CHECKPOINTS_FAILED', `too many snapshots in a row have failed: ${reason}`)
+
+const storeLost = (reason: string): MillraceError =>
+  new MillraceError(
+    'E_CHECKPOINTS_FAILED',
+    `no snapshot can be stored any more: ${reason}. See to that, and go on from the last one that was stored, ` +
+      "with restore: 'latest' (--restore latest)",
+  )
