@@ -25,6 +25,8 @@ export function clusterEventText(event: ClusterEvent): string {
         : `node ${event.node} takes work again`
     case 'NodeEvacuated':
       return `node ${event.node} is empty`
+    case 'NodeInDoubt':
+      return `node ${event.node} could not set up a slot, others come first for ${showDuration(event.forMs)}: ${event.reason}`
     case 'PeersApart':
       return `nodes ${event.node} and ${event.other} have lost their connection: ${event.reason}`
     case 'JobSubmitted':

@@ -461,7 +461,7 @@ export class ClusterJob {
   }
 
   #openPool(life: string, size: number): ClusterPool {
-    const { place, onSlot, onSlotEnded, urlOf, newSession, foundApart } = this.#parts
+    const { place, onSlot, onSlotEnded, urlOf, newSession, foundApart, setUpFailed } = this.#parts
     const { wait = '5m' } = this.#record.options.placement ?? {}
     const { wish } = this
     return new ClusterPool({
@@ -474,6 +474,7 @@ export class ClusterJob {
         ),
       urlOf,
       newSession,
+      setUpFailed,
       foundApart: (pair, leave) => foundApart(pair, wish, leave),
       onSlot: (slot) => {
         this.#slots.add(slot)

@@ -23,6 +23,8 @@ export interface ClusterPoolParts {
   newSession(): number
   /** Two nodes could not connect; `leave` is told which of them is to be left. */
   foundApart(pair: readonly [string, string], leave: (node: string) => void): void
+  /** A node could not set up a slot. */
+  setUpFailed(node: string, reason: string): void
   /** Slots that exist, or will be no more. */
   onSlot(slot: RemoteSlot): void
   onEnded(slot: RemoteSlot): void
@@ -70,12 +72,13 @@ export class ClusterPool implements SlotPool {
   }
 
   #open(index: number, ref: string): RemoteSlot {
-    const { stallMs, place, onSlot, onEnded } = this.#parts
+    const { stallMs, place, setUpFailed, onSlot, onEnded } = this.#parts
     const slot: RemoteSlot = new RemoteSlot({
       index,
       ref,
       stallMs,
       place,
+      setUpFailed,
       onEnded: () => {
         this.#pairs = this.#pairs.filter(({ a, b }) => a !== slot && b !== slot)
         onEnded(slot)

@@ -350,6 +350,7 @@ export class Coordinator {
       newSession: () => ++this.#sessions,
       foundApart: (pair, wish, leave) =>
         this.#placement.control({ kind: 'FoundApart', pair, wish, leave }),
+      setUpFailed: (node, reason) => this.#comesLast(node, reason),
       onSlot: (slot) => this.#registry.addSlot(slot),
       onSlotEnded: (slot) => {
         this.#registry.removeSlot(slot)
@@ -399,6 +400,11 @@ export class Coordinator {
         this.#placement.control({ kind: 'Wanted', ref, wish, waitMs, placed, refused, waits })
       void this.#settled.then(ask)
     })
+  }
+
+  #comesLast(node: string, reason: string): void {
+    const told = (forMs: number) => this.events$.next({ kind: 'NodeInDoubt', node, reason, forMs })
+    this.#placement.control({ kind: 'SetUpFailed', node, told })
   }
 
   // ---- nodes ----------------------------------------------------------------------------------

@@ -32,6 +32,13 @@ export type ClusterEvent =
       readonly cordoned: boolean
     }
   | { readonly kind: 'NodeEvacuated'; readonly node: string }
+  /** It could not set up a slot: for so long other nodes come first. */
+  | {
+      readonly kind: 'NodeInDoubt'
+      readonly node: string
+      readonly reason: string
+      readonly forMs: number
+    }
   /** The data connection between two nodes was lost. */
   | {
       readonly kind: 'PeersApart'

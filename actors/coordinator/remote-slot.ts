@@ -31,6 +31,8 @@ export interface RemoteSlotParts {
   readonly stallMs: number | null
   /** Resolves when a place has been found; `note` tells what it waits for. Rejects at its deadline. */
   place(slot: RemoteSlot, note: (text: string) => void): Promise<Place>
+  /** Its node is there, and could not set it up; called before the slot is lost for that. */
+  setUpFailed(node: string, reason: string): void
   /** The slot is no more: its place, or its wish for one, can be given up. */
   onEnded(): void
 }
@@ -191,8 +193,10 @@ export class RemoteSlot implements AdoptedSlot {
       )
     } catch (error) {
       // Another node, or another try, may do better: that is for whoever restarts what it hosts.
-      if ((error as MillraceError).retryable !== true) throw error
-      this.lost((error as Error).message)
+      const { retryable, message } = error as MillraceError
+      if (retryable !== true) throw error
+      if (this.place !== null) this.#parts.setUpFailed(place.node, message)
+      this.lost(`it could not be set up there, other nodes come first for a while: ${message}`)
       throw this.#gone('setUp')
     }
   }

@@ -6,6 +6,7 @@
 import { unreachable } from '../../lib/base/assert.js'
 import type { Cancel } from '../../lib/base/clock.js'
 import { type Pair, PairsApart } from '../../lib/placement/apart.js'
+import { Doubts } from '../../lib/placement/doubts.js'
 import { nodeToLeave } from '../../lib/placement/leave.js'
 import type { NodeOffer, SlotWish } from '../../lib/placement/place.js'
 import { placeJobs } from '../../lib/placement/place-jobs.js'
@@ -42,6 +43,8 @@ class Placement implements Behaviour<PlacementMessage> {
   /** By ref, in the order in which they were asked for. */
   readonly #waiting = new Map<string, WaitingSlot>()
   readonly #apart = new PairsApart()
+  /** Nodes that could not set up a slot. */
+  readonly #inDoubt = new Doubts<string>()
   /** Jobs of slots on nodes that were left, by ref, until their successors are asked for. */
   readonly #givenUp = new Map<string, string>()
   #isGathering = false
@@ -84,6 +87,7 @@ class Placement implements Behaviour<PlacementMessage> {
         const { node: id, slots, labels, cordoned } = message
         this.#nodes.set(id, { id, slots, labels, cordoned })
         this.#apart.renewed(id)
+        this.#inDoubt.renewed((each) => each === id)
         return this.#placeSoon()
       }
       case 'NodeLeft':
@@ -101,6 +105,11 @@ class Placement implements Behaviour<PlacementMessage> {
         const forMs = this.#apart.failed(...pair, this.#context.clock.now())
         this.#context.after(forMs, { kind: 'DoubtEnds' })
         return leave(this.#leave(wish, pair))
+      }
+      case 'SetUpFailed': {
+        const { node, told } = message
+        if (!this.#nodes.has(node)) return
+        return told(this.#inDoubt.failed(node, node, this.#context.clock.now()))
       }
       case 'DoubtEnds':
         this.#givenUp.clear()
@@ -186,10 +195,12 @@ class Placement implements Behaviour<PlacementMessage> {
 
   #offers(): readonly PlacedNode[] {
     const reserved = [...this.#reserved]
+    const inDoubt = this.#inDoubt.present(this.#context.clock.now())
     return [...this.#nodes.values()].map((node) => {
       const here = reserved.filter(([, reservation]) => reservation.node === node.id)
       return {
         ...node,
+        isInDoubt: inDoubt.includes(node.id),
         taken: here.map(([, { wish }]) => wish.job),
         refs: here.map(([ref]) => ref),
       }

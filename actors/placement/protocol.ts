@@ -46,6 +46,12 @@ export type PlacementMessage =
       readonly wish: SlotWish
       readonly leave: (node: string) => void
     }
+  /** For a while others come first; `told` how long. Of no member: it says nothing. */
+  | {
+      readonly kind: 'SetUpFailed'
+      readonly node: string
+      readonly told: (forMs: number) => void
+    }
   /** To itself: what was found of two nodes may be believed no longer. */
   | { readonly kind: 'DoubtEnds' }
   /** To itself: what is wanted has been gathered. */

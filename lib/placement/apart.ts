@@ -4,57 +4,31 @@
  *
  * All slots of a job are joined with each other, so of two nodes that are apart one job may have slots on
  * one only. That two could not connect is believed for a while, and longer each time that it happens
- * again: networks heal, and a job that needs both has to try them.
+ * again (`doubts.ts`): networks heal, and a job that needs both has to try them.
  */
+import { Doubts } from './doubts.js'
 import type { NodeOffer } from './place.js'
 
 /** Two names of nodes, the smaller first. */
 export type Pair = readonly [string, string]
 
-/** For so long it is believed the first time; then twice as long, and so on. */
-export const APART_FIRST_MS = 10_000
-export const APART_MAX_MS = 120_000
-
-interface Doubt {
-  readonly pair: Pair
-  readonly forMs: number
-  readonly untilMs: number
-}
-
-/** What is known of pairs: a handful, for each is forgotten some time after it was last seen apart. */
+/** What is known of pairs. */
 export class PairsApart {
-  readonly #doubts = new Map<string, Doubt>()
+  readonly #doubts = new Doubts<Pair>()
 
   /** They could not connect. Returns how long that is believed from now on. */
   failed(a: string, b: string, nowMs: number): number {
-    this.#forget(nowMs)
     const pair: Pair = a < b ? [a, b] : [b, a]
-    const before = this.#doubts.get(pair.join(' '))
-    const again = before === undefined ? APART_FIRST_MS : before.forMs * 2
-    // What was said twice about one try is one failure.
-    const isNew = before === undefined || nowMs >= before.untilMs
-    const forMs = isNew ? Math.min(APART_MAX_MS, again) : before.forMs
-    this.#doubts.set(pair.join(' '), { pair, forMs, untilMs: nowMs + forMs })
-    return forMs
+    return this.#doubts.failed(pair.join(' '), pair, nowMs)
   }
 
   /** Something new is known of a node: it may be reached by now. */
   renewed(node: string): void {
-    for (const [key, { pair }] of this.#doubts) if (pair.includes(node)) this.#doubts.delete(key)
+    this.#doubts.renewed((pair) => pair.includes(node))
   }
 
   pairs(nowMs: number): readonly Pair[] {
-    this.#forget(nowMs)
-    return [...this.#doubts.values()]
-      .filter(({ untilMs }) => nowMs < untilMs)
-      .map(({ pair }) => pair)
-  }
-
-  /** Whoever has not failed again for as long as it was believed begins anew. */
-  #forget(nowMs: number): void {
-    for (const [key, { untilMs }] of this.#doubts) {
-      if (nowMs >= untilMs + APART_MAX_MS) this.#doubts.delete(key)
-    }
+    return this.#doubts.present(nowMs)
   }
 }
 
@@ -62,8 +36,8 @@ export class PairsApart {
 const CHOICES_MAX = 64
 
 /**
- * Sets of nodes of which no two are apart, those with the most free slots first; all nodes, where none is
- * apart from another. What `held` names is in each: a job has slots there, joined as they are.
+ * Sets of nodes of which no two are apart, those with the most free slots first, of nodes that are not in
+ * doubt before all; all nodes, where none is apart from another. What `held` names is in each: a job has slots there, joined as they are.
  */
 export function choicesOf(
   nodes: readonly NodeOffer[],
@@ -87,7 +61,10 @@ export function choicesOf(
     choose(rest.filter((node) => !apartFrom(node, worst)))
   }
   choose(open)
-  return choices.toSorted((a, b) => freeSlots(b) - freeSlots(a))
+  const sure = (choice: readonly NodeOffer[]) => choice.filter(({ isInDoubt }) => !isInDoubt)
+  return choices.toSorted(
+    (a, b) => freeSlots(sure(b)) - freeSlots(sure(a)) || freeSlots(b) - freeSlots(a),
+  )
 }
 
 /** The one that is apart from the most others; null where no two are. */

@@ -6,6 +6,9 @@
  * with the fewest slots of this job, so that a node's death costs each job as little as it can; `pack` takes the one
  * with the largest part taken, so that others stay empty and can go. Ties go by name: the same question
  * has the same answer.
+ *
+ * Before all that, a node that has failed to set up a slot a short while ago comes last: it would have the
+ * smallest part taken, and fail again and again. Where no other has a slot free it gets the slot all the same.
  */
 
 /** A node as placement sees it. */
@@ -15,6 +18,8 @@ export interface NodeOffer {
   readonly labels: Readonly<Record<string, string>>
   /** Keeps what it has, and gets nothing new. */
   readonly cordoned: boolean
+  /** It could not set up a slot, a short while ago. */
+  readonly isInDoubt?: boolean
   /** Jobs of the slots that are taken, one entry for each. */
   readonly taken: readonly string[]
 }
@@ -59,6 +64,7 @@ function mayHost({ labels, apartFrom = [], besides }: SlotWish, node: NodeOffer)
 function compare({ job, strategy }: SlotWish, a: NodeOffer, b: NodeOffer): number {
   const direction = strategy === 'spread' ? 1 : -1
   return (
+    Number(a.isInDoubt ?? false) - Number(b.isInDoubt ?? false) ||
     direction * (load(a) - load(b)) ||
     direction * (countOf(a, job) - countOf(b, job)) ||
     (a.id < b.id ? -1 : 1)

@@ -24,6 +24,7 @@ async function failingWith(code: string) {
     urlOf: () => 'ws://there:1',
     newSession: () => 1,
     foundApart: (pair) => apart.push(pair),
+    setUpFailed: () => {},
     onSlot: () => {},
     onEnded: () => {},
   })

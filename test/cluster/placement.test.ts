@@ -1,6 +1,7 @@
 /** Where jobs run, and how that changes: whole clusters under a virtual clock. */
 import t, { type Test } from 'tap'
 import type { SubmitOptions } from '../../actors/coordinator/protocol.js'
+import { MillraceError } from '../../lib/base/errors.js'
 import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
 import { bundleOf, HUB, type NodeShape, SimulatedCluster } from '../support/simulated-cluster.js'
 import { TransactionWorld } from '../support/transaction-world.js'
@@ -61,6 +62,38 @@ async function worldOf(nodes: readonly NodeShape[], begin = nodes.length): Promi
 }
 
 const node = (name: string, slots: number): NodeShape => ({ name, slots })
+
+/** It cannot set up a slot for as many times. */
+function failing(name: string, times: number): NodeShape & { readonly tried: () => number } {
+  let tried = 0
+  const failsSetUp = () =>
+    ++tried > times ? null : new MillraceError('E_DISK', 'the disk is full', { retryable: true })
+  return { name, slots: 2, failsSetUp, tried: () => tried }
+}
+
+t.test('a node that cannot set up slots is tried once, and others come first then', async (t) => {
+  const broken = failing('a', 1_000)
+  const { cluster, submit, ends } = await worldOf([broken, node('b', 2)])
+  void submit({ parallelism: 1 })
+  await cluster.runFor(5_000)
+  t.same(cluster.coordinator!.placementOf(ID)[0]?.node, 'b')
+  t.equal(broken.tried(), 1)
+  const told = cluster.events.filter((event) => event.includes('NodeInDoubt'))
+  t.match(told, [/"node":"a","reason":.*the disk is full.*"forMs":10000/])
+  t.ok(
+    cluster.events.some((event) => /failure .*could not be set up there.*disk is full/.test(event)),
+  )
+  await ends(t)
+})
+
+t.test('where it is the only one, it is tried again and again', async (t) => {
+  const broken = failing('a', 3)
+  const { cluster, submit, ends } = await worldOf([broken])
+  void submit({ parallelism: 1 })
+  await cluster.runFor(10_000)
+  t.equal(broken.tried(), 4)
+  await ends(t)
+})
 
 t.test('a reactive job follows the nodes that join and leave', async (t) => {
   const { cluster, submit, ends, places } = await worldOf(

@@ -28,6 +28,8 @@ export interface NodeShape {
   readonly name: string
   readonly slots: number
   readonly labels?: Readonly<Record<string, string>>
+  /** Asked whenever it is to set up a slot; the error with which it fails then, or null. */
+  readonly failsSetUp?: () => Error | null
 }
 
 export interface SimulatedClusterOptions {
@@ -188,7 +190,7 @@ export class SimulatedCluster {
     })
   }
 
-  #startNode({ name, slots, labels = {} }: NodeShape): void {
+  #startNode({ name, slots, labels = {}, failsSetUp = () => null }: NodeShape): void {
     if (this.nodes.has(name)) return
     const process = this.#process(name)
     const identity = identityOf('node', name, `${name}-${++this.#starts}`)
@@ -206,6 +208,8 @@ export class SimulatedCluster {
       bundles: {
         fetch: async (sha256, piece) => {
           await piece(sha256, 0)
+          const error = failsSetUp()
+          if (error !== null) throw error
           return sha256
         },
       },

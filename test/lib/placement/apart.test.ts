@@ -1,12 +1,7 @@
 import t from 'tap'
 import { seededRandom } from '../../../lib/base/random.js'
-import {
-  APART_FIRST_MS,
-  APART_MAX_MS,
-  choicesOf,
-  type Pair,
-  PairsApart,
-} from '../../../lib/placement/apart.js'
+import { choicesOf, type Pair, PairsApart } from '../../../lib/placement/apart.js'
+import { DOUBT_FIRST_MS, DOUBT_MAX_MS } from '../../../lib/placement/doubts.js'
 import { nodeToLeave } from '../../../lib/placement/leave.js'
 import type { NodeOffer, SlotWish } from '../../../lib/placement/place.js'
 import { placeJobs } from '../../../lib/placement/place-jobs.js'
@@ -111,19 +106,19 @@ function mostSlots(
 
 t.test('it is believed for a while, longer each time, and not for ever', async (t) => {
   const pairs = new PairsApart()
-  t.equal(pairs.failed('b', 'a', 0), APART_FIRST_MS)
+  t.equal(pairs.failed('b', 'a', 0), DOUBT_FIRST_MS)
   t.same(pairs.pairs(1), [['a', 'b']])
-  t.equal(pairs.failed('a', 'b', 1), APART_FIRST_MS, 'told twice')
-  t.same(pairs.pairs(1 + APART_FIRST_MS), [])
-  let now = 1 + APART_FIRST_MS
+  t.equal(pairs.failed('a', 'b', 1), DOUBT_FIRST_MS, 'told twice')
+  t.same(pairs.pairs(1 + DOUBT_FIRST_MS), [])
+  let now = 1 + DOUBT_FIRST_MS
   const times: number[] = []
   for (let i = 0; i < 6; i++) {
     const forMs = pairs.failed('a', 'b', now)
     times.push(forMs)
     now += forMs
   }
-  t.same(times, [20_000, 40_000, 80_000, APART_MAX_MS, APART_MAX_MS, APART_MAX_MS])
-  t.equal(pairs.failed('a', 'b', now + APART_MAX_MS), APART_FIRST_MS, 'it had been well since')
+  t.same(times, [20_000, 40_000, 80_000, DOUBT_MAX_MS, DOUBT_MAX_MS, DOUBT_MAX_MS])
+  t.equal(pairs.failed('a', 'b', now + DOUBT_MAX_MS), DOUBT_FIRST_MS, 'it had been well since')
 })
 
 t.test('a node that joins anew may be reached', async (t) => {
@@ -157,4 +152,10 @@ t.test('of three nodes a job leaves the one that reaches neither of the others',
   t.equal(nodeToLeave(wish('j'), ['a', 'b'], without('a'), apart, 1), 'a', 'nothing is moved')
   const full = [node('a', 1), node('b', 2, ['j']), node('c', 1, ['j'])]
   t.equal(nodeToLeave(wish('j'), ['a', 'b'], full, apart, 2), 'a', 'nor for what waits elsewhere')
+})
+
+t.test('of sets that reach each other one without a node in doubt comes first', async (t) => {
+  const nodes = [{ ...node('a', 3), isInDoubt: true }, node('b', 2), node('c', 1)]
+  t.same(nodesOf(placeJobs(wishes('j', 3), nodes, [['a', 'b']])), ['b', 'c'])
+  t.same(nodesOf(placeJobs(wishes('j', 4), nodes, [['a', 'b']])), ['a', 'c'], 'where it must')
 })

@@ -76,3 +76,17 @@ t.test('a cordoned node has no room, for what is on it neither', async (t) => {
   const nodes = [{ ...node('x', 2, ['a']), cordoned: true }, node('y', 1)]
   t.equal(roomFor(wish('a'), 8, nodes), 1)
 })
+
+t.test('a node that has failed to set up a slot comes last, and is never refused', async (t) => {
+  for (const strategy of ['spread', 'pack'] as const) {
+    const nodes = [{ ...node('x', 4), isInDoubt: true }, node('y', 2, ['k'])]
+    const placedOn = (count: number) => [
+      ...placeJobs(wishes('a', count, { strategy }), nodes).placed.values(),
+    ]
+    t.same(placedOn(1), ['y'], strategy)
+    t.same(placedOn(3), ['y', 'x', 'x'], 'where the others have no more')
+    t.equal(roomFor(wish('a', { strategy }), 9, nodes), 5, 'it counts')
+    const both = nodes.map((each) => ({ ...each, isInDoubt: true }))
+    t.equal(placeJobs(wishes('a', 5, { strategy }), both).placed.size, 5, 'as if none were')
+  }
+})
