@@ -7,6 +7,7 @@ import { merge, type Observable, ReplaySubject, Subject, Subscription } from 'rx
 import type { Cancel } from '../../lib/base/clock.js'
 import { durationMs } from '../../lib/base/duration.js'
 import { errorToData, MillraceError } from '../../lib/base/errors.js'
+import { planHash } from '../../lib/graph/fingerprint.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { isEnded, type JobState } from '../../lib/job/job-record.js'
 import {
@@ -21,7 +22,7 @@ import type { Failure } from '../../lib/supervision/failure.js'
 import type { Ask } from '../../lib/supervision/strategy.js'
 import type { Job, JobEvent, JobSummary, SnapshotSummary } from '../job/job.js'
 import type { JobSnapshots } from '../job/job-rounds.js'
-import { launch, type RunTakenOver, type RunWorld } from '../job/launch.js'
+import { type FromBefore, launch, type RunWorld } from '../job/launch.js'
 import { checkpointsOf } from '../job/open-snapshots.js'
 import type { DeployedAttempts } from '../job/region-opening.js'
 import { planModule } from '../planner/plan-module.js'
@@ -229,9 +230,10 @@ export class ClusterJob {
     plan: Plan,
     snapshots: JobSnapshots | null,
     note: (text: string) => void,
-  ): Promise<RunTakenOver | null> {
-    const { deployment = null } = this.#record
-    if (deployment === null) return null
+  ): Promise<FromBefore> {
+    const { deployment = null, failures: kept = null } = this.#record
+    const failures = kept?.plan === planHash(plan) ? kept : null
+    if (deployment === null) return { taken: null, failures }
     const places = this.#parts.takeKept()
     const outcome: TookOver =
       places === null
@@ -239,21 +241,25 @@ export class ClusterJob {
         : await takeOver({ deployment, plan, snapshots, pool, places })
     if (outcome.kind === 'taken') {
       this.#parts.onAdopted()
-      return { ...outcome.taken, run: deployment.run }
+      return { taken: { ...outcome.taken, run: deployment.run }, failures }
     }
     note(`what ran under the coordinator before begins again: ${outcome.reason}`)
     await this.#remember(takenOver(this.#before))
-    return null
+    return { taken: null, failures }
   }
 
   /** Resolves when it is durable. */
-  async #deployed(life: Job, present: DeployedAttempts, slots: readonly Slot[]): Promise<void> {
+  async #deployed(
+    life: Job,
+    { failures, ...present }: DeployedAttempts,
+    slots: readonly Slot[],
+  ): Promise<void> {
     if (life !== this.#life || this.#endState !== null) return
     const places = slots.map((slot) => {
       const { ref, place } = slot as RemoteSlot
       return { ref, node: place?.node ?? '' }
     })
-    this.#record = { ...this.#record, deployment: { ...present, slots: places } }
+    this.#record = { ...this.#record, failures, deployment: { ...present, slots: places } }
     await this.#parts.save(this.#record)
   }
 
@@ -364,7 +370,7 @@ export class ClusterJob {
       await end(life)
       const summary = await life.done
       const counted = withLife(before, summary, false)
-      this.#record = { ...this.#record, slots, before: counted, deployment: null }
+      this.#record = { ...this.#record, slots, before: counted, failures: null, deployment: null }
       await this.#parts.save(this.#record)
       const next = await this.#begin(true)
       if (next !== null) return next

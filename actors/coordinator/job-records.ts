@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { MillraceError } from '../../lib/base/errors.js'
 import { isName } from '../../lib/base/name.js'
 import type { Deployment } from '../../lib/job/adoption.js'
+import type { KeptFailures } from '../../lib/job/kept-failures.js'
 import type { LifeCounts } from '../../lib/job/life-counts.js'
 import type { BundleFacts, SubmitOptions } from './protocol.js'
 
@@ -21,6 +22,8 @@ export interface JobRecord {
   readonly submittedMs: number
   /** Of lives that it has had; none where it has only begun. */
   readonly before?: LifeCounts
+  /** Of the lives that coordinators have gone on with. */
+  readonly failures?: KeptFailures | null
   /** What runs of its present life; null where nothing was opened. */
   readonly deployment?: Deployment | null
 }

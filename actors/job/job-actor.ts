@@ -32,7 +32,7 @@ import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
 import type { AdoptedSlot, SlotEvent, SubtaskId } from '../worker/protocol.js'
 import { FailureDesk, type FailureDeskParts } from './failure-desk.js'
-import { JobRounds, type JobSnapshots, type RoundEvent } from './job-rounds.js'
+import { JobRounds, type JobRoundsOwner, type JobSnapshots, type RoundEvent } from './job-rounds.js'
 import type { FailedRegion, JobMessage } from './protocol.js'
 import { recordsRead } from './records-read.js'
 import { RegionOpening, type RegionOpeningParts } from './region-opening.js'
@@ -44,6 +44,8 @@ export interface JobParts extends SlotTableParts, FailureDeskParts, RegionOpenin
   readonly operators: readonly string[]
   /** What it goes on with; null where it begins. */
   readonly taken: TakenOver | null
+  /** Where its regions have failed under whoever had it before, as of `RegionProgress`. */
+  readonly failedAt: readonly (number | null)[]
 }
 
 /** What runs already, under a coordinator that is no more. */
@@ -245,9 +247,9 @@ class JobActor implements Behaviour<JobMessage> {
   // ---- snapshots and splits -----------------------------------------------------------------
 
   #openRounds(snapshots: JobSnapshots): JobRounds {
-    const { run, plan, board, taken, counters } = this.#parts
+    const { run, plan, board, taken, counters, failedAt } = this.#parts
     const { self } = this.#context
-    return new JobRounds(run, plan, snapshots, taken?.adopted ?? null, {
+    const owner: JobRoundsOwner = {
       spawn: (name, setup) => this.#context.spawn(name, setup),
       tellSlots: (tell) => this.#slots.tell('snapshot', tell),
       askSlots: async (ask, among) => {
@@ -257,10 +259,13 @@ class JobActor implements Behaviour<JobMessage> {
       },
       unassigned: () => this.#splits.unassigned,
       read: () => recordsRead(plan, counters),
-      progressed: (region) => this.#parts.policy.progressed(`region ${region}`),
+      progressed: (region) => {
+        if (this.#parts.policy.progressed(`region ${region}`)) this.#opening.changed()
+      },
       failed: (error) => self.control({ kind: 'SnapshotsFailed', error }),
       report: (report) => board.snapshot(report),
-    })
+    }
+    return new JobRounds(run, plan, snapshots, taken?.adopted ?? null, owner, failedAt)
   }
 
   #onSavepoint(request: SavepointRequest): void {
@@ -299,12 +304,14 @@ class JobActor implements Behaviour<JobMessage> {
     this.#rounds?.failed(region)
     this.#parts.board.restarting(region, attempt, delayMs, this.#parts.plan.guarantee)
     this.#apply({ kind: 'RegionFailed', region, attempt, delayMs })
+    this.#opening.changed()
   }
 
   #replace({ region, attempt }: FailedRegion, subtask: SubtaskId, delayMs: number): void {
     this.#parts.board.replacing(this.#nameOf(subtask), subtask.index, delayMs)
     const slot = this.#slotOf(subtask)
     this.#apply({ kind: 'SubtaskFailed', region, attempt, subtask, slot, delayMs })
+    this.#opening.changed()
   }
 
   #onCommandFailed(message: JobMessage & { kind: 'CommandFailed' }): void {
@@ -341,7 +348,7 @@ class JobActor implements Behaviour<JobMessage> {
   #onSlotReady(slot: number): void {
     const { attempts } = this.#record
     this.#apply({ kind: 'SlotReady', slot })
-    if (attempts > 0 && this.#record.attempts === attempts) this.#opening.save().catch(() => {})
+    if (this.#record.attempts === attempts) this.#opening.changed()
   }
 
   #onStateChanged(before: JobState, state: JobState): void {

@@ -65,18 +65,19 @@ export class JobRounds {
   /** Names of subtasks that have finished in the present attempt of their region. */
   readonly #finished = new Set<string>()
 
-  /** `adopted`: what the job goes on with, if anything. */
+  /** `adopted`: what the job goes on with, if anything. `failedAt`: as of `RegionProgress`. */
   constructor(
     run: string,
     plan: Plan,
     snapshots: JobSnapshots,
     adopted: Adopted | null,
     owner: JobRoundsOwner,
+    failedAt: readonly (number | null)[] = [],
   ) {
     this.#plan = plan
     this.#snapshots = snapshots
     this.#owner = owner
-    this.#progress = new RegionProgress(plan.regions.length)
+    this.#progress = new RegionProgress(plan.regions.length, failedAt)
     this.#isAdopted = adopted !== null
     const parts = {
       run,
@@ -153,6 +154,11 @@ export class JobRounds {
   /** The attempt of a region has failed. */
   failed(region: number): void {
     this.#progress.failed(region, this.#owner.read()[region]!)
+  }
+
+  /** Where regions have failed last. */
+  get failedAt(): readonly (number | null)[] {
+    return this.#progress.failedAt
   }
 
   request(request: SavepointRequest): void {

@@ -7,6 +7,7 @@ import { optionNames } from '../../lib/base/unknown-option.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { operatorRows, subtasksOf } from '../../lib/graph/subtasks.js'
 import { isEnded } from '../../lib/job/job-record.js'
+import type { KeptFailures } from '../../lib/job/kept-failures.js'
 import { createCounterTable, createOperatorTable } from '../../lib/metrics/counters.js'
 import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
@@ -160,14 +161,24 @@ export interface Launch {
   readonly pool: SlotPool
   /** What bundling noticed, beside the warnings of the plan; reported as log events. */
   readonly warnings: readonly string[]
-  /** What runs already; asked for when the snapshots are open. Null: it begins. Default: nothing does. */
+  /** Asked when the snapshots are open. Default: it begins. */
   readonly takeOver?: (
     snapshots: JobSnapshots | null,
     note: (text: string) => void,
-  ) => Promise<RunTakenOver | null>
+  ) => Promise<FromBefore>
   /** As of the job actor. Default: nobody would go on with it. */
   readonly deployed?: JobParts['deployed']
 }
+
+/** What somebody before has left of a job. */
+export interface FromBefore {
+  /** What runs already; null: it begins. */
+  readonly taken: RunTakenOver | null
+  /** Null: nothing is known. */
+  readonly failures: KeptFailures | null
+}
+
+const NOTHING_BEFORE: FromBefore = { taken: null, failures: null }
 
 /** `run`: the name that it has in files and chunks. */
 export interface RunTakenOver extends TakenOver {
@@ -203,20 +214,21 @@ export function launch(
 
   async function main(): Promise<void> {
     const { plan, operators, nodes, module, pool, warnings, ...more } = await prepare()
-    const { takeOver = async () => null, deployed = async () => {} } = more
+    const { takeOver = async () => NOTHING_BEFORE, deployed = async () => {} } = more
     const notes: string[] = []
     const note = (text: string) => notes.push(text)
     const snapshots = await openSnapshots(options, plan, nodes, note, world.openStore)
-    const taken = await takeOver(snapshots, note)
+    const { taken, failures } = await takeOver(snapshots, note)
     const counters = createCounterTable(subtasksOf(plan).length)
     const operatorCounters = createOperatorTable(operatorRows(plan))
     board.planned(plan, operators, counters, operatorCounters)
     for (const warning of [...warnings, ...notes]) board.log('warn', warning)
-    const policy = createRestartPolicy(supervision, clock, random)
+    const policy = createRestartPolicy(supervision, clock, random, failures?.restarts)
     const parts = {
       id,
       run: taken?.run ?? begun,
       taken,
+      failedAt: failures?.failedAt ?? [],
       deployed,
       snapshots,
       plan,

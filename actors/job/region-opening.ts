@@ -7,17 +7,24 @@ import { planHash } from '../../lib/graph/fingerprint.js'
 import { slotOf, subtaskOf } from '../../lib/graph/subtasks.js'
 import type { Deployment } from '../../lib/job/adoption.js'
 import type { JobRecord } from '../../lib/job/job-record.js'
+import type { KeptFailures } from '../../lib/job/kept-failures.js'
 import type { Slot } from '../worker/protocol.js'
+import type { FailureDeskParts } from './failure-desk.js'
 import type { JobRounds } from './job-rounds.js'
 import type { SlotTable, SlotTableParts } from './slot-table.js'
 import type { SplitDesk } from './split-desk.js'
 
-export interface RegionOpeningParts extends Pick<SlotTableParts, 'run' | 'plan' | 'pool'> {
+export interface RegionOpeningParts
+  extends Pick<SlotTableParts, 'run' | 'plan' | 'pool'>,
+    Pick<FailureDeskParts, 'policy'> {
   /** Resolves when it is durable that regions are deployed so. Called before any of it is opened. */
   readonly deployed: (attempts: DeployedAttempts, slots: readonly Slot[]) => Promise<void>
 }
 
-export type DeployedAttempts = Pick<Deployment, 'run' | 'plan' | 'attempts' | 'regions'>
+export interface DeployedAttempts
+  extends Pick<Deployment, 'run' | 'plan' | 'attempts' | 'regions'> {
+  readonly failures: KeptFailures
+}
 
 export interface RegionOpeningOwner {
   readonly slots: SlotTable
@@ -50,20 +57,31 @@ export class RegionOpening {
 
   /** Attempts have been given out: what is opened from now on waits until that is durable. */
   attemptsGiven(): void {
-    this.#deployed = this.save()
+    this.#deployed = this.#save()
     // Each opening hears of it.
     this.#deployed.catch(() => {})
   }
 
+  /**
+   * Something else than attempts has changed. Nothing waits for it: where it cannot be saved the next
+   * coordinator knows no better.
+   */
+  changed(): void {
+    if (this.#owner.record().attempts > 0) this.#save().catch(() => {})
+  }
+
   /** Where it cannot be saved, nothing is opened: the next coordinator would take it for the attempt before. */
-  async save(): Promise<void> {
-    const { run, deployed } = this.#parts
+  async #save(): Promise<void> {
+    const { run, deployed, policy } = this.#parts
     const { attempts, regions } = this.#owner.record()
+    const plan = this.#planHash
+    const failedAt = this.#owner.rounds()?.failedAt ?? []
     const present = {
       run,
-      plan: this.#planHash,
+      plan,
       attempts,
       regions: regions.map(({ attempt }) => attempt),
+      failures: { plan, restarts: policy.kept, failedAt },
     }
     try {
       await deployed(present, this.#owner.slots.all)

@@ -8,14 +8,13 @@
 import type { Clock } from '../../lib/base/clock.js'
 import type { ErrorData } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
-import {
-  attemptOf,
-  decided,
-  judge,
-  noRestarts,
-  type Restarts,
-} from '../../lib/supervision/decision.js'
+import { attemptOf, decided, judge, noRestarts } from '../../lib/supervision/decision.js'
 import type { Failure } from '../../lib/supervision/failure.js'
+import {
+  type KeptRestarts,
+  keepRestarts,
+  recallRestarts,
+} from '../../lib/supervision/kept-restarts.js'
 import type { Decision, Supervision } from '../../lib/supervision/strategy.js'
 
 export type RestartOutcome =
@@ -36,19 +35,30 @@ export interface RestartPolicy {
     unrepeatable: readonly string[],
     told: Decision | null,
   ): RestartOutcome
-  /** A checkpoint lies beyond what the group failed at last: its restarts count no more. */
-  progressed(group: string): void
+  /**
+   * A checkpoint lies beyond what the group failed at last: its restarts count no more. False where there
+   * were none.
+   */
+  progressed(group: string): boolean
+  /** What counts, for whoever goes on with the job. */
+  readonly kept: readonly KeptRestarts[]
 }
 
+/** `kept`: restarts that others have counted. */
 export function createRestartPolicy(
   supervision: Supervision,
   clock: Clock,
   random: Random,
+  kept: readonly KeptRestarts[] = [],
 ): RestartPolicy {
-  const restartsOf = new Map<string, Restarts>()
+  const moment = () => ({ nowMs: clock.now(), wallMs: clock.wallTime() })
+  const restartsOf = recallRestarts(kept, moment())
   const of = (group: string) => restartsOf.get(group) ?? noRestarts
   return {
-    progressed: (group) => void restartsOf.delete(group),
+    progressed: (group) => restartsOf.delete(group),
+    get kept() {
+      return keepRestarts(restartsOf, moment())
+    },
     attemptOf: (group) => attemptOf(of(group), clock.now()),
     decide(group, failure, unrepeatable, told) {
       const asksUser = told !== null || typeof supervision.decide === 'function'

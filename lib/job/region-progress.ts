@@ -18,8 +18,17 @@ export class RegionProgress {
   /** Records read by each region when a round began. */
   readonly #rounds = new Map<number, readonly number[]>()
 
-  constructor(regions: number) {
-    this.#regions = Array.from({ length: regions }, () => ({ base: 0, failedAt: null }))
+  /** `failedAt`: of attempts that others have seen fail, by region; as far as they are known. */
+  constructor(regions: number, failedAt: readonly (number | null)[] = []) {
+    this.#regions = Array.from({ length: regions }, (_, id) => ({
+      base: 0,
+      failedAt: failedAt[id] ?? null,
+    }))
+  }
+
+  /** Where each region failed last, counted from the beginning of its present attempt; null: it is beyond. */
+  get failedAt(): readonly (number | null)[] {
+    return this.#regions.map(({ failedAt }) => failedAt)
   }
 
   /** `read`: records that each region has read in its present attempt. */

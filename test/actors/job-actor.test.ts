@@ -156,6 +156,7 @@ function startJob(options: Options = {}) {
       policy,
       board,
       taken: null,
+      failedAt: [],
       deployed: async ({ attempts }) => {
         saves.push(attempts)
         await options.save?.(saves.length)
@@ -184,7 +185,7 @@ t.test('nothing is opened at an attempt that could not be saved', async (t) => {
   job.clock.advance(100)
   await job.clock.settle()
   t.equal(job.states.at(-1), 'Running')
-  t.same(job.saves, [1, 2])
+  t.same(job.saves, [1, 1, 2])
   for (const slot of job.made) t.ok(slot.told.includes('open 0 2'))
 })
 

@@ -17,8 +17,15 @@ interface World {
   ends(t: Test): Promise<void>
 }
 
-/** A job of three slots that has run for 5 s on these nodes; it has taken snapshots, or takes none. */
-async function running(nodes: readonly NodeShape[], takesSnapshots = true): Promise<World> {
+/**
+ * A job of three slots that has run for 5 s on these nodes; it has taken snapshots, or takes none.
+ * `maxRestarts`: without progress.
+ */
+async function running(
+  nodes: readonly NodeShape[],
+  takesSnapshots = true,
+  maxRestarts = 10,
+): Promise<World> {
   const job: JobShape = {
     name: 'rows',
     rows: 400,
@@ -37,7 +44,7 @@ async function running(nodes: readonly NodeShape[], takesSnapshots = true): Prom
   void cluster.coordinator!.submit(
     ID,
     bundleOf('rows'),
-    { memoryMb: 0, checkpoint, parallelism: 3 },
+    { memoryMb: 0, checkpoint, parallelism: 3, supervise: { maxRestarts } },
     () => {},
   )
   await cluster.runFor(5_000)
@@ -142,4 +149,49 @@ t.test('after many deaths, one right after the other', async (t) => {
   await ends(t)
   t.equal(told('SlotStarted'), 3)
   t.equal(told('RegionRestarting'), 0)
+})
+
+/** It fails, as a node dies and is started again; then it has run for some time. */
+async function losesNode({ cluster }: World): Promise<void> {
+  cluster.kill('b')
+  cluster.start('b')
+  await cluster.runFor(5_000)
+}
+
+t.test('restarts count on under the next coordinator, until there is progress', async (t) => {
+  for (const takesSnapshots of [false, true]) {
+    const world = await running(TWO, takesSnapshots, 1)
+    const { cluster, told, ends } = world
+    await losesNode(world)
+    cluster.kill(HUB)
+    cluster.start(HUB)
+    await cluster.runFor(5_000)
+    t.equal(told('JobAdopted'), 1)
+    t.equal(told('RegionRestarting'), 1)
+    await losesNode(world)
+    if (takesSnapshots) {
+      t.equal(told('RegionRestarting'), 2, 'what was got beyond counts no more')
+      await ends(t)
+    } else {
+      t.equal(told('RegionRestarting'), 1)
+      t.equal(told('the limit of 1 restarts without progress is reached'), 1)
+      t.equal(cluster.ended.get(ID), 'Failed')
+    }
+  }
+})
+
+t.test('and where it cannot go on with what runs', async (t) => {
+  const world = await running(TWO, false, 1)
+  const { cluster, told } = world
+  await losesNode(world)
+  cluster.kill(HUB)
+  cluster.kill('b')
+  cluster.start(HUB)
+  cluster.start('b')
+  await cluster.runFor(10_000)
+  t.equal(told('JobAdopted'), 0)
+  t.equal(told('the limit of 1'), 0, 'that its coordinator has died is no failure of the job')
+  await losesNode(world)
+  t.equal(told('the limit of 1 restarts without progress is reached'), 1)
+  t.equal(cluster.ended.get(ID), 'Failed')
 })

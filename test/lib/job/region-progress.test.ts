@@ -24,6 +24,18 @@ t.test('a checkpoint before the failing position is no progress, one beyond it i
   t.same(progress.completed(5), [], 'it is told once')
 })
 
+t.test('who goes on with what another has seen fail knows what lies beyond', async (t) => {
+  const before = new RegionProgress(2)
+  before.failed(1, 30)
+  t.same(before.failedAt, [null, 30])
+  const progress = new RegionProgress(2, before.failedAt)
+  progress.triggered(7, [90, 30])
+  t.same(progress.completed(7), [])
+  progress.triggered(8, [90, 31])
+  t.same(progress.completed(8), [1])
+  t.same(progress.failedAt, [null, null])
+})
+
 t.test('a round that was abandoned says nothing', async (t) => {
   const progress = new RegionProgress(1)
   progress.failed(0, 3)

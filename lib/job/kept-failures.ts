@@ -1,0 +1,13 @@
+/**
+ * What has failed of a job, and has made no progress since: durable with its attempts, so that whoever goes on
+ * with the job goes on counting.
+ */
+import type { KeptRestarts } from '../supervision/kept-restarts.js'
+
+export interface KeptFailures {
+  /** `planHash`: of what is planned otherwise, regions are others. */
+  readonly plan: string
+  readonly restarts: readonly KeptRestarts[]
+  /** By region, where it failed last: see `RegionProgress`. */
+  readonly failedAt: readonly (number | null)[]
+}
