@@ -133,7 +133,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'two nodes that do not reach each other, and the job goes on without one of them',
     losesNode: false,
-    rows: 60_000,
+    rows: 40_000,
     async happen({ hosts, hub, client }, t) {
       const [toHub, toClient] = [hub.said.length, client.said.length]
       const beganMs = Date.now()
