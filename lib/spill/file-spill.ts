@@ -42,16 +42,25 @@ export function removeJobSpill(job: string, root = tmpdir()): void {
 }
 
 class FileSpill implements SpillStore {
-  readonly #root: string
-  readonly #folder: string
+  readonly #options: FileSpillOptions
   #made = false
   #closed = false
   #runs = 0
   readonly #open = new Set<number>()
 
-  constructor({ job, subtask, root = tmpdir() }: FileSpillOptions) {
-    this.#root = root
-    this.#folder = join(ownFolder(PREFIX, root), fileName(job), fileName(subtask))
+  constructor(options: FileSpillOptions) {
+    this.#options = options
+  }
+
+  // Asked for where something is spilled only: most subtasks never do.
+
+  get #root(): string {
+    return this.#options.root ?? tmpdir()
+  }
+
+  get #folder(): string {
+    const { job, subtask } = this.#options
+    return join(ownFolder(PREFIX, this.#root), fileName(job), fileName(subtask))
   }
 
   create(): SpillWriter {
