@@ -77,7 +77,8 @@ export class CrashingWorld {
     }
   }
 
-  sink<T>(life: number): Sink<T> {
+  /** `lifeOf`: asked as it is opened. */
+  sink<T>(lifeOf: () => number): Sink<T> {
     return {
       kind: 'shown',
       label: 'shown',
@@ -85,7 +86,7 @@ export class CrashingWorld {
       parallelism: null,
       settings: {},
       functions: [],
-      open: (context: SinkContext) => new Writer(this, life, context),
+      open: (context: SinkContext) => new Writer(this, lifeOf(), context),
     } as unknown as Sink<T>
   }
 

@@ -8,6 +8,9 @@ import { parentPort, Worker, workerData } from 'node:worker_threads'
 /** More of them would stand in each other's way. */
 const THREADS_MAX = 4
 
+/** What a life of a job allocates is gone with it: less is copied where more of it fits. */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 96 }
+
 export interface SeedRange {
   readonly first: number
   readonly seeds: number
@@ -41,7 +44,9 @@ export async function runSeeds<D, O>(
   const stride = Math.min(availableParallelism(), THREADS_MAX, seeds)
   const workers = Array.from({ length: stride }, (_, i) => {
     const share: Share<D> = { from: first + i, to: first + seeds, stride, data }
-    return new Worker(script, { workerData: share })
+    // Of a thousand seeds nobody reads traces, and each operator has one: they are not led back to their sources.
+    const options = seeds === 1 ? {} : { execArgv: [] }
+    return new Worker(script, { workerData: share, resourceLimits: RESOURCE_LIMITS, ...options })
   })
   let isOver = false
   const ends = workers.map(
