@@ -31,7 +31,7 @@ export function controlHandlers(
       owner.kept(member.name, held)
       return owner.membership
     },
-    heartbeat: async () => {},
+    heartbeat: async () => self().apartMs === null,
     slotEvent: (ref, event) => slotOf(ref, self())?.event(event),
     results: async (ref, records) => {
       await slotOf(ref, self())?.onResults(records)
@@ -59,6 +59,7 @@ export function bulkHandlers(owner: RegistryOwner, slotOf: SlotOf, member: Membe
     return slot.chunks
   }
   return {
+    heartbeat: async () => member.apartMs === null,
     bundle: (sha256, offset) => owner.bundle(sha256, offset),
     putChunk: async (ref, round, id, bytes) => chunksOf(ref).put(round, id, bytes),
     getChunk: async (ref, round, chunk) => chunksOf(ref).get(round, chunk),

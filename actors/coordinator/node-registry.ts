@@ -183,9 +183,9 @@ export class NodeRegistry {
   }
 
   /** Another process of that name, which is alive: two of one name would throw each other out for ever. */
-  #holdsName({ incarnation: its, link, control }: Member, incarnation: string): boolean {
-    const heardMs = this.#owner.clock.now() - control.lastReceivedMs
-    return its !== incarnation && link.isUp && heardMs < NAME_HELD_MS
+  #holdsName(member: Member, incarnation: string): boolean {
+    const silentMs = this.#owner.clock.now() - heardMs(member)
+    return member.incarnation !== incarnation && member.link.isUp && silentMs < NAME_HELD_MS
   }
 
   /** Beside a control connection, for what is large. */
@@ -229,10 +229,10 @@ export class NodeRegistry {
     this.#stopLook = clock.after(LOOK_MS, () => {
       this.#look()
       const now = clock.now()
-      for (const { name, control, bulk, apartMs } of this.#members.values()) {
+      for (const member of this.#members.values()) {
         // Whoever lives connects again: while a connection is missing, the other one proves nothing.
-        const heardMs = Math.max(control.lastReceivedMs, bulk?.lastReceivedMs ?? 0)
-        this.#silence.heard(name, Math.min(heardMs, apartMs ?? heardMs))
+        const { name, apartMs } = member
+        this.#silence.heard(name, Math.min(heardMs(member), apartMs ?? Number.POSITIVE_INFINITY))
       }
       for (const name of this.#silence.silent(now)) {
         const member = this.#members.get(name)
@@ -262,3 +262,7 @@ export class NodeRegistry {
     for (const slot of this.slotsOn(name)) slot.lost(reason)
   }
 }
+
+/** When bytes last came, on whichever connection. */
+const heardMs = ({ control, bulk }: Member): number =>
+  Math.max(control.lastReceivedMs, bulk?.lastReceivedMs ?? control.lastReceivedMs)

@@ -27,8 +27,8 @@ export interface CoordinatorLinksParts {
 export interface LinksListener {
   /** That connection was lost. */
   down(which: 'control' | 'bulk', reason: string): void
-  /** There is another one for control. */
-  up(): void
+  /** There is another one. */
+  up(which: 'control' | 'bulk'): void
 }
 
 /** A connection, as a link of messages. */
@@ -42,6 +42,8 @@ interface Line {
   dial(): Promise<Dialled>
   connection: Dialled | null
   isDialling: boolean
+  /** Its connection has fallen silent: another is to take its place. */
+  isStale: boolean
   /** Connections that did not last, or were not made, since one that did. */
   failures: number
   upMs: number
@@ -122,9 +124,15 @@ export class CoordinatorLinks {
     this.#listener = listener
   }
 
-  /** Other connections instead of these, which have fallen silent: nobody waits for them. */
-  replace(): void {
-    for (const { connection } of [this.#bulk, this.#control]) connection?.terminate()
+  /**
+   * Another control connection instead of this one, which has fallen silent, or of both. Nobody waits for
+   * them; but they may speak again until there are others.
+   */
+  replace(which: 'control' | 'both'): void {
+    if (which === 'both') this.#bulk.isStale = true
+    if (this.#control.isStale) return
+    this.#control.isStale = true
+    this.#restore(this.#control)
   }
 
   close(): void {
@@ -143,6 +151,7 @@ export class CoordinatorLinks {
       dial,
       connection: null,
       isDialling: false,
+      isStale: false,
       failures: 0,
       upMs: 0,
     }
@@ -156,10 +165,7 @@ export class CoordinatorLinks {
     this.#apartMs ??= nowMs
     if (!this.control.isUp && !this.bulk.isUp) this.#cutOffMs ??= nowMs
     if (nowMs - line.upMs >= STEADY_MS) line.failures = 0
-    this.#listener.down(
-      line === this.#control ? 'control' : 'bulk',
-      reason?.message ?? 'it was silent',
-    )
+    this.#listener.down(this.#nameOf(line), reason?.message ?? 'it was silent')
     this.#restoreLater(line)
   }
 
@@ -172,14 +178,13 @@ export class CoordinatorLinks {
 
   /** That for control first: what it says goes for the other one, too. */
   #restore(line: Line): void {
-    const isDue = !line.isDialling && !line.link.isUp
+    const isDue = !line.isDialling && (line.isStale || !line.link.isUp)
     if (this.#isOver || !isDue || (line === this.#bulk && !this.control.isUp)) return
     this.#connect(line, 'resume').then(
       (isKnown) => {
         if (this.#isOver) return
         if (!isKnown) return this.#end()
-        if (line !== this.#control) return
-        this.#listener.up()
+        this.#listener.up(this.#nameOf(line))
         this.#restore(this.#bulk)
       },
       () => {
@@ -193,12 +198,15 @@ export class CoordinatorLinks {
     line.isDialling = true
     try {
       const connection = await line.dial()
+      // What the link says from here on, it says over the new one.
+      line.connection?.terminate()
       const stopWaiting = clock.after(ANSWER_MS, () => connection.terminate())
       const opened = openOver(connection.messages, line.link, number, how)
       const isKnown = await opened.finally(stopWaiting)
       if (this.#isOver) connection.terminate()
       line.connection = connection
       line.upMs = clock.now()
+      line.isStale = false
       if (line.link.isUp) this.#cutOffMs = null
       if (this.control.isUp && this.bulk.isUp) this.#apartMs = null
       return isKnown
@@ -209,8 +217,14 @@ export class CoordinatorLinks {
 
   #end(): void {
     this.#isOver = true
-    for (const { link } of [this.#control, this.#bulk]) link.end(givenUp(link.peer.id))
-    this.replace()
+    for (const { link, connection } of [this.#bulk, this.#control]) {
+      link.end(givenUp(link.peer.id))
+      connection?.terminate()
+    }
+  }
+
+  #nameOf(line: Line): 'control' | 'bulk' {
+    return line === this.#control ? 'control' : 'bulk'
   }
 }
 

@@ -9,6 +9,8 @@ import type { NodeEvent } from './node.js'
 import type { BulkMethods, CoordinatorMethods, NodeMethods } from './protocol.js'
 
 const CALL_MS = 10_000
+const UNTIL_ANSWERED = { deadlineMs: null }
+const ignore = (): void => {}
 
 /** What all memberships of a node stand on. */
 export interface MemberGround {
@@ -21,6 +23,8 @@ export class Member implements Office {
   readonly control: Calls<CoordinatorMethods>
   readonly bulk: Calls<BulkMethods>
   lease = new Lease(Number.NEGATIVE_INFINITY)
+  /** As if nothing but what is answered on the control connection counted. */
+  readonly #controlLease = new Lease(Number.NEGATIVE_INFINITY)
   /** Others may have its work soon, and its slots stand still. */
   isPaused = false
   readonly #links: CoordinatorLinks
@@ -52,8 +56,8 @@ export class Member implements Office {
         if (which === 'control') this.#tell({ kind: 'Interrupted', reason })
         this.#clock.after(CUT_OFF_MS, () => this.#pauseInTime())
       },
-      up: () => {
-        this.#tell({ kind: 'Reconnected' })
+      up: (which) => {
+        if (which === 'control') this.#tell({ kind: 'Reconnected' })
         this.#ask()
       },
     })
@@ -108,18 +112,24 @@ export class Member implements Office {
     this.#ask()
   }
 
-  /** What cannot be sent now would say nothing of the time at which it is. */
+  /** On either connection. What cannot be sent now would say nothing of the time at which it is. */
   #ask(): void {
-    if (this.#ended || this.#links.upMs === null) return
+    if (this.#ended) return
+    const { control, bulk } = this.#links
     const sentMs = this.#clock.now()
-    this.control
-      .call('heartbeat', [], { deadlineMs: null })
-      .then(() => this.#answered(sentMs))
-      .catch(() => {})
+    const answered = (counts: boolean) => this.#answered(sentMs, counts)
+    if (control.isUp) {
+      const answer = this.control.call('heartbeat', [], UNTIL_ANSWERED)
+      answer.then((counts) => {
+        this.#controlLease.answered(sentMs)
+        answered(counts)
+      }, ignore)
+    }
+    if (bulk.isUp) this.bulk.call('heartbeat', [], UNTIL_ANSWERED).then(answered, ignore)
   }
 
-  #answered(sentMs: number): void {
-    this.lease.answered(sentMs)
+  #answered(sentMs: number, counts: boolean): void {
+    if (counts) this.lease.answered(sentMs)
     if (this.#ended || !this.isPaused || !this.#mayWork(this.#clock.now())) return
     this.isPaused = false
     this.#tell({ kind: 'Resumed', slots: this.#slots.resume(this).length })
@@ -145,8 +155,9 @@ export class Member implements Office {
   /** Not after a pause of this process: what was answered meanwhile may lie in sockets that it has not read. */
   #replaceSilent(nowMs: number): void {
     const { upMs } = this.#links
-    const isSilent = this.lease.leftMs(nowMs) === 0
-    if (isSilent && upMs !== null && nowMs - upMs >= NODE_LEASE_MS) this.#links.replace()
+    const isSilent = this.#controlLease.leftMs(nowMs) === 0
+    if (!isSilent || upMs === null || nowMs - upMs < NODE_LEASE_MS) return
+    this.#links.replace(this.lease.leftMs(nowMs) === 0 ? 'both' : 'control')
   }
 
   #over(reason: string): void {

@@ -1,9 +1,9 @@
 /**
  * The protocol between the coordinator and a node.
  *
- * A node dials the coordinator twice: a control connection for calls and heartbeats, and a data
- * connection whose one lane carries calls too, with chunks of snapshots and bundles. Both together are one
- * *membership*, which a number of the node's process names. Either connection may be lost: the node replaces
+ * A node dials the coordinator twice: a control connection for calls, and a data connection whose one lane
+ * carries calls too, with chunks of snapshots and bundles. Both together are one *membership*, which a
+ * number of the node's process names. Either connection may be lost: the node replaces
  * it, and calls go on as if nothing had been (`lib/transport/resumable-link.ts`), for they are numbered and
  * not bound to a connection. A membership has ended
  * - when one side says so;
@@ -11,6 +11,14 @@
  *   long, or all of them for `RETURN_MS`: a process that lives connects again at once;
  * - for the node when the coordinator no longer knows it: another has taken its place, or it has given the
  *   work to others.
+ *
+ * ## Heartbeats
+ * They go over both connections, each on its own, and whichever is answered counts: on a network that loses
+ * one packet in five, TCP lets a connection stand still for seconds now and then, but hardly ever two at
+ * the same time. An answer counts for nothing where the coordinator says that it has lost the other
+ * connection, for of that one the node may not know. A control connection on which nothing was
+ * answered for `NODE_LEASE_MS`, and both if that is so on both, are replaced; until another has been made
+ * the old one stays, for it may speak again.
  *
  * ## Invariants
  * 1. Membership ends at both ends for good. For the coordinator all its slots are lost at once; the node
@@ -21,9 +29,9 @@
  *    from or goes to a ref that the receiver does not know is dropped, or refused with `E_STALE_SLOT`. It speaks
  *    for one membership at a time: the one that has started it, or adopted it last. From another one it obeys
  *    nothing but its end.
- * 3. A node whose last answered heartbeat was *sent* more than `NODE_LEASE_MS` ago, or one of whose
+ * 3. A node whose last heartbeat that counts was *sent* more than `NODE_LEASE_MS` ago, or one of whose
  *    connections has been missing for so long, or both for `CUT_OFF_MS`, pauses its slots: they
- *    process and commit nothing, and keep all they have. With the next answer while both are there they go on. The
+ *    process and commit nothing, and keep all they have. With the next answer that counts they go on. The
  *    coordinator gives their work to others after `REDEPLOY_MS`, or `RETURN_MS` after it has seen both
  *    connections end, at the earliest: each is later. That makes two lives of a
  *    subtask at one time improbable, not impossible: a paused process knows nothing, and what user code has
@@ -162,7 +170,8 @@ export interface CoordinatorMethods {
   wanted(held: readonly string[]): Promise<Wanted>
   /** `held`: what it has kept of those. */
   register(facts: NodeFacts, held: readonly string[]): Promise<Membership>
-  heartbeat(): Promise<void>
+  /** Whether it counts: the coordinator has both connections. */
+  heartbeat(): Promise<boolean>
   slotEvent(ref: string, event: SlotEvent): void
   /** Resolves when more may come. */
   results(ref: string, records: readonly unknown[]): Promise<void>
@@ -180,6 +189,8 @@ export const BULK_LANE = { at: 'bulk', to: 'bulk' } as const
 
 /** What a node calls at the coordinator on that lane. */
 export interface BulkMethods {
+  /** As on the control connection. */
+  heartbeat(): Promise<boolean>
   /** Bytes of a bundle from there on, as many as fit a message; null: no such bundle. */
   bundle(sha256: string, offset: number): Promise<BundlePiece | null>
   putChunk(ref: string, round: number, id: string, bytes: Uint8Array): Promise<void>

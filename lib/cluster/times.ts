@@ -1,8 +1,8 @@
 /**
  * Times of failure detection, in ms. Safety never rests on them, only speed: see `actors/node/protocol.ts`.
  *
- * A node counts its lease from *sending* the last heartbeat that was answered, the coordinator from its
- * last sign of life; and of connections that are missing the node waits for less long than the coordinator.
+ * A node counts its lease from *sending* the last heartbeat that was answered on any connection, the
+ * coordinator from its last sign of life on any; and of connections that are missing the node waits for less long than the coordinator.
  * So the node pauses its work before the coordinator gives it to another.
  */
 

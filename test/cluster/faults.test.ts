@@ -176,8 +176,8 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'a cable that loses 20 % of all frames each way, for twenty seconds',
-    // One connection may stand still for longer than a lease then; what counts is that the job goes on.
-    losesNode: null,
+    // One connection may stand still for longer than a lease then, but hardly ever both of a node.
+    losesNode: false,
     whyNot: whyNoLoss(),
     isWired: true,
     rows: 30_000,

@@ -124,9 +124,9 @@ t.test('a node that comes back in the last moment has paused, and goes on', asyn
 t.test('a node whose data connection alone is missing pauses in time, too', async (t) => {
   const { cluster, job, told, end } = await clusterWithJob()
   cluster.internet.cutData(HUB, 'node-0')
-  await cluster.runFor(1_900)
+  await cluster.runFor(1_700)
   t.equal(told('Paused'), 0)
-  await cluster.runFor(400)
+  await cluster.runFor(600)
   t.equal(told('"Paused","slots":1'), 1)
   t.equal(told('Resumed'), 0, 'answered heartbeats are not enough')
   t.equal(told('NodeLost'), 0)
@@ -142,6 +142,53 @@ t.test('a node whose data connection alone is missing pauses in time, too', asyn
   cluster.internet.heal()
   t.ok(await end())
   t.equal(judge(job), null)
+})
+
+t.test('while one connection speaks, the other may stand still', async (t) => {
+  for (const role of ['control', 'data'] as const) {
+    const { cluster, job, id, told, end } = await clusterWithJob()
+    cluster.internet.hold(HUB, 'node-0', role)
+    // What stands still is replaced where calls wait for it.
+    await cluster.runFor(role === 'control' ? 2_600 : 3_500)
+    t.equal(told('NodeReturned'), role === 'control' ? 1 : 0)
+    cluster.internet.heal()
+    t.ok(await end())
+    t.equal(cluster.ended.get(id), 'Finished')
+    t.equal(judge(job), null)
+    t.equal(told('Paused'), 0)
+    t.equal(told('NodeLost'), 0)
+    t.equal(told('RegionRestarting'), 0)
+  }
+})
+
+t.test('connections that both stand still are replaced in time', async (t) => {
+  const { cluster, job, told, end } = await clusterWithJob()
+  for (const role of ['control', 'data'] as const) cluster.internet.hold(HUB, 'node-0', role)
+  await cluster.runFor(2_600)
+  t.equal(told('"Paused","slots":1'), 1)
+  t.equal(told('"Resumed","slots":1'), 1)
+  t.ok(await end())
+  t.equal(judge(job), null)
+  t.equal(told('NodeReturned'), 1)
+  t.equal(told('NodeLost'), 0)
+  t.equal(told('RegionRestarting'), 0)
+})
+
+t.test('a node that does not know of a lost connection pauses in time, too', async (t) => {
+  for (const role of ['control', 'data'] as const) {
+    const { cluster, job, told, end } = await clusterWithJob()
+    // Nor can it make others.
+    cluster.internet.cutDials(HUB, 'node-0')
+    cluster.internet.breakAt(HUB, 'node-0', role)
+    await cluster.runFor(2_300)
+    t.equal(told('"Paused","slots":1'), 1)
+    t.equal(told('NodeLost'), 0)
+    await cluster.runFor(700)
+    t.equal(told('NodeLost'), 1)
+    cluster.internet.heal()
+    t.ok(await end())
+    t.equal(judge(job), null)
+  }
 })
 
 t.test('a node that is away for longer ends what it had before it gets anything new', async (t) => {

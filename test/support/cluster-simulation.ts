@@ -194,7 +194,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     const other = names[pick(names.length)]!
     const ms = 100 + pick(4_500)
     faults++
-    switch (pick(11)) {
+    switch (pick(13)) {
       case 0:
         cluster.note(`FAULT reset ${name} ${other}`)
         return cluster.internet.reset(name, other)
@@ -232,6 +232,17 @@ export async function simulate(seed: number): Promise<Outcome> {
       case 8:
       case 9:
         return coordinatorDies()
+      case 10: {
+        const role = pick(2) === 0 ? 'control' : 'data'
+        cluster.note(`FAULT hold ${role} ${name} ${other}`)
+        cluster.internet.hold(name, other, role)
+        return heal(ms)
+      }
+      case 11: {
+        const role = pick(2) === 0 ? 'control' : 'data'
+        cluster.note(`FAULT break ${role} ${name} ${other}`)
+        return cluster.internet.breakAt(name, other, role)
+      }
       default: {
         const job = jobs[pick(jobs.length)]!
         const id = idOf(job.name)

@@ -44,6 +44,8 @@ export class MemoryInternet {
   readonly #dead = new Set<string>()
   /** Data connections between two that break, and cannot be made: `a b`, sorted. */
   readonly #dataCuts = new Set<string>()
+  /** Pairs that keep the connections they have, and make no others: `a b`, sorted. */
+  readonly #dialCuts = new Set<string>()
   readonly #clocks = new Map<string, Clock>()
   #ports = 1000
   #sessions = 0
@@ -76,9 +78,29 @@ export class MemoryInternet {
     for (const pipe of [...this.#links]) if (pipe.role === 'data') pipe.resetBetween(a, b)
   }
 
+  /**
+   * Connections of that role that the two have now stand still, as of TCP that waits before it sends again;
+   * new ones do not. They go on when all is healed.
+   */
+  hold(a: string, b: string, role: 'control' | 'data'): void {
+    for (const pipe of this.#links) if (pipe.role === role) pipe.holdBetween(a, b)
+  }
+
+  /** The connection of that role breaks for one of the two; the other does not hear of it. */
+  breakAt(self: string, other: string, role: 'control' | 'data'): void {
+    for (const pipe of [...this.#links]) if (pipe.role === role) pipe.breakAt(self, other)
+  }
+
+  /** No new connection between the two. */
+  cutDials(a: string, b: string): void {
+    this.#dialCuts.add([a, b].toSorted().join(' '))
+  }
+
   heal(): void {
+    this.#dialCuts.clear()
     this.#dataCuts.clear()
     this.#cuts.clear()
+    for (const pipe of this.#links) pipe.isHeld = false
     this.#pump()
   }
 
@@ -167,6 +189,7 @@ export class MemoryInternet {
     if (target === undefined) throw refused(url)
     if (expect !== undefined && target.self.id !== expect) throw refused(url)
     const names = [self.id, target.self.id].toSorted().join(' ')
+    if (this.#dialCuts.has(names)) throw refused(url)
     if (role === 'data' && this.#dataCuts.has(names)) throw refused(url)
     const pipe = new Pipe(this, url, role, self, target.self, ++this.#sessions)
     this.#links.add(pipe)
@@ -206,6 +229,7 @@ class Pipe {
   readonly role: 'control' | 'data'
   readonly ours: End
   readonly theirs: End
+  isHeld = false
   readonly #internet: MemoryInternet
 
   constructor(
@@ -219,8 +243,8 @@ class Pipe {
     this.url = url
     this.role = role
     this.#internet = internet
-    this.ours = new End(internet, dialler, listener, session, 0, () => this.#over())
-    this.theirs = new End(internet, listener, dialler, session, 1, () => this.#over())
+    this.ours = new End(internet, this, dialler, listener, session, 0, () => this.#over())
+    this.theirs = new End(internet, this, listener, dialler, session, 1, () => this.#over())
     this.ours.other = this.theirs
     this.theirs.other = this.ours
   }
@@ -248,11 +272,25 @@ class Pipe {
     return ends.some(({ self, peer, isClosed }) => self.id === id && peer.id === other && !isClosed)
   }
 
+  holdBetween(a: string, b: string): void {
+    if (this.#isBetween(a, b)) this.isHeld = true
+  }
+
+  breakAt(self: string, other: string): void {
+    for (const end of [this.ours, this.theirs]) {
+      if (end.self.id === self && end.peer.id === other) end.break('connection reset')
+    }
+  }
+
   resetBetween(a: string, b: string): void {
-    const names = [this.ours.self.id, this.theirs.self.id]
-    if (!names.includes(a) || !names.includes(b)) return
+    if (!this.#isBetween(a, b)) return
     this.ours.break('connection reset')
     this.theirs.break('connection reset')
+  }
+
+  #isBetween(a: string, b: string): boolean {
+    const names = [this.ours.self.id, this.theirs.self.id]
+    return names.includes(a) && names.includes(b)
   }
 
   #over(): void {
@@ -271,6 +309,7 @@ class End implements ControlLink, DataLink {
   readonly unanswered = new Map<number, string>()
   readonly #clock: Clock
   readonly #internet: MemoryInternet
+  readonly #pipe: Pipe
   readonly #parity: number
   readonly #onOver: () => void
   #queue: Packet[] = []
@@ -286,6 +325,7 @@ class End implements ControlLink, DataLink {
 
   constructor(
     internet: MemoryInternet,
+    pipe: Pipe,
     self: Identity,
     other: Identity,
     session: number,
@@ -297,6 +337,7 @@ class End implements ControlLink, DataLink {
     this.peer = { id, party, incarnation, version: 1, address: id }
     this.session = session
     this.#internet = internet
+    this.#pipe = pipe
     this.#parity = parity
     this.#onOver = onOver
     this.#clock = internet.clockOf(self)
@@ -366,11 +407,12 @@ class End implements ControlLink, DataLink {
   pump(): void {
     if (this.#isPumping || this.#queue.length === 0) return
     const [from, to] = [this.self.id, this.peer.id]
-    if (this.#internet.isCut(from, to)) return
+    const isStill = () => this.#pipe.isHeld || this.#internet.isCut(from, to)
+    if (isStill()) return
     this.#isPumping = true
     this.#internet.clock.after(this.#internet.delayOf(from, to), () => {
       this.#isPumping = false
-      if (this.#internet.isCut(from, to)) return
+      if (isStill()) return
       const packet = this.#queue.shift()
       if (packet !== undefined) this.other.take(packet)
       this.pump()
