@@ -18,12 +18,13 @@ import { lateRecords } from './late-records.js'
 import type { PaneRecords } from './pane.js'
 import { accumulating, foldAll, joiningParts, keeping, type PaneFold } from './pane-fold.js'
 import { PanedWindows, type PaneSource } from './paned-windows.js'
+import { copyKeySessions, type KeySessions, SessionWindows } from './session-windows.js'
 import type { SessionPart } from './sessions-before.js'
 import { SlicedWindows, type SliceFold } from './sliced-windows.js'
 import { windowFunction } from './window-function.js'
 import { windowOperator } from './window-operator.js'
 import { WindowOutput } from './window-output.js'
-import { isSliced, type WindowContent, type WindowSettings } from './window-settings.js'
+import { isSliced, speaksOnce, type WindowContent, type WindowSettings } from './window-settings.js'
 import type { Windows } from './windows.js'
 
 /** `before`: what the half before the exchange has made of the records. */
@@ -55,10 +56,16 @@ function openKind(
   const aggregation = before === 'project' ? { ...given!, select: null } : given
   if (window.assigner.plan.by === 'count') return openCounted(context, window, aggregation)
   if (isSliced(window, given)) return openSliced(context, window, aggregation, before)
-  return openPaned(context, window, aggregation, before === 'aggregate')
+  const isPartial = before === 'aggregate'
+  const { plan } = window.assigner
+  if (plan.by === 'gap' && speaksOnce(window)) {
+    return openSessions(context, plan, aggregation, isPartial)
+  }
+  return openPaned(context, window, aggregation, isPartial)
 }
 
 type SlicePlan = Extract<WindowPlan, { by: 'slices' }>
+type GapPlan = Extract<WindowPlan, { by: 'gap' }>
 type CountPlan = Extract<WindowPlan, { by: 'count' }>
 
 function openSliced(
@@ -77,9 +84,14 @@ function openSliced(
       mutable: true,
       copy: (of: KeySlices) => copyKeySlices(of, aggregation === null ? copyList : copyPlain),
     }),
-    groupOf: (key) => (context.keyed ? keyGroupOf(key, context.maxParallelism) : 0),
+    groupOf: groupOf(context),
   })
 }
+
+const groupOf =
+  ({ keyed, maxParallelism }: OperatorContext) =>
+  (key: unknown): number =>
+    keyed ? keyGroupOf(key, maxParallelism) : 0
 
 /** `partial`: the input are accumulators. */
 function sliceFold({ begin, add, merge, select }: Aggregation, partial: boolean): SliceFold {
@@ -110,6 +122,26 @@ const lists: SliceFold = {
 /** Records never change, lists of them do. */
 const copyList = (list: unknown): unknown => (list as unknown[]).slice()
 
+/** `partial`: the input are parts of sessions. */
+function openSessions(
+  context: OperatorContext,
+  plan: GapPlan,
+  aggregation: Aggregation | null,
+  partial: boolean,
+): Windows {
+  const fold = foldOf(plan, aggregation, null, partial)
+  return new SessionWindows({
+    endOf: endOf(plan, partial),
+    fold,
+    show: fold.keeps ? (content, span) => fold.show(content, span).shown : null,
+    state: context.state.value('sessions', {
+      mutable: true,
+      copy: (of: KeySessions) => copyKeySessions(of, fold.copy),
+    }),
+    groupOf: groupOf(context),
+  })
+}
+
 function openPaned(
   context: OperatorContext,
   { assigner, trigger, evictor, latenessMs }: WindowSettings,
@@ -119,9 +151,7 @@ function openPaned(
   const { clock } = context
   return new PanedWindows({
     source: paneSource(assigner.plan, partial),
-    fold: partial
-      ? joiningParts(aggregation!)
-      : paneFold(aggregation, evictor as never, assigner.plan.by === 'gap'),
+    fold: foldOf(assigner.plan, aggregation, evictor, partial),
     trigger: (trigger ?? DEFAULT_TRIGGERS[assigner.time]()) as Trigger,
     latenessMs,
     endsBy: ({ event: 'event', processing: 'clock', none: 'nothing' } as const)[assigner.time],
@@ -134,9 +164,22 @@ function openPaned(
 /** `partial`: the input are parts of sessions. */
 function paneSource(plan: WindowPlan, partial: boolean): PaneSource {
   if (plan.by !== 'gap') return plan as PaneSource
-  if (partial) return { by: 'gap', endOf: (part) => (part as SessionPart).end }
-  return { by: 'gap', endOf: (record, timeMs) => timeMs + plan.gapMs(record) }
+  return { by: 'gap', endOf: endOf(plan, partial) }
 }
+
+/** Where the session of an input ends, if nothing follows. */
+function endOf(plan: GapPlan, partial: boolean): (input: unknown, timeMs: number) => number {
+  if (partial) return (part) => (part as SessionPart).end
+  return (record, timeMs) => timeMs + plan.gapMs(record)
+}
+
+const foldOf = (
+  plan: WindowPlan,
+  aggregation: Aggregation | null,
+  evictor: WindowSettings['evictor'],
+  partial: boolean,
+): PaneFold =>
+  partial ? joiningParts(aggregation!) : paneFold(aggregation, evictor as never, plan.by === 'gap')
 
 const DEFAULT_TRIGGERS = {
   event: eventTimeTrigger,

@@ -15,6 +15,8 @@ export interface PaneFold {
   copy(content: unknown): unknown
   /** The content of two windows that become one. Present where windows can merge. */
   readonly merge: ((earlier: unknown, later: unknown) => unknown) | null
+  /** True where it keeps records, and the function sees something else than the content. */
+  readonly keeps: boolean
   /** What the function sees; `content` is what remains of it: null where nothing does. */
   show(content: unknown, span: WindowSpan): { readonly shown: unknown; readonly content: unknown }
 }
@@ -28,6 +30,7 @@ export function accumulating(aggregation: Aggregation): PaneFold {
     add: (accumulator, input) => add(accumulator, partOf(input)),
     copy: copyPlain,
     merge,
+    keeps: false,
     show: (accumulator) => ({ shown: accumulator, content: accumulator }),
   }
 }
@@ -40,6 +43,7 @@ export function joiningParts({ merge }: Aggregation): PaneFold {
     add: (accumulator, part) => merge!(accumulator, partial(part)),
     copy: copyPlain,
     merge,
+    keeps: false,
     show: (accumulator) => ({ shown: accumulator, content: accumulator }),
   }
 }
@@ -67,6 +71,7 @@ export function keeping(fold: (records: unknown[]) => unknown, evictor: Evictor 
       const [a, b] = [earlier as PaneRecords, later as PaneRecords]
       return { records: [...a.records, ...b.records], times: [...a.times, ...b.times] }
     },
+    keeps: true,
     show(content, span) {
       const whole = content as PaneRecords
       const before = evict(whole, evictor?.before, span)

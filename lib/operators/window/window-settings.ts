@@ -38,3 +38,7 @@ export function isSliced(window: WindowSettings, aggregation: Aggregation | null
   if (assigner.plan.by !== 'slices' || trigger !== null || evictor !== null) return false
   return aggregation === null || aggregation.merge !== null || assigner.plan.slicing.disjoint
 }
+
+/** True where a window by event time speaks once, when time has come to its end, and is over then. */
+export const speaksOnce = ({ assigner, trigger, evictor, latenessMs }: WindowSettings): boolean =>
+  assigner.time === 'event' && trigger === null && evictor === null && latenessMs === 0

@@ -255,7 +255,9 @@ function differs(scenario: Scenario, random: Random): string | null {
 /** Nothing may be left behind the end. */
 function stateLeft(harness: OperatorHarness, halves: number): string | null {
   const state = harness.state(halves - 1)
-  const left = ['slices', 'windows'].map((name) => state.value(name, { mutable: true }).size)
+  const left = ['slices', 'windows', 'sessions'].map(
+    (name) => state.value(name, { mutable: true }).size,
+  )
   const timers = ['event', 'clock'].map((name) => state.timers(name).size)
   const sum = [...left, ...timers].reduce((a, b) => a + b, 0)
   return sum === 0 ? null : `state is left behind the end: ${left}, timers ${timers}`

@@ -1,0 +1,147 @@
+/**
+ * What is due at a time, in the order of those times; of equal ones the first pushed comes first.
+ *
+ * As in `TimeQueue`, only the next ones are in order; later ones lie unordered in leaves, each with the times
+ * from its own beginning to that of the leaf behind it, and a leaf is sorted when its turn comes. So a push
+ * is a search among the leaves, and whatever is pushed in about the order of its time costs one sort of what is sorted already.
+ */
+
+export interface Due {
+  readonly dueMs: number
+}
+
+/** More than this, and a leaf, or what comes next, is split. */
+const ENTRIES_MAX = 2_048
+/** How many of a leaf's times are looked at to find about the middle one. */
+const SAMPLE = 31
+
+interface Leaf<T> {
+  /** None of its times is earlier. */
+  readonly fromMs: number
+  entries: T[]
+  /** It is split when there are more; twice as many, where all have one time. */
+  max: number
+}
+
+/** Times must not change while they are in it. */
+export class DueQueue<T extends Due> {
+  /** In order; those before `#at` have been taken. */
+  #next: T[] = []
+  #at = 0
+  #nextMax = ENTRIES_MAX
+  /** The latest first. */
+  readonly #leaves: Leaf<T>[] = []
+
+  push(entry: T): void {
+    const leaf = this.#leafOf(entry.dueMs)
+    if (leaf < 0) {
+      this.#insert(entry)
+      return
+    }
+    const { entries, max } = this.#leaves[leaf]!
+    entries.push(entry)
+    if (entries.length > max) this.#splitLeaf(leaf)
+  }
+
+  /** Removes and returns the first that is due at `timeMs`; null where none is. */
+  takeDue(timeMs: number): T | null {
+    if (this.#at === this.#next.length && !this.#openLeaf(timeMs)) return null
+    const entry = this.#next[this.#at]!
+    if (entry.dueMs > timeMs) return null
+    this.#at++
+    return entry
+  }
+
+  /** The next leaf is put in order; false where none begins by then. */
+  #openLeaf(timeMs: number): boolean {
+    const leaf = this.#leaves.at(-1)
+    if (leaf === undefined || leaf.fromMs > timeMs) return false
+    this.#leaves.pop()
+    this.#next = leaf.entries.sort((a, b) => a.dueMs - b.dueMs)
+    this.#at = 0
+    this.#nextMax = leaf.max
+    return true
+  }
+
+  /** The leaf with the latest beginning that is not after the time; −1: it belongs to the next ones. */
+  #leafOf(timeMs: number): number {
+    const leaves = this.#leaves
+    let [low, high] = [0, leaves.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (leaves[middle]!.fromMs <= timeMs) high = middle
+      else low = middle + 1
+    }
+    return low < leaves.length ? low : -1
+  }
+
+  /** Among the next ones, behind those of the same time. */
+  #insert(entry: T): void {
+    const next = this.#next
+    let [low, high] = [this.#at, next.length]
+    if (high > low && next[high - 1]!.dueMs <= entry.dueMs) low = high
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (next[middle]!.dueMs <= entry.dueMs) low = middle + 1
+      else high = middle
+    }
+    if (low === next.length) next.push(entry)
+    else next.splice(low, 0, entry)
+    if (next.length > this.#nextMax) this.#splitNext()
+  }
+
+  #splitNext(): void {
+    const next = this.#at === 0 ? this.#next : this.#next.slice(this.#at)
+    this.#next = next
+    this.#at = 0
+    if (2 * next.length <= this.#nextMax) return
+    let half = next.length >> 1
+    // Equal times stay together.
+    while (half > 0 && next[half - 1]!.dueMs === next[half]!.dueMs) half--
+    if (half === 0) {
+      while (half < next.length && next[half]!.dueMs === next[0]!.dueMs) half++
+    }
+    this.#nextMax = Math.max(ENTRIES_MAX, 2 * half)
+    if (half === next.length) return
+    const later = next.splice(half)
+    this.#leaves.push(leafOf(later[0]!.dueMs, later))
+  }
+
+  #splitLeaf(at: number): void {
+    const leaf = this.#leaves[at]!
+    const fromMs = splitTime(leaf)
+    if (fromMs === null) {
+      leaf.max = 2 * leaf.entries.length
+      return
+    }
+    const earlier = leafOf<T>(leaf.fromMs, [])
+    const later = leafOf<T>(fromMs, [])
+    for (const entry of leaf.entries) (entry.dueMs < fromMs ? earlier : later).entries.push(entry)
+    this.#leaves.splice(at, 1, later, earlier)
+  }
+}
+
+const leafOf = <T>(fromMs: number, entries: T[]): Leaf<T> => ({
+  fromMs,
+  entries,
+  max: Math.max(ENTRIES_MAX, 2 * entries.length),
+})
+
+/** A time with some before it and some from it on, about the middle one; null where all are the same. */
+function splitTime<T extends Due>({ entries }: Leaf<T>): number | null {
+  let [least, most] = [Infinity, -Infinity]
+  for (const { dueMs } of entries) {
+    if (dueMs < least) least = dueMs
+    if (dueMs > most) most = dueMs
+  }
+  if (least === most) return null
+  const step = Math.floor(entries.length / SAMPLE)
+  const sample = new Float64Array(SAMPLE)
+  for (let i = 0; i < SAMPLE; i++) sample[i] = entries[i * step]!.dueMs
+  const middle = sample.sort()[SAMPLE >> 1]!
+  if (middle > least) return middle
+  // Most are the earliest.
+  let second = most
+  for (const { dueMs } of entries) if (dueMs > least && dueMs < second) second = dueMs
+  return second
+}
