@@ -42,12 +42,24 @@ class ReplayReader implements SourceReader<NexmarkEvent> {
     this.#next = next
   }
 
-  /** At most the rest of one block at a time. */
+  /**
+   * Blocks until `max` is half full: of some kinds of events a block has few, and what a batch costs by
+   * itself would be shared by few. The rest of a block that has no room is kept for the next call.
+   */
   read(out: NexmarkEvent[], max: number): ReadStatus {
-    if (this.#closed || this.#block >= this.#data.blocks) return 'end'
+    const full = out.length + max
+    const enough = out.length + (max >> 1)
+    do {
+      if (this.#closed || this.#block >= this.#data.blocks) return 'end'
+      this.#readBlock(out, full - out.length)
+    } while (out.length < enough)
+    return this.#block < this.#data.blocks ? 'more' : 'end'
+  }
+
+  #readBlock(out: NexmarkEvent[], max: number): void {
     if (this.#next === 0 && this.#data.eventsOf(this.#block) <= max) {
       this.#data.block(this.#block++, out)
-      return this.#block < this.#data.blocks ? 'more' : 'end'
+      return
     }
     const events = this.#events ?? this.#data.block(this.#block)
     const end = Math.min(events.length, this.#next + max)
@@ -59,7 +71,6 @@ class ReplayReader implements SourceReader<NexmarkEvent> {
       this.#next = 0
       this.#block++
     }
-    return this.#block < this.#data.blocks ? 'more' : 'end'
   }
 
   position(): Json {
