@@ -56,7 +56,19 @@ const PAIR_PART = 2 ** PAIR_BITS
 const PAIR_MOST = -(2 ** (2 * PAIR_BITS))
 const PAIR_LEAST = 2 * PAIR_MOST
 
-const isPairForm = (form: number): boolean => form <= PAIR_MOST && form > PAIR_LEAST
+const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray
+
+/** True for the numbers that stand for pairs. */
+export const isPairForm = (form: number): boolean => form <= PAIR_MOST && form > PAIR_LEAST
+
+/** True for a key whose form is such a number. */
+export const isPair = (key: unknown): boolean => isArray(key) && pairForm(key) !== null
+
+/** The first number of a pair, by its form. */
+export const pairPart = (form: number): number => Math.floor((PAIR_MOST - form) / PAIR_PART)
+
+/** The second one. */
+export const pairRest = (form: number): number => PAIR_MOST - form - pairPart(form) * PAIR_PART
 
 /** `-0` is 0 here as in every key. Null for any other key. */
 function pairForm(key: readonly unknown[]): number | null {
@@ -83,8 +95,6 @@ function compositeForm(key: unknown): string | number {
   lastForm = form
   return form
 }
-
-const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray
 
 /** Longer arrays take the slow path. */
 const NUMBERS_MAX = 16
@@ -144,8 +154,7 @@ export function isSpelled(key: unknown): boolean {
 /** The key that a canonical form spells out; undefined where it must be kept beside it. */
 export function spelledKey(canonical: CanonicalKey): readonly number[] | undefined {
   if (typeof canonical === 'number' && isPairForm(canonical)) {
-    const pair = PAIR_MOST - canonical
-    return [Math.floor(pair / PAIR_PART), pair % PAIR_PART]
+    return [pairPart(canonical), pairRest(canonical)]
   }
   if (typeof canonical !== 'string') return undefined
   const { length } = canonical

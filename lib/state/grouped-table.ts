@@ -1,6 +1,8 @@
 /** Keyed state: one table per key group, made when the group's first key comes. The group is what moves. */
 import { assert } from '../base/assert.js'
+import { isPair } from '../base/key.js'
 import { KeyTable, type TableWorld } from './key-table.js'
+import { PairMap } from './pair-map.js'
 import type { RowsAsked } from './read-ahead.js'
 
 export class GroupedTable<V, N = V> {
@@ -23,7 +25,7 @@ export class GroupedTable<V, N = V> {
   }
 
   set(group: number, key: unknown, value: V): void {
-    const found = this.#groups[group] ?? this.#create(group)
+    const found = this.#groups[group] ?? this.#create(group, key)
     found.set(key, value)
   }
 
@@ -86,12 +88,13 @@ export class GroupedTable<V, N = V> {
     }
   }
 
-  #create(group: number): KeyTable<V, N> {
+  #create(group: number, key: unknown): KeyTable<V, N> {
     assert(
       group >= 0 && group < this.#groups.length,
       'a key group is below the maximal parallelism',
     )
-    const created = new KeyTable<V, N>(this.#world)
+    const isOfPairs = this.#world.rows === null && isPair(key)
+    const created = new KeyTable<V, N>(this.#world, isOfPairs ? new PairMap() : null)
     this.#groups[group] = created
     return created
   }

@@ -4,6 +4,7 @@
  * the journal of this epoch laid over it, and the keys of the journals before are what has changed.
  */
 import type { CanonicalKey } from '../base/key.js'
+import type { PairMap } from './pair-map.js'
 import { RowTable } from './row-table.js'
 
 /** Stands for no value. */
@@ -12,7 +13,7 @@ export type Absent = typeof ABSENT
 
 /** All that a table held when it was cleared. */
 export interface Cleared<V> {
-  readonly values: Map<CanonicalKey, V> | RowTable<V>
+  readonly values: Map<CanonicalKey, V> | PairMap<V> | RowTable<V>
   readonly keys: ReadonlyMap<CanonicalKey, unknown> | null
 }
 

@@ -20,6 +20,7 @@ import {
 } from '../base/key.js'
 import { ABSENT, type Absent, firstOf, isIn, Journal, pruned } from './journal.js'
 import type { Pace } from './pace.js'
+import { PairMap } from './pair-map.js'
 import type { RowsAsked } from './read-ahead.js'
 import { RowTable } from './row-table.js'
 
@@ -59,7 +60,10 @@ export type GiveChange<N> = (
 
 const NO_KEY: unique symbol = Symbol('no key')
 
-type Values<V> = Map<CanonicalKey, V> | RowTable<V>
+/** On the heap. */
+type HeapValues<V> = Map<CanonicalKey, V> | PairMap<V>
+
+type Values<V> = HeapValues<V> | RowTable<V>
 
 const ALONE: TableWorld<never, never> = {
   epochs: new Epochs(),
@@ -152,7 +156,7 @@ export class KeyTable<V, N = V> {
   *entries(): IterableIterator<[key: unknown, value: V]> {
     const values = this.#values
     if (this.#world.rows !== null) return yield* this.#heldEntries(values)
-    for (const [canonical, value] of values as Map<CanonicalKey, V>) {
+    for (const [canonical, value] of values as HeapValues<V>) {
       yield [isEscaped(canonical) ? this.#kept(canonical) : canonical, value]
       if (this.#values !== values) return
     }
@@ -365,7 +369,7 @@ export class KeyTable<V, N = V> {
     }
   }
 
-  #own(canonical: CanonicalKey, key: unknown, value: V, values: Map<CanonicalKey, V>): void {
+  #own(canonical: CanonicalKey, key: unknown, value: V, values: HeapValues<V>): void {
     if (isEscaped(canonical)) {
       this.#keep(canonical, key)
     } else if (typeof canonical === 'string' && isView(canonical)) {
@@ -392,7 +396,7 @@ export class KeyTable<V, N = V> {
 
   /** Takes up what it held when it was put into a row: no change that a snapshot has to know of. */
   fill(entries: Iterable<readonly [key: unknown, value: V]>): void {
-    const values = this.#values as Map<CanonicalKey, V>
+    const values = this.#values as HeapValues<V>
     for (const [key, value] of entries) {
       const canonical = canonicalKey(key)
       values.set(canonical, value)
@@ -407,7 +411,7 @@ export class KeyTable<V, N = V> {
 
   /** Every entry, with its key. */
   *pairs(): IterableIterator<readonly [key: unknown, value: V]> {
-    for (const [canonical, value] of this.#values as Map<CanonicalKey, V>) {
+    for (const [canonical, value] of this.#values as HeapValues<V>) {
       yield [isEscaped(canonical) ? this.#kept(canonical) : canonical, value]
     }
   }
@@ -441,10 +445,11 @@ export class KeyTable<V, N = V> {
 
   #begin(): Values<V> {
     const { rows } = this.#world
+    if (this.#values instanceof PairMap) return new PairMap()
     return rows === null || rows.growAt > 0 ? new Map() : rows.create()
   }
 
-  #grow(values: Map<CanonicalKey, V>, { create }: RowWorld<V>): void {
+  #grow(values: HeapValues<V>, { create }: RowWorld<V>): void {
     const grown = create()
     for (const [canonical, value] of values) {
       grown.set(canonical, value, isEscaped(canonical) ? this.#kept(canonical) : undefined)
