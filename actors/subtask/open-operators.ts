@@ -12,6 +12,7 @@ import type { ChainLink } from '../../lib/operators/chain.js'
 import { deepFreeze } from '../../lib/operators/freeze.js'
 import { fuse } from '../../lib/operators/fused-loop.js'
 import type { Guarding } from '../../lib/operators/guarded-errors.js'
+import type { Lanes } from '../../lib/operators/lanes.js'
 import type {
   Deferred,
   FusedStep,
@@ -31,6 +32,7 @@ import { openSide } from './open-side.js'
 import { createState } from './restore-operators.js'
 import type { OperatorState } from './subtask.js'
 import { nameOf, operatorOf, type SubtaskPlace } from './subtask-place.js'
+import { ownedKeys } from './ways.js'
 
 export interface OperatorOpening {
   readonly place: SubtaskPlace
@@ -39,6 +41,7 @@ export interface OperatorOpening {
   /** The chain begins with a source. */
   readonly readsSplits: boolean
   /** Holds a split of the chain's source back. */
+  readonly lanes: Lanes
   readonly hold: OperatorContext['holdInput']
   readonly follows: OperatorContext['inputFollows']
   /** The operator at that position has brought about a watermark that it has not said. */
@@ -196,7 +199,18 @@ const watchKeys = (sketch: HotKeySketch) =>
   })
 
 function contextOf(
-  { place, enough, readsSplits, hold, follows, owes, errorsOf, side, keeps }: OperatorOpening,
+  {
+    place,
+    enough,
+    readsSplits,
+    lanes,
+    hold,
+    follows,
+    owes,
+    errorsOf,
+    side,
+    keeps,
+  }: OperatorOpening,
   step: ChainStep,
   keyed: boolean,
   gate: Gate,
@@ -222,6 +236,8 @@ function contextOf(
     spill: place.spill(chain.steps.indexOf(step)),
     errors: errorsOf(step, guarding),
     keyed,
+    ownsKeys: keyed && ownedKeys(place)[position]!,
+    lanes,
     restoredTimeMs: restored?.timeMs ?? Number.NEGATIVE_INFINITY,
     wake,
     readsSplits,

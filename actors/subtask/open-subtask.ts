@@ -12,6 +12,7 @@ import type { ChainStep } from '../../lib/graph/plan.js'
 import { column } from '../../lib/metrics/counters.js'
 import { type ChainEnd, type ChainLink, openChain } from '../../lib/operators/chain.js'
 import { createGuardedErrors, type Guarding } from '../../lib/operators/guarded-errors.js'
+import { createLanes, type Lanes, withoutSplits } from '../../lib/operators/lanes.js'
 import { type RecordErrors, type RecordFailure, SKIP } from '../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
 import { BARRIER, INPUT, type InputChange, WATERMARK } from '../../lib/operators/signal.js'
@@ -26,6 +27,7 @@ import { OutletEnd, SinkEnd, type SubtaskEnd } from './subtask-end.js'
 import { InletInput, SourceInput, type SubtaskInput } from './subtask-input.js'
 import { nameOf, runtimeOf, type SubtaskPlace } from './subtask-place.js'
 import { type RoundStep, type RoundsEnd, SubtaskRounds } from './subtask-rounds.js'
+import { isDealable } from './ways.js'
 
 /** As many attempts as any policy allows have been made. */
 const RETRIED_OUT = Number.POSITIVE_INFINITY
@@ -41,6 +43,7 @@ class Assembly {
   #end!: SubtaskEnd
   #hold: (input: number, held: boolean) => void = () => {}
   #follows: () => boolean = () => false
+  #lanes: Lanes = withoutSplits()
   #roundSteps!: Mutable<RoundStep>[]
 
   constructor(place: SubtaskPlace, signals: SubtaskSignals) {
@@ -72,6 +75,7 @@ class Assembly {
         place: this.#place,
         enough: this.#signals.enough,
         readsSplits: isSource,
+        lanes: this.#lanes,
         hold: (input, held) => this.#hold(input, held),
         follows: () => this.#follows(),
         owes: (position, timeMs) => {
@@ -101,8 +105,7 @@ class Assembly {
       rounds,
       input: this.#input,
       chain: openChain(links, passing, owner),
-      // As with what is in flight to the chain.
-      isDealable: chain.inputs.every((id) => isOvertaken(plan, plan.edges[id]!)),
+      isDealable: isDealable(this.#place),
       end: this.#end,
       states,
       counters,
@@ -182,6 +185,7 @@ class Assembly {
     const splits = restored?.steps[0]?.splits ?? null
     if (splits !== null) reading.resume({ splits, asked: false, last: false })
     this.#hold = (input, held) => reading.hold(input, held)
+    this.#lanes = createLanes((number) => reading.splitOf(number))
     const input = new SourceInput(reading, changes)
     this.#follows = () => input.promise()
     return input

@@ -38,7 +38,8 @@ export function restoreOperators(
   return loadRestored(order, read, async (position, stored, reading) => {
     const step = place.chain.steps[position]!
     // The half before an exchange sends on all it has before each barrier.
-    return step.half === 'before' ? null : restoreOperator(place, step, stored, reading)
+    if (step.half === 'before') return null
+    return restoreOperator(place, step, stored, order.readers, reading)
   })
 }
 
@@ -61,6 +62,7 @@ async function restoreOperator(
   place: StatePlace,
   step: ChainStep,
   { former, formerParallelism, version }: RestoreStep,
+  readers: RestoreOrder['readers'],
   read: ReadChunk,
 ): Promise<StateStore> {
   const { plan, chain, index } = place
@@ -77,6 +79,7 @@ async function restoreOperator(
     parallelism: chain.parallelism,
     formerParallelism,
     maxParallelism: plan.maxParallelism,
+    readers: new Map(readers),
     upcast: upcastOf(place, step, version),
   }
   try {

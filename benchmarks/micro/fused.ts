@@ -12,6 +12,7 @@ import { keyGroupOf } from '../../lib/base/key.js'
 import { createNamedMetrics } from '../../lib/metrics/named-metrics.js'
 import { aggregateBefore } from '../../lib/operators/aggregate-before.js'
 import { fuse } from '../../lib/operators/fused-loop.js'
+import { withoutSplits } from '../../lib/operators/lanes.js'
 import type { FusedStep, OperatorContext } from '../../lib/operators/operator.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
 import { BATCH, type Batch, batch, type Signal } from '../../lib/operators/signal.js'
@@ -95,6 +96,8 @@ function contextOf(operator: string, keyed = false): OperatorContext {
     state: createHeapState(128),
     errors: createRecordErrors({ operator, policy: 'fail', deadLetter: () => {} }),
     keyed,
+    ownsKeys: keyed,
+    lanes: withoutSplits(),
     restoredTimeMs: Number.NEGATIVE_INFINITY,
     spill: createFileSpill({ job: 'micro', subtask: operator }),
     wake: () => {},

@@ -109,6 +109,11 @@ export class SplitReading {
     return this.#current?.input ?? 0
   }
 
+  /** Id of the split with that number, as long as it is being read. */
+  splitOf(input: number): string | null {
+    return this.#open.find((open) => open.input === input)?.split.id ?? null
+  }
+
   /** Holds a split back, or lets it be read again. */
   hold(input: number, held: boolean): void {
     const entry = this.#open.find((open) => open.input === input)

@@ -27,7 +27,6 @@ import {
   type Batch,
   batch,
   END,
-  REST,
   type Signal,
   WATERMARK,
 } from './signal.js'
@@ -72,23 +71,18 @@ export function asyncMap(
     let keyed = false
     let timed = false
     const state = new HeldRecords(context)
-    /** How many results of each record of `input` a former life has emitted; null: none. */
-    let sentBefore: readonly number[] | null = null
+    /** What a former life held, as far as it has not become input, by split. */
+    let rest: readonly HeldRecord[][] = ofOneSplit(state.take())
+    /** What `input` is made of where it is of that; null: it came just now. */
+    let again: readonly HeldRecord[] | null = null
 
-    /** Calls again for what was in flight. */
-    function restore(): void {
-      const held = state.take()
-      if (held.length === 0) return
-      const times = held[0]!.timeMs === null ? null : held.map(({ timeMs }) => timeMs!)
-      input = batch(
-        held.map(({ record }) => record),
-        context.keyed ? held.map(({ key }) => key) : null,
-        null,
-        times === null ? null : Float64Array.from(times),
-        REST,
-      )
-      sentBefore = held.map(({ sent }) => sent)
-      context.wake(self)
+    /** The input batch is used up: calls again for more of what was in flight, if there is some. */
+    function goOn(): void {
+      const [held = null, ...others] = rest
+      rest = others
+      again = held
+      input = held === null ? null : asBatch(held, context)
+      next = 0
     }
 
     /** What is in flight, and what waits for a place, is state while the barrier passes. */
@@ -97,15 +91,18 @@ export function asyncMap(
       for (const entry of queue) {
         if (!(entry instanceof Flight) || entry.status === 'done') continue
         const { record, key, timeMs, sent } = entry
-        held.push({ record, key, timeMs: timed ? timeMs : null, sent })
+        const split = context.lanes.splitOf(entry.input)
+        held.push({ record, key, timeMs: timed ? timeMs : null, sent, split })
       }
       if (input !== null) {
         const { records, keys, times } = input
+        const split = context.lanes.splitOf(input.input)
         for (let i = next; i < records.length; i++) {
-          const [key, timeMs, sent] = [keys?.[i], times?.[i] ?? null, sentBefore?.[i] ?? 0]
-          held.push({ record: records[i], key, timeMs, sent })
+          const [key, timeMs, sent] = [keys?.[i], times?.[i] ?? null, again?.[i]?.sent ?? 0]
+          held.push({ record: records[i], key, timeMs, sent, split })
         }
       }
+      held.push(...rest.flat())
       if (held.length > 0) state.save(held)
       out.emit(barrier)
       if (held.length > 0) state.forget()
@@ -140,7 +137,7 @@ export function asyncMap(
           if (current.isReady || current.status === 'failed') break
           if (overlap === 'first') {
             started++
-            if (++next === input.records.length) input = null
+            if (++next === input.records.length) goOn()
             continue
           }
           current.close()
@@ -148,7 +145,7 @@ export function asyncMap(
         }
         if (flights >= concurrency) break
         const timeMs = input.times === null ? Number.NaN : input.times[next]!
-        const sent = sentBefore === null ? 0 : sentBefore[next]!
+        const sent = again === null ? 0 : again[next]!.sent
         const flight = new Flight(plan, input.records[next], {
           key,
           timeMs,
@@ -160,7 +157,7 @@ export function asyncMap(
         queue.push(flight)
         flights++
         started++
-        if (++next === input.records.length) input = null
+        if (++next === input.records.length) goOn()
         flight.start()
       }
       if (started > 0) context.count(started, 0)
@@ -257,12 +254,13 @@ export function asyncMap(
       return false
     }
 
-    restore()
+    goOn()
+    if (input !== null) context.wake(self)
     return {
       batch(taken) {
         input = taken
         next = 0
-        sentBefore = null
+        again = null
         advance()
       },
       mark(signal) {
@@ -278,9 +276,32 @@ export function asyncMap(
       },
       close() {
         input = null
+        rest = []
         for (const entry of queue) if (entry instanceof Flight) entry.close()
         queue = []
       },
     }
   })
+}
+
+/** In their order. */
+function ofOneSplit(held: readonly HeldRecord[]): HeldRecord[][] {
+  const portions: HeldRecord[][] = []
+  for (const each of held) {
+    const last = portions.at(-1)
+    if (last !== undefined && last[0]!.split === each.split) last.push(each)
+    else portions.push([each])
+  }
+  return portions
+}
+
+function asBatch(held: readonly HeldRecord[], { keyed, lanes }: OperatorContext): Batch {
+  const times = held[0]!.timeMs === null ? null : held.map(({ timeMs }) => timeMs!)
+  return batch(
+    held.map(({ record }) => record),
+    keyed ? held.map(({ key }) => key) : null,
+    null,
+    times === null ? null : Float64Array.from(times),
+    lanes.inputOf(held[0]!.split),
+  )
 }

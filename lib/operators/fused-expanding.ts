@@ -11,7 +11,8 @@ import type { Caught } from './caught.js'
 import { type Compile, FusedPass } from './fused-pass.js'
 import type { FusedPart } from './fused-run.js'
 import { type HeldRecord, HeldRecords } from './held-records.js'
-import { BARRIER, BATCH_RECORDS_MAX, type Barrier, type Batch, batch, REST } from './signal.js'
+import type { OperatorContext } from './operator.js'
+import { BARRIER, BATCH_RECORDS_MAX, type Barrier, type Batch, batch } from './signal.js'
 import { createPump, NOTHING_YET, type Outlet, type SignalHandlers } from './signal-operator.js'
 
 /** What a former life held, of one step. */
@@ -69,7 +70,7 @@ export function expanding(
     rest = others
     const { step, records } = first
     pass = new FusedPass(parts, compile, step, records[0]!.sent)
-    pass.start(asBatch(records, parts[step]!.context.keyed))
+    pass.start(asBatch(records, parts[step]!.context))
     return true
   }
 
@@ -109,7 +110,7 @@ export function expanding(
   }
 }
 
-/** Of whole records a batch at a time; each that was sent in part by itself. */
+/** Of whole records of one split a batch at a time; each that was sent in part by itself. */
 function inPortions({ step, records }: Rest): readonly Rest[] {
   const portions: { step: number; records: HeldRecord[] }[] = []
   for (const held of records) {
@@ -118,6 +119,7 @@ function inPortions({ step, records }: Rest): readonly Rest[] {
       last !== undefined &&
       held.sent === 0 &&
       last[0]!.sent === 0 &&
+      last[0]!.split === held.split &&
       last.length < BATCH_RECORDS_MAX
     if (joins) last.push(held)
     else portions.push({ step, records: [held] })
@@ -125,13 +127,13 @@ function inPortions({ step, records }: Rest): readonly Rest[] {
   return portions
 }
 
-function asBatch(held: readonly HeldRecord[], keyed: boolean): Batch {
+function asBatch(held: readonly HeldRecord[], { keyed, lanes }: OperatorContext): Batch {
   const timed = held[0]!.timeMs !== null
   return batch(
     held.map(({ record }) => record),
     keyed ? held.map(({ key }) => key) : null,
     null,
     timed ? Float64Array.from(held, ({ timeMs }) => timeMs!) : null,
-    REST,
+    lanes.inputOf(held[0]!.split),
   )
 }

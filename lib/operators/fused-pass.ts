@@ -71,18 +71,19 @@ export class FusedPass {
   held(tell: (step: number, held: HeldRecord) => void): void {
     if (this.#run === null) return
     const { open, depth, expansions, index, heldTime, times } = this.#cursor
-    const { records, keys } = this.#source!
+    const { records, keys, input } = this.#source!
+    const split = this.#parts[0]!.context.lanes.splitOf(input)
     if (open) {
       const timeMs = times === null ? null : heldTime
       expansions.slice(0, depth).forEach(({ held: record, heldKey: key, pulled }, x) => {
         const s = this.#expandAt[x]!
         const sent = s === 0 ? this.#sent + pulled : pulled
-        tell(this.at + s, { record, key, timeMs, sent })
+        tell(this.at + s, { record, key, timeMs, sent, split })
       })
     }
     for (let i = index; i < records.length; i++) {
       const [key, timeMs] = [keys?.[i], times?.[i] ?? null]
-      tell(this.at, { record: records[i], key, timeMs, sent: this.#sent })
+      tell(this.at, { record: records[i], key, timeMs, sent: this.#sent, split })
     }
   }
 

@@ -7,10 +7,12 @@
  * drops as many results as were sent. So a function that gives several results for a record must give the
  * same ones again, as long as there are any: what it gives less was given before.
  *
- * Behind `keyBy` they lie under their keys, else in a list, and are dealt out as such state is where the
- * parallelism has changed. State cost: one entry per record that is held, only in the snapshot.
+ * Where the parallelism has changed they go to the subtask that has what follows on their way (`lanes.ts`). Those of an
+ * operator that owns its keys lie under them; others in a list, each with its split (`state/held-rows.ts`).
+ * State cost: one entry per record that is held, only in the snapshot.
  */
 import { keyGroupOf } from '../base/key.js'
+import { HELD, HELD_OF_KEYS, type HeldBy } from '../state/held-rows.js'
 import type { MapState, OperatorListState } from '../state/state.js'
 import type { OperatorContext } from './operator.js'
 
@@ -23,16 +25,15 @@ export interface HeldRecord {
   readonly timeMs: number | null
   /** Of its results, those that were emitted before the barrier. */
   readonly sent: number
+  /** Id of the split by which it came; null: of none that is still read. */
+  readonly split: string | null
 }
 
 /** As it is stored. */
-interface Row extends HeldRecord {
+interface Row extends HeldRecord, HeldBy {
   /** Its place among those of the subtask. */
   readonly place: number
 }
-
-/** Disk constant: do not change. */
-const NAME = 'in flight'
 
 export class HeldRecords {
   readonly #context: OperatorContext
@@ -52,31 +53,43 @@ export class HeldRecords {
 
   /** Until `forget`, these are the operator's state. */
   save(records: readonly HeldRecord[]): void {
-    const { keyed, subtask } = this.#context
+    const { ownsKeys, subtask } = this.#context
     for (const [place, held] of records.entries()) {
-      const row: Row = { ...held, place }
-      // Before the exchange several subtasks have the same key: each has entries of its own in its map.
-      if (keyed) this.#byKey.set(this.#groupOf(held.key), held.key, `${subtask}.${place}`, row)
+      const row: Row = { ...held, subtask, place }
+      // Where several subtasks come together, each has entries of its own in the map.
+      if (ownsKeys) this.#byKey.set(this.#groupOf(held.key), held.key, `${subtask}.${place}`, row)
       else this.#list.append(row)
     }
   }
 
   forget(): void {
     if (this.#context.keyed) this.#byKey.clear()
-    else this.#list.clear()
+    this.#list.clear()
   }
 
   get #byKey(): MapState<string, Row> {
-    return this.#context.state.map<string, Row>(NAME)
+    return this.#context.state.map<string, Row>(HELD)
   }
 
   get #list(): OperatorListState<Row> {
-    return this.#context.state.operatorList<Row>(NAME)
+    return this.#context.state.operatorList<Row>(this.#context.keyed ? HELD_OF_KEYS : HELD)
   }
 
-  /** A key that is in one subtask keeps its order. */
-  #rows(): Row[] {
-    if (!this.#context.keyed) return [...this.#list.get()]
+  /** A key that is in one subtask keeps its order; a former life may have held by splits what is held by keys now. */
+  #rows(): HeldRecord[] {
+    const rows = [...this.#list.get()]
+    if (this.#context.keyed) rows.push(...this.#keyed())
+    // What an earlier release wrote knows of no splits.
+    return rows.map(({ record, key, timeMs, sent, split }) => ({
+      record,
+      key,
+      timeMs,
+      sent,
+      split: split ?? null,
+    }))
+  }
+
+  #keyed(): Row[] {
     const byKey = this.#byKey
     const rows: Row[] = []
     for (const key of byKey.keys()) {

@@ -45,7 +45,7 @@
  *   it makes of a record that record's time, a window its last instant (end − 1 ms), a timer its own
  *   time. Where a result belongs to no instant (an aggregate at the end of the stream) its type is
  *   `untimed`, and `times` is null.
- * - `batch.input` is kept by record-wise operators, like keys and times.
+ * - `batch.input` is kept by record-wise operators, like keys and times, and by `timestamps`.
  * - Keyed state is reached by key and key group through `ctx.state`; state is written after the
  *   user's function has returned, so that a skipped record leaves no trace.
  * - No promise, closure, spread or log per record on the synchronous path.
@@ -58,6 +58,7 @@ import type { StateStore } from '../state/state.js'
 import type { Upcasts } from '../state/upcast.js'
 import type { AlignmentMember } from '../time/alignment.js'
 import type { Aggregation } from './aggregation.js'
+import type { Lanes } from './lanes.js'
 import type { RecordErrorPolicy, RecordErrors } from './record-error.js'
 import type { Batch, Signal } from './signal.js'
 
@@ -212,6 +213,13 @@ export interface OperatorContext {
    * callbacks never emit themselves, they wake. May be called from any callback, any number of times.
    */
   wake(work: Deferred): void
+  /**
+   * True where its key is the one by which records were brought into this subtask: what it holds of a key
+   * then goes where that key goes, where the parallelism has changed.
+   */
+  readonly ownsKeys: boolean
+  /** The splits by which records came. */
+  readonly lanes: Lanes
   /** True where the chain begins with a source: its inputs are splits, and announced. */
   readonly readsSplits: boolean
   /** Where the chain begins with a source: reads a split no further for now, or goes on. */

@@ -22,8 +22,8 @@ export interface Batch<T = unknown> {
   readonly times: Float64Array | null
   /**
    * Which input of the chain it came by: the port of an operator with several inputs, or the number
-   * of the split in a chain that begins with a source. 0 where there is but one, and behind the
-   * operator that has made use of it. REST for what a former life held.
+   * of the split in a chain that begins with a source. 0 where there is but one, and behind an operator
+   * with several. REST or below for what a former life held (`lanes.ts`).
    */
   readonly input: number
 }
@@ -75,8 +75,8 @@ export type Signal<T = unknown> = Batch<T> | Watermark | Barrier | Idle | InputC
 export type Marker = Watermark | Barrier | Idle | End
 
 /**
- * `batch.input` of what a former life held: splits have other numbers in each life. It comes before any
- * input has been announced.
+ * `batch.input` of what a former life held is this or below: splits have other numbers in each life. It
+ * comes before any input has been announced.
  */
 export const REST = -1
 

@@ -20,7 +20,11 @@ export interface RestoreOrder {
   readonly round: number
   readonly hasEnded: boolean
   readonly steps: readonly RestoreStep[]
+  /** Where the chain begins with a source, and work is dealt out anew: by split, who goes on with it. */
+  readonly readers: readonly SplitReader[]
 }
+
+export type SplitReader = readonly [split: string, subtask: number]
 
 export interface RestoreStep {
   readonly former: readonly FormerChunks<ChunkRef>[]
@@ -134,18 +138,39 @@ export function restoreOrders(
   for (const { chain: id, index } of subtasks) {
     const chain = plan.chains[id]!
     const name = subtaskName({ chain: id, index })
+    const operators = storedOf(chain)
+    const isAsBefore = keepsGroups && operators.every((each) => isLike(each, chain))
     orders.set(name, {
       round: manifest.round,
       hasEnded: ended.has(name),
-      steps: storedOf(chain).map((operator, step) =>
+      steps: operators.map((operator, step) =>
         restoreStep(operator, chain, index, isSource(chain, step), keepsGroups),
       ),
+      readers: isAsBefore || !isSource(chain, 0) ? [] : readersOf(operators[0], chain),
     })
   }
   return orders
 }
 
 const isSource = (chain: Chain, step: number): boolean => step === 0 && chain.inputs.length === 0
+
+/** What is new has nothing that could be dealt out. */
+const isLike = (operator: OperatorSnapshot | undefined, { parallelism }: Chain): boolean =>
+  operator === undefined || operator.parallelism === parallelism
+
+function readersOf(source: OperatorSnapshot | undefined, chain: Chain): readonly SplitReader[] {
+  if (source === undefined) return []
+  return Array.from({ length: chain.parallelism }, (_, index) =>
+    splitsOf(source, chain, index).map(({ id }): SplitReader => [id, index]),
+  ).flat()
+}
+
+/** With as many subtasks as before each goes on with its own. */
+function splitsOf(source: OperatorSnapshot, chain: Chain, index: number): readonly SplitSnapshot[] {
+  const { subtasks } = source
+  if (isLike(source, chain)) return subtasks[index]!.splits
+  return subtasks.flatMap(({ splits }) => splits).filter((_, i) => i % chain.parallelism === index)
+}
 
 /**
  * Subtasks that have nothing left to do. Having ended once is not enough: with another parallelism, or
@@ -191,19 +216,17 @@ function hadEnded(
 
 function restoreStep(
   operator: OperatorSnapshot | undefined,
-  { parallelism }: Chain,
+  chain: Chain,
   index: number,
   isSource: boolean,
   /** As many key groups as before. */
   keepsGroups: boolean,
 ): RestoreStep {
+  const { parallelism } = chain
   const subtasks = operator?.subtasks ?? []
   const isSame = operator?.parallelism === parallelism
   const own = (_: unknown, i: number) => i % parallelism === index
   const relevant = isSame ? [subtasks[index]!] : subtasks
-  const splits = isSame
-    ? subtasks[index]!.splits
-    : subtasks.flatMap((subtask) => subtask.splits).filter(own)
   return {
     former: subtasks.flatMap(({ chunks }, subtask) =>
       chunks.length > 0 && (!isSame || !keepsGroups || subtask === index)
@@ -212,7 +235,8 @@ function restoreStep(
     ),
     formerParallelism: operator?.parallelism ?? parallelism,
     version: operator?.version ?? FIRST_VERSION,
-    splits: isSource && operator !== undefined ? splits.map(toPlaced) : null,
+    splits:
+      isSource && operator !== undefined ? splitsOf(operator, chain, index).map(toPlaced) : null,
     transactions: {
       own: subtasks.filter(own).flatMap((subtask) => subtask.transactions),
       all: subtasks.flatMap((subtask) => subtask.transactions),

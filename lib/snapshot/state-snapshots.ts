@@ -64,6 +64,11 @@ export interface RestoreTarget {
    */
   readonly formerParallelism: number
   readonly maxParallelism: number
+  /**
+   * Where the chain begins with a source: by id of each split, the subtask that reads it. What is held of
+   * it (`state/held-rows.ts`) goes there. Default: none is known.
+   */
+  readonly readers?: ReadonlyMap<string, number>
   /** Makes of what was stored what the operator reads now; null: nothing has to be done. */
   readonly upcast?: Upcast | null
 }

@@ -7,6 +7,7 @@ import { createNamedMetrics } from '../../lib/metrics/named-metrics.js'
 import { type Chain, type ChainLink, openChain } from '../../lib/operators/chain.js'
 import { deepFreeze } from '../../lib/operators/freeze.js'
 import { fuse } from '../../lib/operators/fused-loop.js'
+import { withoutSplits } from '../../lib/operators/lanes.js'
 import type { OperatorContext, OperatorDefinition } from '../../lib/operators/operator.js'
 import type { RecordErrorPolicy } from '../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
@@ -240,6 +241,8 @@ export class ChainLife {
         deadLetter: () => {},
       }),
       keyed,
+      ownsKeys: keyed,
+      lanes: withoutSplits(),
       restoredTimeMs: Number.NEGATIVE_INFINITY,
       wake,
       holdInput: none,

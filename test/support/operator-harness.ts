@@ -9,6 +9,7 @@
 import { Subject, type Subscription } from 'rxjs'
 import { createNamedMetrics, type NamedMetrics } from '../../lib/metrics/named-metrics.js'
 import { deepFreeze } from '../../lib/operators/freeze.js'
+import { withoutSplits } from '../../lib/operators/lanes.js'
 import type { Deferred, OperatorContext, OperatorDefinition } from '../../lib/operators/operator.js'
 import type { RecordErrorPolicy, RecordFailure } from '../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
@@ -322,6 +323,8 @@ export class OperatorHarness {
         deadLetter: (failure) => this.deadLetters.push(failure),
       }),
       keyed: this.#options.keyed ?? false,
+      ownsKeys: this.#options.keyed ?? false,
+      lanes: withoutSplits(),
       restoredTimeMs: Number.NEGATIVE_INFINITY,
       wake: (work) => deferred.add(work),
       align: (group) => {

@@ -165,8 +165,8 @@ export function stampRecords(
       context.count(records.length, n)
       if (n === 0) return null
       return kept === null
-        ? batch(records, keys, input.groups, times)
-        : batch(kept, keptKeys, null, times.subarray(0, n))
+        ? batch(records, keys, input.groups, times, input.input)
+        : batch(kept, keptKeys, null, times.subarray(0, n), input.input)
     }
 
     /** Records must not come from an idle input. */
@@ -176,7 +176,7 @@ export function stampRecords(
       out.emit({ tag: IDLE, active: true })
     }
 
-    /** Of which split it was, nobody knows any more: it says nothing about time. */
+    /** It was read in a former life: it says nothing about the time of a split. */
     function passRest(rest: Batch): void {
       const stamped = stamp(rest)
       if (stamped === null) return
@@ -218,11 +218,12 @@ export function stampRecords(
     return {
       batch(input) {
         if (saidMs < restoredTimeMs) say()
-        const isRest = input.input === REST
+        const isRest = input.input <= REST
         if (isRest && context.readsSplits) return passRest(input)
         lastMs = announced ? lastMs : clock.now()
         const stamped = stamp(input)
-        const at = isRest ? 0 : input.input
+        // Elsewhere, and where another one before it has heard of them, inputs are not told apart.
+        const at = announced ? input.input : 0
         const generator = generatorFor(at)
         if (stamped !== null) observe(generator, stamped.records, stamped.times!)
         const wasActive = watermarks.active

@@ -57,3 +57,40 @@ t.test('what is new has not ended, nor has what is behind it', async (t) => {
   const phases = both(['ended'], ['lines', 'second', 'sink'])
   t.same(endedIn([1, 1], phases), [])
 })
+
+t.test(
+  'who reads a split is known to all that go on beside it with another parallelism',
+  async (t) => {
+    const ordersAt = (parallelism: number) => {
+      const { graph } = pipeline('sales', (flow) => {
+        flow
+          .from(lines('a'), { name: 'lines', parallelism })
+          .to(sink(), { name: 'sink', parallelism })
+      }).compose()
+      const names = graph.nodes.map(({ name, kind, role, traits }) => ({
+        name,
+        kind,
+        role,
+        traits,
+      }))
+      const reading = (...ids: readonly string[]) => ({
+        ...subtaskOf(),
+        splits: ids.map((id) => ({ id, data: {}, position: 1 })),
+      })
+      const manifest = manifestOf(1, operatorOf('lines', reading('a', 'b'), reading('c')))
+      const plan = planGraph(graph, { parallelism: 1 })
+      return [...restoreOrders(manifest, plan, names, subtasksOf(plan)).values()]
+    }
+    for (const { readers } of ordersAt(2)) t.same(readers, [], 'each goes on with its own')
+    const three = ordersAt(3)
+    t.equal(three.length, 3)
+    for (const [index, { readers, steps }] of three.entries()) {
+      t.same(new Map(readers), new Map(Object.entries({ a: 0, b: 1, c: 2 })))
+      const own = steps[0]!.splits!.map(({ split }) => split.id)
+      t.same(
+        own,
+        readers.filter(([, reader]) => reader === index).map(([id]) => id),
+      )
+    }
+  },
+)

@@ -1,0 +1,85 @@
+/** What subtasks held as a barrier passed, where the parallelism has changed: who goes on with it. */
+import t from 'tap'
+import { restoreState } from '../../../lib/snapshot/state-restore.js'
+import { createStateSnapshots } from '../../../lib/snapshot/state-rounds.js'
+import { createHeapState } from '../../../lib/state/heap-state.js'
+import { HELD } from '../../../lib/state/held-rows.js'
+
+const GROUPS = 16
+
+/** By subtask of now, what it goes on with of what these subtasks held. */
+function dealt<T>(
+  held: readonly (readonly T[])[],
+  parallelism: number,
+  readers: Readonly<Record<string, number>>,
+  name = HELD,
+): readonly (readonly T[])[] {
+  const former = held.map((rows, subtask) => {
+    const store = createHeapState(GROUPS)
+    for (const row of rows) store.operatorList<T>(name).append(row)
+    const snapshots = createStateSnapshots(store, 'o')
+    snapshots.begin(1, true)
+    const chunks: Uint8Array[] = []
+    while (!snapshots.encoded) chunks.push(...snapshots.step(100).map(({ bytes }) => bytes))
+    return { subtask, chunks }
+  })
+  return Array.from({ length: parallelism }, (_, subtask) => {
+    const store = createHeapState(GROUPS)
+    restoreState(store, former, {
+      operator: 'o',
+      subtask,
+      parallelism,
+      formerParallelism: held.length,
+      maxParallelism: GROUPS,
+      readers: new Map(Object.entries(readers)),
+    })
+    return [...store.operatorList<T>(name).get()]
+  })
+}
+
+const row = (record: string, subtask: number, split: string | null) => ({ record, subtask, split })
+const [a1, b1, a2, o1] = [
+  row('a1', 0, 'a'),
+  row('b1', 0, 'b'),
+  row('a2', 0, 'a'),
+  row('o1', 0, null),
+]
+const [c1, o2, e1, o3] = [
+  row('c1', 1, 'c'),
+  row('o2', 1, null),
+  row('e1', 1, 'e'),
+  row('o3', 1, null),
+]
+
+t.test('what is of one split goes to its reader, what is of none stays together', async (t) => {
+  const readers = { a: 2, b: 1, c: 0 }
+  const held = [
+    [a1, b1, a2, o1],
+    [c1, o2, e1, o3],
+  ]
+  // Split e has ended: it is no reader's.
+  t.same(dealt(held, 3, readers), [
+    [o1, c1],
+    [b1, o2, e1, o3],
+    [a1, a2],
+  ])
+  t.same(dealt(held, 1, { a: 0, b: 0, c: 0 }), [[a1, b1, a2, o1, c1, o2, e1, o3]])
+})
+
+t.test('each goes on once, whatever the parallelism', async (t) => {
+  for (const parallelism of [1, 2, 3, 4, 5]) {
+    const held = Array.from({ length: 3 }, (_, subtask) =>
+      Array.from({ length: 7 }, (_, i) =>
+        row(`${subtask} ${i}`, subtask, i % 3 === 0 ? null : `${i % 3}`),
+      ),
+    )
+    const all = dealt(held, parallelism, { 1: parallelism - 1 }).flat()
+    t.equal(new Set(all.map(({ record }) => record)).size, 21, `${parallelism} subtasks`)
+    t.equal(all.length, 21)
+  }
+})
+
+t.test('what says nothing of who held it is dealt out in equal parts', async (t) => {
+  t.same(dealt([[1, 2, 3], [4]], 3, {}), [[1], [2], [3, 4]])
+  t.same(dealt([[a1, a2], []], 3, { a: 0 }, 'a list of somebody'), [[], [a1], [a2]])
+})
