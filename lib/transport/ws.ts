@@ -7,11 +7,12 @@
  */
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo, Socket as TcpSocket } from 'node:net'
+import type { AddressInfo, createConnection, Socket as TcpSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import type { Clock } from '../base/clock.js'
 import { formatAddress } from './address.js'
+import { FrameReading } from './frame-reading.js'
 import { Socket } from './socket.js'
 import {
   cannotListen,
@@ -33,16 +34,29 @@ export interface WsClientOptions {
 /** Connects; a failure to is an end of the socket, with the cause. */
 export function connectWs(options: WsClientOptions): Socket {
   const { url, clock, messageBytesMax, ca, onOpen } = options
+  const reading = new FrameReading(messageBytesMax, {
+    received: () => socket.received(),
+    message: (bytes) => socket.arrived(bytes, true),
+  })
+  const isPlain = url.protocol === 'ws:'
+  const connect = (to: object) => reading.connect({ ...to, path: undefined } as never)
   const raw = new WebSocket(new URL(LINK_PATH, url), {
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: messageBytesMax,
     generateMask: (mask) => mask.fill(0),
+    ...(isPlain && { createConnection: connect as typeof createConnection }),
     ...(ca === null ? {} : { ca }),
   })
   const socket = new WsSocket(raw, url.host, clock)
-  raw.once('upgrade', ({ socket: tcp }) => socket.hear(tcp))
-  raw.once('open', onOpen)
+  raw.once('upgrade', ({ socket: tcp }) => {
+    raw.once('open', () => {
+      // Not sooner: what came with the answer to the request would be heard before `ws` listens.
+      socket.hear(tcp)
+      if (isPlain) reading.begin()
+      onOpen()
+    })
+  })
   return socket
 }
 
