@@ -51,8 +51,8 @@ export type { Dispatcher, Poller, Runnable } from './kernel/dispatcher.js'
 export type { Counts } from './kernel/environment.js'
 export type { ActorRef, Lane, Undelivered } from './kernel/ref.js'
 export { type ActorSystem, type ActorSystemOptions, createActorSystem } from './kernel/system.js'
-export type { NodeEvent } from './node/node.js'
 export type { ReadChunks } from './node/node-copies.js'
+export type { NodeEvent } from './node/node-event.js'
 export {
   type CopyOptions,
   type NodeOptions,

@@ -23,7 +23,7 @@ const PARTS = {
   checkpoint: CHECKPOINT_OPTIONS.filter((name) => name !== 'directory'),
 }
 
-/** Throws E_BAD_ARGUMENT, E_UNKNOWN_OPTION for what is not of the shape that the protocol states. */
+/** Throws E_BAD_ARGUMENT, E_BAD_SLOTS, E_UNKNOWN_OPTION for what is not of the shape that the protocol states. */
 export function checkSubmit(options: SubmitOptions): void {
   if (!isObject(options)) throw bad('the options', 'an object', options)
   refuseUnknownOptions('submit', options, SUBMIT_OPTIONS, PARTS)
@@ -31,6 +31,8 @@ export function checkSubmit(options: SubmitOptions): void {
     const value = options[name]
     if (value !== undefined && !isObject(value)) throw bad(name, 'an object', value)
   }
+  checkReactive(options)
+  checkSlots(options.parallelism ?? 1)
   if (options.placement !== undefined) checkPlacement(options.placement)
   if (options.args !== undefined && !isObject(options.args)) {
     throw bad('args', 'an object', options.args)
@@ -47,6 +49,27 @@ export function checkSubmit(options: SubmitOptions): void {
   if (checkpoint !== undefined && checkpoint !== false && !isObject(checkpoint)) {
     throw bad('checkpoint', 'an object or false', checkpoint)
   }
+}
+
+function checkReactive({ reactive, parallelism }: SubmitOptions): void {
+  if (reactive === undefined) return
+  checkSlots(reactive.maxParallelism)
+  if (parallelism === undefined) return
+  throw new MillraceError(
+    'E_BAD_SLOTS',
+    'a reactive job has as many slots as there are: give it reactive: { maxParallelism }, or parallelism, not both',
+  )
+}
+
+const SLOTS_MAX = 1024
+
+/** Throws E_BAD_SLOTS. */
+export function checkSlots(slots: number): void {
+  if (Number.isInteger(slots) && slots >= 1 && slots <= SLOTS_MAX) return
+  throw new MillraceError(
+    'E_BAD_SLOTS',
+    `parallelism must be a whole number from 1 to ${SLOTS_MAX}; it is ${slots}`,
+  )
 }
 
 /** Nothing that is misread may decide about output that was prepared. */

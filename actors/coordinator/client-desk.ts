@@ -1,5 +1,5 @@
 /** Clients of the coordinator: what they ask, and what they have asked to be told. */
-import { Subscription } from 'rxjs'
+import { type Observable, Subscription } from 'rxjs'
 import type { Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { watchPeer } from '../../lib/cluster/peer-watch.js'
@@ -11,26 +11,57 @@ import type { ControlLink } from '../../lib/transport/node-links.js'
 import { CarriedOut } from './carried-out.js'
 import { checkWatch } from './check-submit.js'
 import type { ClusterJob } from './cluster-job.js'
-import type { Coordinator } from './coordinator.js'
 import {
+  type BundleFacts,
   type ClientListener,
   type ClientMethods,
+  type ClusterEvent,
   DECIDE_MS,
+  type JobView,
+  type NodeView,
   ONCE,
+  type PlacementOptions,
+  type SlotView,
+  type SubmitOptions,
   type WatchOptions,
 } from './protocol.js'
 import { ResultTap } from './result-tap.js'
+import type { Shelf } from './stores.js'
 
 const CALL_MS = 30_000
 
+/** What clients can ask for. */
+export interface Served {
+  readonly events$: Observable<ClusterEvent>
+  readonly shelf: Shelf
+  jobs(): readonly JobView[]
+  /** One that runs. */
+  job(id: string): ClusterJob
+  /** One that runs, or one of the last that have ended. */
+  watched(id: string): ClusterJob
+  placementOf(job: string): readonly SlotView[]
+  /** `opened` is called before anything happens to the job. Resolves when it is planned. */
+  submit(
+    id: string,
+    bundle: BundleFacts,
+    options: SubmitOptions,
+    opened: (job: ClusterJob) => void,
+  ): Promise<ClusterJob>
+  rescale(job: string, slots: number): Promise<void>
+  move(job: string, placement: PlacementOptions | null): Promise<void>
+  nodes(): Promise<readonly NodeView[]>
+  cordon(node: string, cordoned: boolean): Promise<void>
+  evacuate(node: string): Promise<void>
+}
+
 export class ClientDesk {
-  readonly #coordinator: Coordinator
+  readonly #coordinator: Served
   readonly #clock: Clock
   /** What each of them watches. */
   readonly #clients = new Map<Calls<ClientListener>, Watching>()
   readonly #carriedOut = new CarriedOut()
 
-  constructor(coordinator: Coordinator, clock: Clock) {
+  constructor(coordinator: Served, clock: Clock) {
     this.#coordinator = coordinator
     this.#clock = clock
     coordinator.events$.subscribe((event) => {

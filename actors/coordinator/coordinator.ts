@@ -3,7 +3,7 @@
  *
  * ```
  * coordinator
- * ├── placement            which slot of which node: actors/placement
+ * ├── placement            which slot of which node: actors/placement; asked by slot-desk.ts
  * ├── node registry        who is a member: protocol in actors/node
  * └── job (one per job)    one identity over many lives; each life is a job actor
  * ```
@@ -16,19 +16,20 @@ import type { Random } from '../../lib/base/random.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
 import { checkJobId, jobNameIn } from '../../lib/job/job-id.js'
 import { isEnded } from '../../lib/job/job-record.js'
-import type { SlotWish } from '../../lib/placement/place.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { ControlLink, DataLink, Listener } from '../../lib/transport/node-links.js'
 import type { ActorRef } from '../kernel/ref.js'
 import { type ActorSystem, createActorSystem } from '../kernel/system.js'
 import { createPlacement } from '../placement/placement.js'
-import type { PlacedNode, PlacementMessage } from '../placement/protocol.js'
-import { checkPlacement, checkSubmit } from './check-submit.js'
+import type { PlacementMessage } from '../placement/protocol.js'
+import { checkPlacement, checkSlots, checkSubmit } from './check-submit.js'
 import { ClientDesk } from './client-desk.js'
 import { ClusterJob, type PlanModule } from './cluster-job.js'
 import { Cordons } from './cordons.js'
+import { EndedJobs } from './ended-jobs.js'
 import type { JobRecord } from './job-records.js'
 import { KeptSlots } from './kept-slots.js'
+import { NodeDesk } from './node-desk.js'
 import { NodeRegistry } from './node-registry.js'
 import type {
   BundleFacts,
@@ -40,7 +41,7 @@ import type {
   SubmitOptions,
 } from './protocol.js'
 import { ReactiveDesk, type Room } from './reactive-desk.js'
-import type { Place } from './remote-slot.js'
+import { SlotDesk } from './slot-desk.js'
 import { type CoordinatorStores, openFileStores, type Records, type Shelf } from './stores.js'
 
 export interface CoordinatorParts {
@@ -60,11 +61,6 @@ export interface CoordinatorParts {
   readonly planModule?: PlanModule
 }
 
-/** Ended jobs that lists still show. */
-const ENDED_MAX = 100
-/** Of them, those of which it can still be heard how they ended. */
-const ENDED_WATCHED_MAX = 16
-
 export class Coordinator {
   readonly events$ = new Subject<ClusterEvent>()
   readonly #parts: CoordinatorParts
@@ -73,8 +69,9 @@ export class Coordinator {
   readonly #system: ActorSystem
   readonly #placement: ActorRef<PlacementMessage>
   readonly #jobs = new Map<string, ClusterJob>()
-  #ended: JobView[] = []
-  #endedJobs: ClusterJob[] = []
+  readonly #ended = new EndedJobs()
+  readonly #slots: SlotDesk
+  readonly #nodes: NodeDesk
   #registry!: NodeRegistry
   #stores!: CoordinatorStores
   #kept!: KeptSlots
@@ -87,8 +84,6 @@ export class Coordinator {
   /** Resolves when nodes of a former coordinator have let go of their work. */
   #settled: Promise<void> = Promise.resolve()
   #isStopping = false
-  /** Called whenever a slot has ended, by those who wait for a node to be empty. */
-  readonly #emptying = new Set<() => void>()
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts
@@ -101,6 +96,18 @@ export class Coordinator {
       supervise: { decide: 'stop' },
     })
     this.#placement = this.#system.spawn('placement', createPlacement)
+    this.#slots = new SlotDesk(this.#placement, {
+      callsOf: (node) => this.#registry.callsOf(node),
+      settled: () => this.#settled,
+    })
+    this.#nodes = new NodeDesk({
+      slots: this.#slots,
+      events$: this.events$,
+      registry: () => this.#registry,
+      cordons: () => this.#cordons,
+      jobs: () => [...this.#jobs.values()],
+      roomFor: (job) => this.#roomFor(job),
+    })
   }
 
   get url(): string {
@@ -130,10 +137,9 @@ export class Coordinator {
     this.#kept = new KeptSlots({
       callsOf: (node) => this.#registry.callsOf(node),
       took: (ref, node, job) => {
-        const { wish } = this.job(job)
-        this.#placement.control({ kind: 'Kept', ref, node, wish })
+        this.#slots.kept(ref, node, this.job(job).wish)
       },
-      left: (ref) => this.#placement.control({ kind: 'Released', ref }),
+      left: (ref) => this.#slots.released(ref),
     })
     this.#registry = new NodeRegistry({
       clock: this.#clock,
@@ -154,7 +160,7 @@ export class Coordinator {
       peerLost: (node, other) => {
         for (const job of this.#jobs.values()) job.peerLost(node, other)
       },
-      evacuate: (node) => this.#vacate(node),
+      evacuate: (node) => this.#nodes.vacate(node),
     })
     this.#clients = new ClientDesk(this, this.#clock)
     this.#reactive = new ReactiveDesk({
@@ -214,7 +220,7 @@ export class Coordinator {
   }
 
   jobs(): readonly JobView[] {
-    return [...this.#ended, ...[...this.#jobs.values()].map(({ view }) => view)]
+    return [...this.#ended.views, ...[...this.#jobs.values()].map(({ view }) => view)]
   }
 
   job(id: string): ClusterJob {
@@ -222,7 +228,7 @@ export class Coordinator {
     if (job !== undefined) return job
     const known = [...this.#jobs.keys()]
     const list = known.length === 0 ? 'no job runs' : `running: ${known.join(', ')}`
-    const ended = this.#ended.find((view) => view.id === id)
+    const ended = this.#ended.view(id)
     throw new MillraceError(
       'E_NO_SUCH_JOB',
       ended === undefined
@@ -234,8 +240,7 @@ export class Coordinator {
   /** One that runs, or one of the last that have ended. */
   watched(id: string): ClusterJob {
     // One that ended may have begun again.
-    const ended = this.#endedJobs.find((job) => job.id === id)
-    return this.#jobs.get(id) ?? ended ?? this.job(id)
+    return this.#jobs.get(id) ?? this.#ended.job(id) ?? this.job(id)
   }
 
   placementOf(id: string): readonly SlotView[] {
@@ -254,9 +259,7 @@ export class Coordinator {
     checkSubmit(options)
     if (this.jobs().some((view) => view.id === id)) throw exists(id)
     const pipeline = jobNameIn(id)
-    checkReactive(options)
     const slots = options.parallelism ?? 1
-    checkSlots(slots)
     const record = { id, pipeline, bundle, options, slots, submittedMs: this.#clock.wallTime() }
     const job = this.#open(record)
     this.#jobs.set(id, job)
@@ -295,10 +298,7 @@ export class Coordinator {
 
   #roomFor(job: ClusterJob): Promise<Room> {
     const max = job.record.options.reactive?.maxParallelism ?? job.record.slots
-    return new Promise((resolve) => {
-      const tell = (slots: number, othersWait: boolean) => resolve({ slots, othersWait })
-      this.#placement.control({ kind: 'RoomAsked', wish: job.wish, max, tell })
-    })
+    return this.#slots.roomFor(job.wish, max)
   }
 
   async move(id: string, placement: PlacementOptions | null): Promise<void> {
@@ -345,17 +345,16 @@ export class Coordinator {
         random: this.#random,
         openStore: (place) => this.#stores.openSnapshots(place),
       },
-      place: (...wanted) => this.#place(...wanted),
+      place: (...wanted) => this.#slots.place(...wanted),
       urlOf: (node) => this.#registry.urlOf(node),
       newSession: () => ++this.#sessions,
-      foundApart: (pair, wish, leave) =>
-        this.#placement.control({ kind: 'FoundApart', pair, wish, leave }),
+      foundApart: (...found) => this.#slots.foundApart(...found),
       setUpFailed: (node, reason) => this.#comesLast(node, reason),
       onSlot: (slot) => this.#registry.addSlot(slot),
       onSlotEnded: (slot) => {
         this.#registry.removeSlot(slot)
-        this.#placement.control({ kind: 'Released', ref: slot.ref })
-        for (const look of [...this.#emptying]) look()
+        this.#slots.released(slot.ref)
+        this.#nodes.slotEnded()
       },
       save: (changed) => this.#records.save(changed),
       takeKept: () => this.#kept.take(record.id),
@@ -372,8 +371,7 @@ export class Coordinator {
   #onEnded(job: ClusterJob): void {
     this.#jobs.delete(job.id)
     this.#kept.giveUp(job.id)
-    this.#ended = [...this.#ended, job.view].slice(-ENDED_MAX)
-    this.#endedJobs = [...this.#endedJobs, job].slice(-ENDED_WATCHED_MAX)
+    this.#ended.add(job)
     const waits = job.isRecovered && !job.hasRun && job.state === 'Failed'
     if (waits) this.#recoverLater(job.record)
     else if (!this.#isStopping || !isEnded(job.state) || job.state === 'Finished') {
@@ -382,125 +380,24 @@ export class Coordinator {
     this.events$.next({ kind: 'JobEnded', job: job.id, state: job.state })
   }
 
-  #place(
-    ref: string,
-    wish: SlotWish,
-    waitMs: number,
-    waits: (missing: string) => void,
-  ): Promise<Place> {
-    return new Promise((resolve, reject) => {
-      const placed = (node: string) => {
-        const calls = this.#registry.callsOf(node)
-        // It left in the same turn: the wish is put again.
-        if (calls === null) ask()
-        else resolve({ node, calls })
-      }
-      const refused = (missing: string) => reject(noSlot(wish.job, waitMs, missing))
-      const ask = () =>
-        this.#placement.control({ kind: 'Wanted', ref, wish, waitMs, placed, refused, waits })
-      void this.#settled.then(ask)
-    })
-  }
-
   #comesLast(node: string, reason: string): void {
-    const told = (forMs: number) => this.events$.next({ kind: 'NodeInDoubt', node, reason, forMs })
-    this.#placement.control({ kind: 'SetUpFailed', node, told })
+    this.#slots.setUpFailed(node, (forMs) =>
+      this.events$.next({ kind: 'NodeInDoubt', node, reason, forMs }),
+    )
   }
 
   // ---- nodes ----------------------------------------------------------------------------------
 
-  async nodes(): Promise<readonly NodeView[]> {
-    const placed = await new Promise<readonly PlacedNode[]>((tell) =>
-      this.#placement.control({ kind: 'Asked', tell }),
-    )
-    const known = new Map(placed.map((node) => [node.id, node]))
-    return this.#registry.nodes.map(({ name, facts }) => ({
-      name,
-      slots: facts.slots,
-      taken: known.get(name)?.taken.length ?? 0,
-      labels: facts.labels,
-      cordoned: known.get(name)?.cordoned ?? false,
-      url: facts.url,
-      version: facts.version,
-      pid: facts.pid,
-    }))
+  nodes(): Promise<readonly NodeView[]> {
+    return this.#nodes.nodes()
   }
 
-  /**
-   * Holds for whoever bears that name, however often it joins, until it is taken back. A node need not be
-   * there to be uncordoned. Durable when it resolves.
-   */
-  async cordon(node: string, cordoned: boolean): Promise<void> {
-    if (cordoned || !this.#cordons.has(node)) this.#checkNode(node)
-    this.#giveNothingNew(node, cordoned)
-    await this.#cordons.set(node, cordoned)
+  cordon(node: string, cordoned: boolean): Promise<void> {
+    return this.#nodes.cordon(node, cordoned)
   }
 
-  #giveNothingNew(node: string, cordoned: boolean): void {
-    this.#placement.control({ kind: 'Cordoned', node, cordoned })
-    this.events$.next({ kind: 'NodeCordoned', node, cordoned })
-  }
-
-  /**
-   * Its work moves to other nodes, behind a checkpoint; what takes none is started again elsewhere. Resolves
-   * when nothing is left on it. Several nodes can be evacuated at once. A job that finds too few slots
-   * elsewhere waits for them, as long as its placement says; a reactive one has fewer then. The node stays
-   * cordoned until it is uncordoned.
-   */
-  async evacuate(node: string): Promise<void> {
-    this.#checkNode(node)
-    await Promise.all([this.cordon(node, true), this.#vacate(node)])
-  }
-
-  /** As `evacuate`, of a node that goes by itself: when it is back it has work again. */
-  async #vacate(node: string): Promise<void> {
-    if (!this.#cordons.has(node)) this.#giveNothingNew(node, true)
-    const jobs = [...this.#jobs.values()].filter((job) => job.nodes.has(node))
-    const moved = allOrFirstError(jobs.map((job) => this.#leave(node, job)))
-    moved.catch(() => {})
-    // What has left may have to wait for a place: the node need not.
-    await (jobs.length === 0 ? moved : Promise.race([moved, this.#emptied(node)]))
-    this.events$.next({ kind: 'NodeEvacuated', node })
-  }
-
-  async #leave(node: string, job: ClusterJob): Promise<void> {
-    for (;;) {
-      // It may move for the sake of another node, and leave this one with it.
-      await job.settled
-      if (!job.nodes.has(node) || !job.canMove) return
-      const room = (await this.#roomFor(job)).slots
-      if (!job.canMove) continue
-      const { slots, options } = job.record
-      if (!job.takesSnapshots) return this.#evict(job, node)
-      return job.move(options.reactive === undefined || room === 0 ? slots : room)
-    }
-  }
-
-  /** It is started again elsewhere, as after a failure. */
-  async #evict(job: ClusterJob, node: string): Promise<void> {
-    const slots = this.#registry.slotsOn(node).filter(({ ref }) => ref.startsWith(`${job.id}/`))
-    await Promise.all(slots.map((slot) => slot.kill('the node is evacuated')))
-  }
-
-  /** Resolves when the last of its slots has ended. */
-  #emptied(node: string): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (this.#registry.slotsOn(node).length > 0) return
-        this.#emptying.delete(look)
-        resolve()
-      }
-      this.#emptying.add(look)
-    })
-  }
-
-  #checkNode(node: string): void {
-    const names = this.#registry.nodes.map(({ name }) => name)
-    if (names.includes(node)) return
-    const list = names.length === 0 ? 'none has joined' : `there are: ${names.join(', ')}`
-    const away = this.#cordons.names.filter((name) => !names.includes(name))
-    const cordoned = away.length === 0 ? '' : `; cordoned, and not there: ${away.join(', ')}`
-    throw new MillraceError('E_NO_SUCH_NODE', `there is no node "${node}"; ${list}${cordoned}`)
+  evacuate(node: string): Promise<void> {
+    return this.#nodes.evacuate(node)
   }
 
   #acceptControl(link: ControlLink): void {
@@ -516,30 +413,11 @@ export class Coordinator {
   }
 }
 
-const SLOTS_MAX = 1024
 /** Numbers of sessions fit 32 bits: so many of each coordinator, and of so many of them. */
 const SESSIONS_PER_TERM = 2 ** 20
 const SESSION_TERMS = 2 ** 12
 /** Whatever kept a recovered job from running may have passed by then. */
 const RECOVER_AGAIN_MS = 30_000
-
-function checkSlots(slots: number): void {
-  if (Number.isInteger(slots) && slots >= 1 && slots <= SLOTS_MAX) return
-  throw new MillraceError(
-    'E_BAD_SLOTS',
-    `parallelism must be a whole number from 1 to ${SLOTS_MAX}; it is ${slots}`,
-  )
-}
-
-function checkReactive({ reactive, parallelism }: SubmitOptions): void {
-  if (reactive === undefined) return
-  checkSlots(reactive.maxParallelism)
-  if (parallelism === undefined) return
-  throw new MillraceError(
-    'E_BAD_SLOTS',
-    'a reactive job has as many slots as there are: give it reactive: { maxParallelism }, or parallelism, not both',
-  )
-}
 
 const exists = (job: string): MillraceError =>
   new MillraceError('E_JOB_EXISTS', `there is a job ${job} already: it was submitted before`)
@@ -548,15 +426,3 @@ const stopping = (): MillraceError =>
   new MillraceError('E_STOPPING', 'the coordinator stops; submit the job when it runs again', {
     retryable: true,
   })
-
-async function allOrFirstError(all: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(all)).find(({ status }) => status === 'rejected')
-  if (failed?.status === 'rejected') throw failed.reason
-}
-
-const noSlot = (job: string, waitMs: number, missing: string): MillraceError =>
-  new MillraceError(
-    'E_NO_SLOT',
-    `job ${job} has waited ${waitMs / 1000} s for a slot: ${missing}`,
-    { details: { job } },
-  )

@@ -3,7 +3,7 @@ import { MillraceError } from '../../lib/base/errors.js'
 import type { BulkMethods, CoordinatorMethods } from '../node/protocol.js'
 import type { Member } from './member.js'
 import { checkFacts, checkLost, checkRefs } from './node-facts.js'
-import type { RegistryOwner } from './node-registry.js'
+import type { RegistryOwner } from './registry-owner.js'
 import type { RemoteSlot } from './remote-slot.js'
 
 /** Null where there is no such slot, or it is on another node. */

@@ -1,8 +1,7 @@
 /**
  * The nodes that are members, and the slots on them. Protocol and invariants: `node/protocol.ts`.
  */
-import type { Subject } from 'rxjs'
-import type { Cancel, Clock } from '../../lib/base/clock.js'
+import type { Cancel } from '../../lib/base/clock.js'
 import { SilenceWatch } from '../../lib/cluster/lease.js'
 import {
   HEARTBEAT_MS,
@@ -16,29 +15,11 @@ import { LANE_MESSAGE_BYTES_MAX, messagesOver } from '../../lib/transport/lane-m
 import { linkLimits } from '../../lib/transport/link-limits.js'
 import type { ControlLink, DataLink } from '../../lib/transport/node-links.js'
 import { acceptOver, type Opening, ResumableLink } from '../../lib/transport/resumable-link.js'
-import type { BundlePiece, Membership, NodeFacts, NodeMethods } from '../node/protocol.js'
+import type { NodeFacts, NodeMethods } from '../node/protocol.js'
 import type { Member } from './member.js'
 import { bulkHandlers, controlHandlers } from './member-calls.js'
-import type { ClusterEvent } from './protocol.js'
+import type { RegistryOwner } from './registry-owner.js'
 import type { RemoteSlot } from './remote-slot.js'
-
-export interface RegistryOwner {
-  readonly clock: Clock
-  readonly membership: Membership
-  readonly events$: Subject<ClusterEvent>
-  bundle(sha256: string, offset: number): Promise<BundlePiece | null>
-  joined(node: string, facts: NodeFacts): void
-  /** Of the slots that a node has kept, those that may be adopted. */
-  wanted(node: string, refs: readonly string[]): readonly string[]
-  /** It has registered with these of them. */
-  kept(node: string, refs: readonly string[]): void
-  /** Its work is not to begin elsewhere for `holdMs`. */
-  left(node: string, holdMs: number): void
-  /** The data connection between two nodes is gone. */
-  peerLost(node: string, other: string): void
-  /** Resolves when nothing of value is left there. */
-  evacuate(node: string): Promise<void>
-}
 
 const CALL_MS = 10_000
 /** A member beats several times in this time. */

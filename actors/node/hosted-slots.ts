@@ -13,8 +13,9 @@ import type { Calls } from '../../lib/transport/calls.js'
 import type { DataLink } from '../../lib/transport/node-links.js'
 import type { BundleFiles } from './bundles.js'
 import { HostedSlot, type SlotVoice } from './hosted-slot.js'
-import type { NodeEvent, NodeParts } from './node.js'
 import type { NodeCopies } from './node-copies.js'
+import type { NodeEvent } from './node-event.js'
+import type { NodeParts } from './node-parts.js'
 import { PeerLinks } from './peer-links.js'
 import type {
   BulkMethods,

@@ -5,7 +5,7 @@ import { CUT_OFF_MS, HEARTBEAT_MS, NODE_LEASE_MS, OWN_PAUSE_MS } from '../../lib
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import type { CoordinatorLinks } from './coordinator-links.js'
 import { type HostedSlots, type Office, stale } from './hosted-slots.js'
-import type { NodeEvent } from './node.js'
+import type { NodeEvent } from './node-event.js'
 import type { BulkMethods, CoordinatorMethods, NodeMethods } from './protocol.js'
 
 const CALL_MS = 10_000

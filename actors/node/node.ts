@@ -12,63 +12,18 @@
 import { Subject } from 'rxjs'
 import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
-import type { Random } from '../../lib/base/random.js'
 import { Lease } from '../../lib/cluster/lease.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
 import { backoff, backoffDelayMs } from '../../lib/supervision/backoff.js'
-import type { Network } from '../../lib/transport/network.js'
 import type { Listener } from '../../lib/transport/node-links.js'
 import { type BundleFiles, Bundles } from './bundles.js'
 import { CoordinatorLinks } from './coordinator-links.js'
-import type { SlotGround } from './hosted-slot.js'
 import { HostedSlots } from './hosted-slots.js'
 import { Member } from './member.js'
-import { type CopyPlace, NodeCopies, type ReadChunks } from './node-copies.js'
-import type { SlotPorts } from './peer-links.js'
+import { NodeCopies } from './node-copies.js'
+import type { NodeEvent } from './node-event.js'
+import type { NodeParts } from './node-parts.js'
 import type { Membership, NodeFacts } from './protocol.js'
-
-/** What happens to a node. */
-export type NodeEvent =
-  | { readonly kind: 'Joined'; readonly coordinator: string; readonly term: number }
-  /** A connection to the coordinator was lost; it is replaced, and work goes on meanwhile. */
-  | { readonly kind: 'Interrupted'; readonly reason: string }
-  | { readonly kind: 'Reconnected' }
-  /** Its lease has run out: what it hosts stands still until the coordinator answers. */
-  | { readonly kind: 'Paused'; readonly slots: number }
-  | { readonly kind: 'Resumed'; readonly slots: number }
-  /** Its membership has ended; it keeps its slots, which stand still, and tries to join again. */
-  | { readonly kind: 'Lost'; readonly reason: string; readonly slots: number }
-  | { readonly kind: 'CannotJoin'; readonly reason: string; readonly retryMs: number }
-  | { readonly kind: 'SlotStarted'; readonly ref: string }
-  | { readonly kind: 'SlotEnded'; readonly ref: string }
-  /** It joins again with slots that it has kept, and the coordinator may adopt. */
-  | { readonly kind: 'SlotsKept'; readonly refs: readonly string[] }
-  | { readonly kind: 'PeerLost'; readonly node: string; readonly reason: string }
-  /** A slot goes on from a snapshot: what it has read of it, and where that was. */
-  | ({ readonly kind: 'ChunksRead'; readonly ref: string } & ReadChunks)
-  /** It makes no more copies of chunks: restores fetch all from the snapshot store. Said once. */
-  | { readonly kind: 'CopiesFailed'; readonly reason: string }
-
-export interface NodeParts {
-  readonly network: Network
-  /** URL of the coordinator. */
-  readonly join: string
-  /** Where peers are listened for: `host:port`. */
-  readonly address: string
-  readonly slots: number
-  readonly labels: Readonly<Record<string, string>>
-  readonly version: string
-  readonly clock?: Clock
-  readonly random?: Random
-  /** What slots are. Default: worker threads. */
-  readonly ground?: SlotGround
-  readonly ports?: SlotPorts
-  readonly bundles?: BundleFiles
-  /** Where copies of chunks lie. Default: none are made. */
-  readonly copies?: CopyPlace
-  /** Where slots keep state that is larger than memory. Default: the folder for temporary files. */
-  readonly stateDirectory?: string
-}
 
 /** Who was a member for so long joins again at once; else pauses grow, so that no storm begins. */
 const STEADY_MS = 10_000

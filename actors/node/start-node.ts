@@ -11,8 +11,8 @@ import {
   TLS_OPTIONS,
 } from '../../lib/transport/join-options.js'
 import type { Network } from '../../lib/transport/network.js'
-import type { NodeEvent } from './node.js'
 import type { CopyPlace } from './node-copies.js'
+import type { NodeEvent } from './node-event.js'
 
 /** Options of `startNode`. */
 export interface NodeOptions extends ListeningOptions {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import type { NodeEvent } from '../../actors/node/node.js'
+import type { NodeEvent } from '../../actors/node/node-event.js'
 import { openCopyFiles } from '../../lib/snapshot/copy-files.js'
 import { MemoryChunkStore } from '../../lib/snapshot/memory-chunk-store.js'
 import { idsOf } from '../conformance/chunk-store.js'

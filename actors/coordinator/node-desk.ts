@@ -1,0 +1,134 @@
+/** What is done with nodes: they are looked at, cordoned, and evacuated. */
+import type { Subject } from 'rxjs'
+import { MillraceError } from '../../lib/base/errors.js'
+import type { ClusterJob } from './cluster-job.js'
+import type { Cordons } from './cordons.js'
+import type { NodeRegistry } from './node-registry.js'
+import type { ClusterEvent, NodeView } from './protocol.js'
+import type { Room } from './reactive-desk.js'
+import type { SlotDesk } from './slot-desk.js'
+
+export interface NodeDeskOwner {
+  readonly slots: SlotDesk
+  readonly events$: Subject<ClusterEvent>
+  /** Both are there once placement has answered. */
+  registry(): NodeRegistry
+  cordons(): Cordons
+  jobs(): readonly ClusterJob[]
+  roomFor(job: ClusterJob): Promise<Room>
+}
+
+export class NodeDesk {
+  readonly #owner: NodeDeskOwner
+  /** Called whenever a slot has ended, by those who wait for a node to be empty. */
+  readonly #emptying = new Set<() => void>()
+
+  constructor(owner: NodeDeskOwner) {
+    this.#owner = owner
+  }
+
+  async nodes(): Promise<readonly NodeView[]> {
+    const known = await this.#owner.slots.nodes()
+    return this.#owner.registry().nodes.map(({ name, facts }) => ({
+      name,
+      slots: facts.slots,
+      taken: known.get(name)?.taken.length ?? 0,
+      labels: facts.labels,
+      cordoned: known.get(name)?.cordoned ?? false,
+      url: facts.url,
+      version: facts.version,
+      pid: facts.pid,
+    }))
+  }
+
+  /**
+   * Holds for whoever bears that name, however often it joins, until it is taken back. A node need not be
+   * there to be uncordoned. Durable when it resolves.
+   */
+  async cordon(node: string, cordoned: boolean): Promise<void> {
+    const cordons = this.#owner.cordons()
+    if (cordoned || !cordons.has(node)) this.#checkNode(node)
+    this.#giveNothingNew(node, cordoned)
+    await cordons.set(node, cordoned)
+  }
+
+  #giveNothingNew(node: string, cordoned: boolean): void {
+    this.#owner.slots.cordoned(node, cordoned)
+    this.#owner.events$.next({ kind: 'NodeCordoned', node, cordoned })
+  }
+
+  /**
+   * Its work moves to other nodes, behind a checkpoint; what takes none is started again elsewhere. Resolves
+   * when nothing is left on it. Several nodes can be evacuated at once. A job that finds too few slots
+   * elsewhere waits for them, as long as its placement says; a reactive one has fewer then. The node stays
+   * cordoned until it is uncordoned.
+   */
+  async evacuate(node: string): Promise<void> {
+    this.#checkNode(node)
+    await Promise.all([this.cordon(node, true), this.vacate(node)])
+  }
+
+  /** As `evacuate`, of a node that goes by itself: when it is back it has work again. */
+  async vacate(node: string): Promise<void> {
+    const { cordons, events$ } = this.#owner
+    if (!cordons().has(node)) this.#giveNothingNew(node, true)
+    const jobs = this.#owner.jobs().filter((job) => job.nodes.has(node))
+    const moved = allOrFirstError(jobs.map((job) => this.#leave(node, job)))
+    moved.catch(() => {})
+    // What has left may have to wait for a place: the node need not.
+    await (jobs.length === 0 ? moved : Promise.race([moved, this.#emptied(node)]))
+    events$.next({ kind: 'NodeEvacuated', node })
+  }
+
+  async #leave(node: string, job: ClusterJob): Promise<void> {
+    for (;;) {
+      // It may move for the sake of another node, and leave this one with it.
+      await job.settled
+      if (!job.nodes.has(node) || !job.canMove) return
+      const room = (await this.#owner.roomFor(job)).slots
+      if (!job.canMove) continue
+      const { slots, options } = job.record
+      if (!job.takesSnapshots) return this.#evict(job, node)
+      return job.move(options.reactive === undefined || room === 0 ? slots : room)
+    }
+  }
+
+  /** It is started again elsewhere, as after a failure. */
+  async #evict(job: ClusterJob, node: string): Promise<void> {
+    const slots = this.#owner
+      .registry()
+      .slotsOn(node)
+      .filter(({ ref }) => ref.startsWith(`${job.id}/`))
+    await Promise.all(slots.map((slot) => slot.kill('the node is evacuated')))
+  }
+
+  slotEnded(): void {
+    for (const look of [...this.#emptying]) look()
+  }
+
+  /** Resolves when the last of its slots has ended. */
+  #emptied(node: string): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#owner.registry().slotsOn(node).length > 0) return
+        this.#emptying.delete(look)
+        resolve()
+      }
+      this.#emptying.add(look)
+    })
+  }
+
+  #checkNode(node: string): void {
+    const names = this.#owner.registry().nodes.map(({ name }) => name)
+    if (names.includes(node)) return
+    const list = names.length === 0 ? 'none has joined' : `there are: ${names.join(', ')}`
+    const away = this.#owner.cordons().names.filter((name) => !names.includes(name))
+    const cordoned = away.length === 0 ? '' : `; cordoned, and not there: ${away.join(', ')}`
+    throw new MillraceError('E_NO_SUCH_NODE', `there is no node "${node}"; ${list}${cordoned}`)
+  }
+}
+
+async function allOrFirstError(all: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(all)).find(({ status }) => status === 'rejected')
+  if (failed?.status === 'rejected') throw failed.reason
+}
