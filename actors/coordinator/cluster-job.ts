@@ -3,10 +3,10 @@
  * nodes; rescaling and evacuating begin another, from the last snapshot. So does the coordinator's own death,
  * but where all that ran is still there: then the life goes on under the next one.
  */
-import { merge, type Observable, ReplaySubject, Subject, Subscription } from 'rxjs'
+import type { Observable } from 'rxjs'
 import type { Cancel } from '../../lib/base/clock.js'
 import { durationMs } from '../../lib/base/duration.js'
-import { errorToData, MillraceError } from '../../lib/base/errors.js'
+import { MillraceError } from '../../lib/base/errors.js'
 import { planHash } from '../../lib/graph/fingerprint.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { isEnded, type JobState } from '../../lib/job/job-record.js'
@@ -23,16 +23,19 @@ import type { Ask } from '../../lib/supervision/strategy.js'
 import type { Job, JobEvent, JobSummary, SnapshotSummary } from '../job/job.js'
 import type { JobSnapshots } from '../job/job-rounds.js'
 import { type FromBefore, launch, type RunWorld } from '../job/launch.js'
-import { checkpointsOf } from '../job/open-snapshots.js'
 import type { DeployedAttempts } from '../job/region-opening.js'
-import { planModule } from '../planner/plan-module.js'
 import type { Slot } from '../worker/protocol.js'
 import { ClusterPool, type ClusterPoolParts } from './cluster-pool.js'
+import { JobFeed } from './job-feed.js'
 import type { JobRecord } from './job-records.js'
 import { lifeOptions } from './life-options.js'
+import { type PlanModule, prepareLife } from './prepare-life.js'
 import type { JobNews, JobView, PlacementOptions, SlotView } from './protocol.js'
 import type { Place, RemoteSlot } from './remote-slot.js'
+import { ResultTakers, type TakeResults } from './result-takers.js'
+import { slotWishOf } from './slot-wish.js'
 import { type TookOver, takeOver } from './take-over.js'
+import { whenRunning } from './when-running.js'
 
 /** Of a pool, that a job makes of its own. */
 type ReplacedParts = 'place' | 'foundApart' | 'onSlot' | 'onEnded'
@@ -67,21 +70,9 @@ export interface ClusterJobParts
   onAdopted(): void
 }
 
-export type PlanModule = typeof planModule
-
-/** Resolves when more may come. */
-export type TakeResults = (records: readonly unknown[]) => Promise<void>
-
-/** Events and failures kept for those who subscribe late. */
-const KEPT = 256
-
 export class ClusterJob {
   readonly #parts: ClusterJobParts
-  /** What can be told late. */
-  readonly #events = new ReplaySubject<JobNews>(KEPT)
-  readonly #flow = new Subject<JobNews>()
-  readonly #failures = new ReplaySubject<JobNews>(KEPT)
-  readonly #watching = new Subscription()
+  readonly #feed = new JobFeed()
   readonly #slots = new Set<RemoteSlot>()
   readonly done: Promise<JobSummary>
   #settle!: { resolve(summary: JobSummary): void; reject(error: Error): void }
@@ -91,8 +82,7 @@ export class ClusterJob {
   #pool: ClusterPool | null = null
   #restarts = 0
   #plan: Plan | null = null
-  /** Who takes what its sinks publish. */
-  readonly #takers = new Set<TakeResults>()
+  readonly #takers = new ResultTakers()
   /** It stops in order to begin again. */
   #isMoving = false
   /** The life that makes room for the next: its end is not that of the job. */
@@ -102,9 +92,6 @@ export class ClusterJob {
   #moving: Promise<void> = Promise.resolve()
   /** Resolves when no life is about to begin, or to make room for one. */
   #beginning: Promise<unknown> = Promise.resolve()
-  /** What was told so far. */
-  #eventCount = 0
-  #failureCount = 0
   /** Its coordinator stops, and it goes on with the next one. */
   #isSuspended = false
   #error: string | null = null
@@ -144,7 +131,7 @@ export class ClusterJob {
 
   /** Everything that is told of it; the last of what has happened and failed so far comes first. */
   get news$(): Observable<JobNews> {
-    return merge(this.#failures, this.#events, this.#flow)
+    return this.#feed.news$
   }
 
   get view(): JobView {
@@ -273,8 +260,7 @@ export class ClusterJob {
 
   /** From now on what its sinks publish is given to this one, too. */
   publishTo(take: TakeResults): Cancel {
-    this.#takers.add(take)
-    return () => this.#takers.delete(take)
+    return this.#takers.add(take)
   }
 
   /** It can be given other slots now. */
@@ -400,7 +386,7 @@ export class ClusterJob {
   async #arrive(next: Job | null): Promise<void> {
     if (next === null) return
     this.#plan = await next.plan
-    await running(next)
+    await whenRunning(next)
   }
 
   /** Null: its coordinator stops, and nothing begins under it any more. */
@@ -413,36 +399,24 @@ export class ClusterJob {
     const restore =
       goesOn && this.takesSnapshots && (await hasSnapshots()) ? 'latest' : options.restore
     if (this.#isSuspended) return null
-    const { args = {} } = options
     const runOptions = lifeOptions(record, snapshots, restore)
     const pool = this.#openPool(`${record.id}/${term}.${this.#lives++}`, slots)
     this.#pool = pool
     const world = {
       ...this.#parts.world,
       ask: (failure: Failure) => this.#decider?.(failure) ?? null,
-      deliver: (records: readonly unknown[]) => this.#deliver(records),
+      deliver: (records: readonly unknown[]) => this.#takers.deliver(records),
     }
-    const prepare = async () => {
-      const { plan, graph } = await (this.#parts.planModule ?? planModule)({
-        file: bundleFile,
-        args,
-        slots,
-        checkpoints: checkpointsOf(runOptions.checkpoint),
-        ...(options.parallelism === undefined ? {} : { parallelism: slots }),
-      })
-      return {
-        plan,
-        operators: graph.nodes.map(({ label }) => label),
-        nodes: graph.nodes,
-        module: { kind: 'bundle' as const, file: record.bundle.sha256, args },
+    const prepare = () =>
+      prepareLife({
+        record,
+        runOptions,
+        bundleFile,
+        planModule: this.#parts.planModule,
         pool,
-        warnings: plan.warnings,
-        takeOver: (opened: JobSnapshots | null, note: (text: string) => void) =>
-          this.#takeOver(pool, plan, opened, note),
-        deployed: (present: DeployedAttempts, deployed: readonly Slot[]) =>
-          this.#deployed(life, present, deployed),
-      }
-    }
+        takeOver: (...what) => this.#takeOver(pool, ...what),
+        deployed: (...what) => this.#deployed(life, ...what),
+      })
     const life: Job = launch(record.pipeline, runOptions, world, prepare, record.id)
     this.#life = life
     this.#follow(life)
@@ -451,19 +425,7 @@ export class ClusterJob {
 
   /** What each of its slots asks of a node. */
   get wish(): SlotWish {
-    const {
-      strategy = 'spread',
-      labels = {},
-      apartFrom,
-      besides,
-    } = this.#record.options.placement ?? {}
-    return {
-      job: this.id,
-      strategy,
-      labels,
-      ...(apartFrom !== undefined && { apartFrom }),
-      ...(besides !== undefined && { besides }),
-    }
+    return slotWishOf(this.#record)
   }
 
   #openPool(life: string, size: number): ClusterPool {
@@ -494,25 +456,7 @@ export class ClusterJob {
   }
 
   #follow(life: Job): void {
-    const watching = new Subscription()
-    this.#watching.add(watching)
-    const ignored = { error: () => {} }
-    watching.add(
-      life.events$.subscribe({ next: (event) => this.#onEvent(life, event), ...ignored }),
-    )
-    watching.add(
-      life.failures$.subscribe({
-        next: (failure: Failure) =>
-          this.#failures.next({ kind: 'failure', seq: ++this.#failureCount, failure }),
-        ...ignored,
-      }),
-    )
-    watching.add(
-      life.metrics$.subscribe({
-        next: (metrics) => this.#flow.next({ kind: 'metrics', metrics }),
-        ...ignored,
-      }),
-    )
+    this.#feed.follow(life, (event) => this.#onEvent(life, event))
     life.done.then(
       (summary) => this.#onDone(life, summary, null),
       (error: Error) => this.#onDone(life, null, error),
@@ -526,13 +470,7 @@ export class ClusterJob {
     // That a life ends in order to make room for the next is no end of the job.
     const isNoEnd = this.#isMoving || this.#isSuspended
     if (isNoEnd && event.kind === 'StateChanged' && event.to !== 'Running') return
-    this.#events.next({ kind: 'event', seq: ++this.#eventCount, event })
-  }
-
-  /** The slowest taker sets the pace; where there is none, nothing waits. */
-  async #deliver(records: readonly unknown[]): Promise<void> {
-    if (this.#takers.size === 0) return
-    await Promise.all([...this.#takers].map((take) => take(records)))
+    this.#feed.event(event)
   }
 
   #onDone(life: Job, summary: JobSummary | null, error: Error | null): void {
@@ -543,18 +481,18 @@ export class ClusterJob {
     if (error !== null && this.#isRecovered && !this.#hasRun) {
       this.#record = { ...this.#parts.record, deployment: null }
     }
-    this.#watching.unsubscribe()
+    this.#feed.unfollow()
     const goesOn = this.#isSuspended && this.#endState !== 'Finished'
     if (error !== null) {
       this.#error = error.message
-      if (!goesOn) this.#events.next({ kind: 'failed', error: errorToData(error) })
+      if (!goesOn) this.#feed.failed(error)
       this.#settle.reject(error)
     } else {
       const whole = summed(summary!, this.#before)
-      if (!goesOn) this.#events.next({ kind: 'done', summary: whole })
+      if (!goesOn) this.#feed.done(whole)
       this.#settle.resolve(whole)
     }
-    for (const told of [this.#failures, this.#events, this.#flow]) told.complete()
+    this.#feed.complete()
   }
 
   #begun(): Job {
@@ -566,22 +504,6 @@ export class ClusterJob {
     if (this.#life === null || isEnded(this.state)) throw hasEnded(this.id)
     return this.#life
   }
-}
-
-/** Resolves when it runs; rejects where it ends before. */
-function running(life: Job): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (life.state === 'Running') return resolve()
-    const watching = life.events$.subscribe({
-      next: (event) => {
-        if (event.kind !== 'StateChanged' || event.to !== 'Running') return
-        watching.unsubscribe()
-        resolve()
-      },
-      error: () => {},
-    })
-    life.done.then(() => resolve(), reject)
-  })
 }
 
 const hasNotBegun = (job: string): MillraceError =>

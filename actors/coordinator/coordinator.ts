@@ -24,13 +24,14 @@ import { createPlacement } from '../placement/placement.js'
 import type { PlacementMessage } from '../placement/protocol.js'
 import { checkPlacement, checkSlots, checkSubmit } from './check-submit.js'
 import { ClientDesk } from './client-desk.js'
-import { ClusterJob, type PlanModule } from './cluster-job.js'
+import { ClusterJob } from './cluster-job.js'
 import { Cordons } from './cordons.js'
 import { EndedJobs } from './ended-jobs.js'
 import type { JobRecord } from './job-records.js'
 import { KeptSlots } from './kept-slots.js'
 import { NodeDesk } from './node-desk.js'
 import { NodeRegistry } from './node-registry.js'
+import type { PlanModule } from './prepare-life.js'
 import type {
   BundleFacts,
   ClusterEvent,
