@@ -100,7 +100,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
   }
 
   stopped(): void {
-    for (const { failed } of this.#requests.values()) failed(new Error('the job has ended'))
+    for (const { failed } of this.#requests.values()) failed(jobEnded())
   }
 
   #onRequested(request: SavepointRequest): void {
@@ -239,7 +239,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     this.#unassigned.delete(round.round)
     owner.abandon(round.round)
     void stores.end(round.round)
-    this.#take(round)?.failed(new Error(reason))
+    this.#take(round)?.failed(abandoned(reason))
     if (isFailure) owner.report({ kind: 'abandoned', round: round.round, reason })
   }
 
@@ -284,6 +284,15 @@ const heldUp = (): MillraceError =>
     'no snapshot can be taken yet: the job has a sort or a bounded join that still collects its input, and ' +
       'keeps it outside of snapshots',
   )
+
+const jobEnded = (): MillraceError =>
+  new MillraceError('E_JOB_NOT_RUNNING', 'the job has ended before the snapshot was complete')
+
+/** Another one may succeed. */
+const abandoned = (reason: string): MillraceError =>
+  new MillraceError('E_SNAPSHOT_ABANDONED', `the snapshot was given up: ${reason}`, {
+    retryable: true,
+  })
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)

@@ -18,6 +18,9 @@ export interface NodeDeskOwner {
   roomFor(job: ClusterJob): Promise<Room>
 }
 
+/** A job is asked so often to leave a node: each time another failure has come in between. */
+const LEAVE_TRIES = 5
+
 export class NodeDesk {
   readonly #owner: NodeDeskOwner
   /** Called whenever a slot has ended, by those who wait for a node to be empty. */
@@ -81,7 +84,7 @@ export class NodeDesk {
   }
 
   async #leave(node: string, job: ClusterJob): Promise<void> {
-    for (;;) {
+    for (let tries = 1; ; ) {
       // It may move for the sake of another node, and leave this one with it.
       await job.settled
       if (!job.nodes.has(node) || !job.canMove) return
@@ -89,7 +92,11 @@ export class NodeDesk {
       if (!job.canMove) continue
       const { slots, options } = job.record
       if (!job.takesSnapshots) return this.#evict(job, node)
-      return job.move(options.reactive === undefined || room === 0 ? slots : room)
+      try {
+        return await job.move(options.reactive === undefined || room === 0 ? slots : room)
+      } catch (error) {
+        if ((error as MillraceError).retryable !== true || ++tries > LEAVE_TRIES) throw error
+      }
     }
   }
 
