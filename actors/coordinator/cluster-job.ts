@@ -92,6 +92,7 @@ export class ClusterJob {
   #moving: Promise<void> = Promise.resolve()
   /** Resolves when no life is about to begin, or to make room for one. */
   #beginning: Promise<unknown> = Promise.resolve()
+  #isCancelled = false
   /** Its coordinator stops, and it goes on with the next one. */
   #isSuspended = false
   #error: string | null = null
@@ -277,11 +278,18 @@ export class ClusterJob {
     return this.#living().restartRegion(region)
   }
 
+  /** A life that makes room for the next is followed by none then. */
   async cancel(): Promise<void> {
-    await this.#begun().cancel()
+    const life = this.#begun()
+    this.#isCancelled = true
+    await life.cancel()
+    await this.#moving
   }
 
+  /** What makes room for the next life is behind a checkpoint: that one is drained. */
   async drain(): Promise<void> {
+    this.#begun()
+    await this.#moving
     await this.#begun().drain()
   }
 
@@ -342,8 +350,9 @@ export class ClusterJob {
   }
 
   /**
-   * Where the life cannot be ended it goes on; where no other can begin, the job has failed. Null where its
-   * coordinator stops meanwhile: then the life has ended for that, and is not counted yet.
+   * Where the life cannot be ended it goes on; where no other can begin, the job has failed. Null where none
+   * is to begin: it has finished or was cancelled meanwhile; or its coordinator stops, then the life has ended
+   * for that, and is not counted yet.
    */
   async #replaceLife(
     life: Job,
@@ -355,12 +364,14 @@ export class ClusterJob {
     try {
       await end(life)
       const summary = await life.done
-      const counted = withLife(before, summary, false)
-      this.#record = { ...this.#record, slots, before: counted, failures: null, deployment: null }
-      await this.#parts.save(this.#record)
-      const next = await this.#begin(true)
-      if (next !== null) return next
-      this.#record = { ...this.#record, before }
+      if (summary.state !== 'Finished' && !this.#isCancelled) {
+        const counted = withLife(before, summary, false)
+        this.#record = { ...this.#record, slots, before: counted, failures: null, deployment: null }
+        await this.#parts.save(this.#record)
+        const next = await this.#begin(true)
+        if (next !== null) return next
+        this.#record = { ...this.#record, before }
+      }
       this.#replaced = null
       this.#onDone(life, summary, null)
       return null
@@ -384,12 +395,15 @@ export class ClusterJob {
 
   /** Resolves when it runs. Where none has begun, it runs so under the next coordinator. */
   async #arrive(next: Job | null): Promise<void> {
-    if (next === null) return
+    if (next === null) {
+      if (this.#isSuspended) return
+      throw hasEnded(this.id)
+    }
     this.#plan = await next.plan
     await whenRunning(next)
   }
 
-  /** Null: its coordinator stops, and nothing begins under it any more. */
+  /** Null: its coordinator stops, or it was cancelled, and nothing begins any more. */
   async #begin(goesOn: boolean): Promise<Job | null> {
     const { record, snapshots, hasSnapshots, bundleFile, term } = {
       ...this.#parts,
@@ -398,7 +412,7 @@ export class ClusterJob {
     const { options, slots } = record
     const restore =
       goesOn && this.takesSnapshots && (await hasSnapshots()) ? 'latest' : options.restore
-    if (this.#isSuspended) return null
+    if (this.#isSuspended || this.#isCancelled) return null
     const runOptions = lifeOptions(record, snapshots, restore)
     const pool = this.#openPool(`${record.id}/${term}.${this.#lives++}`, slots)
     this.#pool = pool

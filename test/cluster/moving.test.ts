@@ -1,0 +1,137 @@
+/** What else is asked of a job while it is moved: whole clusters under a virtual clock. */
+import t, { type Test } from 'tap'
+import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
+import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
+import { TransactionWorld } from '../support/transaction-world.js'
+
+t.setTimeout(400_000)
+
+const ID = 'rows-00000001'
+const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+
+/** A job of two slots that runs for so long, on three nodes of two. */
+async function running(seconds: number) {
+  const job: JobShape = {
+    name: 'rows',
+    rows: 100,
+    splits: 4,
+    parallelism: 2,
+    isReactive: false,
+    interval: 300,
+    seconds,
+    world: new TransactionWorld(),
+  }
+  const nodes = ['a', 'b', 'c'].map((name) => ({ name, slots: 2 }))
+  const cluster = new SimulatedCluster({ seed: SEED, nodes, modules: { rows: moduleOf(job) } })
+  cluster.start(HUB)
+  for (const { name } of nodes) cluster.start(name)
+  await cluster.runFor(1_000)
+  const options = { memoryMb: 0, checkpoint: { interval: 300 }, parallelism: 2 }
+  void cluster.coordinator!.submit(ID, bundleOf('rows'), options, () => {}).catch(() => {})
+  await cluster.runFor(1_000)
+  return { cluster, job }
+}
+
+/** How something that was asked for has ended; null: it has not. */
+function outcomeOf(asked: Promise<unknown>): { code: string | null; isOver: boolean } {
+  const outcome = { code: null as string | null, isOver: false }
+  asked.then(
+    () => {
+      outcome.isOver = true
+    },
+    (error: { code?: string }) => {
+      outcome.isOver = true
+      outcome.code = error.code ?? 'none'
+    },
+  )
+  return outcome
+}
+
+/** Slots that are taken. */
+async function taken(cluster: SimulatedCluster): Promise<number> {
+  let count = -1
+  void cluster.coordinator!.nodes().then((nodes) => {
+    count = nodes.reduce((sum, node) => sum + node.taken, 0)
+  })
+  await cluster.runFor(10)
+  return count
+}
+
+async function ends(t: Test, cluster: SimulatedCluster, state: string, when: string) {
+  t.ok(await cluster.runUntil(() => cluster.ended.has(ID), 100_000), `it ends ${when}`)
+  t.equal(cluster.ended.get(ID), state, when)
+}
+
+t.test('a job that is cancelled while it is moved has ended, whenever that is', async (t) => {
+  for (const laterMs of [0, 1, 5, 10, 15, 20, 30, 50, 100, 200]) {
+    const { cluster } = await running(60)
+    const { coordinator } = cluster
+    const moved = outcomeOf(coordinator!.rescale(ID, 3))
+    await cluster.runFor(laterMs)
+    const cancelled = outcomeOf(coordinator!.job(ID).cancel())
+    await ends(t, cluster, 'Cancelled', `${laterMs} ms later`)
+    await cluster.runFor(1_000)
+    t.same(cancelled, { code: null, isOver: true })
+    t.ok(moved.isOver, 'who wanted it moved is told')
+    t.equal(await taken(cluster), 0, 'it holds no slot')
+  }
+})
+
+t.test('a job that finishes while it is moved has finished', async (t) => {
+  for (const earlierMs of [0, 20, 50, 100, 150, 200, 300, 500]) {
+    const { cluster, job } = await running(3)
+    const { coordinator } = cluster
+    await cluster.runFor(2_500 - earlierMs)
+    if (cluster.ended.has(ID)) continue
+    const moved = outcomeOf(coordinator!.rescale(ID, 3))
+    await ends(t, cluster, 'Finished', `${earlierMs} ms earlier`)
+    await cluster.runFor(1_000)
+    t.ok(moved.isOver)
+    t.equal(judge(job), null)
+  }
+})
+
+t.test('of two that rescale at once one is told to wait', async (t) => {
+  const { cluster, job } = await running(6)
+  const first = outcomeOf(cluster.coordinator!.rescale(ID, 3))
+  const second = outcomeOf(cluster.coordinator!.rescale(ID, 4))
+  await cluster.runFor(2_000)
+  t.same(first, { code: null, isOver: true })
+  t.same(second, { code: 'E_JOB_MOVING', isOver: true })
+  t.equal(cluster.coordinator!.placementOf(ID).length, 3)
+  await ends(t, cluster, 'Finished', 'as ever')
+  t.equal(judge(job), null)
+})
+
+t.test('a node is left though another one dies meanwhile', async (t) => {
+  for (const laterMs of [0, 2, 5, 10, 20, 40]) {
+    const { cluster, job } = await running(8)
+    const { coordinator } = cluster
+    const [left, other] = coordinator!.placementOf(ID).map(({ node }) => node!)
+    const evacuated = outcomeOf(coordinator!.evacuate(left!))
+    await cluster.runFor(laterMs)
+    cluster.kill(other!)
+    await cluster.runFor(5_000)
+    t.same(evacuated, { code: null, isOver: true }, `${laterMs} ms later`)
+    t.notOk(coordinator!.placementOf(ID).some(({ node }) => node === left))
+    await ends(t, cluster, 'Finished', `${laterMs} ms later`)
+    t.equal(judge(job), null)
+  }
+})
+
+t.test(
+  'a job that is stopped behind a savepoint while it restarts stops when it runs',
+  async (t) => {
+    for (const laterMs of [0, 1_000, 3_050, 3_150]) {
+      const { cluster } = await running(60)
+      const { coordinator } = cluster
+      cluster.kill(coordinator!.placementOf(ID)[0]!.node!)
+      await cluster.runFor(laterMs)
+      const stopped = outcomeOf(coordinator!.job(ID).stop(null))
+      await cluster.runFor(8_000)
+      t.ok(stopped.isOver, `${laterMs} ms later`)
+      if (stopped.code === null) t.equal(cluster.ended.get(ID), 'Cancelled')
+      else t.equal(stopped.code, 'E_SNAPSHOT_ABANDONED', 'a region failed in the middle of it')
+    }
+  },
+)
