@@ -7,9 +7,10 @@
  * drops as many results as were sent. So a function that gives several results for a record must give the
  * same ones again, as long as there are any: what it gives less was given before.
  *
- * Where the parallelism has changed they go to the subtask that has what follows on their way (`lanes.ts`). Those of an
- * operator that owns its keys lie under them; others in a list, each with its split (`state/held-rows.ts`).
- * State cost: one entry per record that is held, only in the snapshot.
+ * Where the parallelism has changed they go to the subtask that has what follows on their way
+ * (`lanes.ts`). Those of an operator that owns its keys lie under them; others in a list, each with its split
+ * (`state/held-rows.ts`), also behind a key that several subtasks have: a map of one key is restored from one of
+ * them. State cost: one entry per record that is held, only in the snapshot.
  */
 import { keyGroupOf } from '../base/key.js'
 import { HELD, HELD_OF_KEYS, type HeldBy } from '../state/held-rows.js'
@@ -75,7 +76,7 @@ export class HeldRecords {
     return this.#context.state.operatorList<Row>(this.#context.keyed ? HELD_OF_KEYS : HELD)
   }
 
-  /** A key that is in one subtask keeps its order; a former life may have held by splits what is held by keys now. */
+  /** A former life may have held by splits what is held by keys now. */
   #rows(): HeldRecord[] {
     const rows = [...this.#list.get()]
     if (this.#context.keyed) rows.push(...this.#keyed())
