@@ -1,6 +1,6 @@
 /**
- * Windows with a content of their own per key: for triggers, evictors, sessions, and aggregates that
- * cannot merge. The meaning of each step is that of Flink's WindowOperator.
+ * Windows with a content of their own per key: for triggers, evictors, sessions that are by the clock or may
+ * speak again, and aggregates that cannot merge. The meaning of each step is that of Flink's WindowOperator.
  *
  * What a key has lies in the state `windows`, its timers in `event` and `clock`: one per key and kind of
  * time, at or before the first time that one of its windows waits for, so that a session which grows
