@@ -20,13 +20,14 @@ import { type ErrorData, MillraceError } from '../../lib/base/errors.js'
 import type { Split } from '../../lib/connectors/source.js'
 import { regionOf, slotOf, subtaskOf } from '../../lib/graph/subtasks.js'
 import type { Adopted } from '../../lib/job/adoption.js'
+import type { JobOrder, JobStepEvent } from '../../lib/job/job-events.js'
 import {
   createJobRecord,
   isEnded,
   type JobRecord,
   type JobState,
 } from '../../lib/job/job-record.js'
-import { type JobOrder, type JobStepEvent, stepJob } from '../../lib/job/job-step.js'
+import { stepJob } from '../../lib/job/job-step.js'
 import { regionShapes } from '../../lib/job/region-shapes.js'
 import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'

@@ -5,7 +5,7 @@
  * messages too, so nothing is awaited between reading and writing the job's record.
  */
 import type { ErrorData } from '../../lib/base/errors.js'
-import type { JobStepEvent } from '../../lib/job/job-step.js'
+import type { JobStepEvent } from '../../lib/job/job-events.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import type { Decision } from '../../lib/supervision/strategy.js'
 import type { SavepointRequest } from '../checkpoint/protocol.js'

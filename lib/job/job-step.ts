@@ -22,102 +22,10 @@
  * ```
  */
 import { assert, unreachable } from '../base/assert.js'
-import type { SubtaskId } from '../graph/subtasks.js'
-import type { Adopted } from './adoption.js'
-import { isEnded, type JobRecord, type JobState, type RegionRecord } from './job-record.js'
-import { begin, change, nextDue, type Replacements, without, withRevision } from './replacement.js'
-
-export type JobStepEvent =
-  /** First of all, and once: all slots are ready, and all regions run. */
-  | ({ readonly kind: 'Adopted' } & Pick<Adopted, 'attempts' | 'regions'>)
-  | { readonly kind: 'SlotReady'; readonly slot: number }
-  /**
-   * The slot is gone with everything in it. Failures of its regions follow as `RegionFailed`, but for those in
-   * which it was `accounted` for.
-   */
-  | { readonly kind: 'SlotLost'; readonly slot: number }
-  | {
-      readonly kind: 'RegionOpened'
-      readonly region: number
-      readonly attempt: number
-      readonly slot: number
-    }
-  | {
-      readonly kind: 'RegionAborted'
-      readonly region: number
-      readonly attempt: number
-      readonly slot: number
-    }
-  | { readonly kind: 'SubtaskFinished'; readonly region: number; readonly attempt: number }
-  /** The decision was taken to restart the region after a back-off. */
-  | {
-      readonly kind: 'RegionFailed'
-      readonly region: number
-      readonly attempt: number
-      readonly delayMs: number
-    }
-  | { readonly kind: 'BackoffElapsed'; readonly region: number; readonly attempt: number }
-  /** The decision was taken to replace the subtask, which `slot` hosts, after a back-off. */
-  | {
-      readonly kind: 'SubtaskFailed'
-      readonly region: number
-      readonly attempt: number
-      readonly subtask: SubtaskId
-      readonly slot: number
-      readonly delayMs: number
-    }
-  | ReplacementFact<'ReplacementDue'>
-  /** The slot has renewed its ends; the one that hosts the subtask has opened the new one, too. */
-  | (ReplacementFact<'SubtaskReplaced'> & { readonly slot: number })
-  /** The decision was taken that the job fails. */
-  | { readonly kind: 'JobFailed' }
-  | { readonly kind: 'DrainRequested' }
-  | { readonly kind: 'CancelRequested' }
-
-interface ReplacementFact<K extends string> {
-  readonly kind: K
-  readonly region: number
-  readonly attempt: number
-  readonly revision: number
-}
-
-export type JobOrder =
-  | {
-      readonly kind: 'OpenRegion'
-      readonly region: number
-      readonly attempt: number
-      readonly slot: number
-    }
-  | {
-      readonly kind: 'StartRegion'
-      readonly region: number
-      readonly attempt: number
-      readonly slot: number
-    }
-  | {
-      readonly kind: 'AbortRegion'
-      readonly region: number
-      readonly attempt: number
-      readonly slot: number
-    }
-  | {
-      readonly kind: 'StartBackoff'
-      readonly region: number
-      readonly attempt: number
-      readonly delayMs: number
-    }
-  | (ReplacementFact<'StartReplacementBackoff'> & { readonly delayMs: number })
-  | (ReplacementFact<'ReplaceSubtask'> & { readonly subtask: SubtaskId; readonly slot: number })
-  | (ReplacementFact<'StartSubtask'> & { readonly subtask: SubtaskId; readonly slot: number })
-  | { readonly kind: 'ReplaceSlot'; readonly slot: number }
-  | { readonly kind: 'DrainSources' }
-  /** The job has reached its last state. */
-  | { readonly kind: 'End'; readonly state: JobState }
-
-export interface JobStep {
-  readonly record: JobRecord
-  readonly orders: readonly JobOrder[]
-}
+import { Draft, type OfAttempt } from './job-draft.js'
+import type { JobStep, JobStepEvent } from './job-events.js'
+import { isEnded, type JobRecord, type JobState } from './job-record.js'
+import { replacementDue, subtaskFailed, subtaskReplaced } from './replacement-steps.js'
 
 export function stepJob(record: JobRecord, event: JobStepEvent): JobStep {
   if (isEnded(record.state)) return { record, orders: [] }
@@ -171,11 +79,6 @@ export function stepJob(record: JobRecord, event: JobStepEvent): JobStep {
   openWaiting(draft)
   settle(draft)
   return draft.finish()
-}
-
-interface OfAttempt {
-  readonly region: number
-  readonly attempt: number
 }
 
 function adopted(draft: Draft, { attempts, regions }: JobStepEvent & { kind: 'Adopted' }): void {
@@ -239,68 +142,6 @@ function regionFailed(draft: Draft, event: OfAttempt & { readonly delayMs: numbe
   draft.update(region.id, (was) => ({ ...was, backingOff: true }))
   draft.order({ kind: 'StartBackoff', region: region.id, attempt: region.attempt, delayMs })
   if (deployed !== null) abort(draft, region.id)
-}
-
-// ---- replacements -----------------------------------------------------------------------------
-
-function subtaskFailed(draft: Draft, event: JobStepEvent & { kind: 'SubtaskFailed' }): void {
-  const region = draft.find(event, 'Running')
-  if (region === null) return
-  const { subtask, slot, delayMs } = event
-  const revision = draft.nextAttempt()
-  const { id, attempt } = region
-  draft.setReplacements(id, begin(region.replacements, subtask, slot, revision))
-  draft.order({ kind: 'StartReplacementBackoff', region: id, attempt, revision, delayMs })
-  openDue(draft, id)
-}
-
-function replacementDue(draft: Draft, event: ReplacementFact<'ReplacementDue'>): void {
-  const region = draft.find(event, 'Running')
-  if (region === null || withRevision(region.replacements, event.revision) === null) return
-  draft.setReplacements(region.id, change(region.replacements, event, { stage: 'Due' }))
-  openDue(draft, region.id)
-}
-
-/** Opens the next replacement of the region, unless one is under way. */
-function openDue(draft: Draft, id: number): void {
-  const { replacements, attempt } = draft.regions[id]!
-  const due = nextDue(replacements)
-  if (due === null) return
-  const { subtask, slot } = due
-  const revision = draft.nextAttempt()
-  draft.setReplacements(
-    id,
-    change(replacements, due, { stage: 'Opening', revision, awaited: [slot] }),
-  )
-  draft.order({ kind: 'ReplaceSubtask', region: id, attempt, revision, subtask, slot })
-}
-
-function subtaskReplaced(
-  draft: Draft,
-  event: ReplacementFact<'SubtaskReplaced'> & { readonly slot: number },
-): void {
-  const region = draft.find(event, 'Running')
-  const found = region === null ? null : withRevision(region.replacements, event.revision)
-  if (region === null || found === null || !found.awaited.includes(event.slot)) return
-  const { id, attempt, replacements } = region
-  const { subtask, revision, stage } = found
-  const isHost = stage === 'Opening'
-  const awaited = (isHost ? region.slots : found.awaited).filter((slot) => slot !== event.slot)
-  if (isHost) {
-    for (const slot of awaited) {
-      draft.order({ kind: 'ReplaceSubtask', region: id, attempt, revision, subtask, slot })
-    }
-  }
-  if (awaited.length > 0) {
-    draft.setReplacements(id, change(replacements, found, { stage: 'Joining', awaited }))
-    return
-  }
-  draft.setReplacements(id, without(replacements, found))
-  const { slot } = found
-  draft.order({ kind: 'StartSubtask', region: id, attempt, revision, subtask, slot })
-  // A new source has not heard that the job drains.
-  if (draft.state === 'Draining') draft.order({ kind: 'DrainSources' })
-  openDue(draft, id)
 }
 
 // ---- the end of an attempt --------------------------------------------------------------------
@@ -392,57 +233,3 @@ function settle(draft: Draft): void {
 
 const isEnding = (state: JobState): boolean =>
   state === 'Failing' || state === 'Cancelling' || isEnded(state)
-
-/** The next record while it is being made, and the orders that go with it. */
-class Draft {
-  state: JobState
-  attempts: number
-  readonly regions: RegionRecord[]
-  readonly slotReady: boolean[]
-  readonly #orders: JobOrder[] = []
-
-  constructor(record: JobRecord) {
-    this.state = record.state
-    this.attempts = record.attempts
-    this.regions = [...record.regions]
-    this.slotReady = [...record.slotReady]
-  }
-
-  /** The region if it is in this phase at this attempt, else null: then the event is stale. */
-  find(event: OfAttempt, phase: RegionRecord['phase']): RegionRecord | null {
-    const region = this.regions[event.region]!
-    return region.attempt === event.attempt && region.phase === phase ? region : null
-  }
-
-  update(id: number, change: (region: RegionRecord) => RegionRecord): void {
-    this.regions[id] = change(this.regions[id]!)
-  }
-
-  setReplacements(id: number, replacements: Replacements): void {
-    this.update(id, (region) => ({ ...region, replacements }))
-  }
-
-  endBackoff(event: OfAttempt): void {
-    const { attempt, backingOff } = this.regions[event.region]!
-    if (attempt !== event.attempt || !backingOff) return
-    this.update(event.region, (was) => ({ ...was, backingOff: false }))
-  }
-
-  setSlot(slot: number, ready: boolean): void {
-    this.slotReady[slot] = ready
-  }
-
-  nextAttempt(): number {
-    this.attempts++
-    return this.attempts
-  }
-
-  order(order: JobOrder): void {
-    this.#orders.push(order)
-  }
-
-  finish(): JobStep {
-    const { state, attempts, regions, slotReady } = this
-    return { record: { state, attempts, regions, slotReady }, orders: this.#orders }
-  }
-}

@@ -1,8 +1,9 @@
 /** The job's protocol as laws: random histories against a small model of slots that obey. */
 import t from 'tap'
 import { seededRandom } from '../../lib/base/random.js'
+import type { JobOrder, JobStepEvent } from '../../lib/job/job-events.js'
 import { createJobRecord, isEnded, type JobRecord } from '../../lib/job/job-record.js'
-import { type JobOrder, type JobStepEvent, stepJob } from '../../lib/job/job-step.js'
+import { stepJob } from '../../lib/job/job-step.js'
 
 const REGIONS = [
   { id: 0, slots: [0, 1], subtasks: 3 },
