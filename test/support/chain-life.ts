@@ -18,6 +18,7 @@ import {
   batch,
   end,
   type Signal,
+  WATERMARK,
 } from '../../lib/operators/signal.js'
 import { restoreState } from '../../lib/snapshot/state-restore.js'
 import { createStateSnapshots } from '../../lib/snapshot/state-rounds.js'
@@ -62,6 +63,9 @@ export class ChainLife {
   readonly out: Given[] = []
   /** Barriers that have left the chain. */
   readonly passed: number[] = []
+  /** Records that came out behind a watermark that had passed them. */
+  late = 0
+  #watermarkMs = Number.NEGATIVE_INFINITY
   writable = true
   failure: unknown = undefined
   readonly #plan: LifePlan
@@ -126,11 +130,13 @@ export class ChainLife {
           if (!this.writable) throw new Error('a batch through a closed gate')
           records.forEach((record, i) => {
             this.out.push({ record, key: keys?.[i], timeMs: times![i]! })
+            if (times![i]! <= this.#watermarkMs) this.late++
           })
           this.writable = plan.staysOpen()
         },
         signal: (signal) => {
           if (signal.tag === BARRIER) this.passed.push(signal.round)
+          if (signal.tag === WATERMARK) this.#watermarkMs = signal.timeMs
         },
       },
       {
@@ -248,7 +254,7 @@ export class ChainLife {
       holdInput: none,
       readsSplits: false,
       inputFollows: () => false,
-      owesTime: none,
+      owesTime: () => {},
       align: none,
       complete: none,
       count: () => {},

@@ -32,6 +32,8 @@ export interface Mutant extends Mutation {
   readonly losesFlights?: boolean
   /** Sources go on where they were, wherever the snapshot was. */
   readonly noReplay?: boolean
+  /** What is called again for the rest of its results gives them in another order. */
+  readonly expandsAnew?: boolean
 }
 
 /** By seed: in the heap, larger than memory, or now here and now there. */
@@ -95,7 +97,7 @@ function composedOnce(pipeline: Pipeline): Pipeline {
 export async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
   const random = seededRandom(seed)
   const fault = new Fault(random)
-  const topology = topologyOf(random, fault)
+  const topology = topologyOf(random, fault, mutant.expandsAnew === true ? 'expand' : null)
   const world = new CrashingWorld(mutant)
   const oneByOne = random() < 0.5
   const backend = BACKENDS[Math.floor(seed / 3) % BACKENDS.length]!
@@ -119,6 +121,7 @@ export async function simulate(seed: number, mutant: Mutant = {}): Promise<Outco
         source,
         sink: world.sink(() => lifeOf().number),
         after: (delayMs, task) => lifeOf().clock.after(delayMs, task),
+        isReversed: mutant.expandsAnew === true ? everySecondCall() : () => false,
       }),
     )
   let present: Life | null = null
@@ -217,6 +220,17 @@ export async function simulate(seed: number, mutant: Mutant = {}): Promise<Outco
   }
 }
 
+/** Whether it was called for that row an odd number of times before. */
+function everySecondCall(): (row: Row) => boolean {
+  const called = new Set<string>()
+  return ({ source, n, ways }) => {
+    const id = `${source}:${n}:${ways}`
+    if (called.delete(id)) return true
+    called.add(id)
+    return false
+  }
+}
+
 /** Its splits are handed out one by one, as one before has been read. */
 const inTurn = (made: Source<Row>): Source<Row> => ({
   ...made,
@@ -257,4 +271,6 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   'replay off': { noReplay: true },
   'commit before complete': { commitsEarly: true },
   'stale life accepted': { acceptsStale: true },
+  // No fault of what is tested: it shows that expansions go on in the middle in another life.
+  'expansions give others again': { expandsAnew: true },
 }

@@ -7,6 +7,7 @@ import type { Random } from '../../lib/base/random.js'
 import type { Sink } from '../../lib/connectors/sink.js'
 import type { Source } from '../../lib/connectors/source.js'
 import {
+  concatMap,
   count,
   filter,
   join,
@@ -23,6 +24,7 @@ import {
   timestamps,
   window,
 } from '../../lib/index.js'
+import { GIVEN_MAX } from '../../lib/operators/fused-run.js'
 
 /** Sliding windows begin at multiples of the slide. */
 export const START_MS = 60_000
@@ -46,6 +48,8 @@ export interface Ground {
   readonly source: (index: number) => Source<Row>
   readonly sink: Sink<Row>
   readonly after: Clock['after']
+  /** The results of this row are to be given the other way round than before: for a mutant. */
+  readonly isReversed: (row: Row) => boolean
 }
 
 export interface Topology {
@@ -80,15 +84,14 @@ export class Fault {
   }
 }
 
-export function topologyOf(random: Random, fault: Fault): Topology {
+/** `first`: the kind of its first stage, where it is not left to chance. */
+export function topologyOf(random: Random, fault: Fault, first: Stage | null = null): Topology {
   const pick = (n: number) => Math.floor(random() * n)
   const sources = 1 + pick(2)
   const stages = Array.from({ length: 1 + pick(4) }, () => STAGES[pick(STAGES.length)]!)
+  if (first !== null) stages[0] = first
   const keys = 1 + pick(7)
-  const copies = stages.reduce(
-    (n, stage) => n * (stage === 'diamond' || stage === 'fan' ? 2 : 1),
-    1,
-  )
+  const copies = stages.reduce((n, stage) => n * (DOUBLING.has(stage) ? 2 : 1), 1)
   // Of what is many times as much in the end there is less in the beginning.
   const rows = copies > 2 ? 6 + pick(12) : 10 + pick(24)
   const options = () => ({ parallelism: 1 + pick(3), chain: random() < 0.7 })
@@ -101,7 +104,7 @@ export function topologyOf(random: Random, fault: Fault): Topology {
     rows,
     copies,
     text: `${sources} sources of ${rows} rows, ${stages.join(' → ')} → ${last}`,
-    build: ({ source, sink, after }) =>
+    build: ({ source, sink, after, isReversed }) =>
       pipeline('simulated', (flow) => {
         const streams = Array.from({ length: sources }, (_, i) =>
           flow
@@ -111,7 +114,7 @@ export function topologyOf(random: Random, fault: Fault): Topology {
         // biome-ignore lint/suspicious/noExplicitAny: stages are chosen at run time.
         let stream: any = streams.length === 1 ? streams[0]! : merge(streams[0]!, streams[1]!)
         for (const [at, stage] of stages.entries()) {
-          stream = addStage(stream, stage, at, keys, shapes[at]!, after)
+          stream = addStage(stream, stage, at, keys, shapes[at]!, after, isReversed)
         }
         const ended = addLast(stream, last, streams[0]!, keys, stages.length)
         ended.pipe(map((row: Row) => fault.pass(row), { name: 'fault' })).to(sink)
@@ -146,8 +149,10 @@ function addLast(stream: any, last: Topology['last'], first: any, keys: number, 
   }
 }
 
-const STAGES = ['map', 'shuffle', 'count', 'diamond', 'async', 'keyed', 'fan'] as const
+const STAGES = ['map', 'shuffle', 'count', 'diamond', 'async', 'keyed', 'fan', 'expand'] as const
 type Stage = (typeof STAGES)[number]
+/** Two rows come out for each. */
+const DOUBLING: ReadonlySet<Stage> = new Set<Stage>(['diamond', 'fan', 'expand'])
 interface Shape {
   readonly parallelism: number
   readonly chain: boolean
@@ -161,6 +166,7 @@ function addStage(
   keys: number,
   [one, two]: readonly [Shape, Shape],
   after: Clock['after'],
+  isReversed: Ground['isReversed'],
 ) {
   const name = `${stage} ${at}`
   const way = (letter: string, shape: Shape) =>
@@ -208,7 +214,34 @@ function addStage(
           { name, concurrency: 2 },
         ),
       )
+    case 'expand': {
+      const expand = at % 2 === 0 ? mergeMap : concatMap
+      const { parallelism } = one
+      return stream.pipe(
+        expand((row: Row) => expanded(row, isReversed(row)), { name, ...one }),
+        filter((row: Row | null) => row !== null, { name: `${name} kept`, parallelism }),
+        // One at a time, so that expansions have to wait in the middle.
+        mergeMap(
+          (row: Row) =>
+            new Promise((resolve) => after(expandsLong(row) ? 4 : 0, () => resolve(row))),
+          { name: `${name} slow`, parallelism, concurrency: 1 },
+        ),
+      )
+    }
   }
+}
+
+/** More results than are given at a time, where nearly all of them are dropped. */
+const MANY = GIVEN_MAX + 100
+
+const expandsLong = ({ n }: Row): boolean => n % 5 === 0
+
+/** Two rows, the first and the last of perhaps many results: a barrier may come in between. */
+function expanded(row: Row, isReversed: boolean): readonly (Row | null)[] {
+  const results = new Array<Row | null>(expandsLong(row) ? MANY : 2).fill(null)
+  results[0] = { ...row, ways: `${row.ways}p` }
+  results[results.length - 1] = { ...row, ways: `${row.ways}q` }
+  return isReversed ? results.reverse() : results
 }
 
 /** Each row takes its time. */

@@ -13,6 +13,7 @@ import { map } from '../../../lib/operators/map.js'
 import { mergeMap } from '../../../lib/operators/merge-map.js'
 import type { OperatorDefinition } from '../../../lib/operators/operator.js'
 import { createPump, signalOperator } from '../../../lib/operators/signal-operator.js'
+import { timestamps } from '../../../lib/operators/time/timestamps.js'
 import type { StateStore } from '../../../lib/state/state.js'
 import {
   ChainLife,
@@ -31,6 +32,8 @@ const ROOTS = 14
 interface Doing {
   readonly definition: OperatorDefinition
   readonly apply: (record: string, key: unknown) => readonly (readonly [string, unknown])[]
+  /** Gives records this time. Default: they keep theirs. */
+  readonly timeOf?: (record: string) => number
 }
 
 const defined = (op: unknown): OperatorDefinition => definitionOf(op as never)
@@ -45,6 +48,9 @@ function* lazily<T>(records: readonly T[]) {
   yield* records
 }
 
+/** Another time than roots have; in order where they are. */
+const stampOf = (record: string): number => 1_000 + Number.parseInt(record, 10)
+
 const doing = {
   map: (): Doing => ({
     definition: defined(map((record: string) => `${record}m`)),
@@ -57,6 +63,11 @@ const doing = {
   keyBy: (): Doing => ({
     definition: defined(keyBy((record: string) => hash(record) % 7)),
     apply: (record) => [[record, hash(record) % 7]],
+  }),
+  timestamps: (): Doing => ({
+    definition: defined(timestamps(stampOf)),
+    apply: (record, key) => [[record, key]],
+    timeOf: stampOf,
   }),
   array: (counts: readonly number[]): Doing => ({
     definition: defined(mergeMap((record: string) => children(record, counts))),
@@ -94,10 +105,10 @@ function compose(random: Random): Composed {
   const kinds = Array.from({ length }, (_, i) =>
     i === expandsAt
       ? among(['array', 'iterable', 'beside'] as const)
-      : among(['map', 'filter', 'keyBy', 'array', 'iterable', 'beside'] as const),
+      : among(['map', 'filter', 'keyBy', 'timestamps', 'array', 'iterable', 'beside'] as const),
   )
   const operators = kinds.map((kind, i) =>
-    kind === 'map' || kind === 'filter' || kind === 'keyBy'
+    kind === 'map' || kind === 'filter' || kind === 'keyBy' || kind === 'timestamps'
       ? doing[kind]()
       : doing[kind](i === expandsAt ? MANY : SOME),
   )
@@ -119,9 +130,13 @@ function linked({ operators }: Composed, random: Random): OperatorDefinition[][]
 
 const expected = ({ operators }: Composed, given: readonly Given[]): readonly Given[] =>
   operators.reduce<readonly Given[]>(
-    (all, { apply }) =>
+    (all, { apply, timeOf }) =>
       all.flatMap(({ record, key, timeMs }) =>
-        apply(record as string, key).map(([child, own]) => ({ record: child, key: own, timeMs })),
+        apply(record as string, key).map(([child, own]) => ({
+          record: child,
+          key: own,
+          timeMs: timeOf?.(child) ?? timeMs,
+        })),
       ),
     given,
   )
@@ -149,6 +164,8 @@ interface Outcome {
   readonly expected: readonly (readonly Given[])[]
   /** Chains that a barrier has passed while they were blocked. */
   readonly crossed: number
+  /** Records that came out behind a watermark that had passed them. */
+  readonly late: number
 }
 
 interface Case {
@@ -203,6 +220,7 @@ function live(
   let inputs = initial
   let restored: Restored | null = null
   let crossed = 0
+  let late = 0
   const before: Given[][][] = lives.map(() => [])
   const after: Given[][] = []
   for (const [at, parallelism] of lives.entries()) {
@@ -219,6 +237,7 @@ function live(
       const taken = play(life, input, random, steps)
       if (isLast) {
         life.end()
+        late += life.late
         after.push(life.out)
         continue
       }
@@ -229,6 +248,7 @@ function live(
       }
       if (life.blocked) crossed++
       before[at]!.push([...life.out])
+      late += life.late
       snapshots.push(life.barrier(2))
       rests.push(input.slice(taken))
       // What it does from here on is lost.
@@ -239,7 +259,8 @@ function live(
     inputs = deal(rests, lives[at + 1]!, keyed)
     restored = { snapshots, ...(spoil === undefined ? {} : { spoil }) }
   }
-  return { before, after, expected: initial.map((given) => expected(composed, given)), crossed }
+  const all = initial.map((given) => expected(composed, given))
+  return { before, after, expected: all, crossed, late }
 }
 
 const spread = (all: readonly Given[], over: number): Given[][] =>
@@ -258,7 +279,8 @@ function judge({ lives, keyed }: Case, outcome: Outcome): string | null {
       if (seen.length > wanted.length)
         return `subtask ${subtask}: ${seen.length - wanted.length} more`
     }
-    return null
+    // In each subtask records come in order of time.
+    return outcome.late > 0 ? `${outcome.late} records came behind a watermark` : null
   }
   const seen = [...outcome.before.flat(2), ...outcome.after.flat()]
   const count = new Map<string, number>()
