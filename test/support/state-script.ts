@@ -24,6 +24,8 @@ const KEYS: readonly unknown[] = [
   null,
   undefined,
   3n,
+  // More than one in a group, and in some groups nothing before them.
+  ...Array.from({ length: 16 }, (_, i) => [i >> 2, i & 3]),
 ]
 
 /** An operation: the same on every store that it is called with. */
