@@ -10,7 +10,7 @@ import type { Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import type { SlotHolding } from '../../lib/job/adoption.js'
 import type { Calls } from '../../lib/transport/calls.js'
-import type { DataLink } from '../../lib/transport/node-links.js'
+import type { ControlLink, DataLink } from '../../lib/transport/node-links.js'
 import type { BundleFiles } from './bundles.js'
 import { HostedSlot, type SlotVoice } from './hosted-slot.js'
 import type { NodeCopies } from './node-copies.js'
@@ -84,6 +84,10 @@ export class HostedSlots {
   /** A peer has dialled. */
   accept(link: DataLink): void {
     this.peers.accept(link)
+  }
+
+  acceptWords(link: ControlLink): void {
+    this.peers.acceptWords(link)
   }
 
   // ---- for a membership -----------------------------------------------------------------------

@@ -91,7 +91,7 @@ export class ClusterNode {
   async start(): Promise<void> {
     const { network, address } = this.#parts
     this.#listener = await network.listen(address, {
-      onControl: (link) => link.close('role'),
+      onControl: (link) => this.#slots.acceptWords(link),
       onData: (link) => this.#slots.accept(link),
     })
     await new Promise<void>((resolve, reject) => {

@@ -9,9 +9,10 @@ import { MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
 import { backoff, backoffDelayMs } from '../../lib/supervision/backoff.js'
 import type { Network } from '../../lib/transport/network.js'
-import type { DataLink, Lane } from '../../lib/transport/node-links.js'
+import type { ControlLink, DataLink, Lane } from '../../lib/transport/node-links.js'
 import { relay } from '../../lib/transport/relay.js'
 import type { SlotPort } from '../worker/protocol.js'
+import { PeerWords } from './peer-words.js'
 import { isPulse, keepPulse, takePulse } from './pulse.js'
 
 /** A port into a slot of this node, and the session of what comes through it. */
@@ -79,6 +80,7 @@ export class PeerLinks {
   readonly #pairs = new Map<string, SlotPort>()
   readonly #ports: SlotPorts
   readonly #random: Random
+  readonly #words: PeerWords
   #isClosed = false
 
   /** `onLost`: the connection has ended, and all lanes on it. */
@@ -94,11 +96,19 @@ export class PeerLinks {
     this.#onLost = onLost
     this.#ports = ports
     this.#random = random
+    this.#words = new PeerWords(network, clock, random)
   }
 
   /** A peer has dialled. Its newest connection counts: an older one is one that it no longer has. */
   accept(link: DataLink): void {
     this.#adopt(link)
+  }
+
+  /** A peer has dialled beside its data connection, for words of life. */
+  acceptWords(link: ControlLink): void {
+    const data = this.#peers.get(link.peer.id)
+    if (data?.peer.incarnation === link.peer.incarnation) this.#words.accept(link, data)
+    else link.close('role')
   }
 
   /**
@@ -212,7 +222,10 @@ export class PeerLinks {
     if (under !== undefined) return under
     const dialling = this.#network
       .dialData(url, node)
-      .then((link) => this.#adopt(link))
+      .then((link) => {
+        this.#words.dial(url, this.#adopt(link))
+        return link
+      })
       .finally(() => this.#dialling.delete(node))
     this.#dialling.set(node, dialling)
     return dialling
@@ -231,7 +244,7 @@ export class PeerLinks {
       this.#onLost(node, 'replaced by a newer connection')
     }
     let silence: string | null = null
-    keepPulse(link, this.#clock, (reason) => {
+    keepPulse(link, this.#clock, this.#words, (reason) => {
       silence = reason
     })
     link.onLane((lane) => {

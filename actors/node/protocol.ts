@@ -70,7 +70,9 @@
  * `connectSlots` joins two slots: both nodes are told. Between nodes the frames of all pairs of slots share
  * one data connection, dialled by the node with the larger name, which opens a lane for each pair. When
  * that connection closes, all lanes on it have ended: the slots' channels fail, and the coordinator joins
- * the slots anew before their regions open again. No channel continues on another connection.
+ * the slots anew before their regions open again. No channel continues on another connection. It is given up
+ * when nothing is heard of the other node for `SILENCE_MS`, on it or on a control connection that is
+ * dialled beside it for that alone, or when it has stood still for some times as long.
  */
 import type { SlotHolding } from '../../lib/job/adoption.js'
 import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'

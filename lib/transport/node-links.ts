@@ -6,7 +6,9 @@
  * A *control* connection carries messages (any value that `wire/cbor.ts` can carry) and nothing large;
  * a *data* connection carries frames. So a heartbeat never waits behind data. Nodes dial the
  * coordinator for control; of two nodes the receiving one dials the other for data and pulls, because
- * sending costs the listening side less. A data connection to the coordinator carries what is large.
+ * sending costs the listening side less, and for control, which carries signs of life. A data connection
+ * to the coordinator carries what is large, and signs of life, too: over a lossy network TCP lets one
+ * connection stand still for seconds, but hardly ever both.
  *
  * ## Sessions
  * Each connection is a new session: nothing continues on another one. The channels of a data

@@ -161,6 +161,35 @@ t.test('while one connection speaks, the other may stand still', async (t) => {
   }
 })
 
+t.test('a data connection between nodes may stand still while they hear each other', async (t) => {
+  const { cluster, job, id, told, end } = await clusterWithJob()
+  cluster.internet.hold('node-0', 'node-1', 'data')
+  await cluster.runFor(8_000)
+  t.equal(told('PeersApart'), 0)
+  cluster.internet.heal()
+  await cluster.runFor(500)
+  t.equal(told('RegionRestarting'), 0)
+  cluster.internet.hold('node-0', 'node-1', 'data')
+  cluster.internet.hold('node-0', 'node-1', 'control')
+  await cluster.runFor(3_000)
+  t.ok(told('PeersApart') > 0, 'silence on both is noticed')
+  cluster.internet.heal()
+  t.ok(await end())
+  t.equal(cluster.ended.get(id), 'Finished')
+  t.equal(judge(job), null)
+  t.equal(told('NodeLost'), 0)
+})
+
+t.test('a data connection between nodes that stands still for long is given up', async (t) => {
+  const { cluster, job, told, end } = await clusterWithJob()
+  cluster.internet.hold('node-0', 'node-1', 'data')
+  await cluster.runFor(13_500)
+  t.ok(told('PeersApart') > 0)
+  t.ok(await end())
+  t.equal(judge(job), null)
+  t.equal(told('NodeLost'), 0)
+})
+
 t.test('connections that both stand still are replaced in time', async (t) => {
   const { cluster, job, told, end } = await clusterWithJob()
   for (const role of ['control', 'data'] as const) cluster.internet.hold(HUB, 'node-0', role)
