@@ -20,16 +20,12 @@ export interface Cleared<V> {
 /** A table of so few keys is written anew as a whole: noting each change of it costs more. */
 const SMALL = 64
 /**
- * So is a larger one once one key in so many has changed: to note keys and to look them up one by one costs as
- * much as to go through them all.
+ * So is a larger one once one key in so many has changed: to look keys up one by one costs as much as to go
+ * through them all.
  */
 const ONE_IN = 4
-/**
- * Where all goes into the snapshot anyway, noting keys was in vain. So a table that was written as a whole is so
- * again earlier, a few times; then it is looked at closely once more.
- */
-const AGAIN_ONE_IN = 16
-const AGAIN_MAX = 3
+/** Keys that wait, as they came, to be added to the set of those that were changed. */
+const RECENT_MAX = 16_384
 
 /** `N`: what is kept of a value `V`. */
 export class Journal<V, N> {
@@ -39,7 +35,12 @@ export class Journal<V, N> {
   /** As it was at the beginning of the epoch; complete until the table is cleared. */
   readonly changed = new Map<CanonicalKey, N | Absent>()
   /** Keys changed when nobody had to know any more what they had before. */
-  touched: Set<CanonicalKey> | null = null
+  #touched: Set<CanonicalKey> | null = null
+  /**
+   * The same, before they are added to that set, some of them several times. Tables of many key groups take
+   * turns: to add each key to the set of its table, somewhere else in memory, takes longer than to write it.
+   */
+  #recent: CanonicalKey[] = []
   /** So much has changed that keys are not noted any more. */
   isWhole = false
   /** Keys that were deleted while the epoch's beginning was being read: a walk does not meet them. */
@@ -47,14 +48,10 @@ export class Journal<V, N> {
   /** Of keys that were deleted: those that are not their own canonical form. */
   keys: Map<CanonicalKey, unknown> | null = null
   cleared: Cleared<V> | null = null
-  /** How many epochs before this one it is taken from that much changes. */
-  readonly #again: number
 
   constructor(epoch: number, older: Journal<V, N> | null) {
     this.epoch = epoch
     this.older = older
-    const wasWhole = older?.isWhole === true && older.epoch === epoch - 1
-    this.#again = wasWhole && older.#again < AGAIN_MAX ? older.#again + 1 : 0
   }
 
   /** True where the keys that were changed are not known. */
@@ -62,25 +59,21 @@ export class Journal<V, N> {
     return this.isWhole || this.cleared !== null
   }
 
-  has(canonical: CanonicalKey): boolean {
-    return this.changed.has(canonical) || this.touched?.has(canonical) === true
-  }
-
-  /** All keys that were changed, each once. */
+  /** All keys that were changed, some of them several times. */
   *keysChanged(): IterableIterator<CanonicalKey> {
     yield* this.changed.keys()
-    if (this.touched === null) return
-    for (const canonical of this.touched) if (!this.changed.has(canonical)) yield canonical
+    if (this.#touched !== null) yield* this.#touched
+    yield* this.#recent
   }
 
   /** `notesMax`: keys that are noted at most. Caller must know that nobody has to know what the key had before. */
   touch(canonical: CanonicalKey, notesMax: number): void {
-    if (notesMax > 0) {
-      this.touched ??= new Set()
-      this.touched.add(canonical)
-      if (this.touched.size + this.changed.size < notesMax) return
-    }
-    this.noteNoMore()
+    if (notesMax === 0) return this.noteNoMore()
+    if (this.#recent.push(canonical) < Math.min(notesMax, RECENT_MAX)) return
+    this.#touched ??= new Set()
+    for (const each of this.#recent) this.#touched.add(each)
+    this.#recent = []
+    if (this.#touched.size + this.changed.size >= notesMax) this.noteNoMore()
   }
 
   /** Keys to be noted at most, of a table of `size` keys; `rowsMax`: where it lies in rows, else null. */
@@ -88,14 +81,15 @@ export class Journal<V, N> {
     if (size <= SMALL) return 0
     // To read all rows takes much more than to read those that were changed.
     if (rowsMax !== null) return Math.min(size / 2, rowsMax)
-    return size / (this.#again === 0 ? ONE_IN : AGAIN_ONE_IN)
+    return size / ONE_IN
   }
 
   /** Caller must know that the beginning of its epoch is read by nobody any more. */
   noteNoMore(): void {
     this.isWhole = true
     this.changed.clear()
-    this.touched = null
+    this.#touched = null
+    this.#recent = []
     this.removed = null
     this.keys = null
   }
@@ -123,21 +117,9 @@ export function pruned<V, N>(newest: Journal<V, N> | null, needed: number): Jour
   return newest
 }
 
-/** True where a journal between `newest` and `at` has the key too. */
-export function isIn<V, N>(
-  newest: Journal<V, N> | null,
-  at: Journal<V, N>,
-  canonical: CanonicalKey,
-): boolean {
-  for (let newer = newest; newer !== null && newer !== at; newer = newer.older) {
-    if (newer.has(canonical)) return true
-  }
-  return false
-}
-
 /**
- * What a key had at the beginning of epoch `from`, by the oldest journal that has it. ABSENT is certain,
- * anything else only where the table `compares`.
+ * What a key of a table that `compares` had at the beginning of epoch `from`, by the oldest journal that has
+ * it. ABSENT too where none has.
  */
 export function firstOf<V, N>(
   newest: Journal<V, N>,
@@ -147,7 +129,6 @@ export function firstOf<V, N>(
   let first: N | Absent = ABSENT
   for (let at: Journal<V, N> | null = newest; at !== null && at.epoch >= from; at = at.older) {
     if (at.changed.has(canonical)) first = at.changed.get(canonical) as N | Absent
-    else if (at.touched?.has(canonical) === true) first = undefined as N
   }
   return first
 }

@@ -18,7 +18,7 @@ import {
   isView,
   spelledKey,
 } from '../base/key.js'
-import { ABSENT, type Absent, firstOf, isIn, Journal, pruned } from './journal.js'
+import { ABSENT, type Absent, firstOf, Journal, pruned } from './journal.js'
 import type { Pace } from './pace.js'
 import { PairMap } from './pair-map.js'
 import type { RowsAsked } from './read-ahead.js'
@@ -212,10 +212,11 @@ export class KeyTable<V, N = V> {
   *changes(from: number, give: GiveChange<N>, pace: Pace): Iterator<void> {
     const newest =
       this.#journal?.epoch === this.#world.epochs.now ? this.#journal.older : this.#journal
+    const seen = new Set<CanonicalKey>()
     for (let at = newest; at !== null && at.epoch >= from; at = at.older) {
       for (const canonical of at.keysChanged()) {
-        if (isIn(newest, at, canonical)) continue
-        const before = firstOf(at, canonical, from)
+        if (seen.size === seen.add(canonical).size) continue
+        const before = this.#world.compares ? firstOf(at, canonical, from) : (undefined as N)
         const steps = give(this.#keyOf(canonical), before, this.#was(canonical))
         if (steps !== null) while (steps.next().done !== true) yield
         if (--pace.left <= 0) yield
