@@ -3,7 +3,7 @@ import type { EntryRecord, Restoring, Rows } from './frozen.js'
 import { HeapListState } from './heap-list.js'
 import type { HeapWorld } from './heap-world.js'
 import { KeyTable } from './key-table.js'
-import { Cell, putEntries, putInOrder } from './map-cells.js'
+import { Cell, putInOrder, walkEntries } from './map-cells.js'
 import type { Pace } from './pace.js'
 import type { BroadcastState, OperatorListState, SingleState } from './state.js'
 
@@ -158,10 +158,10 @@ export class HeapBroadcastState<K, V> implements BroadcastState<K, V> {
 
   walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
     if (from === null || !this.#table.isWholeSince(from)) {
-      return putEntries(rows, 0, undefined, this.#table, from, pace)
+      return walkEntries(rows, 0, undefined, this.#table, from, pace)
     }
     rows.dropGroup(0)
-    return putEntries(rows, 0, undefined, this.#table, null, pace)
+    return walkEntries(rows, 0, undefined, this.#table, null, pace)
   }
 
   restoring(): Restoring {

@@ -205,6 +205,23 @@ export class KeyTable<V, N = V> {
     }
   }
 
+  /** As `frozen`, in one go, and how many; −1 where they lie in rows or are more than `max`: none is given. */
+  frozenAtOnce(give: (key: unknown, now: N) => void, max: number): number {
+    const before = this.#before
+    const undo = this.#undo
+    const count = before.size + (undo?.removed?.size ?? 0)
+    if (before instanceof RowTable || count > max) return -1
+    for (const [canonical, value] of before) {
+      const was = this.#wasWith(canonical, value)
+      if (was !== ABSENT) give(this.#keyOf(canonical), was)
+    }
+    if (undo?.removed == null) return count
+    for (const canonical of undo.removed) {
+      give(this.#keyOf(canonical), undo.changed.get(canonical) as N)
+    }
+    return count
+  }
+
   /**
    * Gives what has changed from the beginning of epoch `from` to that of this one, each key once. Caller must
    * know that the table has not changed as a whole.

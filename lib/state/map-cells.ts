@@ -212,8 +212,27 @@ export function putInOrder<C extends AnyCell>(map: KeyTable<C>): void {
   for (const [mapKey, cell] of entries) map.set(mapKey, cell)
 }
 
-/** The entries of one map as rows: all of them, or what has changed. */
-export function* putEntries<C extends AnyCell>(
+/** The entries of one map as rows: all of them, or what has changed. Null where they were given at once. */
+function putEntries<C extends AnyCell>(
+  rows: Rows,
+  group: number,
+  key: unknown,
+  map: KeyTable<C>,
+  from: number | null,
+  pace: Pace,
+): Iterator<void> | null {
+  if (from !== null) return walkEntries(rows, group, key, map, from, pace)
+  const give = (mapKey: unknown, now: C): void => put(rows, group, key, mapKey, now)
+  // Most maps are small, and to begin a walk over each takes longer than the walk.
+  const given = map.frozenAtOnce(give, pace.left)
+  if (given < 0) return walkEntries(rows, group, key, map, from, pace)
+  pace.left -= given
+  map.prune()
+  return null
+}
+
+/** The same step by step. */
+export function* walkEntries<C extends AnyCell>(
   rows: Rows,
   group: number,
   key: unknown,
