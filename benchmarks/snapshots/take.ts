@@ -21,9 +21,14 @@ export interface Taken {
 }
 
 /** Steps alternate with turns of the job. */
-export function take(snapshots: StateSnapshots, round: number, turn: () => void): Taken {
+export function take(
+  snapshots: StateSnapshots,
+  round: number,
+  turn: () => void,
+  isFull = false,
+): Taken {
   const chunks: StateChunk[] = []
-  const beginMs = timed(() => snapshots.begin(round, false))
+  const beginMs = timed(() => snapshots.begin(round, isFull))
   const steps: number[] = []
   while (!snapshots.encoded) {
     steps.push(timed(() => chunks.push(...snapshots.step(ROWS_PER_STEP))))
