@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Job, type RunModuleOptions, run } from 'millrace/actors'
+import { MillraceError } from '../../lib/base/errors.js'
 import { loadQuery, queryModule } from './catalog.js'
 import { type Flag, type Flags, pick, required } from './flags.js'
 import { addHistograms, type Histogram, percentile } from './latency.js'
@@ -65,6 +66,7 @@ export interface RunReport {
   readonly p99Ms: number | null
   readonly peakRssMb: number
   readonly checkpoints: number
+  readonly restarts: number
   readonly rows?: number
   readonly rowSum?: number
 }
@@ -85,7 +87,8 @@ export async function runQuery(flags: Flags): Promise<RunReport> {
         : run(module, { ...options, slots, args: { ...args } })
     const measured = await measure(job, noteOf(flags))
     if (args.sink === 'file' && flags.out !== undefined) gather(args.out!, flags.out)
-    const { wallSeconds, cpuSeconds } = measured
+    const { wallSeconds, cpuSeconds, restarts } = measured
+    if (restarts > 0 && args.sink === 'hash') throw sumsAreLost(restarts)
     return {
       query,
       events: dataset.events,
@@ -100,6 +103,7 @@ export async function runQuery(flags: Flags): Promise<RunReport> {
       p99Ms: roundOrNull(percentile(measured.latency, 0.99)),
       peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
       checkpoints: measured.checkpoints,
+      restarts,
       ...(args.sink === 'hash' && { rows: measured.sum.rows, rowSum: measured.sum.sum }),
     }
   } finally {
@@ -124,6 +128,7 @@ function optionsOf(flags: Flags, parallelism: number, scratch: string): RunModul
   if (flags.restore !== undefined) {
     oneOf('restore', flags.restore, ['latest'])
     required('run --restore', flags, 'checkpoint-dir')
+    oneOf('restore with --sink', flags.sink ?? 'file', ['blackhole', 'file'])
   }
   if (flags['checkpoint-dir'] !== undefined) {
     required('run --checkpoint-dir', flags, 'checkpoint-interval')
@@ -148,6 +153,7 @@ interface Measurement {
   readonly cpuSeconds: number
   readonly latency: Histogram
   readonly checkpoints: number
+  readonly restarts: number
   readonly sum: RowSum
 }
 
@@ -181,15 +187,23 @@ async function measure(job: Job, onCheckpoint: (round: number) => void): Promise
     },
     error: () => {},
   })
-  await job.done
+  const { restarts } = await job.done
   return {
     wallSeconds: (endMs - startMs) / 1000,
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
     latency,
     checkpoints,
+    restarts,
     sum,
   }
 }
+
+/** A sum is no state: what a subtask had summed up is gone with it, or is published again by the next one. */
+const sumsAreLost = (restarts: number): MillraceError =>
+  new MillraceError(
+    'E_RESTARTED',
+    `nexmark run --sink hash: the job restarted ${restarts} times, and sums of hashes do not outlast a restart; use --sink file`,
+  )
 
 const isMeasured = (result: unknown): result is Measured => 'latency' in (result as object)
 
