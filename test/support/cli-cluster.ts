@@ -7,7 +7,7 @@ import { freePort } from './cluster-processes.js'
 import { type Command, command, type Ended, MILLRACE } from './command.js'
 
 /** No process of a test lives longer. */
-const LIFE_MS = 110_000
+const LIFE_MS = 240_000
 const SECRET = 'a secret of a test, long enough'.repeat(2)
 
 export interface ClusterProcesses {
