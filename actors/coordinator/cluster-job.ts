@@ -181,6 +181,11 @@ export class ClusterJob {
     return this.#hasRun
   }
 
+  /** By someone, under this coordinator. */
+  get isCancelled(): boolean {
+    return this.#isCancelled
+  }
+
   /** Before it starts: as many slots instead. */
   beginWith(slots: number): void {
     this.#record = { ...this.#record, slots }
@@ -361,9 +366,8 @@ export class ClusterJob {
   ): Promise<Job | null> {
     const before = this.#before
     this.#replaced = life
+    const summary = await this.#endLife(life, end)
     try {
-      await end(life)
-      const summary = await life.done
       if (summary.state !== 'Finished' && !this.#isCancelled) {
         const counted = withLife(before, summary, false)
         this.#record = { ...this.#record, slots, before: counted, failures: null, deployment: null }
@@ -378,8 +382,24 @@ export class ClusterJob {
     } catch (error) {
       this.#replaced = null
       // As above: whoever goes on with it counts the life that has ended.
-      if (life === this.#life) this.#record = { ...this.#record, before }
-      if (isEnded(life.state) && life === this.#life) this.#onDone(life, null, error as Error)
+      if (life === this.#life) {
+        this.#record = { ...this.#record, before }
+        this.#onDone(life, null, error as Error)
+      }
+      throw error
+    }
+  }
+
+  /** Rejects where it could not be ended so: it goes on, or has ended otherwise, and the job with it. */
+  async #endLife(life: Job, end: (life: Job) => Promise<void>): Promise<JobSummary> {
+    try {
+      await end(life)
+      return await life.done
+    } catch (error) {
+      this.#replaced = null
+      // That it was stopped or cancelled by others is no failure.
+      const summary = isEnded(life.state) ? await life.done.catch(() => null) : null
+      if (summary !== null) this.#onDone(life, summary, null)
       throw error
     }
   }

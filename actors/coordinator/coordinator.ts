@@ -373,7 +373,8 @@ export class Coordinator {
     this.#jobs.delete(job.id)
     this.#kept.giveUp(job.id)
     this.#ended.add(job)
-    const waits = job.isRecovered && !job.hasRun && job.state === 'Failed'
+    const hasNotBegun = job.isRecovered && !job.hasRun && job.state === 'Failed'
+    const waits = hasNotBegun && !job.isCancelled
     if (waits) this.#recoverLater(job.record)
     else if (!this.#isStopping || !isEnded(job.state) || job.state === 'Finished') {
       void this.#records.remove(job.id)

@@ -1,7 +1,7 @@
 /** What else is asked of a job while it is moved: whole clusters under a virtual clock. */
 import t, { type Test } from 'tap'
 import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
-import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
+import { bundleOf, HUB, type NodeShape, SimulatedCluster } from '../support/simulated-cluster.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
 t.setTimeout(400_000)
@@ -9,8 +9,12 @@ t.setTimeout(400_000)
 const ID = 'rows-00000001'
 const SEED = Number(process.env.MILLRACE_SEED ?? 1)
 
-/** A job of two slots that runs for so long, on three nodes of two. */
-async function running(seconds: number) {
+const THREE = ['a', 'b', 'c'].map((name) => ({ name, slots: 2 }))
+/** No slot is left. */
+const TWO = ['a', 'b'].map((name) => ({ name, slots: 1 }))
+
+/** A job of two slots that runs for so long, on these nodes. */
+async function running(seconds: number, nodes: readonly NodeShape[] = THREE) {
   const job: JobShape = {
     name: 'rows',
     rows: 100,
@@ -21,7 +25,6 @@ async function running(seconds: number) {
     seconds,
     world: new TransactionWorld(),
   }
-  const nodes = ['a', 'b', 'c'].map((name) => ({ name, slots: 2 }))
   const cluster = new SimulatedCluster({ seed: SEED, nodes, modules: { rows: moduleOf(job) } })
   cluster.start(HUB)
   for (const { name } of nodes) cluster.start(name)
@@ -74,6 +77,62 @@ t.test('a job that is cancelled while it is moved has ended, whenever that is', 
     t.same(cancelled, { code: null, isOver: true })
     t.ok(moved.isOver, 'who wanted it moved is told')
     t.equal(await taken(cluster), 0, 'it holds no slot')
+  }
+})
+
+t.test('a job that is cancelled while it waits for a slot, and is to be moved, too', async (t) => {
+  for (const laterMs of [0, 5, 20, 50, 500]) {
+    const { cluster } = await running(60, TWO)
+    const { coordinator } = cluster
+    cluster.kill('a')
+    await cluster.runFor(5_000)
+    t.equal(coordinator!.job(ID).state, 'Restarting')
+    const moved = outcomeOf(coordinator!.rescale(ID, 1))
+    await cluster.runFor(laterMs)
+    const cancelled = outcomeOf(coordinator!.job(ID).cancel())
+    await ends(t, cluster, 'Cancelled', `${laterMs} ms later`)
+    await cluster.runFor(1_000)
+    t.same(cancelled, { code: null, isOver: true })
+    t.ok(moved.isOver)
+    t.equal(await taken(cluster), 0)
+  }
+})
+
+t.test('and where it has not begun under this coordinator: it does not come back', async (t) => {
+  const { cluster } = await running(60, TWO)
+  cluster.kill(HUB)
+  cluster.kill('a')
+  await cluster.runFor(500)
+  cluster.start(HUB)
+  await cluster.runFor(8_000)
+  const { coordinator } = cluster
+  const moved = outcomeOf(coordinator!.rescale(ID, 1))
+  await cluster.runFor(500)
+  const cancelled = outcomeOf(coordinator!.job(ID).cancel())
+  await ends(t, cluster, 'Cancelled', 'before it has begun')
+  await cluster.runFor(10_000)
+  t.same(cancelled, { code: null, isOver: true })
+  t.ok(moved.isOver)
+  cluster.start('a')
+  await cluster.runFor(60_000)
+  t.same(
+    coordinator!.jobs().map(({ state }) => state),
+    ['Cancelled'],
+  )
+})
+
+t.test('a job that stops while it is to be moved has stopped', async (t) => {
+  for (const laterMs of [5, 10, 15, 20, 25, 30, 35, 40, 60]) {
+    const { cluster } = await running(60)
+    const { coordinator } = cluster
+    const stopped = outcomeOf(coordinator!.job(ID).stop(null))
+    await cluster.runFor(laterMs)
+    if (cluster.ended.has(ID)) continue
+    const moved = outcomeOf(coordinator!.rescale(ID, 3))
+    await cluster.runFor(10_000)
+    t.ok(stopped.isOver && moved.isOver, `${laterMs} ms later`)
+    t.equal(stopped.code, null)
+    t.equal(cluster.ended.get(ID), 'Cancelled', `${laterMs} ms later`)
   }
 })
 
