@@ -59,7 +59,7 @@ if (why !== null) {
     t.equal(fillUp(ballast), 'ENOSPC')
     world.submitOnly()
     const failure = await world.client.hear(({ kind }) => kind === 'Failure')
-    t.match(failure, { code: 'E_NODE_LOST', message: /node-0: cannot keep .* ENOSPC.*make room/ })
+    t.match(failure, { code: 'E_NODE_LOST', message: /node-0: .*cannot keep .* ENOSPC.*make room/ })
     rmSync(ballast)
     await world.client.hear(({ kind }) => kind === 'Checkpointed')
     await endsWhole(t, world)
