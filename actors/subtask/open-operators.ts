@@ -236,7 +236,7 @@ function contextOf(
     spill: place.spill(chain.steps.indexOf(step)),
     errors: errorsOf(step, guarding),
     keyed,
-    ownsKeys: keyed && ownedKeys(place)[position]!,
+    ownsKeys: ownedKeys(place)[position]!,
     lanes,
     restoredTimeMs: restored?.timeMs ?? Number.NEGATIVE_INFINITY,
     wake,

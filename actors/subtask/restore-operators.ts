@@ -9,6 +9,7 @@ import type { StateStore } from '../../lib/state/state.js'
 import { FIRST_VERSION, type Upcast, upcastFrom } from '../../lib/state/upcast.js'
 import { locate } from './locate.js'
 import { nameOf, runtimeOf, type SubtaskPlace } from './subtask-place.js'
+import { ownedKeys } from './ways.js'
 
 /** What is to be known of a subtask that is not open yet. */
 export type StatePlace = Pick<
@@ -79,6 +80,7 @@ async function restoreOperator(
     parallelism: chain.parallelism,
     formerParallelism,
     maxParallelism: plan.maxParallelism,
+    ownsKeys: ownedKeys(place)[chain.steps.indexOf(step)]!,
     readers: new Map(readers),
     upcast: upcastOf(place, step, version),
   }

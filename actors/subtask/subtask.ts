@@ -366,11 +366,11 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     this.#heldUpSinceMs = null
   }
 
-  /** Within a turn the turn throws it; outside, the kernel is told. */
+  /** Within a turn the turn throws it; outside, also while its parts are put together, the kernel is told. */
   #fail(error: unknown): void {
     if (this.#phase === 'Failed' || this.#phase === 'Finished') return
     this.#phase = 'Failed'
-    if (this.#parts.counters[column.inTurn] === 1) this.#failure = { error }
+    if (this.#budget !== null) this.#failure = { error }
     else this.#context.fail(error)
   }
 }

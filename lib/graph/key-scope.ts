@@ -56,7 +56,7 @@ function isKeyedBehind(node: GraphNode, keyedIn: boolean): boolean {
  * exchange; or, when there is no key, of the whole stream, so that it runs in one subtask.
  * What may not be keyed keeps what it keeps per subtask, unless it depends on the order of the whole stream.
  */
-export const seesAll = ({ traits }: GraphNode): boolean =>
+export const seesAll = ({ traits }: Pick<GraphNode, 'traits'>): boolean =>
   traits.orderSensitive ||
   (traits.key !== 'forbidden' &&
     (traits.key === 'required' || traits.speaksAtEnd || traits.stateful))

@@ -7,14 +7,13 @@
  * drops as many results as were sent. So a function that gives several results for a record must give the
  * same ones again, as long as there are any: what it gives less was given before.
  *
- * Where the parallelism has changed they go to the subtask that has what follows on their way
- * (`lanes.ts`). Those of an operator that owns its keys lie under them; others in a list, each with its split
- * (`state/held-rows.ts`), also behind a key that several subtasks have: a map of one key is restored from one of
- * them. State cost: one entry per record that is held, only in the snapshot.
+ * They lie in one list, each with its split and its key, so that at another parallelism they go to the subtask
+ * that has what follows on their way (`lanes.ts`, `state/held-rows.ts`). State cost: one entry per record that
+ * is held, only in the snapshot.
  */
-import { keyGroupOf } from '../base/key.js'
-import { HELD, HELD_OF_KEYS, type HeldBy } from '../state/held-rows.js'
-import type { MapState, OperatorListState } from '../state/state.js'
+import { MillraceError } from '../base/errors.js'
+import { HELD, type HeldBy, subtaskHolding } from '../state/held-rows.js'
+import type { OperatorListState } from '../state/state.js'
 import type { OperatorContext } from './operator.js'
 
 /** A record that is held, with what is to be known in order to go on with it. */
@@ -31,10 +30,7 @@ export interface HeldRecord {
 }
 
 /** As it is stored. */
-interface Row extends HeldRecord, HeldBy {
-  /** Its place among those of the subtask. */
-  readonly place: number
-}
+type Row = HeldRecord & HeldBy
 
 export class HeldRecords {
   readonly #context: OperatorContext
@@ -43,63 +39,62 @@ export class HeldRecords {
     this.#context = context
   }
 
-  /** What a former life held, in order. It is no state any more. */
+  /**
+   * What a former life held, in order. It is no state any more. Throws where the pipeline has changed so that
+   * it cannot be gone on with: E_STATE_NAME, E_HELD_KEYS.
+   */
   take(): readonly HeldRecord[] {
     // What holds nothing declares nothing: of most operators there is no state at all.
     if (this.#context.state.countEntries() === 0) return []
-    const rows = this.#rows()
+    const rows = [...this.#list.get()]
     this.forget()
+    this.#check(rows)
     return rows
   }
 
   /** Until `forget`, these are the operator's state. */
   save(records: readonly HeldRecord[]): void {
-    const { ownsKeys, subtask } = this.#context
-    for (const [place, held] of records.entries()) {
-      const row: Row = { ...held, subtask, place }
-      // Where several subtasks come together, each has entries of its own in the map.
-      if (ownsKeys) this.#byKey.set(this.#groupOf(held.key), held.key, `${subtask}.${place}`, row)
-      else this.#list.append(row)
-    }
+    const { keyed, subtask } = this.#context
+    const list = this.#list
+    for (const held of records) list.append({ ...held, keyed, subtask })
   }
 
   forget(): void {
-    if (this.#context.keyed) this.#byKey.clear()
     this.#list.clear()
   }
 
-  get #byKey(): MapState<string, Row> {
-    return this.#context.state.map<string, Row>(HELD)
-  }
-
   get #list(): OperatorListState<Row> {
-    return this.#context.state.operatorList<Row>(this.#context.keyed ? HELD_OF_KEYS : HELD)
+    return this.#context.state.operatorList<Row>(HELD)
   }
 
-  /** A former life may have held by splits what is held by keys now. */
-  #rows(): HeldRecord[] {
-    const rows = [...this.#list.get()]
-    if (this.#context.keyed) rows.push(...this.#keyed())
-    // What an earlier release wrote knows of no splits.
-    return rows.map(({ record, key, timeMs, sent, split }) => ({
-      record,
-      key,
-      timeMs,
-      sent,
-      split: split ?? null,
-    }))
-  }
-
-  #keyed(): Row[] {
-    const byKey = this.#byKey
-    const rows: Row[] = []
-    for (const key of byKey.keys()) {
-      for (const [, row] of byKey.entries(this.#groupOf(key), key)) rows.push(row)
+  #check(rows: readonly Row[]): void {
+    const { operator, state, keyed, ownsKeys, subtask } = this.#context
+    if (state.countEntries() > 0) {
+      throw refused(
+        'E_STATE_NAME',
+        operator,
+        'state of another kind, which it cannot read: give the operator another name, and allow the loss (--allow-dropped-state)',
+      )
     }
-    return rows.sort((a, b) => a.place - b.place)
-  }
-
-  #groupOf(key: unknown): number {
-    return key === undefined ? 0 : keyGroupOf(key, this.#context.maxParallelism)
+    if (keyed && rows.some((row) => !row.keyed)) {
+      throw refused(
+        'E_HELD_KEYS',
+        operator,
+        'records in flight that have no key, and it stands behind keyBy now: let the former pipeline finish with them (drain it), or keep keyBy behind it',
+      )
+    }
+    // As many subtasks as before have what they had, also where the exchange has moved in front of it.
+    if (ownsKeys && rows.some((row) => subtaskHolding(row, this.#context) !== subtask)) {
+      throw refused(
+        'E_HELD_KEYS',
+        operator,
+        'records in flight whose keys belong to other subtasks, since it stands behind an exchange by key now and did not then: restore at another parallelism first, or let the former pipeline finish with them (drain it)',
+      )
+    }
   }
 }
+
+const refused = (code: string, operator: string, why: string): MillraceError =>
+  new MillraceError(code, `the snapshot has of operator ${operator} ${why}`, {
+    details: { operator },
+  })

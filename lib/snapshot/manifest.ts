@@ -11,7 +11,9 @@
  * - `operators` names everything that is stored by the operator's stable name, so a pipeline that has
  *   changed finds what it still has. Parallelism and the phase of each subtask are as they were.
  * - State lies in chunks, per operator and subtask, in the order in which they are to be applied: a
- *   full one first, then what changed. Format of a chunk: `state-chunk.ts`.
+ *   full one first, then what changed. Format of a chunk: `state-chunk.ts`. What an operator had in hand as
+ *   the barrier passed is a list among it (`../state/held-rows.ts`), of which each element says its split and
+ *   its key; one that has it otherwise, from before there was a release, is refused.
  * - A source has the splits of each subtask with their positions, and those that were not assigned.
  * - A sink has its prepared transactions; they are committed once the manifest is.
  * - `flights` are records that were on the way to an operator: overtaken by the barrier of an unaligned

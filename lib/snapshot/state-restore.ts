@@ -9,7 +9,7 @@ import { MillraceError } from '../base/errors.js'
 import { keyGroupOf, subtaskOf } from '../base/key.js'
 import type { Restoring, Rows, SnapshotSource, StateKind } from '../state/frozen.js'
 import { createHeapState } from '../state/heap-state.js'
-import { areDealt, type HeldBy, isHeld, subtaskHolding } from '../state/held-rows.js'
+import { areHeld, subtaskHolding } from '../state/held-rows.js'
 import { unpaced } from '../state/pace.js'
 import type { StateStore } from '../state/state.js'
 import type { Upcast } from '../state/upcast.js'
@@ -101,19 +101,14 @@ class Restore {
     const { subtask, parallelism } = this.#target
     for (const [name, values] of this.#dealt) {
       const into = this.#into(name, 'operatorList', null)
-      const own = isHeld(name) && areDealt(values) ? this.#held(values) : null
       const from = Math.floor((subtask * values.length) / parallelism)
       const to = Math.floor(((subtask + 1) * values.length) / parallelism)
-      for (const [at, value] of (own ?? values.slice(from, to)).entries()) {
-        into.put(0, undefined, { at, value }, 0)
-      }
+      const own = areHeld(name, values)
+        ? values.filter((value) => subtaskHolding(value, this.#target) === subtask)
+        : values.slice(from, to)
+      for (const [at, value] of own.entries()) into.put(0, undefined, { at, value }, 0)
       into.done()
     }
-  }
-
-  #held(values: readonly HeldBy[]): readonly HeldBy[] {
-    const { subtask, parallelism, readers = new Map<string, number>() } = this.#target
-    return values.filter((value) => subtaskHolding(value, parallelism, readers) === subtask)
   }
 
   *#applyAll<C>(chain: StateChain<C>): Asking<C> {

@@ -19,6 +19,7 @@
  * outweigh it (compaction; the chain is at most `CHAIN_MAX` rounds long).
  */
 
+import type { HeldTarget } from '../state/held-rows.js'
 import type { StateStore } from '../state/state.js'
 import type { Upcast } from '../state/upcast.js'
 import type { ChunkRef } from './chunk-store.js'
@@ -54,21 +55,14 @@ export interface FormerChunks<C> {
 export type FormerState = FormerChunks<Uint8Array>
 
 /** The subtask that state is restored into. */
-export interface RestoreTarget {
+export interface RestoreTarget extends HeldTarget {
   readonly operator: string
   readonly subtask: number
-  readonly parallelism: number
   /**
    * Parallelism when the snapshot was taken. Where it was the same, `former` is this subtask's own state
    * alone, and is taken as it was; else it is that of all former subtasks, to be dealt out anew.
    */
   readonly formerParallelism: number
-  readonly maxParallelism: number
-  /**
-   * Where the chain begins with a source: by id of each split, the subtask that reads it. What is held of
-   * it (`state/held-rows.ts`) goes there. Default: none is known.
-   */
-  readonly readers?: ReadonlyMap<string, number>
   /** Makes of what was stored what the operator reads now; null: nothing has to be done. */
   readonly upcast?: Upcast | null
 }

@@ -3,16 +3,26 @@ import t from 'tap'
 import type { SubtaskPlace } from '../../actors/subtask/subtask-place.js'
 import { isDealable, ownedKeys } from '../../actors/subtask/ways.js'
 import { planGraph } from '../../lib/graph/planner.js'
-import { keyBy, map, mergeMap, type Pipeline, pipeline, rebalance, scan } from '../../lib/index.js'
+import {
+  distinct,
+  keyBy,
+  map,
+  mergeMap,
+  type Pipeline,
+  pipeline,
+  rebalance,
+  scan,
+  take,
+} from '../../lib/index.js'
 import { lines, sink } from '../support/fake-parts.js'
 
 type Flow = Parameters<Parameters<typeof pipeline>[1]>[0]
 
 /** The chain that has the operator of that name, and its place there. */
-function placeOf(composing: Pipeline, name: string) {
+function placeOf(composing: Pipeline, name: string, parallelism: number) {
   const composed = composing.compose()
   const { graph } = composed
-  const plan = planGraph(graph, { parallelism: 2 })
+  const plan = planGraph(graph, { parallelism })
   const isThere = ({ node }: { readonly node: number }) => graph.nodes[node]!.name === name
   const chain = plan.chains.find(({ steps }) => steps.some(isThere))!
   const place = { plan, chain, composed } as unknown as SubtaskPlace
@@ -69,8 +79,52 @@ for (const [where, build, dealable, owned] of [
     const pipe = pipeline('ways', (flow) => {
       build(flow).to(sink())
     })
-    const { place, at } = placeOf(pipe, 'expand')
+    const { place, at } = placeOf(pipe, 'expand', 2)
     t.equal(isDealable(place), dealable)
     t.equal(ownedKeys(place)[at], owned, 'owns its keys')
   })
+}
+
+for (const [where, build, dealable] of [
+  ['keyBy', (flow: Flow) => from(flow).pipe(keyed, expand), true],
+  ['keyed state', (flow: Flow) => from(flow).pipe(keyed, distinct(), expand), true],
+  [
+    'keyed state that has ended the key',
+    (flow: Flow) =>
+      from(flow).pipe(
+        keyed,
+        total,
+        map(([line]: readonly [string, number]) => line),
+        expand,
+      ),
+    false,
+  ],
+  [
+    'keyed state and another key',
+    (flow: Flow) => from(flow).pipe(keyed, take(9), keyed, expand),
+    false,
+  ],
+  [
+    'keyed state of two keys',
+    (flow: Flow) => from(flow).pipe(keyed, take(9), keyed, distinct(), expand),
+    true,
+  ],
+  ['state of the whole stream', (flow: Flow) => from(flow).pipe(distinct(), expand), true],
+] as const) {
+  t.test(
+    `one subtask, an expansion behind ${where}: ${dealable ? 'stored' : 'waited for'}`,
+    async (t) => {
+      const pipe = pipeline('ways', (flow) => {
+        build(flow).to(sink())
+      })
+      const { place, at } = placeOf(pipe, 'expand', 1)
+      t.equal(place.chain.inputs.length, 0, 'it is in the chain of its source')
+      t.equal(isDealable(place), dealable)
+      // Where it goes from there, the next life says.
+      t.equal(ownedKeys(place)[at], false)
+      const next = placeOf(pipe, 'expand', 3)
+      const hasExchange = next.place.chain.inputs.length > 0
+      if (dealable && where.startsWith('keyed')) t.ok(hasExchange && ownedKeys(next.place)[next.at])
+    },
+  )
 }

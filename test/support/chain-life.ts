@@ -76,6 +76,7 @@ export class ChainLife {
   constructor(plan: LifePlan, subtask: number, parallelism: number, restored: Restored | null) {
     this.#plan = plan
     const names = plan.links.flat().map((_, i) => `op-${i}`)
+    const owned = ownedOf(plan)
     for (const [i, operator] of names.entries()) {
       const state = createHeapState(MAX_PARALLELISM, { freeze: deepFreeze })
       if (restored !== null) {
@@ -89,6 +90,7 @@ export class ChainLife {
           parallelism,
           formerParallelism,
           maxParallelism: MAX_PARALLELISM,
+          ownsKeys: owned[i]!,
         })
         restored.spoil?.(state)
       }
@@ -108,7 +110,7 @@ export class ChainLife {
       })
       links.push((gate, wake) => {
         const contexts = definitions.map((_, i) =>
-          this.#contextOf(at + i, subtask, parallelism, keys[i]!, gate, wake),
+          this.#contextOf(at + i, subtask, parallelism, keys[i]!, owned[at + i]!, gate, wake),
         )
         if (definitions.length === 1 && definitions[0]!.step === undefined) {
           return definitions[0]!.open(contexts[0]!)
@@ -225,6 +227,7 @@ export class ChainLife {
     subtask: number,
     parallelism: number,
     keyed: boolean,
+    ownsKeys: boolean,
     gate: OperatorContext['gate'],
     wake: OperatorContext['wake'],
   ): OperatorContext {
@@ -247,7 +250,7 @@ export class ChainLife {
         deadLetter: () => {},
       }),
       keyed,
-      ownsKeys: keyed,
+      ownsKeys,
       lanes: withoutSplits(),
       restoredTimeMs: Number.NEGATIVE_INFINITY,
       wake,
@@ -262,4 +265,14 @@ export class ChainLife {
       side: none,
     }
   }
+}
+
+/** By operator: its key is still the one that the chain is fed by. */
+function ownedOf({ links, keyed }: LifePlan): readonly boolean[] {
+  let owned = keyed
+  return links.flat().map(({ traits }) => {
+    const before = owned
+    owned &&= traits.keyAfter === 'kept'
+    return before
+  })
 }

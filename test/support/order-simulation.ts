@@ -2,7 +2,7 @@
  * Whole jobs under a virtual clock that crash at any step and go on at another parallelism, with expansions
  * and calls in order in front of exchanges and behind them. The oracle: what is promised about order. All
  * results of one split and one key come to each keyed operator in the order in which they were made, each
- * once, whatever was in flight, held, or read again.
+ * once, whatever was in flight, held, or read again; and all of a key come to one state.
  */
 import type { CheckpointOptions } from '../../actors/job/open-snapshots.js'
 import { runHere } from '../../actors/job/run.js'
@@ -12,6 +12,7 @@ import { generate } from '../../lib/connectors/index.js'
 import type { Source } from '../../lib/connectors/source.js'
 import {
   concatMap,
+  distinct,
   filter,
   keyBy,
   map,
@@ -36,6 +37,8 @@ interface Row {
   readonly path: readonly number[]
   /** Seen behind one that was made later. */
   readonly late: string | null
+  /** What number it was of its key at an operator, and what it was then. */
+  readonly counted: readonly string[]
 }
 
 const BEFORE = ['map', 'filter', 'expand', 'expand', 'calls', 'calls', 'keyed expand'] as const
@@ -52,6 +55,8 @@ interface Topology {
   /** Operators in front of the first exchange, and between that and the second; null: there is none. */
   readonly before: readonly Stage[]
   readonly behind: readonly Stage[] | null
+  /** Between keyed state at the first exchange and that which is observed, in one chain with both. */
+  readonly kept: 'expand' | 'calls' | null
   readonly sizes: readonly number[]
 }
 
@@ -69,6 +74,7 @@ function topologyOf(random: Random): Topology {
     before: some(BEFORE),
     behind: random() < 0.4 ? some(BEHIND) : null,
     sizes: random() < 0.5 ? BIG : [1, 2, 3, 0, 10],
+    kept: random() < 0.5 ? (random() < 0.5 ? 'expand' : 'calls') : null,
   }
 }
 
@@ -84,10 +90,12 @@ const childrenOf =
 /** More than a batch, now and then. */
 const BIG = [1, 2, 0, 1100, 1, 1, 3, 1, 2400, 1, 0]
 
+const idOf = ({ n, path }: Row) => [n, ...path].join('.')
+
 const isKept = ({ n }: Row) => n % 5 !== 3
 
 function build(topology: Topology, world: CrashingWorld, life: number, clock: Clock): Pipeline {
-  const { rows, splits, keys, timed, before, behind, isInTurn } = topology
+  const { rows, splits, keys, timed, before, behind, kept, isInTurn } = topology
   const keyed = keyBy(({ n }: Row) => n % keys)
   let expansions = 0
   /** Its sender has to wait for it. */
@@ -128,17 +136,25 @@ function build(topology: Topology, world: CrashingWorld, life: number, clock: Cl
     // biome-ignore lint/suspicious/noExplicitAny: see above.
     let stream: any = flow.from(
       inSips(
-        generate(rows, (n): Row => ({ n, path: [], late: null }), { splits, perSecond: 100_000 }),
+        generate(rows, (n): Row => ({ n, path: [], late: null, counted: [] }), {
+          splits,
+          perSecond: 100_000,
+        }),
         isInTurn,
       ),
     )
     if (timed) stream = stream.pipe(timestamps(({ n }: Row) => n, { name: 'times' }))
     for (const [at, stage] of before.entries()) stream = add(stream, stage, `before ${at}`)
-    stream = stream.pipe(keyed, slowly('slow first'), observed('first', splits))
+    stream = stream.pipe(keyed)
+    if (kept !== null) {
+      stream = stream.pipe(distinct(idOf, { name: 'distinct' }))
+      stream = add(stream, kept, 'kept')
+    }
+    stream = stream.pipe(slowly('slow first'), observed('first', splits, keys))
     if (behind !== null) {
       stream = stream.pipe(map(([, { row }]: readonly [number, Seen]) => row))
       for (const [at, stage] of behind.entries()) stream = add(stream, stage, `behind ${at}`)
-      stream = stream.pipe(keyed, slowly('slow second'), observed('second', splits))
+      stream = stream.pipe(keyed, slowly('slow second'), observed('second', splits, keys))
     }
     stream
       .pipe(map(([, { row }]: readonly [number, Seen]) => row, { name: 'shown' }))
@@ -168,9 +184,10 @@ interface Seen {
   readonly row: Row
   /** By split, what came last. */
   readonly last: Readonly<Record<number, readonly number[]>>
+  readonly count: number
 }
 
-const observed = (where: string, splits: number) =>
+const observed = (where: string, splits: number, keys: number) =>
   scan(
     (before: Seen | null, row: Row): Seen => {
       const split = row.n % splits
@@ -178,8 +195,11 @@ const observed = (where: string, splits: number) =>
       const last = before?.last[split]
       const isLate = last !== undefined && compare(mark, last) <= 0
       const late = isLate ? `${mark} behind ${last} at the ${where}` : row.late
+      const count = (before?.count ?? 0) + 1
+      const counted = [...row.counted, `${where} ${row.n % keys} ${count} ${idOf(row)}`]
       return {
-        row: { ...row, late },
+        row: { ...row, late, counted },
+        count,
         last: { ...before?.last, [split]: isLate ? last : mark },
       }
     },
@@ -200,8 +220,10 @@ function expected(topology: Topology): number {
     n,
     path: [],
     late: null,
+    counted: [],
   }))
-  for (const stage of [...topology.before, ...(topology.behind ?? [])]) {
+  const { before, kept, behind } = topology
+  for (const stage of [...before, ...(kept === null ? [] : [kept]), ...(behind ?? [])]) {
     if (stage === 'filter') rows = rows.filter(isKept)
     if (stage === 'expand' || stage === 'keyed expand') {
       rows = rows.flatMap(childrenOf(topology, expansions++))
@@ -212,9 +234,18 @@ function expected(topology: Topology): number {
 
 function judge(shown: readonly Row[], topology: Topology): string | null {
   const seen = new Set<string>()
-  for (const { n, path, late } of shown) {
+  const numbered = new Map<string, string>()
+  for (const row of shown) {
+    const { late, counted } = row
     if (late !== null) return `out of order: ${late}`
-    const id = [n, ...path].join('.')
+    for (const each of counted) {
+      const at = each.lastIndexOf(' ')
+      const [number, counting] = [each.slice(0, at), each.slice(at + 1)]
+      const other = numbered.get(number) ?? counting
+      if (other !== counting) return `${number} is ${other} and ${counting}: its key has two states`
+      numbered.set(number, counting)
+    }
+    const id = idOf(row)
     if (seen.has(id)) return `${id} was shown twice`
     seen.add(id)
   }
@@ -310,8 +341,14 @@ export async function simulateOrder(seed: number): Promise<OrderOutcome> {
   return outcome(`not done after ${LIVES_MAX} lives`)
 
   function outcome(verdict: string | null): OrderOutcome {
-    const { rows, splits, keys, before, behind } = topology
-    const text = `${rows} rows in ${splits} splits, ${keys} keys: ${[...before, '|', ...(behind ?? [])].join(' ')}`
+    const { rows, splits, keys, before, kept, behind } = topology
+    const stages = [
+      ...before,
+      '|',
+      ...(kept === null ? [] : [`distinct ${kept} |`]),
+      ...(behind ?? []),
+    ]
+    const text = `${rows} rows in ${splits} splits, ${keys} keys: ${stages.join(' ')}`
     return { seed, verdict, crashes: world.crashes, rescaled, overtaking, text }
   }
 }

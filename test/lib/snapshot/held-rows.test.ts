@@ -1,5 +1,6 @@
 /** What subtasks held as a barrier passed, where the parallelism has changed: who goes on with it. */
 import t from 'tap'
+import { keyGroupOf, subtaskOf } from '../../../lib/base/key.js'
 import { restoreState } from '../../../lib/snapshot/state-restore.js'
 import { createStateSnapshots } from '../../../lib/snapshot/state-rounds.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
@@ -12,7 +13,7 @@ function dealt<T>(
   held: readonly (readonly T[])[],
   parallelism: number,
   readers: Readonly<Record<string, number>>,
-  name = HELD,
+  { name = HELD, ownsKeys = false, groups = GROUPS } = {},
 ): readonly (readonly T[])[] {
   const former = held.map((rows, subtask) => {
     const store = createHeapState(GROUPS)
@@ -24,20 +25,27 @@ function dealt<T>(
     return { subtask, chunks }
   })
   return Array.from({ length: parallelism }, (_, subtask) => {
-    const store = createHeapState(GROUPS)
+    const store = createHeapState(groups)
     restoreState(store, former, {
       operator: 'o',
       subtask,
       parallelism,
       formerParallelism: held.length,
-      maxParallelism: GROUPS,
+      maxParallelism: groups,
+      ownsKeys,
       readers: new Map(Object.entries(readers)),
     })
     return [...store.operatorList<T>(name).get()]
   })
 }
 
-const row = (record: string, subtask: number, split: string | null) => ({ record, subtask, split })
+const row = (record: string, subtask: number, split: string | null, key?: string) => ({
+  record,
+  subtask,
+  split,
+  keyed: key !== undefined,
+  key,
+})
 const [a1, b1, a2, o1] = [
   row('a1', 0, 'a'),
   row('b1', 0, 'b'),
@@ -81,5 +89,45 @@ t.test('each goes on once, whatever the parallelism', async (t) => {
 
 t.test('what says nothing of who held it is dealt out in equal parts', async (t) => {
   t.same(dealt([[1, 2, 3], [4]], 3, {}), [[1], [2], [3, 4]])
-  t.same(dealt([[a1, a2], []], 3, { a: 0 }, 'a list of somebody'), [[], [a1], [a2]])
+  t.same(dealt([[a1, a2], []], 3, { a: 0 }, { name: 'a list of somebody' }), [[], [a1], [a2]])
 })
+
+t.test(
+  'where keys are owned now, each goes to the owner of its key, by whatever way it came',
+  async (t) => {
+    const held = [
+      Array.from({ length: 24 }, (_, i) =>
+        row(`${i}`, 0, i % 3 === 0 ? null : `${i % 3}`, `k${i % 6}`),
+      ),
+    ]
+    const readers = { 1: 0, 2: 1 }
+    for (const groups of [GROUPS, 2 * GROUPS]) {
+      for (const parallelism of [1, 2, 3]) {
+        const now = dealt(held, parallelism, readers, { ownsKeys: true, groups })
+        for (const [subtask, rows] of now.entries()) {
+          const owners = rows.map(({ key }) =>
+            subtaskOf(keyGroupOf(key, groups), parallelism, groups),
+          )
+          t.ok(owners.every((owner) => owner === subtask))
+          const order = rows.map(({ record }) => Number(record))
+          t.same(
+            order,
+            [...order].sort((a, b) => a - b),
+            'in their order',
+          )
+        }
+        t.equal(now.flat().length, 24)
+        // They have keys, but others may have records of the same key: they follow their split.
+        if (parallelism === 2) {
+          const own = dealt(held, parallelism, readers).map((rows) =>
+            rows.map(({ split }) => split),
+          )
+          t.same(
+            own.map((splits) => [...new Set(splits)]),
+            [[null, '1'], ['2']],
+          )
+        }
+      }
+    }
+  },
+)
