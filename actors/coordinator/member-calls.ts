@@ -31,7 +31,12 @@ export function controlHandlers(
       owner.kept(member.name, held)
       return owner.membership
     },
-    heartbeat: async () => self().apartMs === null,
+    heartbeat: async () => {
+      const { apartMs, bulkLink } = self()
+      // Of the other connection, too, while something large is on its way to here.
+      bulkLink?.beat()
+      return apartMs === null
+    },
     slotEvent: (ref, event) => slotOf(ref, self())?.event(event),
     results: async (ref, records) => {
       await slotOf(ref, self())?.onResults(records)

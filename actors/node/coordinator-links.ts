@@ -10,6 +10,7 @@ import type { MessageLink } from '../../lib/transport/calls.js'
 import { LANE_MESSAGE_BYTES_MAX, messagesOver } from '../../lib/transport/lane-messages.js'
 import { linkLimits } from '../../lib/transport/link-limits.js'
 import type { Network } from '../../lib/transport/network.js'
+import type { ControlLink, DataLink } from '../../lib/transport/node-links.js'
 import { openOver, ResumableLink } from '../../lib/transport/resumable-link.js'
 import { BULK_LANE } from './protocol.js'
 
@@ -34,6 +35,8 @@ export interface LinksListener {
 /** A connection, as a link of messages. */
 interface Dialled {
   readonly messages: MessageLink
+  /** When bytes last came over it. */
+  heardMs(): number
   terminate(): void
 }
 
@@ -68,16 +71,16 @@ export class CoordinatorLinks {
   private constructor(parts: CoordinatorLinksParts, id: string, first: Dialled) {
     const { network, join } = parts
     this.#parts = parts
-    const dialled: Dialled[] = [first]
+    const given: Dialled[] = [first]
     this.#control = this.#line(
       id,
       linkLimits.messageBytesMax,
-      async () => dialled.pop() ?? dialControl(network, join),
+      async () => given.pop() ?? dialControl(network, join),
     )
     this.#bulk = this.#line(id, LANE_MESSAGE_BYTES_MAX, async () => {
       const connection = await network.dialData(join, id)
       const messages = messagesOver(connection, connection.openLane(BULK_LANE))
-      return { messages, terminate: () => connection.terminate('superseded') }
+      return dialled(messages, connection)
     })
   }
 
@@ -110,6 +113,11 @@ export class CoordinatorLinks {
     return this.control.isUp ? this.#control.upMs : null
   }
 
+  /** When bytes last came over the data connection; null: there is none. */
+  get bulkHeardMs(): number | null {
+    return this.bulk.isUp ? (this.#bulk.connection?.heardMs() ?? null) : null
+  }
+
   /** Since when a connection has been missing; null: none is. */
   get apartMs(): number | null {
     return this.#apartMs
@@ -125,14 +133,16 @@ export class CoordinatorLinks {
   }
 
   /**
-   * Another control connection instead of this one, which has fallen silent, or of both. Nobody waits for
-   * them; but they may speak again until there are others.
+   * Others instead of connections that have fallen silent. Nobody waits for them; but they may speak again
+   * until there are others. False where that is under way.
    */
-  replace(which: 'control' | 'both'): void {
+  replace(which: 'control' | 'bulk' | 'both'): boolean {
+    const line = which === 'bulk' ? this.#bulk : this.#control
     if (which === 'both') this.#bulk.isStale = true
-    if (this.#control.isStale) return
-    this.#control.isStale = true
-    this.#restore(this.#control)
+    if (line.isStale) return false
+    line.isStale = true
+    this.#restore(line)
+    return true
   }
 
   close(): void {
@@ -230,8 +240,14 @@ export class CoordinatorLinks {
 
 async function dialControl(network: Network, join: string): Promise<Dialled> {
   const messages = await network.dialControl(join)
-  return { messages, terminate: () => messages.terminate('superseded') }
+  return dialled(messages, messages)
 }
+
+const dialled = (messages: MessageLink, connection: ControlLink | DataLink): Dialled => ({
+  messages,
+  heardMs: () => connection.lastReceivedMs,
+  terminate: () => connection.terminate('superseded'),
+})
 
 const givenUp = (coordinator: string): MillraceError =>
   new MillraceError(

@@ -1,7 +1,13 @@
 /** One membership of a node: what the coordinator calls, and its lease. Invariants: `protocol.ts`. */
 import type { Cancel, Clock } from '../../lib/base/clock.js'
 import { Lease } from '../../lib/cluster/lease.js'
-import { CUT_OFF_MS, HEARTBEAT_MS, NODE_LEASE_MS, OWN_PAUSE_MS } from '../../lib/cluster/times.js'
+import {
+  CUT_OFF_MS,
+  HEARTBEAT_MS,
+  NODE_LEASE_MS,
+  OWN_PAUSE_MS,
+  STANDSTILL_MS,
+} from '../../lib/cluster/times.js'
 import { type Calls, createCalls } from '../../lib/transport/calls.js'
 import type { CoordinatorLinks } from './coordinator-links.js'
 import { type HostedSlots, type Office, stale } from './hosted-slots.js'
@@ -10,6 +16,8 @@ import type { BulkMethods, CoordinatorMethods, NodeMethods } from './protocol.js
 
 const CALL_MS = 10_000
 const UNTIL_ANSWERED = { deadlineMs: null }
+/** Heartbeats on the data connection at most that wait for an answer: of more nothing would be learnt. */
+const ASKED_MAX = 64
 const ignore = (): void => {}
 
 /** What all memberships of a node stand on. */
@@ -35,6 +43,10 @@ export class Member implements Office {
   #ended = false
   #onPaused: () => void = () => {}
   #beatMs = 0
+  /** Heartbeats on the data connection that were not answered. */
+  #asked = 0
+  /** It was told that the data connection stands still. */
+  #isBulkStill = false
   #stopBeat: Cancel = () => {}
 
   constructor({ clock, slots, tell }: MemberGround, links: CoordinatorLinks) {
@@ -57,7 +69,8 @@ export class Member implements Office {
         this.#clock.after(CUT_OFF_MS, () => this.#pauseInTime())
       },
       up: (which) => {
-        if (which === 'control') this.#tell({ kind: 'Reconnected' })
+        if (which === 'control' || this.#isBulkStill) this.#tell({ kind: 'Reconnected' })
+        if (which === 'bulk') this.#isBulkStill = false
         this.#ask()
       },
     })
@@ -125,7 +138,13 @@ export class Member implements Office {
         answered(counts)
       }, ignore)
     }
-    if (bulk.isUp) this.bulk.call('heartbeat', [], UNTIL_ANSWERED).then(answered, ignore)
+    if (!bulk.isUp || this.#asked >= ASKED_MAX) return
+    this.#asked++
+    const answer = this.bulk.call('heartbeat', [], UNTIL_ANSWERED)
+    const isOver = () => {
+      this.#asked--
+    }
+    answer.then(answered, ignore).then(isOver)
   }
 
   #answered(sentMs: number, counts: boolean): void {
@@ -155,9 +174,20 @@ export class Member implements Office {
   /** Not after a pause of this process: what was answered meanwhile may lie in sockets that it has not read. */
   #replaceSilent(nowMs: number): void {
     const { upMs } = this.#links
-    const isSilent = this.#controlLease.leftMs(nowMs) === 0
-    if (!isSilent || upMs === null || nowMs - upMs < NODE_LEASE_MS) return
+    if (upMs === null) return
+    if (this.#controlLease.leftMs(nowMs) > 0) return this.#replaceStill(nowMs)
+    if (nowMs - upMs < NODE_LEASE_MS) return
     this.#links.replace(this.lease.leftMs(nowMs) === 0 ? 'both' : 'control')
+  }
+
+  /** The data connection alone. What counts are bytes: on a slow one answers wait behind chunks. */
+  #replaceStill(nowMs: number): void {
+    const { bulkHeardMs } = this.#links
+    if (bulkHeardMs === null || nowMs - bulkHeardMs <= STANDSTILL_MS) return
+    if (!this.#links.replace('bulk')) return
+    this.#isBulkStill = true
+    const reason = `nothing came over the data connection for ${STANDSTILL_MS} ms`
+    this.#tell({ kind: 'Interrupted', reason })
   }
 
   #over(reason: string): void {

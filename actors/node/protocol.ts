@@ -18,7 +18,9 @@
  * the same time. An answer counts for nothing where the coordinator says that it has lost the other
  * connection, for of that one the node may not know. A control connection on which nothing was
  * answered for `NODE_LEASE_MS`, and both if that is so on both, are replaced; until another has been made
- * the old one stays, for it may speak again.
+ * the old one stays, for it may speak again. A data connection over which no bytes have come for
+ * `STANDSTILL_MS` is replaced, too, whatever is answered on the other; the coordinator beats on it when it hears
+ * a heartbeat on the control connection, so that one that carries something large to it is not silent.
  *
  * ## Invariants
  * 1. Membership ends at both ends for good. For the coordinator all its slots are lost at once; the node

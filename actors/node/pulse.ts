@@ -8,15 +8,13 @@
  */
 import type { Clock } from '../../lib/base/clock.js'
 import { watchPeer } from '../../lib/cluster/peer-watch.js'
-import { SILENCE_MS } from '../../lib/cluster/times.js'
+import { SILENCE_MS, STANDSTILL_MS } from '../../lib/cluster/times.js'
 import { messagesOver } from '../../lib/transport/lane-messages.js'
 import type { DataLink, Lane } from '../../lib/transport/node-links.js'
 import type { PeerWords } from './peer-words.js'
 
 /** Between two beats. */
 const PULSE_MS = 500
-/** A data connection over which nothing has come for so long is given up, whatever else is heard of the peer. */
-const STANDSTILL_MS = 10_000
 /** Names of the lane at both ends: no ref of a slot is like it. */
 const PULSE = 'pulse'
 

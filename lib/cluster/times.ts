@@ -24,6 +24,11 @@ export const CUT_OFF_MS = 200
  * connects again at once; so long it has.
  */
 export const RETURN_MS = 300
+/**
+ * A data connection over which nothing has come for so long is given up, whatever else is heard of the other
+ * side: TCP sends again after ever longer pauses, but it may be dead alone.
+ */
+export const STANDSTILL_MS = 10_000
 /** Between two looks at who is silent: so much later than `SILENCE_MS` after its last byte one is noticed. */
 export const LOOK_MS = 50
 /** Whoever was not asked for so long past its time was itself paused, and judges nobody in that turn. */

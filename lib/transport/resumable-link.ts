@@ -6,7 +6,8 @@
  * ## Protocol
  * Each side numbers its messages from 1 and keeps those that the other has not acknowledged.
  * - `[0, number, upTo, message]`: a message; all up to number `upTo` have been received.
- * - `[1, upTo]`: nothing but that; sent where there has been nothing else to send for a while.
+ * - `[1, upTo]`: nothing but that; sent where there has been nothing else to send for a while, and as a sign of
+ *   life.
  * - `[2]`: the link has ended for good.
  * - `[3, link, upTo]`: the first message of whoever dials. `upTo` null opens a link, and names it by a number
  *   that this process has not used before; else that link goes on.
@@ -103,6 +104,13 @@ export class ResumableLink implements MessageLink {
       this.#overflow()
     }
     return bytes
+  }
+
+  /** Says over the connection, if any, that this side is there: nothing waits for it, or is sent again. */
+  beat(): void {
+    if (this.#connection === null) return
+    this.#acknowledged()
+    this.#connection.send([ACKNOWLEDGED, this.#received])
   }
 
   onMessage(listener: (message: unknown) => void): void {

@@ -161,6 +161,34 @@ t.test('while one connection speaks, the other may stand still', async (t) => {
   }
 })
 
+t.test('a data connection that stands still alone, and for long, is replaced', async (t) => {
+  const { cluster, job, id, told, end } = await clusterWithJob()
+  cluster.internet.hold(HUB, 'node-0', 'data')
+  await cluster.runFor(9_000)
+  t.equal(told('Interrupted'), 0)
+  await cluster.runFor(2_000)
+  t.equal(told('"Interrupted"'), 1, 'it says so')
+  t.equal(told('"Reconnected"'), 1)
+  t.ok(await end())
+  t.equal(cluster.ended.get(id), 'Finished')
+  t.equal(judge(job), null)
+  t.equal(told('Paused'), 0)
+  t.equal(told('NodeLost'), 0)
+  t.equal(told('RegionRestarting'), 0)
+})
+
+t.test('one that cannot be replaced is tried again, and asked nothing more', async (t) => {
+  const { cluster, job, told, end } = await clusterWithJob()
+  cluster.internet.hold(HUB, 'node-0', 'data')
+  cluster.internet.cutDials(HUB, 'node-0')
+  await cluster.runFor(60_000)
+  t.equal(told('"Interrupted"'), 1)
+  t.equal(told('NodeLost'), 0)
+  cluster.internet.heal()
+  t.ok(await end())
+  t.equal(judge(job), null)
+})
+
 t.test('a data connection between nodes may stand still while they hear each other', async (t) => {
   const { cluster, job, id, told, end } = await clusterWithJob()
   cluster.internet.hold('node-0', 'node-1', 'data')

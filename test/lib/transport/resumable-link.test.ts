@@ -79,6 +79,24 @@ async function pair(slowMs = 0, seed = SEED) {
   }
 }
 
+t.test('a beat is no message, and waits for no connection', async (t) => {
+  const { a, b, run, connect, accepted } = await pair()
+  const heard: unknown[] = []
+  a.onMessage((message) => heard.push(message))
+  b.beat()
+  t.equal(await connect('open'), true)
+  for (let i = 0; i < 5; i++) b.beat()
+  b.send('x')
+  await run(1_000)
+  t.same(heard, ['x'])
+  accepted().close()
+  await run(10)
+  b.beat()
+  t.equal(await connect('resume'), true)
+  await run(1_000)
+  t.same(heard, ['x'])
+})
+
 t.test('everything arrives once and in order, however often connections break', async (t) => {
   for (let seed = SEED; seed < SEED + 15; seed++) {
     const { a, b, internet, random, run, connect } = await pair(20, seed)
