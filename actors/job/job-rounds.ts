@@ -77,7 +77,7 @@ export class JobRounds {
     this.#plan = plan
     this.#snapshots = snapshots
     this.#owner = owner
-    this.#progress = new RegionProgress(plan.regions.length, failedAt)
+    this.#progress = new RegionProgress(plan.regions.length, failedAt, adopted !== null)
     this.#isAdopted = adopted !== null
     const parts = {
       run,

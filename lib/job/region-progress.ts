@@ -7,8 +7,11 @@
  * to it, but none beyond.
  */
 interface Region {
-  /** Records read when the last complete round of this attempt began. */
-  base: number
+  /**
+   * Records read when the last complete round of this attempt began; null: others have seen that, and no
+   * round has been complete since.
+   */
+  base: number | null
   /** Where it failed, counted from the beginning of the present attempt; null: it has not, or is beyond. */
   failedAt: number | null
 }
@@ -18,10 +21,17 @@ export class RegionProgress {
   /** Records read by each region when a round began. */
   readonly #rounds = new Map<number, readonly number[]>()
 
-  /** `failedAt`: of attempts that others have seen fail, by region; as far as they are known. */
-  constructor(regions: number, failedAt: readonly (number | null)[] = []) {
+  /**
+   * `failedAt`: of attempts that others have seen fail, by region; as far as they are known. `isAdopted`: the
+   * present attempts began under others.
+   */
+  constructor(
+    regions: number,
+    failedAt: readonly (number | null)[] = [],
+    isAdopted: boolean = false,
+  ) {
     this.#regions = Array.from({ length: regions }, (_, id) => ({
-      base: 0,
+      base: isAdopted ? null : 0,
       failedAt: failedAt[id] ?? null,
     }))
   }
@@ -58,9 +68,10 @@ export class RegionProgress {
   /** The attempt has failed after it had read so many records. */
   failed(id: number, read: number): void {
     const region = this.#regions[id]!
-    const since = read - region.base
+    // Where it is not known how many lie behind the snapshot, the next round with progress lies beyond.
+    const since = region.base === null ? 0 : read - region.base
     // What was in the way before still is, where this attempt did not get so far.
-    const before = region.failedAt === null ? 0 : region.failedAt - region.base
+    const before = region.failedAt === null ? 0 : region.failedAt - (region.base ?? 0)
     region.failedAt = Math.max(since, before)
     region.base = 0
   }

@@ -36,6 +36,19 @@ t.test('who goes on with what another has seen fail knows what lies beyond', asy
   t.same(progress.failedAt, [null, null])
 })
 
+t.test('what an attempt had read under another coordinator is not in the way', async (t) => {
+  const progress = new RegionProgress(3, [null, 30, null], true)
+  // Of the first it is not known how many of these lie behind the newest snapshot.
+  progress.failed(0, 1_000_000)
+  t.same(progress.failedAt, [0, 30, null])
+  progress.failed(1, 1_000_000)
+  t.same(progress.failedAt, [0, 30, null], 'what was in the way before still is')
+  progress.triggered(7, [1, 31, 2_000_000])
+  t.same(progress.completed(7), [0, 1])
+  progress.failed(2, 2_000_005)
+  t.same(progress.failedAt, [null, null, 5], 'from its first round on it is known')
+})
+
 t.test('a round that was abandoned says nothing', async (t) => {
   const progress = new RegionProgress(1)
   progress.failed(0, 3)
