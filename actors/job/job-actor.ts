@@ -295,6 +295,8 @@ class JobActor implements Behaviour<JobMessage> {
 
   #assign(subtask: SubtaskId, attempt: number, splits: readonly Split[], last: boolean): void {
     const slot = this.#slotOf(subtask)
+    // Whoever has asked was lost with its slot, and its attempt ends: the next slot knows nothing of it.
+    if (!this.#slots.isPrepared(slot)) return
     const assigned = this.#slots.commandsOf(slot).assign(subtask, attempt, splits, last)
     this.#slots.command('assign', slot, assigned, null)
   }
