@@ -23,7 +23,7 @@ export interface GivenRestore {
 export function addRestore(command: Program, which: string, description: string): Program {
   return command
     .option(which, description)
-    .option('--allow-dropped-state', 'lose state of operators that the pipeline no longer has')
+    .option('--allow-dropped-state', 'lose state that the pipeline no longer reads')
     .option('--accept-duplicates', 'go on from an older snapshot though output comes twice')
     .addOption(
       command

@@ -61,7 +61,7 @@ export interface RunOptions {
    * directory of a savepoint. `'latest'` in an empty directory begins at the beginning.
    */
   readonly restore?: 'latest' | number | string
-  /** State of operators that the pipeline does not have any more may be lost. Default false. */
+  /** State that the pipeline does not read any more, of operators or in one, may be lost. Default false. */
   readonly allowDroppedState?: boolean
   /**
    * Goes on from an older snapshot, where the newest is damaged or `restore` names another one, though a
@@ -308,11 +308,13 @@ const notRunning = (job: string): MillraceError =>
   new MillraceError('E_JOB_NOT_RUNNING', `job ${job} does not run`)
 
 function settingsOf(options: RunOptions): RuntimeSettings {
-  const { settings, freeze, memoryMb, checkpoint, state } = options
+  const { settings, freeze, memoryMb, checkpoint, state, allowDroppedState } = options
   return {
     ...DEFAULT_SETTINGS,
     state: stateSettingsOf(state, memoryMb ?? null),
-    ...(checkpoint !== undefined && { snapshots: snapshotSettingsOf(checkpoint) }),
+    ...(checkpoint !== undefined && {
+      snapshots: snapshotSettingsOf(checkpoint, allowDroppedState),
+    }),
     ...settings,
     ...(freeze === undefined ? {} : { freeze }),
     ...(memoryMb === undefined ? {} : { memoryBytesMax: memoryMb * 2 ** 20 }),

@@ -67,9 +67,13 @@ export const CHECKPOINT_OPTIONS = optionNames<CheckpointOptions>({
 
 const MODES: readonly SnapshotMode[] = ['aligned', 'unaligned', 'at-least-once']
 
-export const snapshotSettingsOf = (options: CheckpointOptions): SnapshotSettings => ({
+export const snapshotSettingsOf = (
+  options: CheckpointOptions,
+  allowDroppedState = false,
+): SnapshotSettings => ({
   exactlyOnce: options.mode !== 'at-least-once',
   incremental: options.incremental ?? true,
+  allowDroppedState,
 })
 
 /** For the plan. */

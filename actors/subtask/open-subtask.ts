@@ -16,7 +16,8 @@ import { createLanes, type Lanes, withoutSplits } from '../../lib/operators/lane
 import { type RecordErrors, type RecordFailure, SKIP } from '../../lib/operators/record-error.js'
 import { createRecordErrors } from '../../lib/operators/record-errors.js'
 import { BARRIER, INPUT, type InputChange, WATERMARK } from '../../lib/operators/signal.js'
-import { createStateSnapshots } from '../../lib/snapshot/state-rounds.js'
+import { createStateSnapshots, sourceOf } from '../../lib/snapshot/state-rounds.js'
+import { restoredInVain } from '../../lib/state/state-errors.js'
 import { flightsAt } from './flights-at.js'
 import { locate, locating } from './locate.js'
 import { openOperators } from './open-operators.js'
@@ -101,16 +102,30 @@ class Assembly {
     const passing = rounds === null ? counted : passingRounds(counted, rounds)
     const { ready, failed, isTurnOver } = this.#signals
     const owner = { onWake: ready, onFailure: failed, isTurnOver }
+    const opened = openChain(links, passing, owner)
+    this.#settleRestored(states)
     return {
       rounds,
       input: this.#input,
-      chain: openChain(links, passing, owner),
+      chain: opened,
       isDealable: isDealable(this.#place),
       end: this.#end,
       states,
       counters,
       clock,
       watch,
+    }
+  }
+
+  /** Operators declare their state when they open: what was restored, and is not declared now, nobody reads. */
+  #settleRestored(states: readonly OperatorState[]): void {
+    const { restored, allowDroppedState } = this.#place
+    if (restored === null) return
+    for (const { operator, subtask, store } of states) {
+      const source = sourceOf(store)
+      const unclaimed = source.unclaimed()
+      if (unclaimed.length === 0 || allowDroppedState) source.dropUnclaimed()
+      else return this.#signals.failed(restoredInVain(operator, subtask, unclaimed))
     }
   }
 

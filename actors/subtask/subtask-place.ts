@@ -51,6 +51,8 @@ export interface SubtaskPlace {
   readonly snapshots: SnapshotPlace | null
   /** What it goes on from; null: from the beginning. */
   readonly restored: RestoredSubtask | null
+  /** State that is restored, and that no operator reads, may be lost. */
+  readonly allowDroppedState: boolean
 }
 
 export function runtimeOf(

@@ -92,6 +92,7 @@ function placeOf(parts: CreateRegionParts, wiring: Wiring, opening: Opening): Su
     remains,
     snapshots: snapshotPlace(parts, subtask),
     restored: takeRestored(state.restored, subtaskName(subtask)),
+    allowDroppedState: settings.snapshots?.allowDroppedState ?? false,
   }
 }
 

@@ -82,6 +82,8 @@ export interface SnapshotSettings {
   readonly exactlyOnce: boolean
   /** False: each round holds everything. */
   readonly incremental: boolean
+  /** See `RunOptions`. */
+  readonly allowDroppedState: boolean
 }
 
 export interface SlotSetup extends SlotTables {

@@ -77,6 +77,12 @@ export interface StoredState {
   walk(rows: Rows, from: number | null, pace: Pace): Iterator<void>
 }
 
+export interface UnclaimedState {
+  readonly name: string
+  readonly kind: StateKind
+  readonly entries: number
+}
+
 /** Rows that become state. `done` once all are there. */
 export interface Restoring extends Rows {
   done(): void
@@ -91,4 +97,8 @@ export interface SnapshotSource {
   states(): readonly StoredState[]
   /** Fills a state that its operator has not declared yet. */
   restore(name: string, kind: StateKind, ttl: Ttl | null): Restoring
+  /** What was restored, holds something, and was not declared by its operator. */
+  unclaimed(): readonly UnclaimedState[]
+  /** Of what was restored, whatever is not declared by now is gone: no later snapshot has it. */
+  dropUnclaimed(): void
 }

@@ -6,12 +6,18 @@
 import { assert, unreachable } from '../base/assert.js'
 import { systemClock } from '../base/clock.js'
 import { Epochs } from '../base/epochs.js'
-import { MillraceError } from '../base/errors.js'
 import { createTimers, type Timers } from '../time/timers.js'
 import { copyPlain } from './copy-plain.js'
 import type { Expiry } from './expiry.js'
 import { FoldingAggregatingState, FoldingReducingState } from './folding-state.js'
-import type { Restoring, Rows, SnapshotSource, StateKind, StoredState } from './frozen.js'
+import type {
+  Restoring,
+  Rows,
+  SnapshotSource,
+  StateKind,
+  StoredState,
+  UnclaimedState,
+} from './frozen.js'
 import { HeapListState } from './heap-list.js'
 import { HeapMapState, MortalMapState } from './heap-map.js'
 import { HeapBroadcastState, HeapOperatorListState, HeapSingleState } from './heap-subtask.js'
@@ -35,6 +41,7 @@ import type {
   Ttl,
   ValueState,
 } from './state.js'
+import { declaredTwice, restoredOtherwise } from './state-errors.js'
 import type { StateRows } from './state-rows.js'
 
 export interface HeapStateOptions {
@@ -217,6 +224,22 @@ class TableStateStore implements StateStore, SnapshotSource {
     return state.restoring()
   }
 
+  unclaimed(): readonly UnclaimedState[] {
+    return [...this.#declared]
+      .filter(([, { isClaimed }]) => !isClaimed)
+      .map(([name, { kind, state }]) => ({ name, kind, entries: entriesOf(state) }))
+      .filter(({ entries }) => entries > 0)
+  }
+
+  dropUnclaimed(): void {
+    for (const [name, { isClaimed, state }] of this.#declared) {
+      if (isClaimed) continue
+      if (this.#rowsOf !== null) leaveNoRows(state)
+      this.#declared.delete(name)
+      this.#mortal.delete(name)
+    }
+  }
+
   /** States that can be told which rows are going to be needed. */
   *asking(): IterableIterator<Required<Pick<Walkable, 'ask'>>> {
     for (const { state } of this.#declared.values()) {
@@ -321,8 +344,7 @@ class TableStateStore implements StateStore, SnapshotSource {
     const steps = found.state.walk(into, null, unpaced())
     while (steps.next().done !== true);
     rows.done()
-    // What lay in rows is not left there.
-    if (this.#rowsOf !== null) (found.state as { clear?: () => void }).clear?.()
+    if (this.#rowsOf !== null) leaveNoRows(found.state)
     this.#keep(name, { kind, ttl, state, isClaimed: true })
     return state
   }
@@ -356,31 +378,8 @@ function entriesOf(state: unknown): number {
   return elements ?? size ?? length ?? Number((state as HeapSingleState<unknown>).has())
 }
 
+/** What a state had there is not left in the database. */
+const leaveNoRows = (state: Walkable): void => (state as { clear?: () => void }).clear?.()
+
 const isSameTtl = (a: Ttl | null, b: Ttl | null): boolean =>
   a?.ms === b?.ms && a?.update === b?.update
-
-function declaredTwice(
-  name: string,
-  kind: StateKind,
-  ttl: Ttl | null,
-  found: Declared,
-): MillraceError {
-  return new MillraceError(
-    'E_STATE_NAME',
-    `state "${name}" is declared as ${describe(kind, ttl)}, but the same operator has it as ` +
-      `${describe(found.kind, found.ttl)} already: give one of them another name`,
-    { details: { state: name } },
-  )
-}
-
-function restoredOtherwise(name: string, kind: StateKind, found: Declared): MillraceError {
-  return new MillraceError(
-    'E_STATE_NAME',
-    `state "${name}" is declared as ${kind}, but the snapshot has it as ${found.kind}: give the new ` +
-      'state another name',
-    { details: { state: name } },
-  )
-}
-
-const describe = (kind: StateKind, ttl: Ttl | null): string =>
-  ttl === null ? kind : `${kind} with a TTL of ${ttl.ms} ms (${ttl.update})`

@@ -28,8 +28,10 @@ import {
   WATERMARK,
 } from '../../lib/operators/signal.js'
 import { type AnyStream, attach, type Op } from '../../lib/operators/stream.js'
+import { sourceOf } from '../../lib/snapshot/state-rounds.js'
 import type { SpillStore } from '../../lib/spill/spill.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
+import { unpaced } from '../../lib/state/pace.js'
 import type { StateStore } from '../../lib/state/state.js'
 import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
 
@@ -89,6 +91,19 @@ const WATCHED_FIRST = 100
 const WATCHED_ONE_OF = 5
 let states = 0
 
+/** What a state held, as it is restored: nothing is declared. */
+function refill(state: StateStore, former: StateStore): void {
+  const from = sourceOf(former)
+  // A life that ended in the middle of a snapshot reads on no more.
+  from.epochs.reading = false
+  for (const { name, kind, ttl, walk } of from.states()) {
+    const into = sourceOf(state).restore(name, kind, ttl)
+    const steps = walk(into, null, unpaced())
+    while (steps.next().done !== true);
+    into.done()
+  }
+}
+
 const isWatched = (): boolean => states++ < WATCHED_FIRST || states % WATCHED_ONE_OF === 0
 
 export class OperatorHarness {
@@ -140,6 +155,11 @@ export class OperatorHarness {
         this.completed = true
       },
     })
+    for (const state of this.#state) {
+      for (const { name } of sourceOf(state).unclaimed()) {
+        this.broken.push(`state "${name}" is restored, and not declared when the operator opens`)
+      }
+    }
   }
 
   /** Values that have come out. */
@@ -294,12 +314,12 @@ export class OperatorHarness {
     const operator = definition.options.name ?? definition.kind
     const isOpen = () =>
       this.gateOpen && places.slice(index + 1).every((place) => place.deferred.size === 0)
-    const state =
-      this.#options.state?.[index] ??
-      createHeapState(MAX_PARALLELISM, {
-        wallTime: () => this.clock.wallTime(),
-        freeze: deepFreeze,
-      })
+    const state = createHeapState(MAX_PARALLELISM, {
+      wallTime: () => this.clock.wallTime(),
+      freeze: deepFreeze,
+    })
+    const former = this.#options.state?.[index]
+    if (former !== undefined) refill(state, former)
     this.#state.push(state)
     if (isWatched()) this.#watches.push(new SnapshotWatch(state, operator))
     const metrics = createNamedMetrics(operator)

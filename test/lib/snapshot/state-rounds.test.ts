@@ -421,6 +421,61 @@ t.test('damaged chunks are refused, wherever the damage is', async (t) => {
   t.throws(() => other(0, 1, 0, 1), { code: 'E_SNAPSHOT_DAMAGED' })
 })
 
+for (const [backend, create] of [
+  ['heap', () => createHeapState(GROUPS)],
+  ['level', () => cachedState(GROUPS, 2_000)],
+] as const) {
+  t.test(
+    `restored state that no operator declares is named, and dropped for good: ${backend}`,
+    async (t) => {
+      const store = createHeapState(GROUPS)
+      for (let i = 0; i < 50; i++) {
+        store.value('kept').set(0, i, i)
+        store.value('values').set(0, i, i)
+        store.map('maps').set(0, i % 7, i, i)
+        store.list('lists').append(0, i % 7, i)
+        store.operatorList('elements').append(i)
+        store.timers('timers').register(0, i, i)
+      }
+      store.single('single').set(1)
+      store.broadcast('broadcast').set('a', 1)
+      store.value('empty')
+      const back = create()
+      const target = { subtask: 0, parallelism: 1, formerParallelism: 1, maxParallelism: GROUPS }
+      restoreState(back, snapshotOf([store]), { operator: 'o', ...target })
+      const source = sourceOf(back)
+      back.value('kept')
+      t.same(
+        source.unclaimed().map(({ name, entries }) => [name, entries]),
+        [
+          ['values', 50],
+          ['maps', 50],
+          ['lists', 50],
+          ['elements', 50],
+          ['timers', 50],
+          ['single', 1],
+          ['broadcast', 1],
+        ],
+      )
+      source.dropUnclaimed()
+      t.same(source.unclaimed(), [])
+      t.same(
+        source.states().map(({ name }) => name),
+        ['kept'],
+      )
+      t.equal(back.countEntries(), 50)
+      t.equal(back.value('values').size, 0)
+      t.equal(back.map('maps').get(0, 1, 1), undefined)
+      back.value('values').set(0, 1, 'anew')
+      t.equal(back.value('values').get(0, 1), 'anew')
+      t.same(Object.keys(contentOf(restored(snapshotOf([back]), 0, 1, 0, 1))).sort(), [
+        'kept',
+        'values',
+      ])
+    },
+  )
+}
+
 t.test('restored state goes on as what its operator declares', async (t) => {
   const store = createHeapState(GROUPS, { wallTime: () => 1_000 })
   store.value('plain').set(0, 'a', 1)

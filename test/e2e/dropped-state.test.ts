@@ -1,0 +1,131 @@
+/** State in a snapshot that its operator, as it is set now, does not read: refused by name, or dropped for good. */
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type Job, type RunOptions, run } from '../../actors/index.js'
+import { generate, toObservable } from '../../lib/connectors/index.js'
+import {
+  count,
+  keyBy,
+  type NoKey,
+  pipeline,
+  process,
+  type Stream,
+  scan,
+  session,
+  timestamps,
+  tumbling,
+  valueState,
+  window,
+} from '../../lib/index.js'
+import { directoryOf } from './accounting.js'
+import { ended, ending, first } from './support.js'
+
+t.setTimeout(400_000)
+
+const ROWS = 2_000
+const KEYS = 7
+
+type Content = (rows: Stream<number, 'event', NoKey>) => unknown
+
+function start(t: Test, dir: string, life: Partial<RunOptions>, content: Content): Job {
+  const job = pipeline('dropped', (flow) => {
+    const perSecond = life.restore === undefined ? 2_000 : 1e6
+    const rows = flow.from(generate(ROWS, (n) => n, { perSecond }))
+    const results = content(rows.pipe(timestamps((n) => n)) as Stream<number, 'event', NoKey>)
+    ;(results as Stream<unknown>).to(toObservable())
+  })
+  const checkpoint = { directory: join(dir, 'state'), interval: '1h' } as const
+  return ending(t, run(job, { parallelism: 2, checkpoint, metricsIntervalMs: 20, ...life }))
+}
+
+async function stopHalfWay(job: Job): Promise<void> {
+  await first(job.metrics$, ({ chains }) => chains.some(({ totals }) => totals.recordsIn >= 500))
+  await job.stop()
+}
+
+/** Every window is open until the end. */
+const sessions =
+  (options: object): Content =>
+  (rows) =>
+    rows.pipe(
+      keyBy((n) => n % KEYS),
+      window(session('1h'), options),
+      count({ name: 'counts' }),
+    )
+
+const spans =
+  (options: object): Content =>
+  (rows) =>
+    rows.pipe(
+      keyBy((n) => n % KEYS),
+      window(tumbling('1h'), options),
+      count({ name: 'counts' }),
+    )
+
+const remembering =
+  (names: readonly string[]): Content =>
+  (rows) =>
+    rows.pipe(
+      keyBy((n) => n % KEYS),
+      process(
+        {
+          state: Object.fromEntries(names.map((name) => [name, valueState<number>()])),
+          onRecord(n: number, { state }) {
+            for (const name of names) state[name]!.set(n)
+          },
+        },
+        { name: 'counts' },
+      ),
+    )
+
+const latest = { restore: 'latest' } as const
+const CHANGES: Readonly<Record<string, readonly [Content, Content, RegExp]>> = {
+  'lateness for sessions': [
+    sessions({}),
+    sessions({ allowedLateness: '1s' }),
+    /"sessions" \(value, /,
+  ],
+  'no lateness for sessions': [
+    sessions({ allowedLateness: '1s' }),
+    sessions({}),
+    /"windows" \(value, /,
+  ],
+  'a state of process is gone': [remembering(['a', 'b']), remembering(['a']), /"b" \(value, /],
+  'another operator by that name': [
+    spans({}),
+    (rows) =>
+      rows.pipe(
+        keyBy((n) => n % KEYS),
+        scan((sum: number) => sum + 1, 0, { name: 'counts' }),
+      ),
+    /"slices" \(value, /,
+  ],
+}
+
+for (const [name, [before, after, message]] of Object.entries(CHANGES)) {
+  t.test(`what nobody reads is refused by name, or dropped for good: ${name}`, async (t) => {
+    const dir = directoryOf(t, 'dropped')
+    await stopHalfWay(start(t, dir, {}, before))
+    const refused = start(t, dir, latest, after)
+    const failures: unknown[] = []
+    refused.failures$.subscribe((failure) => failures.push(failure))
+    const { error, results } = await ended(refused)
+    t.match(error, { code: 'E_RESTORE_DROPS', message: /operator counts/ })
+    t.match(error?.message, message)
+    t.equal(failures.length, 1, 'it is not tried again')
+    t.same(results, [])
+    const back = await ended(start(t, dir, latest, before))
+    t.equal(back.error, null, 'with its settings back it goes on')
+  })
+}
+
+t.test('what was allowed to be dropped is in no later snapshot', async (t) => {
+  const dir = directoryOf(t, 'dropped')
+  await stopHalfWay(start(t, dir, {}, sessions({})))
+  const late = sessions({ allowedLateness: '1s' })
+  const allowed = start(t, dir, { ...latest, allowDroppedState: true }, late)
+  await allowed.stop().catch(() => {})
+  await ended(allowed)
+  const { error } = await ended(start(t, dir, latest, late))
+  t.equal(error, null)
+})
