@@ -4,6 +4,8 @@
  * As in `TimeQueue`, only the next ones are in order; later ones lie unordered in leaves, each with the times
  * from its own beginning to that of the leaf behind it, and a leaf is sorted when its turn comes. So a push
  * is a search among the leaves, and whatever is pushed in about the order of its time costs one sort of what is sorted already.
+ * The next ones may be many, where they have one time; whatever comes then lies in leaves before or behind
+ * them, and moves them once at most.
  */
 
 export interface Due {
@@ -17,7 +19,7 @@ const SAMPLE = 31
 
 interface Leaf<T> {
   /** None of its times is earlier. */
-  readonly fromMs: number
+  fromMs: number
   entries: T[]
   /** It is split when there are more; twice as many, where all have one time. */
   max: number
@@ -28,7 +30,6 @@ export class DueQueue<T extends Due> {
   /** In order; those before `#at` have been taken. */
   #next: T[] = []
   #at = 0
-  #nextMax = ENTRIES_MAX
   /** The latest first. */
   readonly #leaves: Leaf<T>[] = []
 
@@ -49,6 +50,9 @@ export class DueQueue<T extends Due> {
     const entry = this.#next[this.#at]!
     if (entry.dueMs > timeMs) return null
     this.#at++
+    // Of what has been taken no more is kept than of what has not.
+    if (this.#at === this.#next.length) this.#setNext([])
+    else if (this.#at > ENTRIES_MAX && 2 * this.#at > this.#next.length) this.#trim()
     return entry
   }
 
@@ -57,10 +61,17 @@ export class DueQueue<T extends Due> {
     const leaf = this.#leaves.at(-1)
     if (leaf === undefined || leaf.fromMs > timeMs) return false
     this.#leaves.pop()
-    this.#next = leaf.entries.sort((a, b) => a.dueMs - b.dueMs)
-    this.#at = 0
-    this.#nextMax = leaf.max
+    this.#setNext(leaf.entries.sort((a, b) => a.dueMs - b.dueMs))
     return true
+  }
+
+  #setNext(next: T[]): void {
+    this.#next = next
+    this.#at = 0
+  }
+
+  #trim(): void {
+    this.#setNext(this.#next.slice(this.#at))
   }
 
   /** The leaf with the latest beginning that is not after the time; −1: it belongs to the next ones. */
@@ -85,23 +96,44 @@ export class DueQueue<T extends Due> {
       if (next[middle]!.dueMs <= entry.dueMs) low = middle + 1
       else high = middle
     }
-    if (low === next.length) next.push(entry)
+    const isLast = low === next.length
+    if (next.length - this.#at > ENTRIES_MAX) {
+      if (isLast && next[low - 1]!.dueMs !== entry.dueMs) {
+        this.#pushBehind(entry)
+        return
+      }
+      // Those behind it would be moved for each that comes before them.
+      if (!isLast) this.#leaves.push(leafOf(next[low]!.dueMs, next.splice(low)))
+      next.push(entry)
+      return
+    }
+    if (isLast) next.push(entry)
     else next.splice(low, 0, entry)
-    if (next.length > this.#nextMax) this.#splitNext()
+    if (next.length > ENTRIES_MAX) this.#splitNext()
+  }
+
+  /** Between the next ones and the first leaf, which then begins with it. */
+  #pushBehind(entry: T): void {
+    const first = this.#leaves.length - 1
+    if (first < 0 || this.#leaves[first]!.entries.length >= this.#leaves[first]!.max) {
+      this.#leaves.push(leafOf(entry.dueMs, [entry]))
+      return
+    }
+    const leaf = this.#leaves[first]!
+    leaf.fromMs = entry.dueMs
+    leaf.entries.push(entry)
   }
 
   #splitNext(): void {
-    const next = this.#at === 0 ? this.#next : this.#next.slice(this.#at)
-    this.#next = next
-    this.#at = 0
-    if (2 * next.length <= this.#nextMax) return
+    this.#trim()
+    const next = this.#next
+    if (2 * next.length <= ENTRIES_MAX) return
     let half = next.length >> 1
     // Equal times stay together.
     while (half > 0 && next[half - 1]!.dueMs === next[half]!.dueMs) half--
     if (half === 0) {
       while (half < next.length && next[half]!.dueMs === next[0]!.dueMs) half++
     }
-    this.#nextMax = Math.max(ENTRIES_MAX, 2 * half)
     if (half === next.length) return
     const later = next.splice(half)
     this.#leaves.push(leafOf(later[0]!.dueMs, later))

@@ -13,6 +13,10 @@ const KINDS: Readonly<Record<string, (i: number, random: Random) => number>> = {
   'most of them the earliest': (_, random) => Math.max(0, Math.floor(random() * 100) - 90),
   ascending: (i) => i,
   descending: (i) => -i,
+  'most of them equal, then earlier ones': (i, random) =>
+    i % 3_000 < 2_500 ? 1.7e12 + i - (i % 3_000) : 1.7e12 - Math.floor(random() * 5_000),
+  'most of them equal, with others on both sides': (_, random) =>
+    1.7e12 + Math.max(0, Math.floor(random() * 100) - 80) * (random() < 0.5 ? -1 : 1),
   'a gap ahead of what is taken': (i, random) => i + 10_000 + Math.floor(random() * 5),
 }
 
@@ -74,3 +78,35 @@ t.test('nothing is due before its time', async (t) => {
   t.equal(queue.takeDue(5), entry)
   t.equal(queue.takeDue(5), null)
 })
+
+t.test(
+  'many of one time and then many before, behind or at it take about as long as other many',
+  async (t) => {
+    const many = 400_000
+    for (const timeOf of [
+      () => 1e6 - 1,
+      (i: number) => 1e6 - 1 - i,
+      (i: number) => i - 1e6,
+      () => 1e6,
+      () => 1e6 + 1,
+      (i: number) => 2e6 - i,
+    ]) {
+      for (const isOpen of [false, true]) {
+        const queue = new DueQueue<Numbered>()
+        for (let at = 0; at < many; at++) queue.push({ dueMs: 1e6, at })
+        if (isOpen) queue.takeDue(1e6)
+        for (let i = 0; i < many; i++) queue.push({ dueMs: timeOf(i), at: many + i })
+        let taken = isOpen ? 1 : 0
+        let lastMs = -Infinity
+        for (;;) {
+          const entry = queue.takeDue(Infinity)
+          if (entry === null) break
+          if (entry.dueMs < lastMs) t.fail(`${entry.dueMs} came after ${lastMs}`)
+          lastMs = entry.dueMs
+          taken++
+        }
+        t.equal(taken, 2 * many)
+      }
+    }
+  },
+)
