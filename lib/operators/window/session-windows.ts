@@ -2,9 +2,10 @@
  * Sessions that speak once, when event time has come to their end: without triggers, evictors and allowed
  * lateness, for which `paned-windows.ts` has panes and timers. The meaning is the same.
  *
- * What a key has lies in the state `sessions`; which keys are due is derived: each has one place in a queue,
+ * What a key has lies in the state `sessions`; which keys are due is derived: each has a place in a queue,
  * at or before the end of its first session. A session that grows does not move it: it is put back when it
- * comes up too early.
+ * comes up too early. A session that comes to lie before all others of its key gets a place of its own, and
+ * the one behind counts again after it.
  */
 import { flatKey } from '../../base/key.js'
 import { roomForOne } from '../../base/list.js'
@@ -50,6 +51,8 @@ export interface SessionOptions {
 /** A key in the queue. It counts as long as the key is to be looked at then. */
 interface Place extends Due {
   dueMs: number
+  /** Where the key has another place that it came before; +∞: nowhere. */
+  behindMs: number
   readonly group: number
   readonly key: unknown
   /** What the key has, as state gave it in that epoch; null where state lends nothing. */
@@ -71,7 +74,8 @@ export class SessionWindows implements Windows {
     this.#options = options
     this.#state = options.state
     for (const [key, { dueMs }] of this.#state.entries()) {
-      this.#due.push({ dueMs, group: options.groupOf(key), key, of: null, epoch: Number.NaN })
+      const group = options.groupOf(key)
+      this.#due.push({ dueMs, behindMs: Infinity, group, key, of: null, epoch: Number.NaN })
     }
   }
 
@@ -124,7 +128,7 @@ export class SessionWindows implements Windows {
     sessions.push({ start, end, value })
     const of = { dueMs, sessions }
     this.#state.set(group, key, of)
-    this.#arm(of, group, key)
+    this.#arm(of, Infinity, group, key)
   }
 
   /** Sessions that touch a record's own become one with it, and late is only what remains late. */
@@ -155,18 +159,19 @@ export class SessionWindows implements Windows {
     }
     const dueMs = sessions[0]!.end - 1
     if (dueMs < of.dueMs) {
+      const behindMs = of.dueMs
       of.dueMs = dueMs
-      this.#arm(of, group, key)
+      this.#arm(of, behindMs, group, key)
     }
     this.#keep(of, group, key)
     return HELD
   }
 
-  #arm(of: KeySessions, group: number, key: unknown): void {
+  #arm(of: KeySessions, behindMs: number, group: number, key: unknown): void {
     const { epoch } = this.#state
     const { dueMs } = of
     // Held longer than the batch, whose strings it must not keep alive.
-    this.#due.push({ dueMs, group, key: flatKey(key), of: lent(of, epoch), epoch })
+    this.#due.push({ dueMs, behindMs, group, key: flatKey(key), of: lent(of, epoch), epoch })
   }
 
   /** A key's time may have come: then its first session speaks, and is dropped. */
@@ -181,11 +186,13 @@ export class SessionWindows implements Windows {
     const isOver = first.end - 1 === dueMs
     if (isOver) sessions.shift()
     if (sessions.length > 0) {
-      of.dueMs = sessions[0]!.end - 1
-      place.dueMs = of.dueMs
-      place.of = lent(of, epoch)
-      place.epoch = epoch
-      this.#due.push(place)
+      of.dueMs = Math.min(sessions[0]!.end - 1, place.behindMs)
+      if (of.dueMs < place.behindMs) {
+        place.dueMs = of.dueMs
+        place.of = lent(of, epoch)
+        place.epoch = epoch
+        this.#due.push(place)
+      }
       this.#keep(of, group, key)
     } else {
       of.dueMs = Number.NaN

@@ -13,6 +13,7 @@ import {
   window,
 } from '../../../../lib/index.js'
 import { BATCH, IDLE, type Signal, WATERMARK } from '../../../../lib/operators/signal.js'
+import { DueQueue } from '../../../../lib/time/due-queue.js'
 import { definitionOf, OperatorHarness } from '../../../support/operator-harness.js'
 
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
@@ -230,5 +231,37 @@ t.test(
     harness.batch([1, 2], ['x', 'y'], 0, [5, 60])
     t.same(harness.values, [{ end: 15, value: 1 }])
     t.equal(harness.output.filter(({ tag }) => tag === IDLE).length, 0)
+  },
+)
+
+t.test(
+  'a key with a session far ahead has no more places in the queue for those before it',
+  async (t) => {
+    const { push, takeDue } = DueQueue.prototype
+    let [held, most] = [0, 0]
+    DueQueue.prototype.push = function (entry) {
+      most = Math.max(most, ++held)
+      push.call(this, entry)
+    }
+    DueQueue.prototype.takeDue = function (timeMs) {
+      const taken = takeDue.call(this, timeMs)
+      if (taken !== null) held--
+      return taken
+    }
+    t.teardown(() => Object.assign(DueQueue.prototype, { push, takeDue }))
+    const harness = new OperatorHarness([sessions(10, count())], { keyed: true, half: 'whole' })
+    const record = (timeMs: number) =>
+      harness.batch([{ key: 'a', timeMs, id: 0 }], ['a'], 0, [timeMs])
+    record(1e9)
+    for (let i = 0; i < 300; i++) {
+      record(i * 100)
+      harness.watermark(i * 100 + 50)
+      harness.drain()
+    }
+    harness.end()
+    harness.drain()
+    t.equal(harness.values.length, 301)
+    t.equal(most, 2)
+    t.same(harness.broken, [])
   },
 )
