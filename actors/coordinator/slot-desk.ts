@@ -19,19 +19,25 @@ export interface SlotDeskOwner {
 export class SlotDesk {
   readonly #placement: ActorRef<PlacementMessage>
   readonly #owner: SlotDeskOwner
+  /** Refs of slots that are there, or are to be. */
+  readonly #wanted = new Set<string>()
 
   constructor(placement: ActorRef<PlacementMessage>, owner: SlotDeskOwner) {
     this.#placement = placement
     this.#owner = owner
   }
 
-  /** Rejects with E_NO_SLOT where none is found in time; `waits` is told what is missing. */
+  /**
+   * Rejects with E_NO_SLOT where none is found in time; `waits` is told what is missing. What is released
+   * meanwhile gets no answer.
+   */
   place(
     ref: string,
     wish: SlotWish,
     waitMs: number,
     waits: (missing: string) => void,
   ): Promise<Place> {
+    this.#wanted.add(ref)
     return new Promise((resolve, reject) => {
       const placed = (node: string) => {
         const calls = this.#owner.callsOf(node)
@@ -40,8 +46,11 @@ export class SlotDesk {
         else resolve({ node, calls })
       }
       const refused = (missing: string) => reject(noSlot(wish.job, waitMs, missing))
-      const ask = () =>
+      const ask = () => {
+        // Released while nothing could be placed: a wish behind that would keep its place for ever.
+        if (!this.#wanted.has(ref)) return
         this.#placement.control({ kind: 'Wanted', ref, wish, waitMs, placed, refused, waits })
+      }
       void this.#owner.settled().then(ask)
     })
   }
@@ -52,6 +61,7 @@ export class SlotDesk {
   }
 
   released(ref: string): void {
+    this.#wanted.delete(ref)
     this.#placement.control({ kind: 'Released', ref })
   }
 
