@@ -85,6 +85,8 @@ export class ClusterJob {
   readonly #takers = new ResultTakers()
   /** It stops in order to begin again. */
   #isMoving = false
+  /** Stops that were asked for and are under way: none of them may end a life that another follows. */
+  readonly #stops = new Set<Promise<unknown>>()
   /** The life that makes room for the next: its end is not that of the job. */
   #replaced: Job | null = null
   #isRecovered = false
@@ -271,12 +273,13 @@ export class ClusterJob {
 
   /** It can be given other slots now. */
   get canMove(): boolean {
-    return this.#life !== null && !this.#isMoving && !this.#isSuspended && !isEnded(this.state)
+    const isFree = !this.#isMoving && !this.#isSuspended && this.#stops.size === 0
+    return this.#life !== null && isFree && !isEnded(this.state)
   }
 
-  /** Resolves when it is not being moved. */
+  /** Resolves when it is neither being moved nor being stopped. */
   get settled(): Promise<void> {
-    return this.#moving
+    return Promise.allSettled([this.#moving, ...this.#stops]).then(() => {})
   }
 
   restartRegion(region: number): Promise<void> {
@@ -320,9 +323,14 @@ export class ClusterJob {
     return this.#living().savepoint(directory)
   }
 
-  stop(directory: string | null): Promise<SnapshotSummary> {
+  async stop(directory: string | null): Promise<SnapshotSummary> {
     const life = this.#living()
-    return directory === null ? life.stop() : life.stop(directory)
+    if (this.#isMoving && !this.#isSuspended) throw isMoving(this.id)
+    const stop = directory === null ? life.stop() : life.stop(directory)
+    this.#stops.add(stop)
+    const isOver = () => this.#stops.delete(stop)
+    stop.then(isOver, isOver)
+    return stop
   }
 
   /** Another life, with as many slots, from a last checkpoint. */
@@ -342,6 +350,7 @@ export class ClusterJob {
   async #replace(slots: number, end: (life: Job) => Promise<void>): Promise<void> {
     const life = this.#living()
     if (this.#isMoving || this.#isSuspended) throw isMoving(this.id)
+    if (this.#stops.size > 0) throw isStopping(this.id)
     this.#isMoving = true
     const beginning = this.#replaceLife(life, slots, end)
     this.#beginning = beginning.catch(() => {})
@@ -551,7 +560,10 @@ const hasEnded = (job: string): MillraceError =>
   new MillraceError('E_JOB_NOT_RUNNING', `job ${job} does not run`)
 
 const isMoving = (job: string): MillraceError =>
-  new MillraceError('E_JOB_MOVING', `job ${job} is being moved already`, { retryable: true })
+  new MillraceError('E_JOB_MOVING', `job ${job} is being moved`, { retryable: true })
+
+const isStopping = (job: string): MillraceError =>
+  new MillraceError('E_JOB_STOPPING', `job ${job} is being stopped`, { retryable: true })
 
 const cannotMove = (job: string): MillraceError =>
   new MillraceError(

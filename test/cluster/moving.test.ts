@@ -122,17 +122,34 @@ t.test('and where it has not begun under this coordinator: it does not come back
 })
 
 t.test('a job that stops while it is to be moved has stopped', async (t) => {
-  for (const laterMs of [5, 10, 15, 20, 25, 30, 35, 40, 60]) {
+  for (const laterMs of [0, 5, 10, 15, 20, 25, 30, 35, 40, 60]) {
     const { cluster } = await running(60)
     const { coordinator } = cluster
     const stopped = outcomeOf(coordinator!.job(ID).stop(null))
-    await cluster.runFor(laterMs)
+    if (laterMs > 0) await cluster.runFor(laterMs)
     if (cluster.ended.has(ID)) continue
     const moved = outcomeOf(coordinator!.rescale(ID, 3))
     await cluster.runFor(10_000)
     t.ok(stopped.isOver && moved.isOver, `${laterMs} ms later`)
     t.equal(stopped.code, null)
     t.equal(cluster.ended.get(ID), 'Cancelled', `${laterMs} ms later`)
+  }
+})
+
+t.test('a job that is to be stopped while it is moved is stopped, or says why not', async (t) => {
+  for (const laterMs of [0, 5, 10, 20, 40, 80, 200, 500]) {
+    const { cluster } = await running(60)
+    const { coordinator } = cluster
+    const moved = outcomeOf(coordinator!.rescale(ID, 3))
+    if (laterMs > 0) await cluster.runFor(laterMs)
+    const stopped = outcomeOf(coordinator!.job(ID).stop(null))
+    await cluster.runFor(10_000)
+    t.ok(stopped.isOver && moved.isOver, `${laterMs} ms later`)
+    t.same(
+      [stopped.code, cluster.ended.get(ID)],
+      stopped.code === null ? [null, 'Cancelled'] : ['E_JOB_MOVING', undefined],
+      `${laterMs} ms later`,
+    )
   }
 })
 
