@@ -8,11 +8,14 @@
  */
 import type { Clock } from '../../lib/base/clock.js'
 import type { Random } from '../../lib/base/random.js'
+import { STANDSTILL_MS } from '../../lib/cluster/times.js'
 import { backoff, backoffDelayMs } from '../../lib/supervision/backoff.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { ControlLink, DataLink, Peer } from '../../lib/transport/node-links.js'
 
 const AGAIN = backoff({ firstMs: 100, maxMs: 5_000, jitter: 0.3 })
+/** A connection that has lasted so long was no failure. */
+const STEADY_MS = 10_000
 
 export class PeerWords {
   readonly #network: Network
@@ -20,6 +23,8 @@ export class PeerWords {
   readonly #random: Random
   /** The newest, by name of the peer. */
   readonly #links = new Map<string, ControlLink>()
+  /** Of those that a peer has dialled, the newest beside each data connection. */
+  readonly #accepted = new Map<DataLink, ControlLink>()
 
   constructor(network: Network, clock: Clock, random: Random) {
     this.#network = network
@@ -32,14 +37,24 @@ export class PeerWords {
     return this.#linkTo(peer)?.lastReceivedMs ?? Number.NEGATIVE_INFINITY
   }
 
+  /** One that stands still itself is no help, and nobody else would notice: whoever has dialled dials again. */
   beat(peer: Peer): void {
-    this.#linkTo(peer)?.send(null)
+    const link = this.#linkTo(peer)
+    if (link === null) return
+    if (this.#clock.now() - link.lastReceivedMs > STANDSTILL_MS) link.terminate()
+    else link.send(null)
   }
 
   /** A peer has dialled, to which there is a data connection. */
   accept(link: ControlLink, data: DataLink): void {
     this.#adopt(link)
-    data.onClose(() => link.close())
+    const before = this.#accepted.get(data)
+    this.#accepted.set(data, link)
+    if (before !== undefined) return before.close()
+    data.onClose(() => {
+      this.#accepted.get(data)?.close()
+      this.#accepted.delete(data)
+    })
   }
 
   /** Dials, until the data connection has ended. */
@@ -57,7 +72,11 @@ export class PeerWords {
         if (isOver || !isSame(dialled.peer, data.peer)) return dialled.close()
         link = dialled
         this.#adopt(dialled)
-        dialled.onClose(later)
+        const upMs = this.#clock.now()
+        dialled.onClose(() => {
+          if (this.#clock.now() - upMs >= STEADY_MS) failures = 0
+          later()
+        })
       }, later)
     }
     data.onClose(() => {
