@@ -1,5 +1,5 @@
 /** What becomes of work on a node whose connections to the coordinator are lost, under a virtual clock. */
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { REDEPLOY_MS, SILENCE_MS } from '../../lib/cluster/times.js'
 import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
@@ -38,6 +38,18 @@ async function clusterWithJob(names: readonly string[] = ['node-0', 'node-1']) {
       cluster.internet.cut(name, HUB)
     },
   }
+}
+
+type World = Awaited<ReturnType<typeof clusterWithJob>>
+
+/** The job finishes, and nothing of it was paused, lost or begun again. */
+async function endsUnharmed(t: Test, { cluster, job, id, told, end }: World): Promise<void> {
+  t.ok(await end())
+  t.equal(cluster.ended.get(id), 'Finished')
+  t.equal(judge(job), null)
+  t.equal(told('Paused'), 0)
+  t.equal(told('NodeLost'), 0)
+  t.equal(told('RegionRestarting'), 0)
 }
 
 t.test('connections that are reset are replaced, and nothing else happens', async (t) => {
@@ -146,35 +158,27 @@ t.test('a node whose data connection alone is missing pauses in time, too', asyn
 
 t.test('while one connection speaks, the other may stand still', async (t) => {
   for (const role of ['control', 'data'] as const) {
-    const { cluster, job, id, told, end } = await clusterWithJob()
+    const world = await clusterWithJob()
+    const { cluster, told } = world
     cluster.internet.hold(HUB, 'node-0', role)
     // What stands still is replaced where calls wait for it.
     await cluster.runFor(role === 'control' ? 2_600 : 3_500)
     t.equal(told('NodeReturned'), role === 'control' ? 1 : 0)
     cluster.internet.heal()
-    t.ok(await end())
-    t.equal(cluster.ended.get(id), 'Finished')
-    t.equal(judge(job), null)
-    t.equal(told('Paused'), 0)
-    t.equal(told('NodeLost'), 0)
-    t.equal(told('RegionRestarting'), 0)
+    await endsUnharmed(t, world)
   }
 })
 
 t.test('a data connection that stands still alone, and for long, is replaced', async (t) => {
-  const { cluster, job, id, told, end } = await clusterWithJob()
+  const world = await clusterWithJob()
+  const { cluster, told } = world
   cluster.internet.hold(HUB, 'node-0', 'data')
   await cluster.runFor(9_000)
   t.equal(told('Interrupted'), 0)
   await cluster.runFor(2_000)
   t.equal(told('"Interrupted"'), 1, 'it says so')
   t.equal(told('"Reconnected"'), 1)
-  t.ok(await end())
-  t.equal(cluster.ended.get(id), 'Finished')
-  t.equal(judge(job), null)
-  t.equal(told('Paused'), 0)
-  t.equal(told('NodeLost'), 0)
-  t.equal(told('RegionRestarting'), 0)
+  await endsUnharmed(t, world)
 })
 
 t.test('one that cannot be replaced is tried again, and asked nothing more', async (t) => {

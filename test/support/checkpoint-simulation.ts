@@ -15,15 +15,13 @@ import { decodeManifest, encodeManifest } from '../../lib/snapshot/manifest.js'
 import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
 import { CrashingWorld, type Mutation } from './crashing-store.js'
 import { memoryBackend } from './level-state.js'
-import { eventLoopTurn, settle } from './settle.js'
+import { settle } from './settle.js'
+import { live } from './simulated-life.js'
 import { Fault, type Row, topologyOf } from './simulated-topology.js'
 import { judge } from './simulation-oracle.js'
 
 /** Lives after which a seed that makes no progress is called stuck. */
 const LIVES_MAX = 40
-
-/** Steps of a simulation until the event loop has a turn. */
-const TURNS_ALONE = 16
 
 export interface Mutant extends Mutation {
   /** Barriers block no channel. */
@@ -174,31 +172,22 @@ export async function simulate(seed: number, mutant: Mutant = {}): Promise<Outco
           ),
       },
     )
-    let ended: 'done' | Error | null = null
     job.events$.subscribe((event) => {
       if (event.kind === 'RegionRestarting') restarts++
       if (event.kind !== 'SnapshotCompleted') return
       rounds++
       if ((event.overtakenBytes ?? 0) > 0) overtaking++
     })
-    job.done.then(
-      () => {
-        ended = 'done'
-      },
-      (error: Error) => {
-        ended = error
-      },
+    const ended = await live(
+      job,
+      clock,
+      () => world.life === life,
+      () => zombie?.runNext(),
     )
-    for (let turns = 0; ended === null && world.life === life; turns++) {
-      if (turns > 20_000) return outcome(`stuck in life ${lives}`)
-      await settle(clock)
-      const isIdle = ended === null && world.life === life && !clock.runNext()
-      if (isIdle || turns % TURNS_ALONE === 0) await eventLoopTurn()
-      zombie?.runNext()
-    }
+    if (ended === 'stuck') return outcome(`stuck in life ${lives}`)
     wallTimeMs = clock.wallTime()
     if (ended === 'done') return outcome(judge(world.shown, topology))
-    if (ended !== null) return outcome(`life ${lives} failed: ${(ended as Error).stack}`)
+    if (ended !== 'died') return outcome(`life ${lives} failed: ${ended.stack}`)
     if (leavesZombies) zombie = clock
     else {
       void job.cancel()

@@ -25,11 +25,10 @@ import {
 import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 import { CrashingWorld } from './crashing-store.js'
 import { memoryBackend } from './level-state.js'
-import { eventLoopTurn, settle } from './settle.js'
+import { settle } from './settle.js'
+import { live } from './simulated-life.js'
 
 const LIVES_MAX = 40
-/** So many turns of the simulation for one of the event loop. */
-const TURNS_ALONE = 16
 
 interface Row {
   readonly n: number
@@ -317,27 +316,14 @@ export async function simulateOrder(seed: number): Promise<OrderOutcome> {
         openStore: async () => world.open(life, () => false),
       },
     )
-    let ended: 'done' | Error | null = null
     job.events$.subscribe((event) => {
       if (event.kind === 'SnapshotCompleted' && (event.overtakenBytes ?? 0) > 0) overtaking++
     })
-    job.done.then(
-      () => {
-        ended = 'done'
-      },
-      (error: Error) => {
-        ended = error
-      },
-    )
-    for (let turns = 0; ended === null && world.life === life; turns++) {
-      if (turns > 20_000) return outcome(`stuck in life ${lives}`)
-      await settle(clock)
-      const isIdle = ended === null && world.life === life && !clock.runNext()
-      if (isIdle || turns % TURNS_ALONE === 0) await eventLoopTurn()
-    }
+    const ended = await live(job, clock, () => world.life === life)
+    if (ended === 'stuck') return outcome(`stuck in life ${lives}`)
     wallTimeMs = clock.wallTime()
     if (ended === 'done') return outcome(judge(world.shown as readonly Row[], topology))
-    if (ended !== null) return outcome(`life ${lives} failed: ${(ended as Error).stack}`)
+    if (ended !== 'died') return outcome(`life ${lives} failed: ${ended.stack}`)
     void job.cancel()
     await settle(clock)
   }
