@@ -35,6 +35,8 @@ export function clusterEventText(event: ClusterEvent): string {
       return `job ${event.job} goes on`
     case 'JobAdopted':
       return `job ${event.job} runs on as it was`
+    case 'JobWaits':
+      return `job ${event.job} waits for ${slotsText(event.slots)}: ${event.missing}`
     case 'JobRescaled':
       return `job ${event.job} has ${slotsText(event.slots)} now`
     case 'JobEnded':
@@ -97,15 +99,23 @@ function readText(event: NodeEvent & { readonly kind: 'ChunksRead' }): string {
 
 const slotsText = (slots: number): string => (slots === 1 ? '1 slot' : `${slots} slots`)
 
+/** Of all of them what each waits for; null: none does. */
+export function waitsText(jobs: readonly JobView[]): string | null {
+  const waits = jobs.flatMap(({ id, waitsFor }) =>
+    waitsFor === null ? [] : [`job ${id} waits for ${waitsFor}`],
+  )
+  return waits.length === 0 ? null : waits.join('; ')
+}
+
 export function jobsText(jobs: readonly JobView[], nowMs: number): string {
   if (jobs.length === 0) return 'There are no jobs.\n'
-  const rows = jobs.map(({ id, state, slots, restarts, sinceMs, error }) => [
+  const rows = jobs.map(({ id, state, slots, restarts, sinceMs, waitsFor, error }) => [
     id,
     state,
     String(slots),
     String(restarts),
     showDuration(Math.max(0, nowMs - sinceMs)),
-    error?.split('\n', 1)[0] ?? '',
+    error?.split('\n', 1)[0] ?? (waitsFor === null ? '' : `waits for ${waitsFor}`),
   ])
   const columns = [
     { title: 'JOB' },

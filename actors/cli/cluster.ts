@@ -2,9 +2,9 @@
 import { resolve } from 'node:path'
 import { unreachable } from '../../lib/base/assert.js'
 import { MillraceError } from '../../lib/base/errors.js'
-import type { Cluster, SubmittedJob } from '../index.js'
+import type { Cluster, SnapshotSummary, SubmittedJob } from '../index.js'
 import type { ClusterAction, ClusterCommand } from './cluster-commands.js'
-import { jobsText, nodesText, placementText } from './cluster-text.js'
+import { jobsText, nodesText, placementText, waitsText } from './cluster-text.js'
 import { EXIT, type ExitCode } from './exit.js'
 import { errorText, eventText, failureText } from './messages.js'
 import { showDuration } from './quantity.js'
@@ -51,20 +51,22 @@ class ClusterDesk {
       }
       case 'cancel': {
         const job = await this.#job(action.job)
-        return this.#wait(`ending job ${job.id}`, job.cancel(), () => `job ${job.id} has ended`)
+        const what = `ending job ${job.id}`
+        return this.#wait(what, job.cancel(), () => `job ${job.id} has ended`, job.id)
       }
       case 'stop':
         return this.#stop(await this.#job(action.job), action.savepoint)
       case 'savepoint': {
         const job = await this.#job(action.job)
         const taking = job.savepoint(resolve(action.directory))
-        return this.#wait(`taking a savepoint of job ${job.id}`, taking, savepointText)
+        const what = `taking a savepoint of job ${job.id}`
+        return this.#wait(what, taking, savepointText, job.id)
       }
       case 'rescale': {
         const [job, { slots }] = [await this.#job(action.job), action]
         const moving = job.rescale(slots)
         const what = `moving job ${job.id} to ${slots} slots`
-        return this.#wait(what, moving, () => `job ${job.id} runs on ${slots} slots`)
+        return this.#wait(what, moving, () => `job ${job.id} runs on ${slots} slots`, job.id)
       }
       case 'events':
         return this.#events(await this.#job(action.job))
@@ -74,8 +76,12 @@ class ClusterDesk {
         return EXIT.finished
       case 'evacuate': {
         const { node } = action
-        const moving = cluster.evacuate(node)
-        return this.#wait(`moving the work of node ${node}`, moving, () => `node ${node} is empty`)
+        const isEmpty = async () => {
+          await cluster.evacuate(node)
+          const waits = await this.#waits(null)
+          return waits === null ? `node ${node} is empty` : `node ${node} is empty; ${waits}`
+        }
+        return this.#wait(`moving the work of node ${node}`, isEmpty(), (text) => text, null)
       }
       default:
         return unreachable(action)
@@ -84,11 +90,17 @@ class ClusterDesk {
 
   #stop(job: SubmittedJob, savepoint: string | null): Promise<ExitCode> {
     const stopping = savepoint === null ? job.stop() : job.stop(resolve(savepoint))
-    return this.#wait(`stopping job ${job.id}`, stopping, (summary) =>
+    const done = (summary: SnapshotSummary) =>
       savepoint === null
         ? `job ${job.id} has stopped behind checkpoint ${summary.round}`
-        : `job ${job.id} has stopped; ${savepointText(summary)}`,
-    )
+        : `job ${job.id} has stopped; ${savepointText(summary)}`
+    return this.#wait(`stopping job ${job.id}`, stopping, done, job.id)
+  }
+
+  /** What that job waits for; null: any job. */
+  async #waits(job: string | null): Promise<string | null> {
+    const jobs = await this.#cluster.jobs()
+    return waitsText(job === null ? jobs : jobs.filter(({ id }) => id === job))
   }
 
   /** Whose id is that, or the only one that begins so. */
@@ -113,8 +125,11 @@ class ClusterDesk {
     what: string,
     waiting: Promise<T>,
     done: (result: T) => string,
+    /** Whose places it may wait for; null: of any job. */
+    job: string | null,
   ): Promise<ExitCode> {
-    this.#reporter.say(done(await whileWaiting(this.#world, this.#reporter, what, waiting)))
+    const held = () => this.#waits(job)
+    this.#reporter.say(done(await whileWaiting(this.#world, this.#reporter, what, waiting, held)))
     return EXIT.finished
   }
 

@@ -5,23 +5,35 @@ import type { CliWorld } from './world.js'
 
 const FIRST_MS = 1000
 const NEXT_MS = 5000
+/** Where what holds it up is not known by then, it is left out. */
+const HELD_MS = 500
 
+/** `held`: what it is held up by just now, for people; null: nothing that is known. */
 export async function whileWaiting<T>(
   { clock }: CliWorld,
   reporter: Reporter,
   what: string,
   waiting: Promise<T>,
+  held: () => Promise<string | null> = async () => null,
 ): Promise<T> {
   if (reporter.detail === 'quiet') return waiting
   const startMs = clock.now()
   let stop = clock.after(FIRST_MS, tell)
+  let isOver = false
   function tell(): void {
-    reporter.say(`${what}: ${showDuration(clock.now() - startMs)}`)
     stop = clock.after(NEXT_MS, tell)
+    const heldUp = held().catch(() => null)
+    const unknown = new Promise<null>((resolve) => clock.after(HELD_MS, () => resolve(null)))
+    void Promise.race([heldUp, unknown]).then((by) => {
+      if (isOver) return
+      const since = `${what}: ${showDuration(clock.now() - startMs)}`
+      reporter.say(by === null ? since : `${since}; ${by}`)
+    })
   }
   try {
     return await waiting
   } finally {
+    isOver = true
     stop()
   }
 }

@@ -26,14 +26,17 @@ import { type FromBefore, launch, type RunWorld } from '../job/launch.js'
 import type { DeployedAttempts } from '../job/region-opening.js'
 import type { Slot } from '../worker/protocol.js'
 import { ClusterPool, type ClusterPoolParts } from './cluster-pool.js'
+import { endBehindCheckpoint } from './end-behind-checkpoint.js'
 import { JobFeed } from './job-feed.js'
 import type { JobRecord } from './job-records.js'
 import { lifeOptions } from './life-options.js'
 import { type PlanModule, prepareLife } from './prepare-life.js'
-import type { JobNews, JobView, PlacementOptions, SlotView } from './protocol.js'
+import type { JobNews, JobView, PlacementOptions, SlotsWanted, SlotView } from './protocol.js'
 import type { Place, RemoteSlot } from './remote-slot.js'
 import { ResultTakers, type TakeResults } from './result-takers.js'
+import { SlotWaits } from './slot-waits.js'
 import { slotWishOf } from './slot-wish.js'
+import { summaryBeforeItBegan } from './summary-before-it-began.js'
 import { type TookOver, takeOver } from './take-over.js'
 import { whenRunning } from './when-running.js'
 
@@ -48,6 +51,8 @@ export interface ClusterJobParts
   readonly snapshots: string
   /** True where there is one to go on from. */
   readonly hasSnapshots: () => Promise<boolean>
+  /** The newest of them; 0: there is none. */
+  readonly lastRound: () => Promise<number>
   readonly bundleFile: string
   /** Default: each in a worker thread. */
   readonly planModule?: PlanModule
@@ -62,6 +67,8 @@ export interface ClusterJobParts
   foundApart(pair: readonly [string, string], wish: SlotWish, leave: (node: string) => void): void
   onSlot(slot: RemoteSlot): void
   onSlotEnded(slot: RemoteSlot): void
+  /** Told again when that changes. */
+  onWaits(wanted: SlotsWanted): void
   /** It is to be the same after a restart of the coordinator. */
   save(record: JobRecord): Promise<void>
   /** Where its slots are that nodes have kept, by index; null: not all of them are there. At most once. */
@@ -74,6 +81,7 @@ export class ClusterJob {
   readonly #parts: ClusterJobParts
   readonly #feed = new JobFeed()
   readonly #slots = new Set<RemoteSlot>()
+  readonly #waits: SlotWaits
   readonly done: Promise<JobSummary>
   #settle!: { resolve(summary: JobSummary): void; reject(error: Error): void }
   #record: JobRecord
@@ -98,6 +106,8 @@ export class ClusterJob {
   /** Its coordinator stops, and it goes on with the next one. */
   #isSuspended = false
   #error: string | null = null
+  /** For people; null: it is not known, or it has begun. */
+  #waitsToBegin: string | null = null
   #endState: JobState | null = null
   /** Who is asked about its failures first: the last one that has said so. */
   #decider: Ask | null = null
@@ -105,7 +115,8 @@ export class ClusterJob {
   constructor(parts: ClusterJobParts) {
     this.#parts = parts
     this.#record = parts.record
-    this.#restarts = this.#before.restarts
+    this.#restarts = parts.record.restarts ?? 0
+    this.#waits = new SlotWaits((wanted) => parts.onWaits(wanted))
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
@@ -146,6 +157,7 @@ export class ClusterJob {
       slots,
       restarts: this.#restarts,
       sinceMs: submittedMs,
+      waitsFor: isEnded(this.state) ? null : (this.#waits.text ?? this.#waitsToBegin),
       error: this.#error,
     }
   }
@@ -188,13 +200,20 @@ export class ClusterJob {
     return this.#isCancelled
   }
 
+  /** Before it starts: what it waits for, for people. */
+  waitsToBegin(waitsFor: string): void {
+    this.#waitsToBegin = waitsFor
+  }
+
   /** Before it starts: as many slots instead. */
   beginWith(slots: number): void {
     this.#record = { ...this.#record, slots }
   }
 
-  /** Rejects where it cannot be planned; then nothing has run. */
+  /** Rejects where it cannot be planned; then nothing has run. Does nothing where it has ended before. */
   async start(recovered: boolean): Promise<void> {
+    if (this.#endState !== null) return
+    this.#waitsToBegin = null
     this.#isRecovered = recovered
     const beginning = this.#beginFirst(recovered)
     this.#beginning = beginning.catch(() => {})
@@ -209,13 +228,13 @@ export class ClusterJob {
     if (recovered && !mayGoOn) await this.#remember(takenOver(before))
     const life = await this.#begin(recovered)
     // The next coordinator takes over what this one has found.
-    if (life === null && recovered && !mayGoOn) await this.#remember(before)
+    if (this.#isSuspended && life === null && recovered && !mayGoOn) await this.#remember(before)
     return life
   }
 
   /** Nothing of it runs. What cannot be kept is not counted, which is no reason to stop. */
   async #remember(before: LifeCounts): Promise<void> {
-    this.#record = { ...this.#record, before, deployment: null }
+    this.#record = { ...this.#record, before, restarts: this.#restarts, deployment: null }
     await this.#parts.save(this.#record).catch(() => {})
   }
 
@@ -254,7 +273,8 @@ export class ClusterJob {
       const { ref, place } = slot as RemoteSlot
       return { ref, node: place?.node ?? '' }
     })
-    this.#record = { ...this.#record, failures, deployment: { ...present, slots: places } }
+    const deployment = { ...present, slots: places }
+    this.#record = { ...this.#record, failures, restarts: this.#restarts, deployment }
     await this.#parts.save(this.#record)
   }
 
@@ -282,23 +302,30 @@ export class ClusterJob {
     return Promise.allSettled([this.#moving, ...this.#stops]).then(() => {})
   }
 
-  restartRegion(region: number): Promise<void> {
+  async restartRegion(region: number): Promise<void> {
     return this.#living().restartRegion(region)
   }
 
-  /** A life that makes room for the next is followed by none then. */
+  /** At once, whatever it waits for. A life that makes room for the next is followed by none then. */
   async cancel(): Promise<void> {
-    const life = this.#begun()
     this.#isCancelled = true
-    await life.cancel()
+    if (this.#life === null) return this.#endBeforeItBegan()
+    await this.#life.cancel()
     await this.#moving
   }
 
-  /** What makes room for the next life is behind a checkpoint: that one is drained. */
+  /** Durable, so that it drains whatever becomes of its lives: each is drained as soon as it runs. */
   async drain(): Promise<void> {
-    this.#begun()
-    await this.#moving
-    await this.#begun().drain()
+    if (isEnded(this.state)) throw hasEnded(this.id)
+    this.#record = { ...this.#record, drains: true }
+    await this.#parts.save(this.#record)
+    this.#drainLife()
+    await this.done.catch(() => {})
+  }
+
+  #drainLife(): void {
+    const life = this.#life
+    if (this.#record.drains === true && life?.state === 'Running') void life.drain()
   }
 
   /**
@@ -310,8 +337,8 @@ export class ClusterJob {
     await this.#beginning
     const life = this.#life
     if (life === null) return
-    const stop = async () => (this.takesSnapshots ? this.stop(null) : this.cancel())
-    await stop().catch(() => this.cancel())
+    const stop = async () => (this.takesSnapshots ? this.#endBehindCheckpoint(life) : life.cancel())
+    await stop().catch(() => life.cancel())
     const summary = await life.done.catch(() => null)
     if (summary === null || summary.state === 'Finished') return
     if (this.#hasRun) await this.#remember(withLife(this.#before, summary, true))
@@ -319,13 +346,14 @@ export class ClusterJob {
     else if (this.#plan !== null) await this.#remember({ ...this.#before, isAtRest: true })
   }
 
-  savepoint(directory: string): Promise<SnapshotSummary> {
+  async savepoint(directory: string): Promise<SnapshotSummary> {
     return this.#living().savepoint(directory)
   }
 
   async stop(directory: string | null): Promise<SnapshotSummary> {
+    if (this.#isBefore) return this.#stopBefore(directory)
     const life = this.#living()
-    if (this.#isMoving && !this.#isSuspended) throw isMoving(this.id)
+    if (this.#isMoving) throw isMoving(this.id)
     const stop = directory === null ? life.stop() : life.stop(directory)
     this.#stops.add(stop)
     const isOver = () => this.#stops.delete(stop)
@@ -333,16 +361,35 @@ export class ClusterJob {
     return stop
   }
 
-  /** Another life, with as many slots, from a last checkpoint. */
+  /** Nothing of it has run under this coordinator, so that no snapshot can be taken. */
+  get #isBefore(): boolean {
+    return !isEnded(this.state) && !this.#hasRun && (this.#life === null || this.#isRecovered)
+  }
+
+  /** It ends behind its last checkpoint, as that lies there: what that has prepared is for whoever restores it. */
+  async #stopBefore(directory: string | null): Promise<SnapshotSummary> {
+    if (directory !== null) throw hasNotBegun(this.id)
+    const round = this.takesSnapshots ? await this.#parts.lastRound() : 0
+    if (!this.#isBefore) return this.stop(directory)
+    if (round === 0) throw hasNoCheckpoint(this.id)
+    await this.cancel()
+    return { round, directory: this.#parts.snapshots, durationMs: 0 }
+  }
+
+  /** Another life, with as many slots, from a new checkpoint where it runs, else from its last one. */
   async move(slots: number, placement?: PlacementOptions): Promise<void> {
     if (!this.takesSnapshots) throw cannotMove(this.id)
     await this.#replace(slots, async (life) => {
-      await life.stop()
+      await this.#endBehindCheckpoint(life)
       if (placement !== undefined) this.#place(placement)
     })
   }
 
-  /** As `move`, where it cannot be asked for a checkpoint any more: its last one has to do. */
+  #endBehindCheckpoint(life: Job): Promise<void> {
+    return endBehindCheckpoint(life, this.#waits.text === null)
+  }
+
+  /** As `move`, of one that takes no checkpoints: it begins at the beginning. */
   async restart(slots: number): Promise<void> {
     await this.#replace(slots, (life) => life.cancel())
   }
@@ -379,7 +426,15 @@ export class ClusterJob {
     try {
       if (summary.state !== 'Finished' && !this.#isCancelled) {
         const counted = withLife(before, summary, false)
-        this.#record = { ...this.#record, slots, before: counted, failures: null, deployment: null }
+        const restarts = this.#restarts
+        this.#record = {
+          ...this.#record,
+          slots,
+          before: counted,
+          restarts,
+          failures: null,
+          deployment: null,
+        }
         await this.#parts.save(this.#record)
         const next = await this.#begin(true)
         if (next !== null) return next
@@ -479,10 +534,15 @@ export class ClusterJob {
       size,
       life,
       stallMs: this.#record.options.stallMs ?? null,
-      place: (slot, note) =>
-        place(slot.ref, wish, durationMs(wait, 'placement: wait'), (missing) =>
-          note(`slot ${slot.index} of job ${this.id} waits for a place: ${missing}`),
-        ),
+      place: (slot, note) => {
+        const placing = place(slot.ref, wish, durationMs(wait, 'placement: wait'), (missing) => {
+          this.#waits.waits(slot.ref, missing)
+          note(`slot ${slot.index} of job ${this.id} waits for a place: ${missing}`)
+        })
+        const isOver = () => this.#waits.isOver(slot.ref)
+        placing.then(isOver, isOver)
+        return placing
+      },
       urlOf,
       newSession,
       setUpFailed,
@@ -493,6 +553,7 @@ export class ClusterJob {
       },
       onEnded: (slot) => {
         this.#slots.delete(slot)
+        this.#waits.isOver(slot.ref)
         onSlotEnded(slot)
       },
     })
@@ -508,8 +569,11 @@ export class ClusterJob {
 
   #onEvent(life: Job, event: JobEvent): void {
     if (life !== this.#life) return
-    if (event.kind === 'RegionRestarting') this.#restarts++
-    if (event.kind === 'StateChanged' && event.to === 'Running') this.#hasRun = true
+    if (event.kind === 'RegionRestarting' || event.kind === 'SubtaskReplacing') this.#restarts++
+    if (event.kind === 'StateChanged' && event.to === 'Running') {
+      this.#hasRun = true
+      this.#drainLife()
+    }
     // That a life ends in order to make room for the next is no end of the job.
     const isNoEnd = this.#isMoving || this.#isSuspended
     if (isNoEnd && event.kind === 'StateChanged' && event.to !== 'Running') return
@@ -522,7 +586,9 @@ export class ClusterJob {
     this.#endState = error === null ? life.state : 'Failed'
     // It is tried again from where it was.
     if (error !== null && this.#isRecovered && !this.#hasRun) {
-      this.#record = { ...this.#parts.record, deployment: null }
+      const drains = this.#record.drains === true && ({ drains: true } as const)
+      const restarts = this.#restarts
+      this.#record = { ...this.#parts.record, ...drains, restarts, deployment: null }
     }
     this.#feed.unfollow()
     const goesOn = this.#isSuspended && this.#endState !== 'Finished'
@@ -531,20 +597,26 @@ export class ClusterJob {
       if (!goesOn) this.#feed.failed(error)
       this.#settle.reject(error)
     } else {
-      const whole = summed(summary!, this.#before)
+      const whole = { ...summed(summary!, this.#before), restarts: this.#restarts }
       if (!goesOn) this.#feed.done(whole)
       this.#settle.resolve(whole)
     }
     this.#feed.complete()
   }
 
-  #begun(): Job {
-    if (this.#life === null) throw hasNotBegun(this.id)
-    return this.#life
+  /** Nothing of it runs, so that nothing has to be waited for. */
+  #endBeforeItBegan(): void {
+    if (this.#endState !== null) return
+    this.#endState = 'Cancelled'
+    const summary = summaryBeforeItBegan(this.#record)
+    this.#feed.done(summary)
+    this.#settle.resolve(summary)
+    this.#feed.complete()
   }
 
   #living(): Job {
-    if (this.#life === null || isEnded(this.state)) throw hasEnded(this.id)
+    if (isEnded(this.state)) throw hasEnded(this.id)
+    if (this.#life === null) throw hasNotBegun(this.id)
     return this.#life
   }
 }
@@ -552,7 +624,14 @@ export class ClusterJob {
 const hasNotBegun = (job: string): MillraceError =>
   new MillraceError(
     'E_JOB_NOT_RUNNING',
-    `job ${job} has not begun: the coordinator has just started, and looks what of it still runs. Try again in a moment`,
+    `job ${job} does not run yet under the coordinator, which was started again: try that again when it does; it can be cancelled, or stopped without a savepoint, at once`,
+    { retryable: true },
+  )
+
+const hasNoCheckpoint = (job: string): MillraceError =>
+  new MillraceError(
+    'E_NO_SNAPSHOT',
+    `job ${job} does not run yet, and has no checkpoint behind which it could stop: cancel it, or wait until it runs`,
     { retryable: true },
   )
 

@@ -221,7 +221,9 @@ export class Coordinator {
   }
 
   jobs(): readonly JobView[] {
-    return [...this.#ended.views, ...[...this.#jobs.values()].map(({ view }) => view)]
+    // One that ended may be about to begin again.
+    const ended = this.#ended.views.filter(({ id }) => !this.#jobs.has(id))
+    return [...ended, ...[...this.#jobs.values()].map(({ view }) => view)]
   }
 
   job(id: string): ClusterJob {
@@ -290,10 +292,8 @@ export class Coordinator {
     this.events$.next({ kind: 'JobRescaled', job: id, slots })
   }
 
-  /** A job that lacks slots cannot be asked for a checkpoint: its last one has to do. */
   async #adapt(job: ClusterJob, slots: number): Promise<void> {
-    const isWhole = job.state === 'Running' && job.takesSnapshots
-    await (isWhole ? job.move(slots) : job.restart(slots))
+    await (job.takesSnapshots ? job.move(slots) : job.restart(slots))
     this.events$.next({ kind: 'JobRescaled', job: job.id, slots })
   }
 
@@ -312,22 +312,28 @@ export class Coordinator {
   #expect(record: JobRecord): ClusterJob {
     const job = this.#open(record)
     this.#jobs.set(record.id, job)
-    if (record.deployment != null) this.#kept.expect(record.id, record.deployment)
+    if (record.deployment != null) {
+      job.waitsToBegin('what of it still runs')
+      this.#kept.expect(record.id, record.deployment)
+    }
     return job
   }
 
   /** What all is there goes on at once; what is not may run elsewhere until it has settled. */
   async #recover(job: ClusterJob): Promise<void> {
     await Promise.race([this.#settled, this.#kept.completed(job.id)])
-    if (this.#isStopping) return
+    if (this.#isStopping || isEnded(job.state)) return
     this.events$.next({ kind: 'JobRecovered', job: job.id })
     await job.start(true).catch(() => {})
   }
 
-  /** A job of a former life that could not begin: its record stays until it can, or is cancelled. */
-  #recoverLater(record: JobRecord): void {
+  /** A job of a former life that could not begin: it is there until it can, or is cancelled. */
+  #recoverLater({ record, view }: ClusterJob): void {
+    const job = this.#expect(record)
+    const again = `another try in ${RECOVER_AGAIN_MS / 1000} s`
+    job.waitsToBegin(view.error === null ? again : `${again}: ${view.error}`)
     this.#clock.after(RECOVER_AGAIN_MS, () => {
-      if (!this.#isStopping && !this.#jobs.has(record.id)) void this.#recover(this.#expect(record))
+      if (!isEnded(job.state)) void this.#recover(job)
     })
   }
 
@@ -339,6 +345,7 @@ export class Coordinator {
       term: this.#term,
       snapshots: directory,
       hasSnapshots: () => this.#stores.hasSnapshots(directory),
+      lastRound: () => this.#stores.lastRound(directory),
       bundleFile: this.shelf.fileOf(record.bundle.sha256),
       ...(this.#parts.planModule !== undefined && { planModule: this.#parts.planModule }),
       world: {
@@ -357,6 +364,7 @@ export class Coordinator {
         this.#slots.released(slot.ref)
         this.#nodes.slotEnded()
       },
+      onWaits: (wanted) => this.events$.next({ kind: 'JobWaits', job: record.id, ...wanted }),
       save: (changed) => this.#records.save(changed),
       takeKept: () => this.#kept.take(record.id),
       onAdopted: () => this.events$.next({ kind: 'JobAdopted', job: record.id }),
@@ -375,7 +383,7 @@ export class Coordinator {
     this.#ended.add(job)
     const hasNotBegun = job.isRecovered && !job.hasRun && job.state === 'Failed'
     const waits = hasNotBegun && !job.isCancelled
-    if (waits) this.#recoverLater(job.record)
+    if (waits) this.#recoverLater(job)
     else if (!this.#isStopping || !isEnded(job.state) || job.state === 'Finished') {
       void this.#records.remove(job.id)
     }

@@ -20,6 +20,10 @@ export interface JobRecord {
   /** As many as it has now; rescaling changes it. */
   readonly slots: number
   readonly submittedMs: number
+  /** It was told to drain: whatever life of it runs next is drained, too. */
+  readonly drains?: true
+  /** Of all its lives, the present one included. */
+  readonly restarts?: number
   /** Of lives that it has had; none where it has only begun. */
   readonly before?: LifeCounts
   /** Of the lives that coordinators have gone on with. */

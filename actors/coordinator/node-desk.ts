@@ -23,8 +23,7 @@ const LEAVE_TRIES = 5
 
 export class NodeDesk {
   readonly #owner: NodeDeskOwner
-  /** Called whenever a slot has ended, by those who wait for a node to be empty. */
-  readonly #emptying = new Set<() => void>()
+  readonly #evacuations = new Set<Evacuation>()
 
   constructor(owner: NodeDeskOwner) {
     this.#owner = owner
@@ -52,6 +51,9 @@ export class NodeDesk {
     const cordons = this.#owner.cordons()
     if (cordoned || !cordons.has(node)) this.#checkNode(node)
     this.#giveNothingNew(node, cordoned)
+    if (!cordoned) {
+      for (const evacuation of this.#evacuations) if (evacuation.node === node) evacuation.giveUp()
+    }
     await cordons.set(node, cordoned)
   }
 
@@ -63,8 +65,8 @@ export class NodeDesk {
   /**
    * Its work moves to other nodes, behind a checkpoint; what takes none is started again elsewhere. Resolves
    * when nothing is left on it. Several nodes can be evacuated at once. A job that finds too few slots
-   * elsewhere waits for them, as long as its placement says; a reactive one has fewer then. The node stays
-   * cordoned until it is uncordoned.
+   * elsewhere waits for them, as long as its placement says, and says so; a reactive one has fewer then. The
+   * node stays cordoned until it is uncordoned: whoever does that meanwhile gives the evacuation up.
    */
   async evacuate(node: string): Promise<void> {
     this.#checkNode(node)
@@ -75,20 +77,30 @@ export class NodeDesk {
   async vacate(node: string): Promise<void> {
     const { cordons, events$ } = this.#owner
     if (!cordons().has(node)) this.#giveNothingNew(node, true)
-    const jobs = this.#owner.jobs().filter((job) => job.nodes.has(node))
-    const moved = allOrFirstError(jobs.map((job) => this.#leave(node, job)))
-    moved.catch(() => {})
-    // What has left may have to wait for a place: the node need not.
-    await (jobs.length === 0 ? moved : Promise.race([moved, this.#emptied(node)]))
+    const evacuation = new Evacuation(node)
+    this.#evacuations.add(evacuation)
+    try {
+      const jobs = this.#owner.jobs().filter((job) => job.nodes.has(node))
+      const moved = allOrFirstError(jobs.map((job) => this.#leave(evacuation, job)))
+      moved.catch(() => {})
+      // What has left may have to wait for a place: the node need not.
+      const isLeft = jobs.length === 0 ? moved : Promise.race([moved, evacuation.isEmpty])
+      await Promise.race([isLeft, evacuation.isGivenUp])
+    } finally {
+      this.#evacuations.delete(evacuation)
+      evacuation.isOver = true
+    }
     events$.next({ kind: 'NodeEvacuated', node })
   }
 
-  async #leave(node: string, job: ClusterJob): Promise<void> {
+  async #leave(evacuation: Evacuation, job: ClusterJob): Promise<void> {
+    const { node } = evacuation
     for (let tries = 1; ; ) {
       // It may move for the sake of another node, and leave this one with it.
       await job.settled
-      if (!job.nodes.has(node) || !job.canMove) return
+      if (evacuation.isOver || !job.nodes.has(node) || !job.canMove) return
       const room = (await this.#owner.roomFor(job)).slots
+      if (evacuation.isOver) return
       if (!job.canMove) continue
       const { slots, options } = job.record
       if (!job.takesSnapshots) return this.#evict(job, node)
@@ -110,19 +122,9 @@ export class NodeDesk {
   }
 
   slotEnded(): void {
-    for (const look of [...this.#emptying]) look()
-  }
-
-  /** Resolves when the last of its slots has ended. */
-  #emptied(node: string): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (this.#owner.registry().slotsOn(node).length > 0) return
-        this.#emptying.delete(look)
-        resolve()
-      }
-      this.#emptying.add(look)
-    })
+    for (const evacuation of this.#evacuations) {
+      if (this.#owner.registry().slotsOn(evacuation.node).length === 0) evacuation.emptied()
+    }
   }
 
   #checkNode(node: string): void {
@@ -134,6 +136,36 @@ export class NodeDesk {
     throw new MillraceError('E_NO_SUCH_NODE', `there is no node "${node}"; ${list}${cordoned}`)
   }
 }
+
+/** A node that is being left. */
+class Evacuation {
+  readonly node: string
+  /** Nobody waits for it any more. */
+  isOver = false
+  /** Resolves when the last of its slots has ended. */
+  readonly isEmpty: Promise<void>
+  /** Rejects when somebody wants it to have work again. */
+  readonly isGivenUp: Promise<never>
+  emptied!: () => void
+  giveUp!: () => void
+
+  constructor(node: string) {
+    this.node = node
+    this.isEmpty = new Promise((resolve) => {
+      this.emptied = resolve
+    })
+    this.isGivenUp = new Promise((_, reject) => {
+      this.giveUp = () => reject(uncordoned(node))
+    })
+    this.isGivenUp.catch(() => {})
+  }
+}
+
+const uncordoned = (node: string): MillraceError =>
+  new MillraceError(
+    'E_UNCORDONED',
+    `node ${node} was uncordoned while its work was moved away: what is left on it stays`,
+  )
 
 async function allOrFirstError(all: readonly Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(all)).find(({ status }) => status === 'rejected')

@@ -50,8 +50,17 @@ export type ClusterEvent =
   | { readonly kind: 'JobRecovered'; readonly job: string }
   /** All that ran of it under the coordinator before was still there, and goes on: nothing was restarted. */
   | { readonly kind: 'JobAdopted'; readonly job: string }
+  /** It waits for places of so many slots; told again when what is missing changes. */
+  | ({ readonly kind: 'JobWaits'; readonly job: string } & SlotsWanted)
   | { readonly kind: 'JobRescaled'; readonly job: string; readonly slots: number }
   | { readonly kind: 'JobEnded'; readonly job: string; readonly state: JobState }
+
+/** Slots that have no place yet. */
+export interface SlotsWanted {
+  readonly slots: number
+  /** What would have to be there, for people. */
+  readonly missing: string
+}
 
 /** How a job is to run on a cluster: as data. */
 export interface SubmitOptions {
@@ -138,8 +147,11 @@ export interface JobView {
   readonly pipeline: string
   readonly state: JobState
   readonly slots: number
+  /** Of all its lives. */
   readonly restarts: number
   readonly sinceMs: number
+  /** For people, such as `2 slots: no node has joined`; null: it waits for nothing. */
+  readonly waitsFor: string | null
   /** What ended it, where it failed. */
   readonly error: string | null
 }
@@ -211,15 +223,28 @@ export interface ClientMethods {
    */
   once(id: string, method: OnceMethod, args: readonly unknown[]): Promise<unknown>
   cancel(job: string): Promise<void>
+  /** Resolves when it has ended. Whatever life of it runs by then is drained. */
   drain(job: string): Promise<void>
   savepoint(job: string, directory: string): Promise<SnapshotSummary>
+  /**
+   * Of a job that has not run yet under a coordinator that was started again: it ends at once behind its last
+   * checkpoint, as that lies there; what it has prepared is committed by whoever goes on from it. Rejects where
+   * there is none, and where a savepoint is wanted.
+   */
   stop(job: string, directory: string | null): Promise<SnapshotSummary>
-  /** Stops it behind a snapshot, and starts it with as many slots. Resolves when it runs again. */
+  /**
+   * Stops it behind a snapshot, and starts it with as many slots. Resolves when it runs again. What does not run
+   * goes on from its last checkpoint.
+   */
   rescale(job: string, slots: number): Promise<void>
   /** Another life with as many slots, placed so; null: as it wished before. */
   move(job: string, placement: PlacementOptions | null): Promise<void>
   restartRegion(job: string, region: number): Promise<void>
   cordon(node: string, cordoned: boolean): Promise<void>
+  /**
+   * Resolves when nothing is left on it: a job may still wait for slots elsewhere then (`JobView.waitsFor`).
+   * Rejects with E_UNCORDONED where somebody uncordons it meanwhile.
+   */
   evacuate(node: string): Promise<void>
 }
 

@@ -44,6 +44,8 @@ export interface CoordinatorStores {
    * submitted with is to be restored then.
    */
   hasSnapshots(directory: string): Promise<boolean>
+  /** The newest that is complete there; 0: none is. */
+  lastRound(directory: string): Promise<number>
   /** Another coordinator may have it now. */
   close(): Promise<void>
 }
@@ -74,5 +76,6 @@ async function openLocked(data: string, release: () => Promise<void>): Promise<C
         // What is wrong with them is told by whoever opens them.
         () => true,
       ),
+    lastRound: async (directory) => Math.max(0, ...((await readIndex(directory)) ?? [])),
   }
 }

@@ -95,14 +95,16 @@ export interface JobMetrics {
  * How a job ended and what flowed, as `done` gives it. Counts are records, times milliseconds.
  *
  * A job of a cluster that was moved, or that its coordinator, started again, could not adopt, has had several
- * lives: its counts, `restarts` and `wallMs` are those of `livesCounted` of its `lives` together, `chains` those
- * of the last one. What a life has read behind the checkpoint with which the next one began, both have counted.
- * Of a life that was adopted `restarts` and `wallMs` count from then on.
+ * lives: its counts and `wallMs` are those of `livesCounted` of its `lives` together, `restarts` those of all of
+ * them, `chains` those of the last one. What a life has read behind the checkpoint with which the next one began,
+ * both have counted. Of a life that was adopted `wallMs` counts from then on.
  */
 export interface JobSummary extends Counts, Lives {
   readonly job: string
   readonly pipeline: string
   readonly state: JobState
+  /** Of regions, and of single subtasks. */
+  readonly restarts: number
   /** True when the input was not read to its end. */
   readonly partial: boolean
   readonly guarantee: Guarantee

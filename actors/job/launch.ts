@@ -276,7 +276,8 @@ export function launch(
   }
 
   async function end(kind: 'Drain' | 'Cancel'): Promise<void> {
-    if (actor === null) asked = kind
+    // What is cancelled is not drained instead.
+    if (actor === null) asked = asked === 'Cancel' ? asked : kind
     else actor.control({ kind })
     await board.done.catch(() => {})
   }

@@ -15,8 +15,6 @@ export interface Counts {
   readonly deadLetters: number
   /** Under `best-effort`, records known to be lost; what is not counted: lib/metrics/counters.ts. */
   readonly lost: number
-  /** Of regions, and of single subtasks. */
-  readonly restarts: number
   /** From the moment it first ran: planning and starting threads are not in it. */
   readonly wallMs: number
 }
@@ -39,7 +37,6 @@ export const NO_LIVES: LifeCounts = {
   skipped: 0,
   deadLetters: 0,
   lost: 0,
-  restarts: 0,
   wallMs: 0,
   lives: 0,
   livesCounted: 0,
@@ -69,13 +66,12 @@ export const summed = <S extends Counts>(life: S, before: LifeCounts): S & Lives
   skipped: before.skipped + life.skipped,
   deadLetters: before.deadLetters + life.deadLetters,
   lost: before.lost + life.lost,
-  restarts: before.restarts + life.restarts,
   wallMs: before.wallMs + life.wallMs,
   lives: before.lives + 1,
   livesCounted: before.livesCounted + 1,
 })
 
 function countsOf(counts: Counts): Counts {
-  const { recordsIn, recordsOut, skipped, deadLetters, lost, restarts, wallMs } = counts
-  return { recordsIn, recordsOut, skipped, deadLetters, lost, restarts, wallMs }
+  const { recordsIn, recordsOut, skipped, deadLetters, lost, wallMs } = counts
+  return { recordsIn, recordsOut, skipped, deadLetters, lost, wallMs }
 }

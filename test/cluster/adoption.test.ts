@@ -195,3 +195,28 @@ t.test('and where it cannot go on with what runs', async (t) => {
   t.equal(told('the limit of 1 restarts without progress is reached'), 1)
   t.equal(cluster.ended.get(ID), 'Failed')
 })
+
+t.test('all its restarts are shown, whoever has seen them', async (t) => {
+  for (const isAdopted of [true, false]) {
+    const world = await running(TWO)
+    const { cluster, told, ends } = world
+    const shown = () => cluster.coordinator!.jobs()[0]!.restarts
+    await losesNode(world)
+    t.equal(shown(), 1)
+    cluster.kill(HUB)
+    if (!isAdopted) cluster.kill('b')
+    cluster.start(HUB)
+    if (!isAdopted) cluster.start('b')
+    await cluster.runFor(8_000)
+    t.equal(told('JobAdopted'), isAdopted ? 1 : 0)
+    t.equal(shown(), 1, 'as under the coordinator before')
+    await losesNode(world)
+    t.equal(shown(), 2)
+    void cluster.coordinator!.rescale(ID, 2)
+    await cluster.runFor(1_000)
+    t.equal(shown(), 2)
+    const { done } = cluster.coordinator!.job(ID)
+    await ends(t)
+    t.equal((await done).restarts, 2)
+  }
+})

@@ -1,6 +1,7 @@
 /** What else is asked of a job while it is moved: whole clusters under a virtual clock. */
 import t, { type Test } from 'tap'
 import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
+import { outcomeOf } from '../support/outcome-of.js'
 import { bundleOf, HUB, type NodeShape, SimulatedCluster } from '../support/simulated-cluster.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
@@ -33,21 +34,6 @@ async function running(seconds: number, nodes: readonly NodeShape[] = THREE) {
   void cluster.coordinator!.submit(ID, bundleOf('rows'), options, () => {}).catch(() => {})
   await cluster.runFor(1_000)
   return { cluster, job }
-}
-
-/** How something that was asked for has ended; null: it has not. */
-function outcomeOf(asked: Promise<unknown>): { code: string | null; isOver: boolean } {
-  const outcome = { code: null as string | null, isOver: false }
-  asked.then(
-    () => {
-      outcome.isOver = true
-    },
-    (error: { code?: string }) => {
-      outcome.isOver = true
-      outcome.code = error.code ?? 'none'
-    },
-  )
-  return outcome
 }
 
 /** Slots that are taken. */

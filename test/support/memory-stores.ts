@@ -49,6 +49,10 @@ export class MemoryStores {
       openSnapshots: (directory) => step(() => this.#open(directory, step)),
       hasSnapshots: (directory) =>
         step(async () => ((await this.#snapshots.get(directory)?.manifests()) ?? []).length > 0),
+      lastRound: (directory) =>
+        step(async () =>
+          Math.max(0, ...((await this.#snapshots.get(directory)?.manifests()) ?? [])),
+        ),
       close: async () => {},
     }
   }

@@ -8,7 +8,6 @@ const life = {
   skipped: 1,
   deadLetters: 2,
   lost: 3,
-  restarts: 1,
   wallMs: 100,
 }
 
@@ -20,7 +19,6 @@ t.test('lives that end in order are added up, the last one included', async (t) 
     skipped: 3,
     deadLetters: 6,
     lost: 9,
-    restarts: 3,
     wallMs: 300,
     lives: 3,
     livesCounted: 3,

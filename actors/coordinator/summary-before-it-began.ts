@@ -1,0 +1,21 @@
+/** What is said of a job that was cancelled before anything of it ran under its present coordinator. */
+import { NO_LIVES, takenOver } from '../../lib/job/life-counts.js'
+import type { JobSummary } from '../job/job.js'
+import type { JobRecord } from './job-records.js'
+
+/** The life before, if any, has died uncounted with its coordinator; no other has begun. */
+export function summaryBeforeItBegan(record: JobRecord): JobSummary {
+  const { id, pipeline, before = NO_LIVES, restarts = 0 } = record
+  const { isAtRest: _isAtRest, ...counts } = takenOver(before)
+  return {
+    ...counts,
+    job: id,
+    pipeline,
+    state: 'Cancelled',
+    partial: true,
+    restarts,
+    // It was not planned: nothing better is known.
+    guarantee: 'best-effort',
+    chains: [],
+  }
+}
