@@ -185,7 +185,11 @@ export interface BundleFacts {
 }
 
 /**
- * What a client calls. It beats every `CLIENT_BEAT_MS`; either side takes the other for gone when nothing,
+ * What a client calls. What has arrived is carried out to its end, though the client goes meanwhile: a savepoint
+ * that nobody waits for any more is complete in its directory, and the job goes on; a job that was to stop has
+ * ended behind its savepoint. A client that comes back in time asks again by `once`, and gets that answer.
+ *
+ * It beats every `CLIENT_BEAT_MS`; either side takes the other for gone when nothing,
  * of whatever kind, has come from it for `CLIENT_SILENCE_MS`.
  */
 export interface ClientMethods {

@@ -28,6 +28,7 @@ import {
   type JobState,
 } from '../../lib/job/job-record.js'
 import { stepJob } from '../../lib/job/job-step.js'
+import type { KeptProgress } from '../../lib/job/region-progress.js'
 import { regionShapes } from '../../lib/job/region-shapes.js'
 import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
@@ -45,8 +46,8 @@ export interface JobParts extends SlotTableParts, FailureDeskParts, RegionOpenin
   readonly operators: readonly string[]
   /** What it goes on with; null where it begins. */
   readonly taken: TakenOver | null
-  /** Where its regions have failed under whoever had it before, as of `RegionProgress`. */
-  readonly failedAt: readonly (number | null)[]
+  /** Of its regions, under whoever had it before. */
+  readonly progress: readonly KeptProgress[]
 }
 
 /** What runs already, under a coordinator that is no more. */
@@ -248,7 +249,7 @@ class JobActor implements Behaviour<JobMessage> {
   // ---- snapshots and splits -----------------------------------------------------------------
 
   #openRounds(snapshots: JobSnapshots): JobRounds {
-    const { run, plan, board, taken, counters, failedAt } = this.#parts
+    const { run, plan, board, taken, counters, progress } = this.#parts
     const { self } = this.#context
     const owner: JobRoundsOwner = {
       spawn: (name, setup) => this.#context.spawn(name, setup),
@@ -261,12 +262,13 @@ class JobActor implements Behaviour<JobMessage> {
       unassigned: () => this.#splits.unassigned,
       read: () => recordsRead(plan, counters),
       progressed: (region) => {
-        if (this.#parts.policy.progressed(`region ${region}`)) this.#opening.changed()
+        this.#parts.policy.progressed(`region ${region}`)
       },
+      progressMade: () => this.#opening.changed(),
       failed: (error) => self.control({ kind: 'SnapshotsFailed', error }),
       report: (report) => board.snapshot(report),
     }
-    return new JobRounds(run, plan, snapshots, taken?.adopted ?? null, owner, failedAt)
+    return new JobRounds(run, plan, snapshots, taken?.adopted ?? null, owner, progress)
   }
 
   #onSavepoint(request: SavepointRequest): void {
@@ -304,7 +306,7 @@ class JobActor implements Behaviour<JobMessage> {
   // ---- failures -----------------------------------------------------------------------------
 
   #restart(region: number, attempt: number, delayMs: number): void {
-    this.#rounds?.failed(region)
+    this.#rounds?.failed(region, this.#record.regions[region]!.phase === 'Running')
     this.#parts.board.restarting(region, attempt, delayMs, this.#parts.plan.guarantee)
     this.#apply({ kind: 'RegionFailed', region, attempt, delayMs })
     this.#opening.changed()

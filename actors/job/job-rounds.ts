@@ -7,7 +7,7 @@ import type { Plan } from '../../lib/graph/plan.js'
 import { type SubtaskId, subtaskName, subtasksOf } from '../../lib/graph/subtasks.js'
 import type { Adopted, NewestSnapshot } from '../../lib/job/adoption.js'
 import { isEnded, type JobRecord } from '../../lib/job/job-record.js'
-import { RegionProgress } from '../../lib/job/region-progress.js'
+import { type KeptProgress, RegionProgress } from '../../lib/job/region-progress.js'
 import type { Barrier } from '../../lib/operators/signal.js'
 import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
 import type { CheckpointSettings } from '../../lib/snapshot/checkpoint.js'
@@ -47,6 +47,8 @@ export interface JobRoundsOwner {
   read(): readonly number[]
   /** A checkpoint lies beyond what the region failed at last. */
   progressed(region: number): void
+  /** A checkpoint lies nearer to what regions failed at last, or beyond: `kept` has changed. */
+  progressMade(): void
   /** Splits not handed out, by chain. */
   unassigned(): ReadonlyMap<number, UnassignedSplits>
   failed(error: ErrorData): void
@@ -65,19 +67,19 @@ export class JobRounds {
   /** Names of subtasks that have finished in the present attempt of their region. */
   readonly #finished = new Set<string>()
 
-  /** `adopted`: what the job goes on with, if anything. `failedAt`: as of `RegionProgress`. */
+  /** `adopted`: what the job goes on with, if anything. `kept`: as of `RegionProgress`. */
   constructor(
     run: string,
     plan: Plan,
     snapshots: JobSnapshots,
     adopted: Adopted | null,
     owner: JobRoundsOwner,
-    failedAt: readonly (number | null)[] = [],
+    kept: readonly KeptProgress[] = [],
   ) {
     this.#plan = plan
     this.#snapshots = snapshots
     this.#owner = owner
-    this.#progress = new RegionProgress(plan.regions.length, failedAt, adopted !== null)
+    this.#progress = new RegionProgress(plan.regions.length, kept, adopted !== null)
     this.#isAdopted = adopted !== null
     const parts = {
       run,
@@ -151,14 +153,14 @@ export class JobRounds {
     }
   }
 
-  /** The attempt of a region has failed. */
-  failed(region: number): void {
-    this.#progress.failed(region, this.#owner.read()[region]!)
+  /** The attempt of a region has failed. `hasRead`: it has run. */
+  failed(region: number, hasRead: boolean): void {
+    this.#progress.failed(region, hasRead ? this.#owner.read()[region]! : 0)
   }
 
   /** Where regions have failed last. */
-  get failedAt(): readonly (number | null)[] {
-    return this.#progress.failedAt
+  get kept(): readonly KeptProgress[] {
+    return this.#progress.kept
   }
 
   request(request: SavepointRequest): void {
@@ -200,7 +202,9 @@ export class JobRounds {
   }
 
   #complete(round: number): Promise<void> {
+    const { hasFailed } = this.#progress
     for (const region of this.#progress.completed(round)) this.#owner.progressed(region)
+    if (hasFailed) this.#owner.progressMade()
     return this.#owner.askSlots((slot) => slot.snapshotCompleted(round))
   }
 

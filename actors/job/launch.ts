@@ -228,7 +228,7 @@ export function launch(
       id,
       run: taken?.run ?? begun,
       taken,
-      failedAt: failures?.failedAt ?? [],
+      progress: failures?.progress ?? [],
       deployed,
       snapshots,
       plan,

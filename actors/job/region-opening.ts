@@ -75,13 +75,13 @@ export class RegionOpening {
     const { run, deployed, policy } = this.#parts
     const { attempts, regions } = this.#owner.record()
     const plan = this.#planHash
-    const failedAt = this.#owner.rounds()?.failedAt ?? []
+    const progress = this.#owner.rounds()?.kept ?? []
     const present = {
       run,
       plan,
       attempts,
       regions: regions.map(({ attempt }) => attempt),
-      failures: { plan, restarts: policy.kept, failedAt },
+      failures: { plan, restarts: policy.kept, progress },
     }
     try {
       await deployed(present, this.#owner.slots.all)

@@ -3,11 +3,12 @@
  * with the job goes on counting.
  */
 import type { KeptRestarts } from '../supervision/kept-restarts.js'
+import type { KeptProgress } from './region-progress.js'
 
 export interface KeptFailures {
   /** `planHash`: of what is planned otherwise, regions are others. */
   readonly plan: string
   readonly restarts: readonly KeptRestarts[]
-  /** By region, where it failed last: see `RegionProgress`. */
-  readonly failedAt: readonly (number | null)[]
+  /** By region. */
+  readonly progress: readonly KeptProgress[]
 }

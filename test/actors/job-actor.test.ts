@@ -33,6 +33,7 @@ class FakeSlot implements Slot {
     readonly index: number,
     setUp: () => Promise<void>,
     clear: () => Promise<void>,
+    enumerate: SlotCommands['enumerate'],
   ) {
     const note =
       (text: string) =>
@@ -47,7 +48,7 @@ class FakeSlot implements Slot {
       abort: note('abort'),
       clear,
       replace: note('replace'),
-      enumerate: async () => ({ splits: [], concurrent: false }),
+      enumerate,
       assign: note('assign'),
       snapshot: note('snapshot'),
       snapshotCompleted: note('snapshotCompleted'),
@@ -75,6 +76,8 @@ interface Options {
   readonly setUp?: (made: number) => Promise<void>
   readonly connect?: (made: number) => Promise<void>
   readonly clear?: () => Promise<void>
+  /** Default: there are none. */
+  readonly enumerate?: SlotCommands['enumerate']
   readonly replays?: boolean
   /** Subtasks of the source and the sink. Default: as many as slots. */
   readonly parallelism?: number
@@ -97,7 +100,9 @@ function startJob(options: Options = {}) {
     create(index) {
       const at = made.length
       const setUp = () => options.setUp?.(at) ?? Promise.resolve()
-      const slot = new FakeSlot(index, setUp, options.clear ?? (async () => {}))
+      const { clear = async () => {} } = options
+      const { enumerate = async () => ({ splits: [], concurrent: false }) } = options
+      const slot = new FakeSlot(index, setUp, clear, enumerate)
       made.push(slot)
       return slot
     },
@@ -156,7 +161,7 @@ function startJob(options: Options = {}) {
       policy,
       board,
       taken: null,
-      failedAt: [],
+      progress: [],
       deployed: async ({ attempts }) => {
         saves.push(attempts)
         await options.save?.(saves.length)
@@ -375,4 +380,31 @@ t.test('cancelling kills every slot, and the job has ended', async (t) => {
   await job.clock.settle()
   t.match(await job.board.done, { state: 'Cancelled', partial: true })
   for (const slot of job.made) t.equal(slot.told.at(-1), 'kill')
+})
+
+t.test('splits that are listed late are not handed to a slot that is not set up yet', async (t) => {
+  let list = () => {}
+  const listed = new Promise<void>((resolve) => {
+    list = resolve
+  })
+  const { clock, made, board } = startJob({
+    setUp: (nth) => (nth < 2 ? Promise.resolve() : new Promise(() => {})),
+    enumerate: async () => {
+      await listed
+      return { splits: [{ id: 'one', data: {} }], concurrent: false }
+    },
+  })
+  await clock.settle()
+  for (const index of [0, 1]) {
+    made[index]!.onEvent({ kind: 'SplitsRequested', subtask: { chain: 0, index }, attempt: 1 })
+  }
+  await clock.settle()
+  made[1]!.die()
+  await clock.settle()
+  t.equal(made.length, 3, 'whoever has asked has a successor')
+  list()
+  await clock.settle()
+  const given = made.map(({ told }) => told.filter((text) => text.startsWith('assign')).length > 0)
+  t.same(given, [true, false, false])
+  t.equal(board.state, 'Restarting')
 })

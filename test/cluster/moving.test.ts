@@ -184,16 +184,20 @@ t.test('a node is left though another one dies meanwhile', async (t) => {
 t.test(
   'a job that is stopped behind a savepoint while it restarts stops when it runs',
   async (t) => {
-    for (const laterMs of [0, 1_000, 3_050, 3_150]) {
-      const { cluster } = await running(60)
-      const { coordinator } = cluster
-      cluster.kill(coordinator!.placementOf(ID)[0]!.node!)
-      await cluster.runFor(laterMs)
-      const stopped = outcomeOf(coordinator!.job(ID).stop(null))
-      await cluster.runFor(8_000)
-      t.ok(stopped.isOver, `${laterMs} ms later`)
-      if (stopped.code === null) t.equal(cluster.ended.get(ID), 'Cancelled')
-      else t.equal(stopped.code, 'E_SNAPSHOT_ABANDONED', 'a region failed in the middle of it')
+    for (const directory of [null, 'saved']) {
+      for (const laterMs of [0, 1_000, 3_050, 3_150]) {
+        const { cluster } = await running(60)
+        const { coordinator } = cluster
+        cluster.kill(coordinator!.placementOf(ID)[0]!.node!)
+        await cluster.runFor(laterMs)
+        const stopped = outcomeOf(coordinator!.job(ID).stop(directory))
+        await cluster.runFor(8_000)
+        t.ok(stopped.isOver, `${laterMs} ms later`)
+        if (stopped.code === null) t.equal(cluster.ended.get(ID), 'Cancelled')
+        else t.equal(stopped.code, 'E_SNAPSHOT_ABANDONED', 'a region failed in the middle of it')
+        const saved = await cluster.lastRound('saved')
+        t.equal(saved > 0, directory !== null && stopped.code === null)
+      }
     }
   },
 )

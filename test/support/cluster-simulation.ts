@@ -95,18 +95,20 @@ export interface Outcome {
 export async function simulate(seed: number): Promise<Outcome> {
   const random = seededRandom(seed)
   const pick = (n: number) => Math.floor(random() * n)
+  // Two jobs that each want all slots there are: whoever loses one must not be locked out by the other.
+  const isCrowded = random() < 0.2
   const nodes = Array.from({ length: 2 + pick(2) }, (_, i) => ({
     name: `node-${i}`,
-    slots: 1 + pick(3),
+    slots: 1 + pick(isCrowded ? 2 : 3),
   }))
   const slots = nodes.reduce((sum, node) => sum + node.slots, 0)
-  const jobs: JobShape[] = Array.from({ length: 1 + (random() < 0.35 ? 1 : 0) }, (_, i) => ({
+  const jobs: JobShape[] = Array.from({ length: isCrowded || random() < 0.35 ? 2 : 1 }, (_, i) => ({
     name: `job${i}`,
     rows: 20 + pick(40),
     splits: 1 + pick(6),
     isInTurn: random() < 0.5,
-    parallelism: 1 + pick(Math.min(3, slots)),
-    isReactive: random() < 0.3,
+    parallelism: isCrowded ? slots : 1 + pick(Math.min(3, slots)),
+    isReactive: !isCrowded && random() < 0.3,
     seconds: 4,
     interval: 250 + pick(1_000),
     world: new TransactionWorld(),
@@ -123,6 +125,7 @@ export async function simulate(seed: number): Promise<Outcome> {
   const ids = new Map<string, string>()
   const asked: { readonly what: string; isSettled: boolean }[] = []
   let faults = 0
+  let endOfTroubleMs = 0
 
   /** Whoever asks is told, however it ends. */
   function ask(what: string, answer: Promise<unknown>): void {
@@ -271,18 +274,28 @@ export async function simulate(seed: number): Promise<Outcome> {
     cluster.note(`FAULT takeover ${disturbance}`)
     if (disturbance === 1) cluster.internet.reset(a, b)
     if (disturbance === 2) {
-      for (const { id } of coordinator?.jobs() ?? []) {
-        try {
-          coordinator!
-            .job(id)
-            .restartRegion(0)
-            .catch(() => {})
-        } catch {}
-      }
+      for (const { id } of coordinator?.jobs() ?? []) restartRegion(id)
     }
     cluster.clock.after(pick(60), () => cluster.kill(HUB))
     if (disturbance === 3) cluster.clock.after(pick(500), () => cluster.internet.reset(a, b))
     cluster.clock.after(100 + pick(1_500), () => cluster.start(HUB))
+  }
+
+  /** Where it does not run that is refused. */
+  function restartRegion(id: string): void {
+    try {
+      cluster
+        .coordinator!.job(id)
+        .restartRegion(0)
+        .catch(() => {})
+    } catch {}
+  }
+
+  /** Again and again, so that attempts end before they have asked for splits, or have any snapshot. */
+  function restartOften(): void {
+    if (cluster.clock.now() >= endOfTroubleMs) return
+    for (const { id } of cluster.coordinator?.jobs() ?? []) restartRegion(id)
+    cluster.clock.after(20 + pick(400), restartOften)
   }
 
   function heal(ms: number): void {
@@ -301,13 +314,14 @@ export async function simulate(seed: number): Promise<Outcome> {
     for (const name of cluster.names) cluster.start(name)
     await cluster.runFor(50)
     const troubled = random() < 0.95
-    const endOfTrouble = cluster.clock.now() + TROUBLE_MS
+    endOfTroubleMs = cluster.clock.now() + TROUBLE_MS
     const scheduleFault = () => {
-      if (cluster.clock.now() >= endOfTrouble) return
+      if (cluster.clock.now() >= endOfTroubleMs) return
       fault()
       cluster.clock.after(100 + pick(2_500), scheduleFault)
     }
     if (troubled) cluster.clock.after(pick(3_000), scheduleFault)
+    if (random() < 0.2) restartOften()
     const look = () => {
       for (const job of jobs) if (idOf(job.name) === null) submit(job)
       cluster.clock.after(200, look)

@@ -127,6 +127,17 @@ export class SimulatedCluster {
     await this.settle()
   }
 
+  /** The newest snapshot in that directory; 0: there is none. */
+  async lastRound(directory: string): Promise<number> {
+    let round = -1
+    const reader = this.stores.of(this.#process('reader'))
+    void reader.lastRound(directory).then((last) => {
+      round = last
+    })
+    await this.runFor(10)
+    return round
+  }
+
   async runFor(ms: number): Promise<void> {
     const endMs = this.clock.now() + ms
     let isOver = false

@@ -27,26 +27,72 @@ t.test('a checkpoint before the failing position is no progress, one beyond it i
 t.test('who goes on with what another has seen fail knows what lies beyond', async (t) => {
   const before = new RegionProgress(2)
   before.failed(1, 30)
-  t.same(before.failedAt, [null, 30])
-  const progress = new RegionProgress(2, before.failedAt)
+  t.same(before.kept, [
+    { failedAt: null, savedAt: 0 },
+    { failedAt: 30, savedAt: 0 },
+  ])
+  const progress = new RegionProgress(2, before.kept)
   progress.triggered(7, [90, 30])
   t.same(progress.completed(7), [])
   progress.triggered(8, [90, 31])
   t.same(progress.completed(8), [1])
-  t.same(progress.failedAt, [null, null])
+  t.notOk(progress.hasFailed)
+})
+
+t.test('and begins anew at the newest round of the attempt that is no more', async (t) => {
+  for (const isAdopted of [false, true]) {
+    const before = new RegionProgress(1)
+    before.failed(0, 100)
+    before.triggered(1, [70])
+    t.same(before.completed(1), [])
+    const progress = new RegionProgress(1, before.kept, isAdopted)
+    const behind = isAdopted ? 70 : 0
+    progress.triggered(2, [behind + 30])
+    t.same(progress.completed(2), [], 'as far as the failure')
+    progress.triggered(3, [behind + 31])
+    t.same(progress.completed(3), [0], 'what was read behind that round is not read again')
+  }
+})
+
+t.test(
+  'a round that is complete after the failure is what the next attempt begins at',
+  async (t) => {
+    const progress = new RegionProgress(1)
+    progress.triggered(1, [60])
+    progress.completed(1)
+    progress.triggered(2, [90])
+    progress.failed(0, 100)
+    t.same(progress.completed(2), [], 'it lies before the failure')
+    progress.triggered(3, [10])
+    t.same(progress.completed(3), [])
+    progress.triggered(4, [11])
+    t.same(progress.completed(4), [0])
+  },
+)
+
+t.test('what fails once more before it runs has got no further', async (t) => {
+  const progress = new RegionProgress(1)
+  progress.triggered(1, [80])
+  progress.completed(1)
+  progress.failed(0, 100)
+  progress.failed(0, 0)
+  progress.triggered(2, [21])
+  t.same(progress.completed(2), [0])
 })
 
 t.test('what an attempt had read under another coordinator is not in the way', async (t) => {
-  const progress = new RegionProgress(3, [null, 30, null], true)
+  const kept = [null, 30, null].map((failedAt) => ({ failedAt, savedAt: 0 }))
+  const progress = new RegionProgress(3, kept, true)
   // Of the first it is not known how many of these lie behind the newest snapshot.
   progress.failed(0, 1_000_000)
-  t.same(progress.failedAt, [0, 30, null])
+  const failures = () => progress.kept.map(({ failedAt }) => failedAt)
+  t.same(failures(), [0, 30, null])
   progress.failed(1, 1_000_000)
-  t.same(progress.failedAt, [0, 30, null], 'what was in the way before still is')
+  t.same(failures(), [0, 30, null], 'what was in the way before still is')
   progress.triggered(7, [1, 31, 2_000_000])
   t.same(progress.completed(7), [0, 1])
   progress.failed(2, 2_000_005)
-  t.same(progress.failedAt, [null, null, 5], 'from its first round on it is known')
+  t.same(progress.kept[2], { failedAt: 5, savedAt: 0 }, 'from its first round on it is known')
 })
 
 t.test('a round that was abandoned says nothing', async (t) => {
