@@ -2,12 +2,15 @@
 import t from 'tap'
 import { SnapshotStores } from '../../actors/checkpoint/snapshot-stores.js'
 import { JobRounds, type JobRoundsOwner } from '../../actors/job/job-rounds.js'
+import { createActorSystem } from '../../actors/kernel/system.js'
 import { collect } from '../../actors/testing/index.js'
 import { fromArray } from '../../lib/connectors/index.js'
 import { planGraph } from '../../lib/graph/planner.js'
 import { pipeline } from '../../lib/index.js'
 import type { Adopted } from '../../lib/job/adoption.js'
+import type { JobRecord } from '../../lib/job/job-record.js'
 import { MemoryChunkStore } from '../../lib/snapshot/memory-chunk-store.js'
+import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 
 const { graph } = pipeline('job', (flow) => {
   flow.from(fromArray([1])).to(collect())
@@ -26,7 +29,9 @@ const ADOPTED: Adopted = {
   asking: [],
 }
 
-function roundsOf(adopted: Adopted | null): JobRounds {
+const NOT_SPAWNED = { spawn: () => ({ control: () => {} }) } as unknown as JobRoundsOwner
+
+function roundsOf(adopted: Adopted | null, owner: JobRoundsOwner = NOT_SPAWNED): JobRounds {
   const store = new MemoryChunkStore()
   const open = async () => store
   const none = { restored: null, restoredFrom: null, claims: false }
@@ -41,9 +46,8 @@ function roundsOf(adopted: Adopted | null): JobRounds {
       unalignedAfterMs: null,
     },
     mode: 'aligned' as const,
-    nodes: [],
+    nodes: graph.nodes,
   }
-  const owner = { spawn: () => ({ control: () => {} }) } as unknown as JobRoundsOwner
   return new JobRounds('run', plan, snapshots, adopted, owner)
 }
 
@@ -54,3 +58,60 @@ t.test(
     t.ok(roundsOf(ADOPTED).mayBeStored)
   },
 )
+
+t.test('while a failure is not passed it is told of each checkpoint before it', async (t) => {
+  const clock = createVirtualClock()
+  const system = createActorSystem({ clock, supervise: { decide: 'stop' } })
+  let read = 0
+  let told = 0
+  const progressed: number[] = []
+  const owner: JobRoundsOwner = {
+    spawn: (name, setup) => system.spawn(name, setup),
+    tellSlots: () => {},
+    askSlots: async () => {},
+    read: () => [read],
+    progressed: (region) => progressed.push(region),
+    progressMade: () => told++,
+    unassigned: () => new Map(),
+    failed: () => {},
+    report: () => {},
+  }
+  const rounds = roundsOf(null, owner)
+  const changed = (phase: 'Running' | 'Waiting') =>
+    rounds.regionsChanged({ regions: [{ phase }], state: 'Running' } as unknown as JobRecord)
+  const checkpoint = async (round: number) => {
+    const ignored = { done: () => {}, failed: () => {} }
+    rounds.request({ directory: null, stop: false, ...ignored })
+    await clock.settle()
+    const subtask = { chain: 0, index: 0 }
+    const steps = plan.chains[0]!.steps.map(() => ({
+      chunks: [],
+      splits: [],
+      transactions: [],
+      timeMs: null,
+    }))
+    const facts = { alignmentMs: 0, isUnaligned: false, flights: [] }
+    const ack = { round, subtask, phase: 'running' as const, ...facts, steps }
+    rounds.onEvent({ kind: 'SnapshotAcknowledged', attempt: 1, ack })
+    await clock.settle()
+  }
+  changed('Running')
+  read = 50
+  await checkpoint(1)
+  t.same([told, rounds.kept], [0, [{ failedAt: null, savedAt: 50 }]], 'nothing has failed')
+  read = 150
+  rounds.failed(0, true)
+  changed('Waiting')
+  // It could not be opened; what it had read before is not read once more.
+  rounds.failed(0, false)
+  changed('Running')
+  read = 60
+  await checkpoint(2)
+  t.same([told, rounds.kept], [1, [{ failedAt: 100, savedAt: 60 }]])
+  read = 101
+  await checkpoint(3)
+  t.same([told, progressed], [2, [0]])
+  await checkpoint(4)
+  t.equal(told, 2, 'it is passed')
+  void system.stop()
+})

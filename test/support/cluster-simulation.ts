@@ -95,6 +95,8 @@ export interface Outcome {
 export async function simulate(seed: number): Promise<Outcome> {
   const random = seededRandom(seed)
   const pick = (n: number) => Math.floor(random() * n)
+  // Attempts end again and again, some before there is any snapshot, or while the first one is taken.
+  const isRestless = random() < 0.15
   // Two jobs that each want all slots there are: whoever loses one must not be locked out by the other.
   const isCrowded = random() < 0.2
   const nodes = Array.from({ length: 2 + pick(2) }, (_, i) => ({
@@ -110,10 +112,10 @@ export async function simulate(seed: number): Promise<Outcome> {
     parallelism: isCrowded ? slots : 1 + pick(Math.min(3, slots)),
     isReactive: !isCrowded && random() < 0.3,
     seconds: 4,
-    interval: 250 + pick(1_000),
+    interval: isRestless ? 50 + pick(200) : 250 + pick(1_000),
     world: new TransactionWorld(),
   }))
-  const slowMs = random() < 0.2 ? 60 : 3
+  const slowMs = isRestless || random() < 0.2 ? 60 : 3
   const modules = Object.fromEntries(jobs.map((job) => [job.name, moduleOf(job)]))
   const cluster = new SimulatedCluster({
     seed,
@@ -291,11 +293,10 @@ export async function simulate(seed: number): Promise<Outcome> {
     } catch {}
   }
 
-  /** Again and again, so that attempts end before they have asked for splits, or have any snapshot. */
   function restartOften(): void {
     if (cluster.clock.now() >= endOfTroubleMs) return
     for (const { id } of cluster.coordinator?.jobs() ?? []) restartRegion(id)
-    cluster.clock.after(20 + pick(400), restartOften)
+    cluster.clock.after(100 + pick(800), restartOften)
   }
 
   function heal(ms: number): void {
@@ -321,7 +322,7 @@ export async function simulate(seed: number): Promise<Outcome> {
       cluster.clock.after(100 + pick(2_500), scheduleFault)
     }
     if (troubled) cluster.clock.after(pick(3_000), scheduleFault)
-    if (random() < 0.2) restartOften()
+    if (isRestless) restartOften()
     const look = () => {
       for (const job of jobs) if (idOf(job.name) === null) submit(job)
       cluster.clock.after(200, look)
