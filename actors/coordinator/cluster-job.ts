@@ -157,9 +157,14 @@ export class ClusterJob {
       slots,
       restarts: this.#restarts,
       sinceMs: submittedMs,
-      waitsFor: isEnded(this.state) ? null : (this.#waits.text ?? this.#waitsToBegin),
+      waitsFor: isEnded(this.state) ? null : this.#waitsFor,
       error: this.#error,
     }
+  }
+
+  get #waitsFor(): string | null {
+    const begins = this.#isMoving ? 'its next life to begin' : null
+    return this.#waits.text ?? this.#waitsToBegin ?? begins
   }
 
   get slots(): readonly SlotView[] {

@@ -131,9 +131,12 @@ t.test('evacuating the only node leaves it empty, and the job waits', async (t) 
   await cluster.node('a', '--slots', '1')
   const submit = cluster.start('submit', ENDLESS, ...SLOWLY)
   await submit.errors((text) => /running: 1 slot on a/.test(text))
-  t.match(await cluster.run('evacuate', 'a'), { code: 0, stderr: /node a is empty/ })
+  const evacuated = await cluster.run('evacuate', 'a')
+  t.match(evacuated, { code: 0, stderr: /node a is empty; job endless-\w+ waits for / })
   t.match((await cluster.run('nodes')).stdout, /a +0\/1 +cordoned/)
   await submit.errors((text) => /waits for a place/.test(text))
+  const listed = await cluster.run('list')
+  t.match(listed.stdout, /endless-\w+ +Restarting .* waits for 1 slot: none of 1 nodes may host it/)
   t.match(await cluster.run('uncordon', 'a'), { code: 0 })
   t.match(await cluster.run('cordon', 'b'), {
     code: 2,
