@@ -6,7 +6,6 @@
 import type { Observable } from 'rxjs'
 import type { Cancel } from '../../lib/base/clock.js'
 import { durationMs } from '../../lib/base/duration.js'
-import { MillraceError } from '../../lib/base/errors.js'
 import { planHash } from '../../lib/graph/fingerprint.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { isEnded, type JobState } from '../../lib/job/job-record.js'
@@ -22,60 +21,32 @@ import type { Failure } from '../../lib/supervision/failure.js'
 import type { Ask } from '../../lib/supervision/strategy.js'
 import type { Job, JobEvent, JobSummary, SnapshotSummary } from '../job/job.js'
 import type { JobSnapshots } from '../job/job-rounds.js'
-import { type FromBefore, launch, type RunWorld } from '../job/launch.js'
+import { type FromBefore, launch } from '../job/launch.js'
 import type { DeployedAttempts } from '../job/region-opening.js'
 import type { Slot } from '../worker/protocol.js'
-import { ClusterPool, type ClusterPoolParts } from './cluster-pool.js'
+import type { ClusterJobParts } from './cluster-job-parts.js'
+import { ClusterPool } from './cluster-pool.js'
 import { endBehindCheckpoint } from './end-behind-checkpoint.js'
 import { JobFeed } from './job-feed.js'
 import type { JobRecord } from './job-records.js'
+import {
+  cannotMove,
+  hasEnded,
+  hasNoCheckpoint,
+  hasNotBegun,
+  isMoving,
+  isStopping,
+} from './job-refusals.js'
 import { lifeOptions } from './life-options.js'
-import { type PlanModule, prepareLife } from './prepare-life.js'
-import type { JobNews, JobView, PlacementOptions, SlotsWanted, SlotView } from './protocol.js'
-import type { Place, RemoteSlot } from './remote-slot.js'
+import { prepareLife } from './prepare-life.js'
+import type { JobNews, JobView, PlacementOptions, SlotView } from './protocol.js'
+import type { RemoteSlot } from './remote-slot.js'
 import { ResultTakers, type TakeResults } from './result-takers.js'
 import { SlotWaits } from './slot-waits.js'
 import { slotWishOf } from './slot-wish.js'
 import { summaryBeforeItBegan } from './summary-before-it-began.js'
 import { type TookOver, takeOver } from './take-over.js'
 import { whenRunning } from './when-running.js'
-
-/** Of a pool, that a job makes of its own. */
-type ReplacedParts = 'place' | 'foundApart' | 'onSlot' | 'onEnded'
-
-export interface ClusterJobParts
-  extends Omit<ClusterPoolParts, 'size' | 'life' | 'stallMs' | ReplacedParts> {
-  readonly record: JobRecord
-  readonly term: number
-  /** Where its snapshots lie. */
-  readonly snapshots: string
-  /** True where there is one to go on from. */
-  readonly hasSnapshots: () => Promise<boolean>
-  /** The newest of them; 0: there is none. */
-  readonly lastRound: () => Promise<number>
-  readonly bundleFile: string
-  /** Default: each in a worker thread. */
-  readonly planModule?: PlanModule
-  readonly world: RunWorld
-  place(
-    ref: string,
-    wish: SlotWish,
-    waitMs: number,
-    waits: (missing: string) => void,
-  ): Promise<Place>
-  /** Two of its nodes could not connect; `leave` is told which it is to leave. */
-  foundApart(pair: readonly [string, string], wish: SlotWish, leave: (node: string) => void): void
-  onSlot(slot: RemoteSlot): void
-  onSlotEnded(slot: RemoteSlot): void
-  /** Told again when that changes. */
-  onWaits(wanted: SlotsWanted): void
-  /** It is to be the same after a restart of the coordinator. */
-  save(record: JobRecord): Promise<void>
-  /** Where its slots are that nodes have kept, by index; null: not all of them are there. At most once. */
-  takeKept(): readonly Place[] | null
-  /** It goes on where an earlier coordinator has left it. */
-  onAdopted(): void
-}
 
 export class ClusterJob {
   readonly #parts: ClusterJobParts
@@ -625,32 +596,3 @@ export class ClusterJob {
     return this.#life
   }
 }
-
-const hasNotBegun = (job: string): MillraceError =>
-  new MillraceError(
-    'E_JOB_NOT_RUNNING',
-    `job ${job} does not run yet under the coordinator, which was started again: try that again when it does; it can be cancelled, or stopped without a savepoint, at once`,
-    { retryable: true },
-  )
-
-const hasNoCheckpoint = (job: string): MillraceError =>
-  new MillraceError(
-    'E_NO_SNAPSHOT',
-    `job ${job} does not run yet, and has no checkpoint behind which it could stop: cancel it, or wait until it runs`,
-    { retryable: true },
-  )
-
-const hasEnded = (job: string): MillraceError =>
-  new MillraceError('E_JOB_NOT_RUNNING', `job ${job} does not run`)
-
-const isMoving = (job: string): MillraceError =>
-  new MillraceError('E_JOB_MOVING', `job ${job} is being moved`, { retryable: true })
-
-const isStopping = (job: string): MillraceError =>
-  new MillraceError('E_JOB_STOPPING', `job ${job} is being stopped`, { retryable: true })
-
-const cannotMove = (job: string): MillraceError =>
-  new MillraceError(
-    'E_NO_CHECKPOINTS',
-    `job ${job} takes no snapshots, so it cannot go on elsewhere from where it is: submit it with checkpoints`,
-  )
