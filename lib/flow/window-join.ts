@@ -2,15 +2,18 @@
  * Joins within windows: both streams are put together, each record with the side it came from, and parted
  * into windows; what a window holds is joined when it speaks.
  */
-import { requireSyncFunction } from '../operators/arguments.js'
+import { callSite } from '../base/call-site.js'
+import { commonOptions, requireSyncFunction } from '../operators/arguments.js'
 import { type Joined, type JoinKind, type KeyedJoin, keptBy } from '../operators/batch/join-kind.js'
 import { requireStream } from '../operators/combine/attach-all.js'
 import type { KeyOf, RecordOf } from '../operators/combine/inputs.js'
 import { map } from '../operators/map.js'
 import type { OperatorOptions } from '../operators/operator.js'
 import type { AnyStream, NeedsTime, Op, Stream, Time } from '../operators/stream.js'
+import type { Sided } from '../operators/window/gathered.js'
 import { type WindowOptions, window } from '../operators/window/window.js'
-import { windowProcess } from '../operators/window/window-process.js'
+import type { WindowContent } from '../operators/window/window-settings.js'
+import type { WindowedStream } from '../operators/window/windowed-stream.js'
 import type { Assigner } from '../window/assigner.js'
 import type { WindowSpan } from '../window/span.js'
 import { merge } from './union.js'
@@ -65,7 +68,7 @@ export function coGroup<L, E extends Time, Key, O extends AnyStream, Out>(
 ): Op<Stream<L, E, Key> & InWindows<E, Key, KeyOf<O>>, Stream<Out, 'event'>> {
   requireStream('coGroup', right)
   requireSyncFunction('coGroup', 'make', make)
-  return grouped(right, assigner, make as Make, options) as never
+  return grouped('coGroup', right, assigner, make as Make, options) as never
 }
 
 /**
@@ -107,48 +110,39 @@ export function windowJoin<
     if (kept.left && right.length === 0) for (const one of left) yield [one, undefined]
     if (kept.right && left.length === 0) for (const other of right) yield [undefined, other]
   }
-  return grouped(right, assigner, pairs, rest) as never
+  return grouped('windowJoin', right, assigner, pairs, rest) as never
 }
 
 type Make = (group: CoGroup<unknown, unknown, unknown>) => Iterable<unknown>
-type Sided = readonly [side: 0 | 1, record: unknown]
 
 function grouped(
+  operator: string,
   right: AnyStream,
   assigner: Assigner<unknown, 'event'>,
   make: Make,
   { allowedLateness, ...options }: CoGroupOptions,
 ): (left: AnyStream) => AnyStream {
+  const site = callSite()
+  const content: WindowContent = {
+    kind: 'windowProcess',
+    options: commonOptions(operator, options),
+    settings: {},
+    functions: [make],
+    aggregation: null,
+    apply: make,
+    sided: true,
+  }
   return (left) => {
     const sided: AnyStream = merge(
       left.pipe(map((record: unknown): Sided => [0, record])),
       right.pipe(map((record: unknown): Sided => [1, record])),
     )
-    return sided.pipe(
-      window(
-        bySide(assigner) as never,
-        allowedLateness === undefined ? {} : { allowedLateness },
-      ) as never,
-      windowProcess(({ key, window, records }) => {
-        const sided = records as readonly Sided[]
-        const left = ofSide(sided, 0)
-        const right = ofSide(sided, 1)
-        return make({ key, window, left, right })
-      }, options) as never,
-    )
+    const windows = window(
+      bySide(assigner) as never,
+      allowedLateness === undefined ? {} : { allowedLateness },
+    ) as Op<AnyStream, AnyStream>
+    return (windows(sided) as unknown as WindowedStream).make(content, site)
   }
-}
-
-/** Most groups are of one or two records: a list that begins with the first has room for no others. */
-function ofSide(records: readonly Sided[], side: 0 | 1): unknown[] {
-  let of: unknown[] | null = null
-  for (let i = 0; i < records.length; i++) {
-    const sided = records[i]!
-    if (sided[0] !== side) continue
-    if (of === null) of = [sided[1]]
-    else of.push(sided[1])
-  }
-  return of ?? []
 }
 
 /** An assigner that looks at records sees them as they were. */

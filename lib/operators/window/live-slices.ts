@@ -4,9 +4,9 @@
  */
 import type { Slicing } from '../../window/slicing.js'
 import { checkSpan } from '../../window/span.js'
-import type { KeySlices } from './key-slices.js'
 
-export interface Slice {
+/** `T`: what a key has, as its state gives it. */
+export interface Slice<T> {
   readonly start: number
   readonly end: number
   /** Ends of the first and the last window with it; the last −∞ where it lies in none. */
@@ -23,22 +23,22 @@ export interface Slice {
    * What each key has, as state gave it in `epoch`, from the key at `lentFrom` on: in the same epoch those
    * need not be looked up again. Null where state has no epochs: what it lends must not be kept in memory.
    */
-  readonly lent: (KeySlices | null)[]
+  readonly lent: (T | null)[]
   epoch: number
   lentFrom: number
 }
 
 /** What the key at a place has, where state need not be asked; null where it must be. */
-export function lentAt(slice: Slice, at: number, epoch: number): KeySlices | null {
+export function lentAt<T>(slice: Slice<T>, at: number, epoch: number): T | null {
   return slice.epoch === epoch && at >= slice.lentFrom ? slice.lent[at]! : null
 }
 
-export class LiveSlices {
+export class LiveSlices<T> {
   readonly #slicing: Slicing
   readonly #latenessMs: number
-  readonly #byStart = new Map<number, Slice>()
+  readonly #byStart = new Map<number, Slice<T>>()
   /** Live ones, by start. */
-  readonly #sorted: Slice[] = []
+  readonly #sorted: Slice<T>[] = []
 
   constructor(slicing: Slicing, latenessMs: number) {
     this.#slicing = slicing
@@ -46,7 +46,7 @@ export class LiveSlices {
   }
 
   /** The slice of a time; a new one is remembered once a key is added. Throws E_WINDOW_RANGE. */
-  at(timeMs: number): Slice {
+  at(timeMs: number): Slice<T> {
     const { start, end } = this.#slicing.sliceAt(timeMs)
     return this.#byStart.get(start) ?? this.#create(start, end, timeMs)
   }
@@ -55,7 +55,7 @@ export class LiveSlices {
    * True where the slice has just become live. `of`: what the key has, which state has given in this epoch;
    * NaN: none.
    */
-  addKey(slice: Slice, group: number, key: unknown, of: KeySlices, epoch: number): boolean {
+  addKey(slice: Slice<T>, group: number, key: unknown, of: T, epoch: number): boolean {
     // Never equal where there are no epochs.
     if (slice.epoch !== epoch) {
       slice.epoch = epoch
@@ -72,12 +72,12 @@ export class LiveSlices {
   }
 
   /** Live slices that start from `fromMs` to before `toMs`, in order. */
-  between(fromMs: number, toMs: number): readonly Slice[] {
+  between(fromMs: number, toMs: number): readonly Slice<T>[] {
     return this.#sorted.slice(this.#lowerBound(fromMs), this.#lowerBound(toMs))
   }
 
   /** The first live slice with a window that ends behind `afterMs`. */
-  firstNeeded(afterMs: number): Slice | undefined {
+  firstNeeded(afterMs: number): Slice<T> | undefined {
     let [low, high] = [0, this.#sorted.length]
     while (low < high) {
       const middle = (low + high) >> 1
@@ -88,7 +88,7 @@ export class LiveSlices {
   }
 
   /** Removes and returns the slices that nothing needs any more. */
-  takeExpired(timeMs: number): readonly Slice[] {
+  takeExpired(timeMs: number): readonly Slice<T>[] {
     let count = 0
     while (count < this.#sorted.length && this.#sorted[count]!.expiresMs <= timeMs) count++
     if (count === 0) return NONE
@@ -100,7 +100,7 @@ export class LiveSlices {
     return expired
   }
 
-  #create(start: number, end: number, timeMs: number): Slice {
+  #create(start: number, end: number, timeMs: number): Slice<T> {
     const lastEnd = this.#slicing.lastEnd(start)
     const first = this.#slicing.firstWindow(start, -Infinity)
     const firstEnd = first === null ? -Infinity : first.end
@@ -134,4 +134,4 @@ export class LiveSlices {
   }
 }
 
-const NONE: readonly Slice[] = []
+const NONE: readonly never[] = []

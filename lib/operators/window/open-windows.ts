@@ -13,6 +13,8 @@ import type { Aggregation } from '../aggregation.js'
 import type { OperatorContext } from '../operator.js'
 import type { Signal } from '../signal.js'
 import { type Counted, CountedWindows } from './counted-windows.js'
+import { copyGathered, type Gathered } from './gathered.js'
+import { GatheringWindows } from './gathering-windows.js'
 import { copyKeySlices, type KeySlices } from './key-slices.js'
 import { lateRecords } from './late-records.js'
 import type { PaneRecords } from './pane.js'
@@ -24,7 +26,13 @@ import { SlicedWindows, type SliceFold } from './sliced-windows.js'
 import { windowFunction } from './window-function.js'
 import { windowOperator } from './window-operator.js'
 import { WindowOutput } from './window-output.js'
-import { isSliced, speaksOnce, type WindowContent, type WindowSettings } from './window-settings.js'
+import {
+  gathers,
+  isSliced,
+  speaksOnce,
+  type WindowContent,
+  type WindowSettings,
+} from './window-settings.js'
 import type { Windows } from './windows.js'
 
 /** `before`: what the half before the exchange has made of the records. */
@@ -36,10 +44,15 @@ export function openWindows(
 ): OperatorFunction<Signal, Signal> {
   const { assigner, late } = window
   return windowOperator(context, () => ({
-    windows: openKind(context, window, content.aggregation, before),
+    windows: gathers(window, content.aggregation)
+      ? openGathering(context, window, content.sided)
+      : openKind(context, window, content.aggregation, before),
     output: new WindowOutput(context, {
       result: content.aggregation?.result ?? null,
-      apply: content.apply === null ? null : windowFunction(context, content),
+      apply:
+        content.apply === null
+          ? null
+          : windowFunction(context, content, gathers(window, content.aggregation)),
       timed: assigner.time === 'event',
     }),
     late: lateRecords(context, late),
@@ -84,6 +97,20 @@ function openSliced(
       mutable: true,
       copy: (of: KeySlices) => copyKeySlices(of, aggregation === null ? copyList : copyPlain),
     }),
+    groupOf: groupOf(context),
+  })
+}
+
+function openGathering(
+  context: OperatorContext,
+  { assigner }: WindowSettings,
+  sided: boolean,
+): Windows {
+  return new GatheringWindows({
+    slicing: (assigner.plan as SlicePlan).slicing,
+    sided,
+    state: context.state.value<Gathered>('gathered', { mutable: true, copy: copyGathered }),
+    former: context.state.value<KeySlices>('slices', { mutable: true }),
     groupOf: groupOf(context),
   })
 }

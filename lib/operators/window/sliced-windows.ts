@@ -59,9 +59,9 @@ export class SlicedWindows implements Windows {
   readonly #fold: SliceFold
   readonly #latenessMs: number
   readonly #state: ValueState<KeySlices>
-  readonly #slices: LiveSlices
+  readonly #slices: LiveSlices<KeySlices>
   /** Slice of the record before. */
-  #slice: Slice | null = null
+  #slice: Slice<KeySlices> | null = null
   /** The next window that speaks; null while no slice has one to come. */
   #due: WindowSpan | null = null
   /** The window under way, and the key whose turn it is. */
@@ -73,7 +73,7 @@ export class SlicedWindows implements Windows {
   #activeTo = -Infinity
   /** The window that speaks again for a late record, and that record's slice and key. */
   #again: WindowSpan | null = null
-  #againSlice: Slice | null = null
+  #againSlice: Slice<KeySlices> | null = null
   #againGroup = 0
   #againKey: unknown = undefined
   /** Source of ids and revisions. */
@@ -151,7 +151,7 @@ export class SlicedWindows implements Windows {
     }
   }
 
-  #refused(slice: Slice, timeMs: number): number {
+  #refused(slice: Slice<KeySlices>, timeMs: number): number {
     if (slice.lastEnd !== -Infinity) return LATE
     return timeMs + this.#latenessMs <= this.timeMs ? LATE : OUTSIDE
   }
@@ -159,7 +159,7 @@ export class SlicedWindows implements Windows {
   /** A record in a slice that is not the newest of its key, or not there yet. */
   #addOther(
     found: KeySlices | undefined,
-    slice: Slice,
+    slice: Slice<KeySlices>,
     input: unknown,
     group: number,
     key: unknown,
@@ -186,13 +186,19 @@ export class SlicedWindows implements Windows {
     if (Number.isNaN(this.#state.epoch)) this.#state.set(group, key, of)
   }
 
-  #changed(of: KeySlices, slice: Slice): void {
+  #changed(of: KeySlices, slice: Slice<KeySlices>): void {
     // Windows that time has come to are over for this key, though they may have had nothing to show.
     if (slice.firstEnd - 1 <= this.timeMs) of.shownTo = Math.max(of.shownTo, this.timeMs + 1)
     if (slice.start < of.shownTo) of.revision = ++this.#last
   }
 
-  #addKey(of: KeySlices, slice: Slice, group: number, key: unknown, epoch: number): void {
+  #addKey(
+    of: KeySlices,
+    slice: Slice<KeySlices>,
+    group: number,
+    key: unknown,
+    epoch: number,
+  ): void {
     if (this.#slices.addKey(slice, group, key, of, epoch)) {
       const window = this.#slicing.firstWindow(slice.start, this.timeMs + 1)
       const isNext = this.#due === null || (window !== null && window.end < this.#due.end)
@@ -292,7 +298,7 @@ export class SlicedWindows implements Windows {
   }
 
   /** The windows with `slice` that have spoken and may speak again; false where there is none. */
-  #beginAgain(slice: Slice, group: number, key: unknown): boolean {
+  #beginAgain(slice: Slice<KeySlices>, group: number, key: unknown): boolean {
     const window = this.#slicing.firstWindow(slice.start, this.timeMs + 1 - this.#latenessMs)
     if (!this.#speaksAgain(window, slice)) return false
     this.#again = window
@@ -302,7 +308,7 @@ export class SlicedWindows implements Windows {
     return true
   }
 
-  #speaksAgain(window: WindowSpan | null, slice: Slice): boolean {
+  #speaksAgain(window: WindowSpan | null, slice: Slice<KeySlices>): boolean {
     return window !== null && window.end <= slice.lastEnd && window.end - 1 <= this.timeMs
   }
 

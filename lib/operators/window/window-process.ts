@@ -68,6 +68,7 @@ export function windowProcess(
     functions: [process as () => unknown, ...(aggregate?.functions ?? [])],
     aggregation: aggregate?.aggregation ?? null,
     apply: process as ContentFunction,
+    sided: false,
   }
   return (stream) => {
     if (stream instanceof WindowedStream) return stream.make(content, site)

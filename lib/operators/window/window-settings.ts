@@ -1,6 +1,7 @@
 /** A window, and what is wanted of it, as composed: plain facts, and the user's functions. */
 import type { Assigner } from '../../window/assigner.js'
 import type { Evictor } from '../../window/evictor.js'
+import type { Slicing } from '../../window/slicing.js'
 import type { Trigger } from '../../window/trigger.js'
 import type { Aggregation } from '../aggregation.js'
 import type { OperatorDefinition, OperatorOptions } from '../operator.js'
@@ -17,7 +18,7 @@ export interface WindowSettings {
   readonly all: boolean
 }
 
-/** What a window function is called with; see `WindowRecords`. */
+/** What a window function is called with; see `WindowRecords`, and where there are sides `CoGroup`. */
 export type ContentFunction = (given: never) => Iterable<unknown>
 
 /** What is made of the records of a window. */
@@ -30,6 +31,8 @@ export interface WindowContent {
   readonly aggregation: Aggregation | null
   /** Null: the result of the aggregate, with its window, is the record. */
   readonly apply: ContentFunction | null
+  /** True where records come as `Sided`, and the function takes those of each side. */
+  readonly sided: boolean
 }
 
 /** True where a window is the sum of its slices, for the trigger that needs no more than that. */
@@ -42,3 +45,10 @@ export function isSliced(window: WindowSettings, aggregation: Aggregation | null
 /** True where a window by event time speaks once, when time has come to its end, and is over then. */
 export const speaksOnce = ({ assigner, trigger, evictor, latenessMs }: WindowSettings): boolean =>
   assigner.time === 'event' && trigger === null && evictor === null && latenessMs === 0
+
+/** True where a window keeps its records, shares none of them, and speaks once. */
+export const gathers = (window: WindowSettings, aggregation: Aggregation | null): boolean =>
+  aggregation === null &&
+  isSliced(window, null) &&
+  speaksOnce(window) &&
+  (window.assigner.plan as { slicing: Slicing }).slicing.disjoint

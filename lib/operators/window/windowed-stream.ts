@@ -36,7 +36,10 @@ export class WindowedStream {
   ): AnyStream {
     const { kind, options, settings, functions, aggregation } = definition
     if (aggregation === undefined || others.length > 0) throw noAggregate(kind, site)
-    return this.make({ kind, options, settings, functions, aggregation, apply: null }, site)
+    return this.make(
+      { kind, options, settings, functions, aggregation, apply: null, sided: false },
+      site,
+    )
   }
 
   [otherOutput](_name: string, site: CallSite = callSite()): never {
