@@ -32,7 +32,7 @@ export default defineQuery<NewSeller>({
       map(({ id, name }: Person) => ({ id, name })),
       keyBy(({ id }) => id),
       coGroup(sellers, tumbling('10s'), ({ key, window, left, right }) =>
-        right.length === 0
+        left.length === 0 || right.length === 0
           ? []
           : [...new Set(left.map(({ name }) => name))].map((name) => ({
               id: key,

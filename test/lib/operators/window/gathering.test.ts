@@ -1,0 +1,196 @@
+/** Windows that gather their records by side: what they keep, in memory and in rows, and what they restore. */
+import t from 'tap'
+import { keyGroupOf } from '../../../../lib/base/key.js'
+import { seededRandom } from '../../../../lib/base/random.js'
+import { tumbling, window, windowProcess } from '../../../../lib/index.js'
+import type { AnyStream, Op } from '../../../../lib/operators/stream.js'
+import {
+  copyGathered,
+  type Gathered,
+  gatheredOf,
+  type Sided,
+} from '../../../../lib/operators/window/gathered.js'
+import { GatheringWindows } from '../../../../lib/operators/window/gathering-windows.js'
+import type { KeySlices } from '../../../../lib/operators/window/key-slices.js'
+import { WindowOutput } from '../../../../lib/operators/window/window-output.js'
+import { HELD, LATE } from '../../../../lib/operators/window/windows.js'
+import { createHeapState } from '../../../../lib/state/heap-state.js'
+import type { StateStore } from '../../../../lib/state/state.js'
+import { tumblingSlices } from '../../../../lib/window/slicing.js'
+import { disturbed } from '../../../support/disturbed-state.js'
+import { cachedState } from '../../../support/level-state.js'
+import { definitionOf, OperatorHarness } from '../../../support/operator-harness.js'
+
+const GROUPS = 8
+const SIZE_MS = 10
+const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
+t.comment(`SEED=${SEED}`)
+
+const slicing = tumblingSlices({
+  floor: (timeMs) => Math.floor(timeMs / SIZE_MS) * SIZE_MS,
+  next: (timeMs) => (Math.floor(timeMs / SIZE_MS) + 1) * SIZE_MS,
+})
+
+function open(store: StateStore, sided = true): GatheringWindows {
+  return new GatheringWindows({
+    slicing,
+    sided,
+    state: store.value<Gathered>('gathered', { mutable: true, copy: copyGathered }),
+    former: store.value<KeySlices>('slices', { mutable: true }),
+    groupOf: (key) => keyGroupOf(key, GROUPS),
+  })
+}
+
+/** What speaks, as text: key, start, left and right records. */
+function speak(windows: GatheringWindows): string[] {
+  const context = { keyed: true, count() {} } as never
+  const seen: string[] = []
+  const output = new WindowOutput(context, {
+    result: null,
+    timed: true,
+    apply(_group, key, start, _end, content) {
+      const of = content as Gathered
+      return [JSON.stringify([key, start, gatheredOf(of, 0), gatheredOf(of, 1)])]
+    },
+  })
+  for (let done = false; !done; ) {
+    done = windows.speak(output)
+    seen.push(...((output.take()?.records ?? []) as string[]))
+  }
+  return seen.sort()
+}
+
+const STORES: Readonly<Record<string, () => StateStore>> = {
+  'in memory': () => disturbed(createHeapState(GROUPS), seededRandom(SEED)),
+  'in rows, more than fit': () => disturbed(cachedState(GROUPS, 2_000, {}), seededRandom(SEED)),
+}
+
+for (const [name, create] of Object.entries(STORES)) {
+  t.test(`sides and windows are kept apart, ${name}, also over a restart`, async (t) => {
+    const random = seededRandom(SEED)
+    const below = (n: number): number => Math.floor(random() * n)
+    const store = create()
+    let windows = open(store)
+    /** What is to speak, by window and key. */
+    const expected = new Map<string, [unknown, number, unknown[], unknown[]]>()
+    let [now, watermark, late] = [0, -Infinity, 0]
+    for (let step = 0; step < 4_000; step++) {
+      now += below(3)
+      // Null and undefined are records like others.
+      const record = [step, null, `${step}`, { step }][below(4)]
+      const side = below(2) as 0 | 1
+      const key = [below(20), `k${below(20)}`, [below(5), below(5)]][below(3)]
+      const timeMs = now - below(60)
+      const start = Math.floor(timeMs / SIZE_MS) * SIZE_MS
+      const isLate = start + SIZE_MS - 1 <= watermark
+      if (isLate) late++
+      else {
+        const id = JSON.stringify([key, start])
+        const held = expected.get(id) ?? [key, start, [], []]
+        held[side === 0 ? 2 : 3].push(record)
+        expected.set(id, held)
+      }
+      const sided: Sided = [side, record]
+      const outcome = windows.add(sided, timeMs, keyGroupOf(key, GROUPS), key)
+      if (outcome !== (isLate ? LATE : HELD)) t.fail(`step ${step}: ${outcome}`)
+      if (below(50) > 0) continue
+      if (below(4) === 0) {
+        windows = open(store)
+        windows.advance(watermark)
+      }
+      watermark = Math.max(watermark, now - below(80))
+      windows.advance(watermark)
+      const due = [...expected].filter(([, [, start]]) => start + SIZE_MS - 1 <= watermark)
+      for (const [id] of due) expected.delete(id)
+      const texts = due.map(([, held]) => JSON.stringify(held)).sort()
+      const found = speak(windows)
+      if (JSON.stringify(found) !== JSON.stringify(texts)) t.same(found, texts, `step ${step}`)
+    }
+    windows.end()
+    t.same(
+      speak(windows),
+      [...expected.values()].map((held) => JSON.stringify(held)).sort(),
+      `and ${late} were late`,
+    )
+    t.equal(store.value('gathered').size, 0, 'nothing is left')
+  })
+}
+
+t.test('lists of records by slice, as snapshots of before have them, are taken over', async (t) => {
+  for (const sided of [true, false]) {
+    const store = createHeapState(GROUPS)
+    const former = store.value<KeySlices>('slices', { mutable: true })
+    const list = (...records: unknown[]) =>
+      sided ? records.map((record, i): Sided => [i === 1 ? 1 : 0, record]) : records
+    former.set(keyGroupOf('x', GROUPS), 'x', {
+      shownTo: 10,
+      revision: 1,
+      active: 0,
+      starts: [0, 10, 30],
+      values: [list('shown'), list('a', 'b', 'c'), list(null)],
+    })
+    const windows = open(store, sided)
+    t.equal(former.size, 0)
+    windows.add(sided ? [1, 'd'] : 'd', 12, keyGroupOf('x', GROUPS), 'x')
+    windows.end()
+    const first = sided
+      ? [
+          ['a', 'c'],
+          ['b', 'd'],
+        ]
+      : [['a', 'b', 'c', 'd'], []]
+    t.same(
+      speak(windows),
+      [
+        ['x', 10, ...first],
+        ['x', 30, [null], []],
+      ].map((each) => JSON.stringify(each)),
+    )
+  }
+})
+
+t.test('a window that allows no lateness any more says nothing again', async (t) => {
+  const ids = windowProcess(({ key, window, records }) => [[key, window.start, ...records]])
+  const operator = (options: object) =>
+    definitionOf(((stream: AnyStream) =>
+      (ids as Op<AnyStream, AnyStream>)(
+        (window(tumbling(10), options) as Op<AnyStream, AnyStream>)(stream),
+      )) as never)
+  const first = new OperatorHarness([operator({ allowedLateness: 100 })], { keyed: true })
+  first.batch([1, 2, 3], ['x', 'x', 'y'], 0, [5, 15, 16])
+  first.watermark(12)
+  first.drain()
+  first.barrier(1)
+  t.same(first.values, [['x', 0, 1]])
+  const second = new OperatorHarness([operator({})], { keyed: true, state: [first.state()] })
+  first.unsubscribe()
+  second.batch([4], ['x'], 0, [17])
+  second.end()
+  second.drain()
+  t.same(
+    second.values.map(String).sort(),
+    [
+      ['x', 10, 2, 4],
+      ['y', 10, 3],
+    ].map(String),
+  )
+  t.same(second.broken, [])
+})
+
+t.test('records of a side are given in a list of their own', async (t) => {
+  const of: Gathered = {
+    start: 0,
+    sides: 1,
+    left: 'a',
+    lefts: ['b'],
+    right: null,
+    rights: null,
+    later: null,
+  }
+  gatheredOf(of, 0).push('c')
+  t.same(gatheredOf(of, 0), ['a', 'b'])
+  t.same(gatheredOf(of, 1), [])
+  const copy = copyGathered(of)
+  copy.lefts!.push('c')
+  t.same(gatheredOf(of, 0), ['a', 'b'])
+})
