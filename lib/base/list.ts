@@ -25,3 +25,10 @@ export function roomForOne<T>(any: T): T[] {
   list.pop()
   return list
 }
+
+/** As `emptyList`, for numbers that may be no small integers, as times are. */
+export function emptyNumbers(): number[] {
+  const list = [0.5]
+  list.length = 0
+  return list
+}

@@ -2,6 +2,7 @@
  * The slices that some window still needs, with the keys that have records in each: derived from the
  * state of the keys, so that a window's end finds its keys without a timer per key.
  */
+import { emptyList } from '../../base/list.js'
 import type { Slicing } from '../../window/slicing.js'
 import { checkSpan } from '../../window/span.js'
 
@@ -113,9 +114,9 @@ export class LiveSlices<T> {
       lastEnd,
       expiresMs,
       live: false,
-      keys: [],
+      keys: emptyList(),
       groups: [],
-      lent: [],
+      lent: emptyList(),
       epoch: Number.NaN,
       lentFrom: 0,
     }

@@ -1,4 +1,5 @@
 /** What a half before an exchange has folded: values with their keys and times, until they are sent. */
+import { emptyList, emptyNumbers } from '../../base/list.js'
 import type { OperatorContext } from '../operator.js'
 import { BATCH_RECORDS_MAX, type Batch, batch } from '../signal.js'
 import { createPump, type Outlet, type Pump } from '../signal-operator.js'
@@ -7,9 +8,9 @@ export class Partials<T> {
   readonly #context: OperatorContext
   readonly #pump: Pump<unknown>
   /** May be changed in place until they are sent. */
-  values: T[] = []
-  #keys: unknown[] = []
-  #times: number[] = []
+  values: T[] = emptyList()
+  #keys: unknown[] = emptyList()
+  #times: number[] = emptyNumbers()
 
   constructor(context: OperatorContext, out: Outlet<unknown>) {
     this.#context = context
@@ -27,9 +28,9 @@ export class Partials<T> {
     const { values } = this
     const keys = this.#context.keyed ? this.#keys : null
     const times = new Float64Array(this.#times)
-    this.values = []
-    this.#keys = []
-    this.#times = []
+    this.values = emptyList()
+    this.#keys = emptyList()
+    this.#times = emptyNumbers()
     let at = 0
     const next = (): Batch | null => {
       if (at >= values.length) return null

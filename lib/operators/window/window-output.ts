@@ -2,6 +2,7 @@
  * Results of windows on their way out: made one at a time while there is room in the batch. A window
  * function may give many records for one window; they are pulled as there is room.
  */
+import { emptyList, emptyNumbers } from '../../base/list.js'
 import type { OperatorContext } from '../operator.js'
 import { SKIP } from '../record-error.js'
 import { BATCH_RECORDS_MAX, type Batch, batch } from '../signal.js'
@@ -30,8 +31,8 @@ export interface OutputOptions {
 export class WindowOutput {
   readonly #context: OperatorContext
   readonly #options: OutputOptions
-  #records: unknown[] = []
-  #times: number[] = []
+  #records: unknown[] = emptyList()
+  #times: number[] = emptyNumbers()
   /** The rest of what a window function gives, and its time. */
   #rest: Iterator<unknown> | null = null
   #restKey: unknown = undefined
@@ -105,8 +106,8 @@ export class WindowOutput {
     const records = this.#records
     if (records.length === 0) return null
     const times = this.#options.timed ? new Float64Array(this.#times) : null
-    this.#records = []
-    this.#times = []
+    this.#records = emptyList()
+    this.#times = emptyNumbers()
     this.#context.count(0, records.length)
     return batch(records, null, null, times)
   }
