@@ -14,6 +14,7 @@ import { GatheringWindows } from '../../../../lib/operators/window/gathering-win
 import type { KeySlices } from '../../../../lib/operators/window/key-slices.js'
 import { WindowOutput } from '../../../../lib/operators/window/window-output.js'
 import { HELD, LATE } from '../../../../lib/operators/window/windows.js'
+import { sourceOf } from '../../../../lib/snapshot/state-rounds.js'
 import { createHeapState } from '../../../../lib/state/heap-state.js'
 import type { StateStore } from '../../../../lib/state/state.js'
 import { tumblingSlices } from '../../../../lib/window/slicing.js'
@@ -40,6 +41,13 @@ function open(store: StateStore, sided = true): GatheringWindows {
     groupOf: (key) => keyGroupOf(key, GROUPS),
   })
 }
+
+const ids = windowProcess(({ key, window, records }) => [[key, window.start, ...records]])
+const operator = (options: object) =>
+  definitionOf(((stream: AnyStream) =>
+    (ids as Op<AnyStream, AnyStream>)(
+      (window(tumbling(10), options) as Op<AnyStream, AnyStream>)(stream),
+    )) as never)
 
 /** What speaks, as text: key, start, left and right records. */
 function speak(windows: GatheringWindows): string[] {
@@ -150,12 +158,6 @@ t.test('lists of records by slice, as snapshots of before have them, are taken o
 })
 
 t.test('a window that allows no lateness any more says nothing again', async (t) => {
-  const ids = windowProcess(({ key, window, records }) => [[key, window.start, ...records]])
-  const operator = (options: object) =>
-    definitionOf(((stream: AnyStream) =>
-      (ids as Op<AnyStream, AnyStream>)(
-        (window(tumbling(10), options) as Op<AnyStream, AnyStream>)(stream),
-      )) as never)
   const first = new OperatorHarness([operator({ allowedLateness: 100 })], { keyed: true })
   first.batch([1, 2, 3], ['x', 'x', 'y'], 0, [5, 15, 16])
   first.watermark(12)
@@ -175,6 +177,17 @@ t.test('a window that allows no lateness any more says nothing again', async (t)
     ].map(String),
   )
   t.same(second.broken, [])
+})
+
+t.test('what was gathered is not read by a window that allows lateness', async (t) => {
+  const first = new OperatorHarness([operator({})], { keyed: true })
+  first.batch([1], ['x'], 0, [5])
+  first.barrier(1)
+  const state = [first.state()]
+  const second = new OperatorHarness([operator({ allowedLateness: 1 })], { keyed: true, state })
+  first.unsubscribe()
+  const left = sourceOf(second.state()).unclaimed()
+  t.same(left, [{ name: 'gathered', kind: 'value', entries: 1 }])
 })
 
 t.test('records of a side are given in a list of their own', async (t) => {
