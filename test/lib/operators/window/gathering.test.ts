@@ -7,7 +7,9 @@ import type { AnyStream, Op } from '../../../../lib/operators/stream.js'
 import {
   copyGathered,
   type Gathered,
+  gather,
   gatheredOf,
+  gatherMore,
   type Sided,
 } from '../../../../lib/operators/window/gathered.js'
 import { GatheringWindows } from '../../../../lib/operators/window/gathering-windows.js'
@@ -198,7 +200,7 @@ t.test('records of a side are given in a list of their own', async (t) => {
     lefts: ['b'],
     right: null,
     rights: null,
-    later: null,
+    later: [gather(10, 1, 'x')],
   }
   gatheredOf(of, 0).push('c')
   t.same(gatheredOf(of, 0), ['a', 'b'])
@@ -206,4 +208,6 @@ t.test('records of a side are given in a list of their own', async (t) => {
   const copy = copyGathered(of)
   copy.lefts!.push('c')
   t.same(gatheredOf(of, 0), ['a', 'b'])
+  gatherMore(copy.later![0]!, 1, 'y')
+  t.same(gatheredOf(of.later![0]!, 1), ['x'], 'nor does a copy share what comes later')
 })
