@@ -20,7 +20,7 @@ export interface StateBackendOptions {
    */
   readonly directory?: string
   /**
-   * With `level`: budget of the cache of one slot in MiB, beside some 30 MiB of LevelDB's own. Default: 256,
+   * With `level`: budget of the cache of one slot in MiB, beside some 45 MiB of LevelDB's own. Default: 256,
    * or a quarter of `memoryMb` where that is less.
    */
   readonly cacheMb?: number

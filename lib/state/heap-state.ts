@@ -18,6 +18,7 @@ import type {
   StoredState,
   UnclaimedState,
 } from './frozen.js'
+import { groupOrder } from './group-order.js'
 import { HeapListState } from './heap-list.js'
 import { HeapMapState, MortalMapState } from './heap-map.js'
 import { HeapBroadcastState, HeapOperatorListState, HeapSingleState } from './heap-subtask.js'
@@ -352,16 +353,20 @@ class TableStateStore implements StateStore, SnapshotSource {
 
 class RowStateStore extends TableStateStore implements ReadsAhead {
   readonly #cache: RowCache
+  readonly #groupsMax: number
 
   constructor(maxParallelism: number, options: HeapStateOptions, rowsOf: RowsOf, cache: RowCache) {
     super(maxParallelism, options, rowsOf)
     this.#cache = cache
+    this.#groupsMax = maxParallelism
   }
 
   readAhead(groups: Uint16Array, keys: readonly unknown[]): ReadAhead | null {
     const asked = new RowsAsked(this.#cache.aheadBytes, this.#cache.aheadMin)
+    // Rows of one group lie side by side: what the database looks through for one, it has at hand for the next.
+    const order = groupOrder(groups, this.#groupsMax)
     for (const state of this.asking()) {
-      for (let i = 0; i < keys.length; i++) state.ask(groups[i]!, keys[i], asked)
+      for (const at of order) state.ask(groups[at]!, keys[at], asked)
     }
     return asked.start((rowKeys) => this.#cache.readMany(rowKeys))
   }
