@@ -43,6 +43,7 @@ const WRAPPED = [
   'esbuild',
   'commander',
   'picocolors',
+  '@node-rs/crc32',
   'uWebSockets.js',
   'ws',
 ]

@@ -8,9 +8,9 @@
  * Pieces are small so that on a slow line each is soon there: the receiving side sees that its peer is
  * alive while a large message is still on its way, and what goes beside it has its turn.
  */
-import { crc32 } from 'node:zlib'
 import { MillraceError } from '../base/errors.js'
 import { decodeCbor, encodeCbor } from '../wire/cbor.js'
+import { crc32 } from '../wire/crc32.js'
 import { profileViolation } from '../wire/profile.js'
 
 const MORE = 0

@@ -47,8 +47,8 @@
  *     Idle       f4 quiet, f5 active
  *     End        –
  */
-import { crc32 } from 'node:zlib'
 import { MillraceError } from '../base/errors.js'
+import { crc32 } from './crc32.js'
 
 export const DATA_FRAME = 0
 export const CREDIT_FRAME = 1
