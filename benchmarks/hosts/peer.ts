@@ -1,5 +1,5 @@
 /** The other process of a measurement: it listens, and does as it is told. */
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { DialOptions, Identity, Listener } from '../../lib/transport/node-links.js'
 
@@ -14,27 +14,30 @@ export const identity = (id: string): Identity => ({
 
 export const secrets = [new TextEncoder().encode('a secret for measurements, 32 or more')]
 
-export interface PeerProcess {
-  readonly dial: DialOptions
-  readonly child: ChildProcess
+export interface OtherProcess {
+  ask<T>(question: string | number): Promise<T>
   /** Its CPU time so far, in seconds. */
   cpuSeconds(): Promise<number>
   stop(): Promise<void>
 }
 
-export async function startPeer(engine: Engine, job: 'send' | 'idle'): Promise<PeerProcess> {
-  const path = fileURLToPath(new URL('./peer-process.js', import.meta.url))
-  const child = fork(path, [engine, job])
-  const ask = <T>(question: string): Promise<T> =>
+/** It answers each message with one, `cpu` with its CPU time, and ends when it is let go of. */
+export function startProcess(path: string, args: readonly string[]): OtherProcess {
+  const child = fork(path, args)
+  const ask = <T>(question: string | number): Promise<T> =>
     new Promise((resolve, reject) => {
-      child.once('message', (answer) => resolve(answer as T))
-      child.once('exit', (code) => reject(new Error(`the other process ended with ${code}`)))
+      const ended = (code: number | null): void => {
+        reject(new Error(`the other process ended with ${code}`))
+      }
+      child.once('exit', ended)
+      child.once('message', (answer) => {
+        child.off('exit', ended)
+        resolve(answer as T)
+      })
       child.send(question)
     })
-  const url = await ask<string>('url')
   return {
-    dial: { url, self: identity('caller'), secrets },
-    child,
+    ask,
     cpuSeconds: () => ask('cpu'),
     async stop() {
       const exited = new Promise((resolve) => child.once('exit', resolve))
@@ -42,4 +45,15 @@ export async function startPeer(engine: Engine, job: 'send' | 'idle'): Promise<P
       await exited
     },
   }
+}
+
+export interface PeerProcess extends OtherProcess {
+  readonly dial: DialOptions
+}
+
+export async function startPeer(engine: Engine, job: 'send' | 'idle'): Promise<PeerProcess> {
+  const path = fileURLToPath(new URL('./peer-process.js', import.meta.url))
+  const peer = startProcess(path, [engine, job])
+  const url = await peer.ask<string>('url')
+  return { ...peer, dial: { url, self: identity('caller'), secrets } }
 }

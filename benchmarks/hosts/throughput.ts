@@ -12,7 +12,7 @@ import {
   stampData,
 } from '../../lib/wire/frame.js'
 import { FRAME_BYTES_MAX } from '../../lib/wire/limits.js'
-import { cpuSeconds } from './idle.js'
+import { measured, type Throughput } from './measured.js'
 import { type Engine, startPeer } from './peer.js'
 
 /** Frames on their way at most, and how many are taken before credit is given again. */
@@ -28,33 +28,16 @@ const headOf = ({ session }: Lane, sequence: number): FrameHead => ({
   sequence,
 })
 
-/** GB (10^9) of frames taken: per second, and per second of CPU time at either end. */
-export interface Throughput {
-  readonly perSecond: number
-  readonly perCallerCpu: number
-  readonly perListenerCpu: number
-}
-
 export async function throughput(engine: Engine, frames: number): Promise<Throughput> {
   const peer = await startPeer(engine, 'send')
   const link = await dialData(peer.dial)
   const lane = link.openLane({ at: 'receiver', to: 'sender' })
   // A tenth of them first, for the compilers.
   await take(lane, 0, frames / 10)
-  const before = [cpuSeconds(), await peer.cpuSeconds()] as const
-  const startMs = performance.now()
-  await take(lane, frames / 10, frames)
-  const seconds = (performance.now() - startMs) / 1000
-  const caller = cpuSeconds() - before[0]
-  const listener = (await peer.cpuSeconds()) - before[1]
+  const result = await measured(frames, () => take(lane, frames / 10, frames), peer)
   link.close()
   await peer.stop()
-  const gigabytes = (frames * FRAME_BYTES_MAX) / 1e9
-  return {
-    perSecond: gigabytes / seconds,
-    perCallerCpu: gigabytes / caller,
-    perListenerCpu: gigabytes / listener,
-  }
+  return result
 }
 
 /** Takes as many frames after the first `taken`, and leaves no credit behind. */
