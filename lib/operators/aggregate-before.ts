@@ -35,16 +35,6 @@ export function aggregateBefore(
   const { begin, add, select } = aggregation
   const { keyed, errors, gate, clock } = context
 
-  /** `slot` undefined: the record is the first of its key. */
-  function fold(record: unknown, accumulator: unknown, first: boolean): unknown {
-    const value = select === null ? record : select(record)
-    return first ? begin(value) : add(accumulator, value)
-  }
-
-  function recover(error: unknown, record: unknown, key: unknown, old: unknown, first: boolean) {
-    return errors.recover(error, record, key, () => fold(record, old, first))
-  }
-
   return signalOperator((out) => {
     const pump = createPump(gate, out)
     const due = out.deferred(() => pump.busy || flush(() => {}))
@@ -62,24 +52,28 @@ export function aggregateBefore(
       const inputKeys = keysOf(context, input)
       for (let i = 0; i < records.length; i++) {
         const key = inputKeys === null ? undefined : inputKeys[i]
-        const slot = slots.get(key)
-        const isNew = slot < 0
-        const old = isNew ? undefined : accumulators[slot]
-        let accumulator: unknown
         try {
-          accumulator = fold(records[i], old, isNew)
+          foldRecord(records[i], key)
         } catch (error) {
-          accumulator = recover(error, records[i], key, old, isNew)
-          if (accumulator === SKIP) continue
-        }
-        if (!isNew) accumulators[slot] = accumulator
-        else {
-          keys.push(slots.set(key, accumulators.length))
-          accumulators.push(accumulator)
+          errors.recover(error, records[i], key, () => foldRecord(records[i], key))
         }
       }
       folded += records.length
     }
+
+    /** What a user's function throws comes before the first change. */
+    function foldRecord(record: unknown, key: unknown): void {
+      const slot = slots.get(key)
+      const value = select === null ? record : select(record)
+      if (slot >= 0) accumulators[slot] = add(accumulators[slot], value)
+      else {
+        const accumulator = begin(value)
+        keys.push(slots.set(key, accumulators.length))
+        accumulators.push(accumulator)
+      }
+    }
+
+    const begun = (record: unknown): unknown => begin(select === null ? record : select(record))
 
     /** Each record as an accumulator of its own. */
     function passBatch(input: Batch): Batch | null {
@@ -90,9 +84,10 @@ export function aggregateBefore(
         const key = inputKeys === null ? undefined : inputKeys[i]
         let accumulator: unknown
         try {
-          accumulator = fold(input.records[i], undefined, true)
+          accumulator = begun(input.records[i])
         } catch (error) {
-          accumulator = recover(error, input.records[i], key, undefined, true)
+          const again = () => begun(input.records[i])
+          accumulator = errors.recover(error, input.records[i], key, again)
           if (accumulator === SKIP) continue
         }
         passed.push(accumulator)

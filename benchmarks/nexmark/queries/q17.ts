@@ -22,9 +22,10 @@ interface Prices extends Totals {
   readonly sum: number
 }
 
-interface Statistics extends Prices {
+interface Statistics {
   readonly auction: number
   readonly day: number
+  readonly prices: Prices
 }
 
 export default defineQuery<Statistics>({
@@ -34,11 +35,11 @@ export default defineQuery<Statistics>({
   columns: {
     auction: ({ auction }) => auction,
     day: ({ day }) => dayText(day),
-    ...totalsColumns('bids', (row: Statistics) => row),
-    min: ({ min }) => min,
-    max: ({ max }) => max,
-    avg: ({ sum, all }) => Math.floor(sum / all),
-    sum: ({ sum }) => sum,
+    ...totalsColumns('bids', ({ prices }: Statistics) => prices),
+    min: ({ prices }) => prices.min,
+    max: ({ prices }) => prices.max,
+    avg: ({ prices }) => Math.floor(prices.sum / prices.all),
+    sum: ({ prices }) => prices.sum,
   },
   key: ({ auction, day }) => `${auction} ${day}`,
   build: (_flow, { bids }) =>
@@ -70,7 +71,7 @@ export default defineQuery<Statistics>({
         { emit: 'changes', name: 'statistics' },
       ),
       mergeMap(([[auction, day], { before, after }]) =>
-        changes(before && { auction, day, ...before }, { auction, day, ...after }),
+        changes(before && { auction, day, prices: before }, { auction, day, prices: after }),
       ),
     ),
 })
