@@ -331,6 +331,7 @@ class Assembly {
       snapshots: snapshots !== null,
       first: index === 0,
       restored,
+      round: this.#place.restored?.round ?? 0,
       onAwaitsCommit: () => snapshots?.awaitsCommit(),
     })
     return sink

@@ -72,6 +72,8 @@ export interface SinkEndOwner extends SubtaskEndOwner {
   readonly first: boolean
   /** What the snapshot holds that the subtask goes on from; null at the beginning. */
   readonly restored: RestoredTransactions | null
+  /** Of that snapshot; 0 at the beginning. */
+  readonly round: number
   onAwaitsCommit(): void
 }
 
@@ -209,8 +211,8 @@ export class SinkEnd implements SubtaskEnd {
   readonly #transactions: Transactions | null
   #full = false
   #written = false
-  /** Of the barrier that passed last. */
-  #round = 0
+  /** Of the barrier that passed last, in this life or before it. */
+  #round: number
   awaitsCommit = false
   /** Nothing is written before what a former life left has been committed. */
   #recovering = false
@@ -219,6 +221,7 @@ export class SinkEnd implements SubtaskEnd {
     this.#writer = writer
     this.#side = side
     this.#owner = owner
+    this.#round = owner.round
     this.#transactions = isTransactional(writer) ? new Transactions(writer) : null
     const { restored } = owner
     if (this.#transactions === null || restored === null) return

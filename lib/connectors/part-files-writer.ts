@@ -123,6 +123,7 @@ export class PartFilesWriter<T> implements TransactionalWriter<T> {
   ): Promise<readonly PendingPart[]> {
     const { prefix, extension } = this.#plan
     const pending: PendingPart[] = []
+    failpoint('part-prepare.before')
     for (const { part, done } of closed) {
       await done
       const name = finalName(prefix, round, part.number, extension, this.#context)

@@ -32,7 +32,7 @@ export async function loadRestored(
     const state = former.length === 0 ? null : await restore(position, step, reading)
     steps.push({ ...rest, state, flights: await readAll(flights, reading) })
   }
-  return { hasEnded: order.hasEnded, steps }
+  return { round: order.round, hasEnded: order.hasEnded, steps }
 }
 
 async function readAll(refs: readonly ChunkRef[], read: ReadChunk): Promise<readonly Uint8Array[]> {

@@ -67,6 +67,8 @@ export const emptyStep: StepAck = { chunks: [], splits: [], transactions: [], ti
 
 /** What a subtask goes on from, step by step. */
 export interface RestoredSubtask {
+  /** Of the snapshot. */
+  readonly round: number
   /** Its input had ended and its results had been sent: it has to say so again, no more. */
   readonly hasEnded: boolean
   readonly steps: readonly RestoredStep[]

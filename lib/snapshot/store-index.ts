@@ -37,6 +37,7 @@ export async function readIndex(directory: string): Promise<readonly number[] | 
 /** Resolves when it is durable; where it rejects before the rename, the former one stands. */
 export async function writeIndex(directory: string, numbers: readonly number[]): Promise<void> {
   const temporary = join(directory, TEMPORARY)
+  failpoint('index-write.before')
   try {
     await writeSynced(temporary, seal(FORMAT, numbers))
     failpoint('index-write.synced')
@@ -47,6 +48,7 @@ export async function writeIndex(directory: string, numbers: readonly number[]):
     throw error
   }
   await syncDirectory(directory)
+  failpoint('index-write.after')
 }
 
 /** What was made, renamed or deleted in it survives a power cut. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { judgeOutput } from '../e2e/accounting.js'
+import { judgeOutput } from '../e2e/judge.js'
 import { clusterProcesses } from '../support/cli-cluster.js'
 
 t.setTimeout(400_000)

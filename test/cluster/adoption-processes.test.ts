@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { filter, firstValueFrom } from 'rxjs'
 import t, { type Test } from 'tap'
-import { judgeOutput } from '../e2e/accounting.js'
+import { judgeOutput } from '../e2e/judge.js'
 import { clientOf } from '../support/cluster-parts.js'
 import { LoopbackCluster } from '../support/loopback-cluster.js'
 

@@ -6,7 +6,8 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { seededRandom } from '../../lib/base/random.js'
-import { directoryOf, judgeOutput, type Life, startAccounting } from './accounting.js'
+import { directoryOf, type Life, startAccounting } from './accounting.js'
+import { judgeOutput } from './judge.js'
 
 t.setTimeout(600_000)
 

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { seededRandom } from '../../lib/base/random.js'
 import { ROOT } from '../support/command.js'
-import { directoryOf, judgeOutput, judgeSoFar, startAccounting } from './accounting.js'
+import { directoryOf, type Life, startAccounting } from './accounting.js'
+import { judgeOutput, judgeSoFar } from './judge.js'
 
 const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 100_000)
 t.comment(`MILLRACE_SEED=${SEED}`)
@@ -32,31 +33,36 @@ function failpoints(): readonly string[] {
 }
 
 /** A life that ends at the place; true where it did. */
-async function dies(t: Test, dir: string, place: string): Promise<boolean> {
+async function dies(
+  t: Test,
+  dir: string,
+  place: string,
+  life: Partial<Life> = {},
+): Promise<boolean> {
   const env = { MILLRACE_FAILPOINT: place }
   const slots = random() < 0.2 ? 2 : 1
-  const life = startAccounting(dir, { rows: ROWS, perSecond: 2_000, slots, interval: '30ms', env })
-  const { signal, code, stderr } = await life.ended
+  const paced = { rows: ROWS, perSecond: 2_000, slots, interval: '30ms', env }
+  const { signal, code, stderr } = await startAccounting(dir, { ...paced, ...life }).ended
   if (!t.equal(signal, 'SIGKILL', `dies at ${place}; exit code ${code}: ${stderr}`)) return false
   return t.equal(judgeSoFar(dir), null, `what ${place} left`)
 }
 
-async function endsExactly(t: Test, dir: string): Promise<void> {
-  const { code, stderr } = await startAccounting(dir, { rows: ROWS, perSecond: 1e6 }).ended
+async function endsExactly(t: Test, dir: string, rows = ROWS): Promise<void> {
+  const { code, stderr } = await startAccounting(dir, { rows, perSecond: 1e6 }).ended
   t.equal(code, 0, stderr)
-  t.equal(await judgeOutput(dir, ROWS), null)
+  t.equal(await judgeOutput(dir, rows), null)
 }
 
 const directory = (t: Test) => directoryOf(t, 'failpoints')
 
 t.test('names before and after each durable step', async (t) => {
-  const steps = new Set(failpoints().map((name) => name.split('.')[0]!))
+  const names = new Set(failpoints())
   for (const step of [
     ...['chunk-put', 'manifest-commit', 'manifest-retire', 'chunk-delete', 'restore-read'],
     ...['part-sync', 'part-rename', 'part-prepare', 'part-link', 'part-unlink', 'part-clear'],
-    ...['file-sync', 'file-cut', 'level-epoch'],
+    ...['file-sync', 'file-cut', 'level-epoch', 'index-write'],
   ]) {
-    t.ok(steps.has(step), step)
+    for (const when of ['before', 'after']) t.ok(names.has(`${step}.${when}`), `${step}.${when}`)
   }
 })
 
@@ -76,6 +82,15 @@ t.test('whichever step a process dies at, each row is in the output once', async
   }
   t.comment(`${places.length} failpoints in ${Date.now() - startMs} ms`)
   await endsExactly(t, dir)
+})
+
+t.test('a restored process that dies behind its end, before any barrier', async (t) => {
+  const dir = directory(t)
+  const rows = 4_000
+  if (!(await dies(t, dir, 'manifest-commit.after:5', { rows }))) return
+  const atOnce = { rows, perSecond: 1e6, interval: '1h' }
+  if (!(await dies(t, dir, 'manifest-commit.before:1', atOnce))) return
+  await endsExactly(t, dir, rows)
 })
 
 if (process.env.CI_FULL) {

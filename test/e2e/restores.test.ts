@@ -6,13 +6,8 @@ import { type LevelDb, openLevel } from '../../lib/base/level.js'
 import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
 import { decodeManifest, type Manifest } from '../../lib/snapshot/manifest.js'
 import { chunksOf } from '../../lib/snapshot/manifest-chunks.js'
-import {
-  directoryOf,
-  explainRestore,
-  judgeOutput,
-  type Life,
-  startAccounting,
-} from './accounting.js'
+import { directoryOf, explainRestore, type Life, startAccounting } from './accounting.js'
+import { judgeOutput } from './judge.js'
 
 t.setTimeout(400_000)
 

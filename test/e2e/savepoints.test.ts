@@ -5,7 +5,8 @@ import t, { type Test } from 'tap'
 import { type Job, run } from '../../actors/index.js'
 import { generate, results } from '../../lib/connectors/index.js'
 import { pipeline } from '../../lib/index.js'
-import { directoryOf, hasRead, judgeOutput, type LocalLife, runAccounting } from './accounting.js'
+import { directoryOf, hasRead, type LocalLife, runAccounting } from './accounting.js'
+import { judgeOutput } from './judge.js'
 import { ended, ending, first } from './support.js'
 
 t.setTimeout(400_000)

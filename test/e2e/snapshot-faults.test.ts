@@ -6,7 +6,8 @@ import { type Job, run } from '../../actors/index.js'
 import { generate, type Sink, type TransactionalWriter } from '../../lib/connectors/index.js'
 import { keyBy, pipeline, scan } from '../../lib/index.js'
 import { mount, skip } from '../support/mount.js'
-import { directoryOf, judgeOutput, runAccounting } from './accounting.js'
+import { directoryOf, runAccounting } from './accounting.js'
+import { judgeOutput } from './judge.js'
 import { ended, ending, first } from './support.js'
 
 t.setTimeout(400_000)

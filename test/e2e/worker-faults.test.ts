@@ -2,7 +2,8 @@
 import { join } from 'node:path'
 import t from 'tap'
 import type { JobEvent } from '../../actors/index.js'
-import { directoryOf, judgeOutput } from './accounting.js'
+import { directoryOf } from './accounting.js'
+import { judgeOutput } from './judge.js'
 import { ended, marker, runModule } from './support.js'
 
 t.setTimeout(400_000)

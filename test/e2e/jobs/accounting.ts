@@ -1,11 +1,22 @@
 /**
- * Counts per key what a paced source gives, into part files, a plain file and a LevelDB: what a
- * crash loses or repeats can be seen in each.
+ * Counts per key what a paced source gives, into part files, a plain file and a LevelDB: what a crash
+ * loses or repeats can be seen in each. The files have a line `key count n` for each number n that was
+ * counted: what came out of order in front of the counts can be seen, too.
  */
 
 import { keyBy, map, pipeline, scan } from 'millrace'
 import { generate, levelSink, linesFile, partFiles } from 'millrace/connectors'
 import { type Fault, happen } from './faults.js'
+
+/** How many of its key there were, up to the number n. */
+interface Counted {
+  readonly count: number
+  readonly n: number
+}
+
+const NOTHING: Counted = { count: 0, n: -1 }
+
+export const SPLITS = 4
 
 export default ({
   out,
@@ -22,23 +33,28 @@ export default ({
     'accounting',
     (flow) => {
       const counts = flow
-        .from(generate(Number(rows), (n) => n, { perSecond: Number(perSecond), splits: 4 }))
+        .from(generate(Number(rows), (n) => n, { perSecond: Number(perSecond), splits: SPLITS }))
         .pipe(
           map((n) => {
             if (n === Number(rows) >> 1 && fault !== 'none') happen(fault as Fault, marker)
             return n
           }),
           keyBy((n) => n % Number(keys)),
-          scan((count) => count + 1, 0, { name, parallelism: Number(parallelism) }),
+          scan(({ count }: Counted, n) => ({ count: count + 1, n }), NOTHING, {
+            name,
+            parallelism: Number(parallelism),
+          }),
         )
-      const counted = counts.pipe(map(([key, count]) => `${key} ${count}`))
+      const counted = counts.pipe(map(([key, { count, n }]) => `${key} ${count} ${n}`))
       counted.to(partFiles(`${out}/parts`, { format: (line) => line, roll: { records: 5_000 } }), {
         name: 'parts',
       })
       counted.to(linesFile(`${out}/lines.txt`), { name: 'lines' })
-      counts.to(levelSink(`${out}/last`, { key: ([key]) => String(key), value: ([, n]) => n }), {
-        name: 'last',
+      const last = levelSink<readonly [number, Counted]>(`${out}/last`, {
+        key: ([key]) => String(key),
+        value: ([, { count }]) => count,
       })
+      counts.to(last, { name: 'last' })
     },
     { maxParallelism: Number(keyGroups) },
   )
