@@ -1,4 +1,8 @@
-/** `blackhole`: takes everything and keeps nothing; for benchmarks and branches of side effects. */
+/**
+ * `blackhole`: takes everything and keeps nothing; for benchmarks and branches of side effects.
+ *
+ * Guarantee: idempotent, as nothing is to be seen.
+ */
 import type { Sink } from './sink.js'
 
 /**

@@ -3,14 +3,16 @@ import t from 'tap'
 import { type RoundStep, SubtaskRounds } from '../../actors/subtask/subtask-rounds.js'
 import { BARRIER } from '../../lib/operators/signal.js'
 import type { SubtaskAck } from '../../lib/snapshot/round.js'
+import type { StateSnapshots } from '../../lib/snapshot/state-snapshots.js'
 import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 
-t.test('time that was owed to a round that is given up is not owed to the next one', async (t) => {
+const none = () => {
+  throw new Error('not here')
+}
+
+/** The rounds of a subtask with one operator; `pass` is the barrier leaving it, and the chain. */
+function roundsOf(step: RoundStep) {
   const acks: SubtaskAck[] = []
-  const step: RoundStep = { snapshots: null, timeMs: 10, owedMs: Number.NaN }
-  const none = () => {
-    throw new Error('not here')
-  }
   const rounds = new SubtaskRounds(
     {
       run: 'run',
@@ -33,25 +35,38 @@ t.test('time that was owed to a round that is given up is not owed to the next o
     },
     { chain: 'chain', headOf: none, headLike: none, selectorOf: none },
   )
-  /** Passes the operator, and the chain. */
-  async function pass(round: number): Promise<void> {
-    const barrier = { tag: BARRIER, round, full: false } as const
-    rounds.leave(0, barrier)
-    rounds.pass(barrier)
-    while (rounds.step());
-    await new Promise(setImmediate)
+  const barrierOf = (round: number) => ({ tag: BARRIER, round, full: false }) as const
+  return {
+    rounds,
+    acks,
+    enter: (round: number) => rounds.enter(barrierOf(round), [], 0),
+    pass(round: number): void {
+      rounds.leave(0, barrierOf(round))
+      rounds.pass(barrierOf(round))
+    },
+    async encode(): Promise<void> {
+      while (rounds.step());
+      await new Promise(setImmediate)
+    },
   }
-  const enter = (round: number) => rounds.enter({ tag: BARRIER, round, full: false }, [], 0)
+}
+
+t.test('time that was owed to a round that is given up is not owed to the next one', async (t) => {
+  const step: RoundStep = { snapshots: null, timeMs: 10, owedMs: Number.NaN }
+  const { rounds, acks, enter, pass, encode } = roundsOf(step)
   enter(1)
   rounds.abandon(1)
   step.owedMs = 20
-  await pass(1)
+  pass(1)
+  await encode()
   step.timeMs = 30
   enter(2)
-  await pass(2)
+  pass(2)
+  await encode()
   step.owedMs = 40
   enter(3)
-  await pass(3)
+  pass(3)
+  await encode()
   t.same(
     acks.map(({ round, steps }) => [round, steps[0]!.timeMs]),
     [
@@ -60,3 +75,44 @@ t.test('time that was owed to a round that is given up is not owed to the next o
     ],
   )
 })
+
+t.test(
+  'a barrier that comes while the round before is still being encoded gives that one up',
+  async (t) => {
+    const told: string[] = []
+    let left = 0
+    const snapshots: StateSnapshots = {
+      begin(round) {
+        told.push(`begin ${round}`)
+        left = 3
+      },
+      step() {
+        left--
+        return []
+      },
+      get encoded() {
+        return left === 0
+      },
+      chain: () => [],
+      completed: none,
+      abandoned: (round) => told.push(`abandoned ${round}`),
+    }
+    const { rounds, acks, enter, pass, encode } = roundsOf({
+      snapshots,
+      timeMs: Number.NaN,
+      owedMs: Number.NaN,
+    })
+    enter(1)
+    pass(1)
+    rounds.step()
+    t.equal(rounds.busy, true, 'there is more to encode')
+    enter(2)
+    pass(2)
+    await encode()
+    t.same(told, ['begin 1', 'abandoned 1', 'begin 2'])
+    t.same(
+      acks.map(({ round }) => round),
+      [2],
+    )
+  },
+)

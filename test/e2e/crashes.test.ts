@@ -4,8 +4,10 @@
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { seededRandom } from '../../lib/base/random.js'
+import { readIndex } from '../../lib/snapshot/store-index.js'
 import { directoryOf, type Life, startAccounting } from './accounting.js'
 import { judgeOutput } from './judge.js'
 
@@ -16,7 +18,14 @@ t.comment(`MILLRACE_SEED=${SEED}`)
 const KILLS = process.env.CI_FULL ? 200 : 30
 const ROWS = 60_000
 
-/** Kills the job at random moments, over and over, and lets the last life end. */
+/** The newest checkpoint; 0: none. */
+const newestIn = async (dir: string): Promise<number> =>
+  Math.max(0, ...((await readIndex(join(dir, 'state'))) ?? []))
+
+/**
+ * Kills the job at random moments, over and over, and lets the last life end. Of three lives one may die
+ * before it has got anywhere, the others have taken a checkpoint.
+ */
 async function killAll(
   t: Test,
   dir: string,
@@ -24,19 +33,29 @@ async function killAll(
   lifeOf: (life: number) => Partial<Life>,
 ): Promise<void> {
   const random = seededRandom(SEED)
+  let gotOn = 0
   for (let life = 0, killed = 0; killed < kills; life++) {
     // Slow, so that no kill comes too late.
     const pace = { rows: ROWS, perSecond: 25_000 / kills }
     const job = startAccounting(dir, { ...pace, ...lifeOf(life) })
-    const timer = setTimeout(() => job.process.kill('SIGKILL'), 600 + random() * 900)
-    const { code, stderr } = await job.ended
-    clearTimeout(timer)
+    let isOver = false
+    const ended = job.ended.finally(() => {
+      isOver = true
+    })
+    const before = await newestIn(dir)
+    if (life % 3 === 2) await pause(600)
+    else while (!isOver && (await newestIn(dir)) === before) await pause(10)
+    await pause(random() * 600)
+    job.process.kill('SIGKILL')
+    const { code, stderr } = await ended
+    if ((await newestIn(dir)) > before) gotOn++
     if (code === null) killed++
     else if (!t.fail(`life ${life} ended with ${code}: ${stderr}`)) return
   }
   const last = { rows: ROWS, perSecond: 1_000_000, ...lifeOf(1) }
   const { code, stderr } = await startAccounting(dir, last).ended
   t.equal(code, 0, stderr)
+  t.ok(gotOn >= kills / 2, `${gotOn} of ${kills} lives took a checkpoint`)
 }
 
 /** Each life may take its rounds another way, whatever the one before did. */

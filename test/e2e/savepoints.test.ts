@@ -107,21 +107,49 @@ t.test('a savepoint behind which the job went on is no second life of it', async
   t.equal(error, null)
 })
 
-t.test('output that a savepoint had prepared is left alone where it is discarded', async (t) => {
-  const dir = directory(t)
+/** A job that takes a savepoint and is gone before the checkpoint behind it; what that had prepared. */
+async function diesBehindSavepoint(t: Test, dir: string): Promise<readonly string[]> {
+  const [shown, then] = [join(dir, 'out/parts'), join(dir, 'then')]
   const job = start(t, dir)
+  job.events$.subscribe((event) => {
+    if (event.kind === 'SnapshotCompleted' && event.savepoint) {
+      cpSync(shown, then, { recursive: true })
+    }
+  })
   await hasRead(job, 500)
   await job.savepoint(join(dir, 'savepoint'))
   await job.cancel()
-  const shown = committed(dir)
-  const elsewhere = { restore: join(dir, 'savepoint'), transactions: 'discard' } as const
-  const { error } = await ended(start(t, dir, { ...elsewhere, state: 'fork', perSecond: FAST }))
+  rmSync(shown, { recursive: true })
+  cpSync(then, shown, { recursive: true })
+  return parts(dir, /\.pending$/).map((name) => name.slice(1, -'.pending'.length))
+}
+
+t.test('output that a savepoint had prepared is committed where that is said', async (t) => {
+  const dir = directory(t)
+  const prepared = await diesBehindSavepoint(t, dir)
+  t.not(prepared.length, 0)
+  t.same(committed(dir), [])
+  await finishes(t, dir, {
+    restore: join(dir, 'savepoint'),
+    state: 'fork',
+    transactions: 'commit',
+  })
+  t.ok(prepared.every((name) => committed(dir).includes(name)))
+})
+
+t.test('output that a savepoint had prepared is left alone where it is discarded', async (t) => {
+  const dir = directory(t)
+  const prepared = await diesBehindSavepoint(t, dir)
+  t.not(prepared.length, 0)
+  const fork = { restore: join(dir, 'savepoint'), state: 'fork', transactions: 'discard' } as const
+  const { error } = await ended(start(t, dir, { ...fork, perSecond: FAST }))
   t.equal(error, null)
   t.same(
-    shown.filter((name) => !committed(dir).includes(name)),
+    prepared.filter((name) => committed(dir).includes(name)),
     [],
-    'what was there stays',
+    'it does not appear',
   )
+  t.match(await judgeOutput(dir, ROWS), /part files: /, 'so it is missing, as was said')
 })
 
 t.test(
@@ -149,18 +177,31 @@ t.test('a stopped job goes on exactly where it was', async (t) => {
   await finishes(t, dir, { restore: 'latest' })
 })
 
-t.test('rescaled from 1 to 3 to 2 through savepoints, the result is the same', async (t) => {
-  const dir = directory(t)
-  let restore: string | undefined
-  for (const parallelism of [1, 3]) {
-    const life = { parallelism, state: `state-${parallelism}` }
-    const job = start(t, dir, { ...life, ...(restore !== undefined && { restore }) })
-    await hasRead(job, 1000)
-    restore = join(dir, `savepoint-${parallelism}`)
-    await job.stop(restore)
-  }
-  await finishes(t, dir, { parallelism: 2, state: 'state-2', restore: restore! })
-})
+/** State of each life: in the heap, in LevelDB, or one after the other. */
+const BACKENDS = [
+  ['heap', 'heap', 'heap'],
+  ['level', 'level', 'level'],
+  ['heap', 'level', 'heap'],
+] as const
+
+for (const [first, second, third] of BACKENDS) {
+  const law = 'rescaled from 1 to 3 to 2 through savepoints, the result is the same'
+  t.test(`${law}: ${first}, ${second}, ${third}`, async (t) => {
+    const dir = directory(t)
+    let restore: string | undefined
+    for (const [parallelism, backend] of [
+      [1, first],
+      [3, second],
+    ] as const) {
+      const life = { parallelism, backend, state: `state-${parallelism}` }
+      const job = start(t, dir, { ...life, ...(restore !== undefined && { restore }) })
+      await hasRead(job, 1000)
+      restore = join(dir, `savepoint-${parallelism}`)
+      await job.stop(restore)
+    }
+    await finishes(t, dir, { parallelism: 2, backend: third, state: 'state-2', restore: restore! })
+  })
+}
 
 t.test('an empty directory is begun at the beginning, a used one only when told how', async (t) => {
   const dir = directory(t)

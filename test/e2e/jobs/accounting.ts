@@ -45,7 +45,10 @@ export default ({
             parallelism: Number(parallelism),
           }),
         )
-      const counted = counts.pipe(map(([key, { count, n }]) => `${key} ${count} ${n}`))
+      // As many as there are of the counts: records would be dealt out in turn, and their order lost.
+      const counted = counts.pipe(
+        map(([key, { count, n }]) => `${key} ${count} ${n}`, { parallelism: Number(parallelism) }),
+      )
       counted.to(partFiles(`${out}/parts`, { format: (line) => line, roll: { records: 5_000 } }), {
         name: 'parts',
       })

@@ -19,6 +19,7 @@ import type { Json } from '../../../lib/base/json.js'
 import { seededRandom } from '../../../lib/base/random.js'
 import { DrivenWriter } from '../../../lib/testing/driven-writer.js'
 import { contentOf, recordsOf, SINKS, type SinkKind, sinkOf } from '../../support/durable-sinks.js'
+import { mount, skip, succeeds } from '../../support/mount.js'
 
 t.setTimeout(400_000)
 
@@ -151,26 +152,4 @@ function startWriter(kind: SinkKind, directory: string, saidFile: string) {
 
 function passed(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-/** Undoes it, at the end of the test if not before; null where it is not allowed. */
-function mount(t: Test, at: string, ...how: readonly string[]): (() => void) | null {
-  if (process.platform !== 'linux' || !succeeds('mount', ...how, at)) return null
-  let isMounted = true
-  const unmount = () => {
-    if (isMounted) spawnSync('umount', ['-l', at])
-    isMounted = false
-  }
-  t.teardown(unmount)
-  return unmount
-}
-
-function succeeds(command: string, ...args: readonly string[]): boolean {
-  return spawnSync(command, args, { stdio: 'ignore' }).status === 0
-}
-
-/** Loudly: a test that is not run proves nothing. */
-function skip(t: Test, why: string): void {
-  console.error(`SKIPPED: ${t.name}: ${why}`)
-  t.pass(`SKIPPED: ${why}`)
 }
