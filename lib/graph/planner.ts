@@ -39,7 +39,7 @@ export function planGraph(given: Graph, options: PlanOptions = {}): Plan {
   const { guarantee, weakest } = weakestOf(graph, options.checkpoints)
   return {
     pipeline: graph.pipeline,
-    fingerprint: fingerprint(graph),
+    fingerprint: fingerprint(given),
     maxParallelism,
     chains,
     edges,
