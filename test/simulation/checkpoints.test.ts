@@ -5,7 +5,7 @@
  */
 import t from 'tap'
 import { MUTANTS, type Outcome } from '../support/checkpoint-simulation.js'
-import { median, runSeeds } from '../support/seed-threads.js'
+import { runSeeds, timesOf } from '../support/seed-threads.js'
 
 const SEED = Number(process.env.MILLRACE_SEED ?? 1)
 const SEEDS = Number(process.env.MILLRACE_SEEDS ?? (process.env.CI_FULL ? 5_000 : 1_000))
@@ -36,10 +36,9 @@ t.test(
       t.fail(`MILLRACE_SEED=${outcome.seed} MILLRACE_SEEDS=1: ${outcome.text}: ${outcome.verdict}`)
       return process.env.KEEP_GOING !== undefined
     })
-    const perSeedMs = (performance.now() - beganMs) / each.length
     t.comment(
       `${crashes} crashes, ${restarts} restarts, ${rounds} rounds, ${overtaking} overtaking; ` +
-        `${perSeedMs.toFixed(1)} ms per seed, in a thread median ${median(each).toFixed(1)} ms`,
+        timesOf(each, beganMs),
     )
     t.equal(each.length, SEEDS, 'every seed has told its outcome')
     t.ok(crashes >= SEEDS, 'there were at least as many crashes as seeds')

@@ -8,7 +8,7 @@
 import t from 'tap'
 import type { Mutant } from '../support/cluster-mutants.js'
 import type { Outcome } from '../support/cluster-simulation.js'
-import { median, runSeeds } from '../support/seed-threads.js'
+import { runSeeds, timesOf } from '../support/seed-threads.js'
 
 const SEED = Number(process.env.MILLRACE_SEED ?? 1)
 const SEEDS = Number(process.env.MILLRACE_SEEDS ?? (process.env.CI_FULL ? 5_000 : 1_000))
@@ -40,11 +40,9 @@ t.test(`${SEEDS} seeds: every job ends, with every row shown once`, async (t) =>
     t.fail(`MILLRACE_SEED=${seed} MILLRACE_SEEDS=1: ${outcome.verdict}`)
     return keepGoing
   })
-  const perSeedMs = (performance.now() - beganMs) / each.length
   t.comment(
     `${faults} faults, ${slots} slots, ${returns} returns, ${adopted} jobs adopted, ` +
-      `${begunAgain} begun again; ${perSeedMs.toFixed(1)} ms per seed, ` +
-      `in a thread median ${median(each).toFixed(1)} ms`,
+      `${begunAgain} begun again; ${timesOf(each, beganMs)}`,
   )
   t.equal(each.length, SEEDS, 'every seed has told its outcome')
   t.ok(faults >= SEEDS, 'there were at least as many faults as seeds')

@@ -119,7 +119,7 @@ export async function simulate(seed: number, mutant: Mutant = {}): Promise<Outco
         source,
         sink: world.sink(() => lifeOf().number),
         after: (delayMs, task) => lifeOf().clock.after(delayMs, task),
-        isReversed: mutant.expandsAnew === true ? everySecondCall() : () => false,
+        isReversed: mutant.expandsAnew === true ? everySecondCall() : never,
       }),
     )
   let present: Life | null = null
@@ -208,6 +208,8 @@ export async function simulate(seed: number, mutant: Mutant = {}): Promise<Outco
     }
   }
 }
+
+const never = (): boolean => false
 
 /** Whether it was called for that row an odd number of times before. */
 function everySecondCall(): (row: Row) => boolean {

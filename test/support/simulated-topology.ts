@@ -107,9 +107,7 @@ export function topologyOf(random: Random, fault: Fault, first: Stage | null = n
     build: ({ source, sink, after, isReversed }) =>
       pipeline('simulated', (flow) => {
         const streams = Array.from({ length: sources }, (_, i) =>
-          flow
-            .from(source(i))
-            .pipe(timestamps((row: Row) => START_MS + row.n, { name: `time ${i}` })),
+          flow.from(source(i)).pipe(timestamps(timeOf, { name: `time ${i}` })),
         )
         // biome-ignore lint/suspicious/noExplicitAny: stages are chosen at run time.
         let stream: any = streams.length === 1 ? streams[0]! : merge(streams[0]!, streams[1]!)
@@ -125,27 +123,54 @@ export function topologyOf(random: Random, fault: Fault, first: Stage | null = n
 /** What is found in the output: rows, or one for each of them that a window or a pair stands for. */
 // biome-ignore lint/suspicious/noExplicitAny: see above.
 function addLast(stream: any, last: Topology['last'], first: any, keys: number, stage: number) {
-  const keyed = keyBy((row: Row) => row.n % keys)
+  const byKey = keyBy(keyOf(keys))
   switch (last) {
     case 'count':
       return stream.pipe(
-        keyed,
+        byKey,
         scan(countRow(stage, keys), null as never, { name: 'last count' }),
-        map(([, row]: readonly [number, Row]) => row),
+        map(second),
       )
     case 'window':
-      return stream.pipe(keyed, window(sliding(WINDOW_MS, SLIDE_MS)), count({ name: 'windows' }))
+      return stream.pipe(byKey, window(sliding(WINDOW_MS, SLIDE_MS)), count({ name: 'windows' }))
     case 'session':
-      return stream.pipe(keyed, window(session(GAP_MS)), count({ name: 'sessions' }))
+      return stream.pipe(byKey, window(session(GAP_MS)), count({ name: 'sessions' }))
     case 'join':
       return stream.pipe(
-        keyBy((row: Row) => `${row.source}:${row.n}`),
-        join(first.pipe(keyBy((row: Row) => `${row.source}:${row.n}`)), {
+        keyBy(idOf),
+        join(first.pipe(keyBy(idOf)), {
           name: 'pairs',
           retention: 'unbounded',
         }),
-        map(([left]: readonly [Row, Row]) => left),
+        map(leftOf),
       )
+  }
+}
+
+/**
+ * What operators call, the same for all topologies: runs that call the same functions share their code, which would
+ * else be compiled for every seed.
+ */
+const same = (row: Row): Row => row
+const always = (): boolean => true
+const isRow = (row: Row | null): boolean => row !== null
+const second = ([, row]: readonly [unknown, Row]): Row => row
+const leftOf = ([left]: readonly [Row, Row]): Row => left
+const timeOf = (row: Row): number => START_MS + row.n
+const idOf = (row: Row): string => `${row.source}:${row.n}`
+const keyOf = once((keys: number) => (row: Row) => row.n % keys)
+const goingBy = once((letter: string) => (row: Row) => ({ ...row, ways: row.ways + letter }))
+const expandedBy = once(
+  (isReversed: Ground['isReversed']) => (row: Row) => expanded(row, isReversed(row)),
+)
+
+/** The same result each time for the same argument. */
+function once<A, R>(make: (argument: A) => R): (argument: A) => R {
+  const made = new Map<A, R>()
+  return (argument) => {
+    const result = made.get(argument) ?? make(argument)
+    made.set(argument, result)
+    return result
   }
 }
 
@@ -170,24 +195,18 @@ function addStage(
 ) {
   const name = `${stage} ${at}`
   const way = (letter: string, shape: Shape) =>
-    map((row: Row) => ({ ...row, ways: row.ways + letter }), {
-      name: `${name} ${letter}`,
-      ...shape,
-    })
+    map(goingBy(letter), { name: `${name} ${letter}`, ...shape })
   switch (stage) {
     case 'map':
-      return stream.pipe(map((row: Row) => row, { name, ...one }))
+      return stream.pipe(map(same, { name, ...one }))
     case 'shuffle':
-      return stream.pipe(
-        rebalance(),
-        map((row: Row) => row, { name, ...one }),
-      )
+      return stream.pipe(rebalance(), map(same, { name, ...one }))
     case 'count':
       return stream.pipe(
-        keyBy((row: Row) => row.n % keys),
+        keyBy(keyOf(keys)),
         scan(countRow(at, keys), null as never, { name }),
         rebalance(),
-        map(([, row]: [number, Row]) => row, { name: `${name} after`, ...two }),
+        map(second, { name: `${name} after`, ...two }),
       )
     case 'diamond':
       // One side is slow, so that its barriers are late.
@@ -199,9 +218,9 @@ function addStage(
       return stream.pipe(slow(name, after))
     case 'keyed':
       return stream.pipe(
-        keyBy((row: Row) => row.n % keys),
+        keyBy(keyOf(keys)),
         slow(name, after),
-        filter(() => true, { name: `${name} filter`, ...one }),
+        filter(always, { name: `${name} filter`, ...one }),
       )
     case 'fan':
       return stream.pipe(
@@ -218,8 +237,8 @@ function addStage(
       const expand = at % 2 === 0 ? mergeMap : concatMap
       const { parallelism } = one
       return stream.pipe(
-        expand((row: Row) => expanded(row, isReversed(row)), { name, ...one }),
-        filter((row: Row | null) => row !== null, { name: `${name} kept`, parallelism }),
+        expand(expandedBy(isReversed), { name, ...one }),
+        filter(isRow, { name: `${name} kept`, parallelism }),
         // One at a time, so that expansions have to wait in the middle.
         mergeMap(
           (row: Row) =>
