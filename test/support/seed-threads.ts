@@ -13,10 +13,10 @@ const THREADS_MAX = 4
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 96 }
 
 /**
- * Bytes of a function's code that run before V8 optimises it: 15 times as many as by default. What one seed runs often
+ * Bytes of a function's code that run before V8 optimises it: seven times as many as by default. What one seed runs often
  * the next one hardly needs, so that optimising all of it takes longer than it saves.
  */
-const OPTIMISED_FROM = '--interrupt-budget=1000000'
+const OPTIMISED_FROM = '--interrupt-budget=500000'
 
 export interface SeedRange {
   readonly first: number
