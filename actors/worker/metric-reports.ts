@@ -48,8 +48,9 @@ export function createMetricReports(emit: (reports: SubtaskReport[]) => void): M
     const news: SubtaskReport[] = []
     for (const entry of some) {
       const report = readEntry(entry)
+      if (report.operators.length === 0) continue
       const text = JSON.stringify(report)
-      if (report.operators.length === 0 || text === entry.reported) continue
+      if (text === entry.reported) continue
       entry.reported = text
       news.push(report)
     }

@@ -2,7 +2,7 @@
  * Folders for files that live no longer than their process: `<root>/<prefix><host>-<process id>`. What a
  * killed process leaves behind is removed by the next one of that host: the name says who is gone.
  */
-import { readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
@@ -24,6 +24,14 @@ export function removeLeftovers(prefix: string, root: string): void {
       rmSync(join(root, name), { recursive: true, force: true })
     }
   } catch {}
+}
+
+/** Removes what lies there of a job that has ended: mostly nothing, since little of what runs ever spills. */
+export function removeJobFolder(prefix: string, root: string, job: string): void {
+  const own = ownFolder(prefix, root)
+  if (!existsSync(own)) return
+  rmSync(join(own, fileName(job)), { recursive: true, force: true })
+  removeIfEmpty(own)
 }
 
 export function removeIfEmpty(folder: string): void {

@@ -77,9 +77,10 @@ function byKeyGroup(
   maxParallelism: number,
   keyGroupOf: KeyGroupOf,
 ): EdgeWriter {
-  const targets = Uint32Array.from({ length: maxParallelism }, (_, group) =>
-    subtaskOf(group, channels.length, maxParallelism),
-  )
+  const targets = new Uint32Array(maxParallelism)
+  for (let group = 0; group < maxParallelism; group++) {
+    targets[group] = subtaskOf(group, channels.length, maxParallelism)
+  }
   return ({ records, keys, groups, times }) => {
     assert(keys !== null, 'a batch on a hash edge carries keys')
     for (let i = 0; i < records.length; i++) {

@@ -10,7 +10,7 @@
  *
  * A format on disk: do not change.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { MillraceError } from '../base/errors.js'
 
 export interface SealedFormat {
@@ -63,16 +63,17 @@ export function unseal(expected: SealedFormat, bytes: Uint8Array, place: string)
   return JSON.parse(text.toString('utf8', end + 1)) as unknown
 }
 
-export const sha256Of = (bytes: Uint8Array): string =>
-  createHash('sha256').update(bytes).digest('hex')
+export const sha256Of = (bytes: Uint8Array): string => hash('sha256', bytes, 'hex')
 
 /** What `place` is must be named such that it can be found. */
 export const damagedText = (place: string, what: string): MillraceError =>
   new MillraceError('E_SNAPSHOT_DAMAGED', `${place} ${what}`, { details: { place } })
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 function headOf(line: Uint8Array): Partial<Head> | null {
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(line))
+    const value: unknown = JSON.parse(utf8.decode(line))
     return typeof value === 'object' && value !== null ? value : null
   } catch {
     return null

@@ -12,7 +12,13 @@ import { closeSync, mkdirSync, openSync, readSync, rmSync, unlinkSync, writeSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MillraceError } from '../base/errors.js'
-import { fileName, ownFolder, removeIfEmpty, removeLeftovers } from '../base/work-folder.js'
+import {
+  fileName,
+  ownFolder,
+  removeIfEmpty,
+  removeJobFolder,
+  removeLeftovers,
+} from '../base/work-folder.js'
 import { decodeCbor, encodeCbor } from '../wire/cbor.js'
 import type { SpillReader, SpillRun, SpillStore, SpillWriter } from './spill.js'
 
@@ -36,9 +42,7 @@ export function createFileSpill(options: FileSpillOptions): SpillStore {
 
 /** Removes what subtasks of a job that has ended could not remove themselves, because they were killed. */
 export function removeJobSpill(job: string, root = tmpdir()): void {
-  const own = ownFolder(PREFIX, root)
-  rmSync(join(own, fileName(job)), { recursive: true, force: true })
-  removeIfEmpty(own)
+  removeJobFolder(PREFIX, root, job)
 }
 
 class FileSpill implements SpillStore {

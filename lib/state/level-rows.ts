@@ -14,7 +14,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { type LevelTexts, openLevelTexts } from '../base/level.js'
-import { fileName, ownFolder, removeIfEmpty, removeLeftovers } from '../base/work-folder.js'
+import {
+  fileName,
+  ownFolder,
+  removeIfEmpty,
+  removeJobFolder,
+  removeLeftovers,
+} from '../base/work-folder.js'
 import { damagedRow, noRoom, stalled, stateStoreError } from './level-rows-error.js'
 import type { RowChange, RowStore, RowWrite } from './row-store.js'
 
@@ -67,9 +73,7 @@ export async function openLevelRows(options: LevelRowsOptions): Promise<LevelRow
 
 /** Removes what slots of a job that has ended could not remove themselves, because they were killed. */
 export function removeJobState(job: string, root: string | null): void {
-  const own = ownFolder(PREFIX, root ?? tmpdir())
-  rmSync(join(own, fileName(job)), { recursive: true, force: true })
-  removeIfEmpty(own)
+  removeJobFolder(PREFIX, root ?? tmpdir(), job)
 }
 
 export class LevelRows implements RowStore {
