@@ -41,6 +41,8 @@ const counting = ({ records, keys }: Sizes) =>
 
 interface Ran {
   readonly wallMs: number
+  /** Of all threads. */
+  readonly cpuMs: number
   /** From the start of the job to its first turn. */
   readonly startMs: number
   /** Of each checkpoint but the last, which holds nothing. */
@@ -49,6 +51,7 @@ interface Ran {
 
 async function once(sizes: Sizes, options: RunOptions): Promise<Ran> {
   const beganMs = performance.now()
+  const began = process.cpuUsage()
   const job = run(counting(sizes), { stallWatch: false, ...options })
   const durationsMs: number[] = []
   let startMs = 0
@@ -59,7 +62,8 @@ async function once(sizes: Sizes, options: RunOptions): Promise<Ran> {
     completed: (durationMs) => durationsMs.push(durationMs),
   })
   const { wallMs } = await job.done
-  return { wallMs, startMs, durationsMs: durationsMs.slice(0, -1) }
+  const { user, system } = process.cpuUsage(began)
+  return { wallMs, cpuMs: (user + system) / 1_000, startMs, durationsMs: durationsMs.slice(0, -1) }
 }
 
 function watch(
@@ -85,26 +89,29 @@ export async function* jobBench({ quick }: { readonly quick: boolean }): AsyncIt
 async function* throughput(dir: string, quick: boolean): AsyncIterable<Result> {
   for (const sizes of quick ? QUICK_SIZES : SIZES) {
     const { keys } = sizes
-    const without: number[] = []
-    const beside: number[] = []
+    const without: Ran[] = []
+    const beside: Ran[] = []
     const durations: number[] = []
     // What is not compiled yet would count against the first turn alone.
     await once({ ...sizes, records: sizes.records / 4 }, {})
     for (let turn = 0; turn < (quick ? 1 : 3); turn++) {
-      without.push((await once(sizes, {})).wallMs)
+      without.push(await once(sizes, {}))
       const directory = join(dir, `${keys}-${turn}`)
       const ran = await once(sizes, { checkpoint: { directory, interval: '1s' } })
-      beside.push(ran.wallMs)
+      beside.push(ran)
       durations.push(...ran.durationsMs)
     }
     const of = `${keys} keys`
-    const mean = sizes.records / median(without) / 1_000
+    const wall = (rans: readonly Ran[]) => median(rans.map(({ wallMs }) => wallMs))
+    const cpu = (rans: readonly Ran[]) => median(rans.map(({ cpuMs }) => cpuMs))
+    const mean = sizes.records / wall(without) / 1_000
     yield { name: `${of}, without checkpoints`, value: mean, unit: 'M/s' }
     yield {
       name: `${of}, with checkpoints every second`,
-      value: median(without) / median(beside),
+      value: wall(without) / wall(beside),
       unit: '×',
     }
+    yield { name: `${of}, CPU time with checkpoints`, value: cpu(beside) / cpu(without), unit: '×' }
     if (durations.length > 0) {
       yield { name: `${of}, a checkpoint takes`, value: median(durations), unit: 'ms' }
     }

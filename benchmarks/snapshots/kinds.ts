@@ -6,7 +6,7 @@ import { createStateSnapshots } from '../../lib/snapshot/state-rounds.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 import type { StateStore } from '../../lib/state/state.js'
 import type { Result } from '../micro/main.js'
-import { GROUPS, restoreTimed, take } from './take.js'
+import { GROUPS, restoreTimed, stepResults, take } from './take.js'
 
 const TTL = { ttl: { ms: 3_600_000, update: 'write' } } as const
 
@@ -37,7 +37,7 @@ const KINDS: Readonly<Record<string, Fill>> = {
   },
 }
 
-export function* kindsBench({ quick }: { readonly quick: boolean }): Iterable<Result> {
+export async function* kindsBench({ quick }: { readonly quick: boolean }): AsyncIterable<Result> {
   const entries = quick ? 100_000 : 1_000_000
   setFlagsFromString('--expose-gc')
   const collectGarbage = runInNewContext('gc') as () => void
@@ -52,9 +52,9 @@ export function* kindsBench({ quick }: { readonly quick: boolean }): Iterable<Re
     const turn = (): void => {
       for (let i = 0; i < 64; i++, changed += 997) fill(store, changed % entries, changed % GROUPS)
     }
-    const full = take(snapshots, 1, turn)
+    const full = await take(snapshots, 1, turn)
     yield { name: `${name}, full`, value: full.wholeMs, unit: 'ms' }
-    yield { name: `${name}, longest step`, value: full.longestMs, unit: 'ms' }
+    yield* stepResults(name, full)
     yield { name: `${name}, size`, value: full.bytes / entries, unit: 'bytes per entry' }
     const { ms, store: back } = restoreTimed(full.chunks)
     if (back.countEntries() < entries / 2) throw new Error(`${name}: entries are missing`)

@@ -4,12 +4,12 @@ import type { Result } from '../micro/main.js'
 import { jobBench } from './job.js'
 import { stateBench } from './state.js'
 
-type Bench = (options: { readonly quick: boolean }) => Iterable<Result> | AsyncIterable<Result>
+type Bench = (options: { readonly quick: boolean }) => AsyncIterable<Result>
 
 const BENCHES: Readonly<Record<string, Bench>> = { state: stateBench, job: jobBench }
 
 /** Wide enough for every name. */
-const NAME_WIDTH = 52
+const NAME_WIDTH = 64
 
 /** Each value is shown as it comes, and the median of a row as soon as its last repetition is through. */
 export async function snapshotsBench(options: { quick: boolean; reps: number }): Promise<void> {

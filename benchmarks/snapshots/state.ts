@@ -8,12 +8,12 @@ import { createStateSnapshots } from '../../lib/snapshot/state-rounds.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 import type { Result } from '../micro/main.js'
 import { kindsBench } from './kinds.js'
-import { GROUPS, restoreTimed, take } from './take.js'
+import { GROUPS, restoreTimed, stepResults, take } from './take.js'
 
 /** Records between two steps: about what a turn handles. */
 const RECORDS_PER_TURN = 1_024
 
-export function* stateBench({ quick }: { readonly quick: boolean }): Iterable<Result> {
+export async function* stateBench({ quick }: { readonly quick: boolean }): AsyncIterable<Result> {
   const keys = quick ? 100_000 : 1_000_000
   const groups = Uint16Array.from({ length: keys }, (_, key) => keyGroupOf(key, GROUPS))
   const store = createHeapState(GROUPS)
@@ -30,32 +30,31 @@ export function* stateBench({ quick }: { readonly quick: boolean }): Iterable<Re
   const off = perSecond(turn)
   yield { name: 'counts, before the first snapshot', value: off / 1e6, unit: 'M/s' }
 
-  const full = take(snapshots, 1, turn)
+  const full = await take(snapshots, 1, turn)
   yield { name: 'full, whole', value: full.wholeMs, unit: 'ms' }
   yield { name: 'full, begin', value: full.beginMs, unit: 'ms' }
-  yield { name: 'full, p99 of a step', value: full.p99Ms, unit: 'ms' }
-  yield { name: 'full, longest step', value: full.longestMs, unit: 'ms' }
+  yield* stepResults('full', full)
   yield { name: 'full, size', value: full.bytes / keys, unit: 'bytes per key' }
   const on = perSecond(turn)
   yield { name: 'counts, between snapshots', value: on / 1e6, unit: 'M/s' }
 
   for (let key = 0; key < keys; key++) add(key)
-  const all = take(snapshots, 2, turn)
+  const all = await take(snapshots, 2, turn)
   yield { name: 'all changed, whole', value: all.wholeMs, unit: 'ms' }
-  yield { name: 'all changed, p99 of a step', value: all.p99Ms, unit: 'ms' }
-  yield { name: 'all changed, longest step', value: all.longestMs, unit: 'ms' }
+  yield* stepResults('all changed', all)
 
-  take(snapshots, 3, () => {})
+  await take(snapshots, 3, () => {})
   // What is not compiled yet would count against the few: a round of them goes ahead, and the full one that
   // they are compared with comes last.
   for (let i = 0; i < keys / 100; i++) add(i * 100 + 1)
-  take(snapshots, 4, () => {})
+  await take(snapshots, 4, () => {})
   for (let i = 0; i < keys / 100; i++) add(i * 100)
-  const few = take(snapshots, 5, () => {})
-  const again = take(snapshots, 6, () => {}, true)
+  const few = await take(snapshots, 5, () => {})
+  const again = await take(snapshots, 6, () => {}, true)
   yield { name: '1 % changed, whole', value: few.wholeMs, unit: 'ms' }
   yield { name: 'full again, whole', value: again.wholeMs, unit: 'ms' }
   yield { name: '1 % changed, time of full again', value: few.wholeMs / again.wholeMs, unit: '×' }
+  yield { name: 'the same without GC and waiting', value: few.ownMs / again.ownMs, unit: '×' }
   yield { name: '1 % changed, size of full', value: few.bytes / full.bytes, unit: '×' }
 
   const { ms, store: back } = restoreTimed(full.chunks)

@@ -4,6 +4,8 @@ import { restoreState } from '../../lib/snapshot/state-restore.js'
 import type { StateChunk, StateSnapshots } from '../../lib/snapshot/state-snapshots.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 import type { StateStore } from '../../lib/state/state.js'
+import type { Result } from '../micro/main.js'
+import { type Gap, Gaps } from './gaps.js'
 
 export const GROUPS = 128
 /** As a subtask does between two turns. */
@@ -13,25 +15,25 @@ export interface Taken {
   readonly chunks: readonly StateChunk[]
   /** Of all steps, without the turns between them. */
   readonly wholeMs: number
+  /** Of them what was neither the garbage collector's nor spent waiting for a core. */
+  readonly ownMs: number
   readonly beginMs: number
-  /** What one step in a hundred, and the longest, took. */
-  readonly p99Ms: number
-  readonly longestMs: number
+  readonly steps: readonly Gap[]
   readonly bytes: number
 }
 
 /** Steps alternate with turns of the job. */
-export function take(
+export async function take(
   snapshots: StateSnapshots,
   round: number,
   turn: () => void,
   isFull = false,
-): Taken {
+): Promise<Taken> {
   const chunks: StateChunk[] = []
+  const gaps = new Gaps()
   const beginMs = timed(() => snapshots.begin(round, isFull))
-  const steps: number[] = []
   while (!snapshots.encoded) {
-    steps.push(timed(() => chunks.push(...snapshots.step(ROWS_PER_STEP))))
+    gaps.step(() => chunks.push(...snapshots.step(ROWS_PER_STEP)))
     turn()
   }
   const refs = chunks.map(({ bytes, count }, i): ChunkRef => {
@@ -39,14 +41,30 @@ export function take(
   })
   snapshots.chain(refs)
   snapshots.completed(round)
-  steps.sort((a, b) => a - b)
+  const steps = await gaps.end()
   return {
     chunks,
-    wholeMs: steps.reduce((sum, ms) => sum + ms, beginMs),
+    wholeMs: steps.reduce((sum, { ms }) => sum + ms, beginMs),
+    ownMs: steps.reduce((sum, { ownMs }) => sum + ownMs, beginMs),
     beginMs,
-    p99Ms: steps[Math.floor(steps.length * 0.99)]!,
-    longestMs: steps.at(-1)!,
+    steps,
     bytes: refs.reduce((sum, ref) => sum + ref.bytes, 0),
+  }
+}
+
+/** What the steps of a round hold up. */
+export function* stepResults(name: string, { steps }: Taken): Iterable<Result> {
+  const lengths = steps.map(({ ms }) => ms).sort((a, b) => a - b)
+  const longest = steps.reduce((a, b) => (b.ms > a.ms ? b : a))
+  const values: Readonly<Record<string, number>> = {
+    'p99 of a step': lengths[Math.floor(lengths.length * 0.99)]!,
+    'longest step': longest.ms,
+    'GC in the longest step': longest.gcMs,
+    'longest step without GC': Math.max(...steps.map(({ ms, gcMs }) => ms - gcMs)),
+    'the same without waiting for a core': Math.max(...steps.map(({ ownMs }) => ownMs)),
+  }
+  for (const [what, value] of Object.entries(values)) {
+    yield { name: `${name}, ${what}`, value, unit: 'ms' }
   }
 }
 
