@@ -6,9 +6,9 @@
  */
 import { MillraceError } from '../base/errors.js'
 import { canonicalKey } from '../base/key.js'
+import { unpaced } from '../base/pace.js'
 import type { Rows, StateKind, StoredState } from '../state/frozen.js'
 import { createHeapState } from '../state/heap-state.js'
-import { unpaced } from '../state/pace.js'
 import type { ChunkStore } from './chunk-store.js'
 import type { Manifest, OperatorSnapshot } from './manifest.js'
 import { restoreState } from './state-restore.js'

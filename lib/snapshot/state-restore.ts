@@ -7,10 +7,10 @@
  */
 import { MillraceError } from '../base/errors.js'
 import { keyGroupOf, subtaskOf } from '../base/key.js'
+import { unpaced } from '../base/pace.js'
 import type { Restoring, Rows, SnapshotSource, StateKind } from '../state/frozen.js'
 import { createHeapState } from '../state/heap-state.js'
 import { areHeld, subtaskHolding } from '../state/held-rows.js'
-import { unpaced } from '../state/pace.js'
 import type { StateStore } from '../state/state.js'
 import type { Upcast } from '../state/upcast.js'
 import { BatchDecoder, type DecodedBatch } from '../wire/decoder.js'

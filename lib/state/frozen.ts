@@ -10,7 +10,7 @@
  * What has no key lies in group 0 under the key undefined.
  */
 import type { Epochs } from '../base/epochs.js'
-import type { Pace } from './pace.js'
+import type { Pace } from '../base/pace.js'
 import type { Ttl } from './state.js'
 
 export type StateKind =

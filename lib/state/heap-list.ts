@@ -1,10 +1,11 @@
 /** List state on the heap: an array per key; with a TTL, the ends of its elements beside it. */
+
+import type { Pace } from '../base/pace.js'
 import { Elements, type ListView, type PackedElements } from './elements.js'
 import { Expiry } from './expiry.js'
 import type { ElementRecord, Restoring, Rows } from './frozen.js'
 import { GroupedTable } from './grouped-table.js'
 import type { HeapWorld } from './heap-world.js'
-import type { Pace } from './pace.js'
 import type { ListState, Ttl } from './state.js'
 import { type RowShape, walkGroups } from './walk.js'
 

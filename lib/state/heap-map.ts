@@ -1,9 +1,10 @@
 /** Map state on the heap: a table per key in a table per key group. */
+
+import type { Pace } from '../base/pace.js'
 import { Expiry } from './expiry.js'
 import type { Restoring, Rows } from './frozen.js'
 import type { HeapWorld } from './heap-world.js'
 import { Cell, cellShape, MapCells, MortalCell, mortalCellShape } from './map-cells.js'
-import type { Pace } from './pace.js'
 import type { MapState, Ttl } from './state.js'
 
 export class HeapMapState<K, V> implements MapState<K, V> {

@@ -6,6 +6,7 @@
 import { assert, unreachable } from '../base/assert.js'
 import { systemClock } from '../base/clock.js'
 import { Epochs } from '../base/epochs.js'
+import { type Pace, unpaced } from '../base/pace.js'
 import { createTimers, type Timers } from '../time/timers.js'
 import { copyPlain } from './copy-plain.js'
 import type { Expiry } from './expiry.js'
@@ -25,7 +26,6 @@ import { HeapBroadcastState, HeapOperatorListState, HeapSingleState } from './he
 import { HeapTimerState } from './heap-timers.js'
 import { HeapValueState, MortalValueState } from './heap-value.js'
 import type { HeapWorld } from './heap-world.js'
-import { type Pace, unpaced } from './pace.js'
 import { type ReadAhead, type ReadsAhead, RowsAsked } from './read-ahead.js'
 import type { RowCache } from './row-cache.js'
 import type {

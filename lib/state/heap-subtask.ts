@@ -1,10 +1,11 @@
 /** State without keys on the heap: of the subtask, dealt out by element, or the same everywhere. */
+
+import type { Pace } from '../base/pace.js'
 import type { EntryRecord, Restoring, Rows } from './frozen.js'
 import { HeapListState } from './heap-list.js'
 import type { HeapWorld } from './heap-world.js'
 import { KeyTable } from './key-table.js'
 import { Cell, putInOrder, walkEntries } from './map-cells.js'
-import type { Pace } from './pace.js'
 import type { BroadcastState, OperatorListState, SingleState } from './state.js'
 
 const NO_STEPS: readonly undefined[] = []

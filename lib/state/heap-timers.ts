@@ -1,7 +1,8 @@
 /** Timers as rows: they know themselves nothing of those. */
+
+import type { Pace } from '../base/pace.js'
 import type { FreezableTimers, PlacedTimer, Timers } from '../time/timers.js'
 import type { Restoring, Rows, TimerRecord } from './frozen.js'
-import type { Pace } from './pace.js'
 
 export class HeapTimerState {
   readonly timers: FreezableTimers
@@ -14,14 +15,16 @@ export class HeapTimerState {
     return this.timers.size
   }
 
-  *walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
-    if (from === null) {
-      for (const timer of this.timers.frozen()) {
-        if (timer !== null) put(rows, timer)
-        if (--pace.left <= 0) yield
-      }
-      return
-    }
+  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+    if (from !== null) return this.#changes(rows, from, pace)
+    return this.timers.frozen((timer) => put(rows, timer), pace)
+  }
+
+  restoring(): Restoring {
+    return new RestoringTimers(this.timers)
+  }
+
+  *#changes(rows: Rows, from: number, pace: Pace): Iterator<void> {
     for (const change of this.timers.changes(from)) {
       if (change !== null) {
         const [timer, isThere] = change
@@ -30,10 +33,6 @@ export class HeapTimerState {
       }
       if (--pace.left <= 0) yield
     }
-  }
-
-  restoring(): Restoring {
-    return new RestoringTimers(this.timers)
   }
 }
 

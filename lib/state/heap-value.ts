@@ -1,9 +1,10 @@
 /** Value state on the heap: one table per key group; with a TTL, values lie in it with their end. */
+
+import type { Pace } from '../base/pace.js'
 import { Expiry, Mortal } from './expiry.js'
 import type { Restoring, Rows } from './frozen.js'
 import { GroupedTable } from './grouped-table.js'
 import type { HeapWorld } from './heap-world.js'
-import type { Pace } from './pace.js'
 import type { RowsAsked } from './read-ahead.js'
 import type { Ttl, ValueState } from './state.js'
 import { type RowShape, walkGroups } from './walk.js'

@@ -18,8 +18,9 @@ import {
   isView,
   spelledKey,
 } from '../base/key.js'
+import type { Pace } from '../base/pace.js'
+import { type EntryCursor, MapCursor } from './entry-cursor.js'
 import { ABSENT, type Absent, firstOf, Journal, pruned } from './journal.js'
-import type { Pace } from './pace.js'
 import { PairMap } from './pair-map.js'
 import type { RowsAsked } from './read-ahead.js'
 import { RowTable } from './row-table.js'
@@ -59,11 +60,16 @@ export type GiveChange<N> = (
 ) => Iterator<void> | null
 
 const NO_KEY: unique symbol = Symbol('no key')
+/** Of a walk: every entry has been given. */
+const OVER: unique symbol = Symbol('over')
 
 /** On the heap. */
 type HeapValues<V> = Map<CanonicalKey, V> | PairMap<V>
 
 type Values<V> = HeapValues<V> | RowTable<V>
+
+const cursorOf = <V>(values: HeapValues<V>): EntryCursor<V> =>
+  values instanceof PairMap ? values.cursor() : new MapCursor(values)
 
 const ALONE: TableWorld<never, never> = {
   epochs: new Epochs(),
@@ -189,11 +195,12 @@ export class KeyTable<V, N = V> {
       const steps = this.#frozenRows(before, give, pace)
       while (steps.next().done !== true) yield
     } else {
-      for (const [canonical, value] of before) {
-        const was = this.#wasWith(canonical, value)
-        const steps = was === ABSENT ? null : give(this.#keyOf(canonical), was)
-        if (steps !== null) while (steps.next().done !== true) yield
-        if (--pace.left <= 0) yield
+      const entries = cursorOf(before)
+      for (let isOver = false; !isOver; ) {
+        const steps = this.#giveOn(entries, give, pace)
+        isOver = steps === OVER
+        if (steps !== null && steps !== OVER) while (steps.next().done !== true) yield
+        if (pace.left <= 0) yield
       }
     }
     const undo = this.#undo
@@ -205,15 +212,34 @@ export class KeyTable<V, N = V> {
     }
   }
 
+  /**
+   * Gives entries until the pace is used up, or one of them takes steps of its own, which are returned. Not in
+   * the generator itself, where V8 makes an object for each of them.
+   */
+  #giveOn(entries: EntryCursor<V>, give: Give<N>, pace: Pace): Iterator<void> | null | typeof OVER {
+    const changed = this.#undo?.changed ?? null
+    while (pace.left > 0) {
+      if (!entries.next()) return OVER
+      const { key } = entries
+      const was = this.#wasWith(changed, key, entries.value)
+      pace.left--
+      if (was === ABSENT) continue
+      const steps = give(this.#keyOf(key), was)
+      if (steps !== null) return steps
+    }
+    return null
+  }
+
   /** As `frozen`, in one go, and how many; −1 where they lie in rows or are more than `max`: none is given. */
   frozenAtOnce(give: (key: unknown, now: N) => void, max: number): number {
     const before = this.#before
     const undo = this.#undo
     const count = before.size + (undo?.removed?.size ?? 0)
     if (before instanceof RowTable || count > max) return -1
-    for (const [canonical, value] of before) {
-      const was = this.#wasWith(canonical, value)
-      if (was !== ABSENT) give(this.#keyOf(canonical), was)
+    const changed = undo?.changed ?? null
+    for (const entries = cursorOf(before); entries.next(); ) {
+      const was = this.#wasWith(changed, entries.key, entries.value)
+      if (was !== ABSENT) give(this.#keyOf(entries.key), was)
     }
     if (undo?.removed == null) return count
     for (const canonical of undo.removed) {
@@ -302,12 +328,15 @@ export class KeyTable<V, N = V> {
     return value !== undefined || before.has(canonical) ? this.#note(value as V) : ABSENT
   }
 
-  /** The same of a key that is there; `value`: what a walk has met. */
-  #wasWith(canonical: CanonicalKey, value: V): N | Absent {
-    const undo = this.#undo
-    if (undo !== null && undo.changed.size > 0) {
-      const was = undo.changed.get(canonical)
-      if (was !== undefined || undo.changed.has(canonical)) return was as N | Absent
+  /** The same of a key that is there. `value`: what a walk has met; `changed`: since the epoch began. */
+  #wasWith(
+    changed: ReadonlyMap<CanonicalKey, N | Absent> | null,
+    canonical: CanonicalKey,
+    value: V,
+  ): N | Absent {
+    if (changed !== null && changed.size > 0) {
+      const was = changed.get(canonical)
+      if (was !== undefined || changed.has(canonical)) return was as N | Absent
     }
     return this.#note(value)
   }
@@ -454,7 +483,7 @@ export class KeyTable<V, N = V> {
   /** A row is read once. */
   *#frozenRows(before: RowTable<V>, give: Give<N>, pace: Pace): Iterator<void> {
     for (const [canonical, value, key] of before.entries()) {
-      const was = this.#wasWith(canonical, value)
+      const was = this.#wasWith(this.#undo?.changed ?? null, canonical, value)
       const steps = was === ABSENT ? null : give(key === undefined ? canonical : key, was)
       if (steps !== null) while (steps.next().done !== true) yield
       if (--pace.left <= 0) yield

@@ -1,13 +1,13 @@
 /** What map states have in common: cells by entry, by key, by key group, and as rows. */
 import type { Epochs } from '../base/epochs.js'
 import { type CanonicalKey, canonicalKey } from '../base/key.js'
+import type { Pace } from '../base/pace.js'
 import type { EntryRecord, Restoring, Rows } from './frozen.js'
 import { GroupedTable } from './grouped-table.js'
 import type { HeapWorld } from './heap-world.js'
 import { ABSENT, type Absent } from './journal.js'
 import { KeyTable, type TableWorld } from './key-table.js'
 import { nestedShape } from './nested-table.js'
-import type { Pace } from './pace.js'
 import type { ValueShape } from './row-table.js'
 import { type RowShape, walkGroups } from './walk.js'
 

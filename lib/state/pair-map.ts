@@ -8,6 +8,7 @@
  * order of insertion; as of a Map, entries may be set and deleted while somebody goes through them.
  */
 import { type CanonicalKey, isPairForm, pairPart, pairRest } from '../base/key.js'
+import type { EntryCursor } from './entry-cursor.js'
 
 const CELLS_MIN = 16
 /** Of a cell: the form, 0 where it is empty, and the place. */
@@ -20,8 +21,21 @@ const GONE_MIN = 32
 const GONE: unique symbol = Symbol('gone')
 
 /** Where somebody is who goes through the entries. */
-interface Cursor {
-  next: number
+class Cursor<V> implements EntryCursor<V> {
+  readonly #moveOn: (cursor: Cursor<V>) => boolean
+  /** That of the next entry. */
+  place = 0
+  key: CanonicalKey = null
+  value: V
+
+  constructor(moveOn: (cursor: Cursor<V>) => boolean) {
+    this.#moveOn = moveOn
+    this.value = undefined as V
+  }
+
+  next(): boolean {
+    return this.#moveOn(this)
+  }
 }
 
 export class PairMap<V> {
@@ -34,7 +48,7 @@ export class PairMap<V> {
   #forms: CanonicalKey[] = []
   #values: (V | typeof GONE)[] = []
   #gone = 0
-  readonly #cursors = new Set<Cursor>()
+  readonly #cursors = new Set<Cursor<V>>()
 
   get size(): number {
     return this.#values.length - this.#gone
@@ -81,21 +95,36 @@ export class PairMap<V> {
     this.#pairs = 0
     this.#others = null
     this.#index(CELLS_MIN)
-    for (const cursor of this.#cursors) cursor.next = 0
+    for (const cursor of this.#cursors) cursor.place = 0
   }
 
   *[Symbol.iterator](): IterableIterator<[form: CanonicalKey, value: V]> {
-    const cursor: Cursor = { next: 0 }
-    this.#cursors.add(cursor)
+    const cursor = this.cursor()
     try {
-      while (cursor.next < this.#values.length) {
-        const place = cursor.next++
-        const value = this.#values[place]!
-        if (value !== GONE) yield [this.#forms[place], value as V]
-      }
+      while (cursor.next()) yield [cursor.key, cursor.value]
     } finally {
       this.#cursors.delete(cursor)
     }
+  }
+
+  cursor(): Cursor<V> {
+    const cursor = new Cursor<V>((at) => this.#moveOn(at))
+    this.#cursors.add(cursor)
+    return cursor
+  }
+
+  #moveOn(cursor: Cursor<V>): boolean {
+    const values = this.#values
+    while (cursor.place < values.length) {
+      const place = cursor.place++
+      const value = values[place]!
+      if (value === GONE) continue
+      cursor.key = this.#forms[place]!
+      cursor.value = value as V
+      return true
+    }
+    this.#cursors.delete(cursor)
+    return false
   }
 
   /** −1: it has none. */
@@ -149,14 +178,14 @@ export class PairMap<V> {
   #compact(): void {
     const forms: CanonicalKey[] = []
     const values: V[] = []
-    const moved = new Map<number, Cursor[]>()
+    const moved = new Map<number, Cursor<V>[]>()
     for (const cursor of this.#cursors) {
-      const there = moved.get(cursor.next)
-      if (there === undefined) moved.set(cursor.next, [cursor])
+      const there = moved.get(cursor.place)
+      if (there === undefined) moved.set(cursor.place, [cursor])
       else there.push(cursor)
     }
     const move = (place: number): void => {
-      for (const cursor of moved.get(place) ?? []) cursor.next = values.length
+      for (const cursor of moved.get(place) ?? []) cursor.place = values.length
     }
     for (let place = 0; place < this.#values.length; place++) {
       if (moved.size > 0) move(place)

@@ -1,9 +1,10 @@
 /** Walks over what tables were when the epoch began, and gives it as rows. */
+
+import type { Pace } from '../base/pace.js'
 import type { Rows } from './frozen.js'
 import type { GroupedTable } from './grouped-table.js'
 import { ABSENT, type Absent } from './journal.js'
 import type { KeyTable } from './key-table.js'
-import type { Pace } from './pace.js'
 
 /** How what a key has becomes rows; null where that is done at once. */
 export interface RowShape<N> {

@@ -17,8 +17,10 @@
 import { assert } from '../base/assert.js'
 import { Epochs } from '../base/epochs.js'
 import { type CanonicalKey, canonicalKey, flatKey } from '../base/key.js'
+import type { Pace } from '../base/pace.js'
 import { TimeQueue } from './time-queue.js'
 import { TimeTable } from './time-table.js'
+import { ALIVE, Bucket, Entry, entryOf, Walk } from './timer-buckets.js'
 
 /** One timer. */
 export interface Timer {
@@ -53,8 +55,8 @@ export interface PlacedTimer extends Timer {
 
 /** Timers that can be read as they were when the epoch began, while they go on to change. */
 export interface FreezableTimers extends Timers {
-  /** While no epoch's beginning is read, those that are there. Null: nothing to say; one may come twice. */
-  frozen(): IterableIterator<PlacedTimer | null>
+  /** Gives, at the pace, those that were there; while no epoch's beginning is read: that are. One may come twice. */
+  frozen(give: (timer: PlacedTimer) => void, pace: Pace): Iterator<void>
   /** What has come and gone between the beginnings of epoch `from` and this one. */
   changes(from: number): IterableIterator<readonly [timer: PlacedTimer, isThere: boolean] | null>
 }
@@ -67,40 +69,6 @@ export function createTimers(epochs: Epochs = new Epochs()): FreezableTimers {
 /** Stale times that the queue may hold beyond as many as are alive. */
 const STALE_MIN = 1_024
 
-/** An epoch that never comes: of a timer that is there. */
-const ALIVE = -1
-
-class Entry implements PlacedTimer {
-  readonly timeMs: number
-  readonly group: number
-  readonly key: unknown
-  readonly name: string
-  /** Key and name in one. */
-  readonly id: CanonicalKey
-  readonly at: number
-  /** The epochs in which it came and went. */
-  readonly since: number
-  until = ALIVE
-
-  constructor(
-    timeMs: number,
-    group: number,
-    key: unknown,
-    name: string,
-    id: CanonicalKey,
-    at: number,
-    since: number,
-  ) {
-    this.timeMs = timeMs
-    this.group = group
-    this.key = key
-    this.name = name
-    this.id = id
-    this.at = at
-    this.since = since
-  }
-}
-
 /** What has happened in one epoch. */
 interface Log {
   readonly epoch: number
@@ -109,26 +77,23 @@ interface Log {
   readonly removed: Entry[]
 }
 
-/** Several timers of one time, in order of registration. */
-class Bucket {
-  readonly timeMs: number
-  readonly timers = new Map<CanonicalKey, Entry>()
-  /** One iterator for the bucket's life: it sees what is added, and walks over what is gone once. */
-  readonly #order = this.timers.values()
-
-  constructor(timeMs: number) {
-    this.timeMs = timeMs
+/** Gives those from epochs before `before` until the pace is used up; false where there is none any more. */
+function giveOn(
+  walk: Walk,
+  before: number,
+  give: (timer: PlacedTimer) => void,
+  pace: Pace,
+): boolean {
+  while (pace.left > 0) {
+    const entry = walk.next()
+    if (entry === null) return false
+    pace.left--
+    if (entry.since < before) give(entry)
   }
-
-  /** Removes the first. Caller must know that there is one. */
-  shift(): Entry {
-    const first = this.#order.next().value!
-    this.timers.delete(first.id)
-    return first
-  }
+  return true
 }
 
-class HeapTimers implements Timers {
+class HeapTimers implements FreezableTimers {
   /** By place; null where the last timer was deleted, and where the place is free. */
   #buckets: (Entry | Bucket | null)[] = []
   /** Places that are in nobody's hand. */
@@ -209,15 +174,18 @@ class HeapTimers implements Timers {
     return this.#size
   }
 
-  *frozen(): IterableIterator<PlacedTimer | null> {
+  *frozen(give: (timer: PlacedTimer) => void, pace: Pace): Iterator<void> {
     const { now, reading } = this.#epochs
-    for (const entry of this.entries() as IterableIterator<Entry>) {
-      yield !reading || entry.since < now ? entry : null
-    }
+    const walk = new Walk(this.#buckets)
+    while (giveOn(walk, reading ? now : Number.POSITIVE_INFINITY, give, pace)) yield
     if (!reading) return
     // As long as it is walked over, more may go.
     const log = this.#logs.at(-1)
-    if (log?.epoch === now) yield* log.removed
+    if (log?.epoch !== now) return
+    for (const entry of log.removed) {
+      give(entry)
+      if (--pace.left <= 0) yield
+    }
   }
 
   *changes(from: number): IterableIterator<readonly [timer: PlacedTimer, isThere: boolean] | null> {
@@ -232,10 +200,8 @@ class HeapTimers implements Timers {
   }
 
   *entries(): IterableIterator<Timer> {
-    for (const found of this.#buckets) {
-      if (found instanceof Entry) yield found
-      else if (found !== null) yield* found.timers.values()
-    }
+    const walk = new Walk(this.#buckets)
+    for (let entry = walk.next(); entry !== null; entry = walk.next()) yield entry
   }
 
   clear(): void {
@@ -316,15 +282,6 @@ class HeapTimers implements Timers {
     })
   }
 }
-
-const entryOf = (found: Entry | Bucket | null, id: CanonicalKey): Entry | undefined => {
-  if (found === null) return undefined
-  if (found instanceof Bucket) return found.timers.get(id)
-  return isSame(found.id, id) ? found : undefined
-}
-
-/** As a Map compares: NaN is itself. */
-const isSame = (a: CanonicalKey, b: CanonicalKey): boolean => Object.is(a, b)
 
 /** No canonical key begins like the identity of a timer with a name. */
 function identityOf(key: unknown, name: string): CanonicalKey {

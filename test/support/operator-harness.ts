@@ -7,6 +7,7 @@
  * while it goes on. What breaks is in `broken`.
  */
 import { Subject, type Subscription } from 'rxjs'
+import { unpaced } from '../../lib/base/pace.js'
 import { createNamedMetrics, type NamedMetrics } from '../../lib/metrics/named-metrics.js'
 import { deepFreeze } from '../../lib/operators/freeze.js'
 import { withoutSplits } from '../../lib/operators/lanes.js'
@@ -31,7 +32,6 @@ import { type AnyStream, attach, type Op } from '../../lib/operators/stream.js'
 import { sourceOf } from '../../lib/snapshot/state-rounds.js'
 import type { SpillStore } from '../../lib/spill/spill.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
-import { unpaced } from '../../lib/state/pace.js'
 import type { StateStore } from '../../lib/state/state.js'
 import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
 

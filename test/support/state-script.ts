@@ -1,5 +1,6 @@
 /** Random operations on every kind of state, and what a store holds as plain data. */
 import { keyGroupOf } from '../../lib/base/key.js'
+import { unpaced } from '../../lib/base/pace.js'
 import type { Random } from '../../lib/base/random.js'
 import type {
   ElementRecord,
@@ -7,7 +8,6 @@ import type {
   SnapshotSource,
   TimerRecord,
 } from '../../lib/state/frozen.js'
-import { unpaced } from '../../lib/state/pace.js'
 import type { StateOptions, StateStore } from '../../lib/state/state.js'
 
 export const GROUPS = 16
