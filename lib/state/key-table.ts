@@ -382,21 +382,27 @@ export class KeyTable<V, N = V> {
   /** True at the first change in this epoch of what was there when it began. */
   #touch(canonical: CanonicalKey): boolean {
     const journal = this.#current()
-    const { changed } = journal
     if (journal.isOpen) {
       this.#openEpoch = journal.epoch
       return false
     }
-    const { compares, rows } = this.#world
+    const { compares, copy, rows } = this.#world
     const isRead = this.#isRead
     if (!isRead && !compares) {
       journal.touch(canonical, journal.notesMax(this.#values.size, rows?.notesMax ?? null))
       return false
     }
-    if (changed.has(canonical)) return false
     const value = this.#values.get(canonical)
     const isThere = value !== undefined || this.#values.has(canonical)
-    changed.set(canonical, isThere ? this.#note(value as V) : ABSENT)
+    const was = isThere ? this.#note(value as V) : ABSENT
+    // Whether it is the first change is asked by who changes values in place alone.
+    if (copy === null && !compares && rows === null) {
+      journal.note(canonical, was)
+      return isThere
+    }
+    const { changed } = journal
+    if (changed.has(canonical)) return false
+    journal.keep(canonical, was)
     if (rows !== null && !isRead && changed.size > rows.notesMax) journal.noteNoMore()
     return isThere
   }
