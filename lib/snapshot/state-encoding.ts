@@ -1,7 +1,7 @@
 /** Rows of the states of one operator in one round, as chunks. */
 import { MillraceError } from '../base/errors.js'
+import type { Pace } from '../base/pace.js'
 import type { Rows, StoredState } from '../state/frozen.js'
-import type { Pace } from '../state/pace.js'
 import { BatchEncoder, type Records } from '../wire/encoder.js'
 import {
   type ChunkHead,
@@ -64,26 +64,28 @@ export class StateEncoding {
   readonly #writer: StateChunkWriter
   #sections: Readonly<Record<Part, SectionRows>> | null = null
   #chunks: StateChunk[] = []
+  readonly #now: () => number
   /** Encoded so far, and how far a step may go. */
   #bytes = 0
   #bytesMax = 0
+  #untilMs = 0
   #pace: Pace | null = null
+  /** The step is over. */
+  isFull = false
 
-  constructor(head: ChunkHead, encoders: SectionEncoders) {
+  constructor(head: ChunkHead, encoders: SectionEncoders, now: () => number) {
     this.#head = head
     this.#encoders = encoders
+    this.#now = now
     this.#writer = new StateChunkWriter(head)
   }
 
-  /** A step: what walks by this pace pauses behind so many bytes. */
-  begin(pace: Pace, bytes: number): void {
+  /** A step: what walks by this pace pauses behind so many bytes, and at that time. */
+  begin(pace: Pace, bytes: number, untilMs: number): void {
     this.#pace = pace
     this.#bytesMax = this.#bytes + bytes
-  }
-
-  /** The step is over. */
-  get isFull(): boolean {
-    return this.#bytes >= this.#bytesMax
+    this.#untilMs = untilMs
+    this.isFull = false
   }
 
   /** The rows of a state. Caller must have ended the one before. */
@@ -125,6 +127,8 @@ export class StateEncoding {
   add(section: SectionHead, first: number, last: number, frame: ArrayBuffer, count: number): void {
     this.#writer.add(section, first, last, frame, count)
     this.#bytes += frame.byteLength
+    // A frame of records that are seen for the first time takes long by itself.
+    this.isFull ||= this.#bytes >= this.#bytesMax || this.#now() >= this.#untilMs
     if (this.isFull && this.#pace !== null) this.#pace.left = 0
     // The pieces of a large record stay together.
     if (count > 0 && this.#writer.bytes >= CHUNK_BYTES) this.#cut()

@@ -6,8 +6,8 @@
  * began, so an abandoned round's changes belong to the next one by themselves.
  */
 import { assert } from '../base/assert.js'
+import type { Pace } from '../base/pace.js'
 import type { SnapshotSource, StoredState } from '../state/frozen.js'
-import type { Pace } from '../state/pace.js'
 import type { StateStore } from '../state/state.js'
 import type { ChunkRef } from './chunk-store.js'
 import { SectionEncoders, StateEncoding } from './state-encoding.js'
@@ -85,7 +85,7 @@ class StateRounds implements StateSnapshots {
     this.#pending.push(this.#current)
     this.#forget()
     const head = { operator: this.#operator, round, full: base === null, maxParallelism }
-    this.#encoding = new StateEncoding(head, this.#encoders)
+    this.#encoding = new StateEncoding(head, this.#encoders, this.#now)
     this.#states = this.#source.states()
     this.#next = 0
   }
@@ -95,7 +95,7 @@ class StateRounds implements StateSnapshots {
     if (encoding === null) return []
     const { rowCost } = this.#source
     const untilMs = this.#now() + STEP_MS
-    encoding.begin(this.#pace, STEP_BYTES)
+    encoding.begin(this.#pace, STEP_BYTES, untilMs)
     for (let left = rows; left > 0 && this.#current !== null; left -= ROWS_PER_LOOK) {
       this.#pace.left = Math.min(left, ROWS_PER_LOOK) / rowCost
       this.#walkOn(encoding)

@@ -315,6 +315,18 @@ t.test(
   },
 )
 
+t.test('a step ends behind a frame at whose end its time is over', async (t) => {
+  const store = createHeapState(GROUPS)
+  const value = store.value<number>('v')
+  for (let key = 0; key < 300; key++) value.set(key % GROUPS, key, key)
+  let nowMs = 0
+  const snapshots = createStateSnapshots(store, 'o', () => (nowMs += 10))
+  snapshots.begin(1, true)
+  snapshots.step(50_000)
+  t.notOk(snapshots.encoded, 'the first frames hold fewer rows, since they take longest')
+  t.equal(encodeAll(snapshots).length, 1, 'and the rest comes in the next steps')
+})
+
 t.test(
   'a chain is no longer and no heavier than a round from the beginning is worth',
   async (t) => {
