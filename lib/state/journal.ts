@@ -100,8 +100,8 @@ export class Journal<V, N> {
   touch(canonical: CanonicalKey, notesMax: number): void {
     if (notesMax === 0) return this.noteNoMore()
     if (this.#recent.push(canonical) < Math.min(notesMax, RECENT_MAX)) return
-    this.#touched ??= new Set()
-    for (const each of this.#recent) this.#touched.add(each)
+    if (this.#touched === null) this.#touched = new Set(this.#recent)
+    else for (const each of this.#recent) this.#touched.add(each)
     this.#recent = []
     if (this.#touched.size + this.changed.size >= notesMax) this.noteNoMore()
   }
