@@ -5,6 +5,7 @@
  */
 import t from 'tap'
 import { MUTANTS, type Outcome } from '../support/checkpoint-simulation.js'
+import { STEPS } from '../support/crashing-store.js'
 import { runSeeds, timesOf } from '../support/seed-threads.js'
 
 const SEED = Number(process.env.MILLRACE_SEED ?? 1)
@@ -23,12 +24,14 @@ t.test(
     let restarts = 0
     let rounds = 0
     let overtaking = 0
+    const diedAt = new Set<string>()
     const each: number[] = []
     const beganMs = performance.now()
     await runSeeds<null, Outcome>(THREAD, { first: SEED, seeds: SEEDS }, null, (told) => {
       const { outcome } = told
       each.push(told.ms)
       crashes += outcome.crashes
+      for (const step of outcome.diedAt) diedAt.add(step)
       restarts += outcome.restarts
       rounds += outcome.rounds
       overtaking += outcome.overtaking
@@ -42,6 +45,8 @@ t.test(
     )
     t.equal(each.length, SEEDS, 'every seed has told its outcome')
     t.ok(crashes >= SEEDS, 'there were at least as many crashes as seeds')
+    // Fewer seeds may miss one.
+    if (SEEDS >= 100) t.same([...diedAt].sort(), [...STEPS].sort(), 'lives have died at every step')
     t.ok(rounds >= SEEDS, 'there were at least as many rounds as seeds')
     t.ok(restarts >= Math.floor(SEEDS / 10), 'regions were restarted too')
     t.ok(overtaking >= Math.floor(SEEDS / 2), 'barriers have overtaken records')

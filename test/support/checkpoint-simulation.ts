@@ -43,6 +43,8 @@ export interface Outcome {
   readonly seed: number
   readonly verdict: string | null
   readonly crashes: number
+  /** Of `STEPS`. */
+  readonly diedAt: readonly string[]
   readonly restarts: number
   readonly rounds: number
   /** Rounds whose barriers have overtaken something. */
@@ -201,6 +203,7 @@ export async function simulate(seed: number, mutant: Mutant = {}): Promise<Outco
       seed,
       verdict,
       crashes: world.crashes,
+      diedAt: [...world.diedAt],
       restarts,
       rounds,
       overtaking,

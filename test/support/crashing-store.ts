@@ -1,6 +1,10 @@
 /**
  * A world that survives the death of a job in it: a chunk store and a two-phase sink in memory, and a
  * fault that ends the present life at a chosen step. What a life does after its death reaches nothing.
+ *
+ * Steps are what outlives a process, before and after: what it puts into the store and what it shows. A death
+ * anywhere else, while barriers are injected, aligned, acknowledged or told of, leaves the same as one before the
+ * next step.
  */
 
 import { MillraceError } from '../../lib/base/errors.js'
@@ -8,6 +12,15 @@ import type { Json } from '../../lib/base/json.js'
 import type { Sink, SinkContext, TransactionalWriter } from '../../lib/connectors/sink.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import { MemoryChunkStore } from '../../lib/snapshot/memory-chunk-store.js'
+
+/** What a life may die at. */
+export const STEPS: readonly string[] = [
+  ...['put', 'commit', 'retire', 'delete', 'prepare', 'show'].flatMap((step) => [
+    `before ${step}`,
+    `after ${step}`,
+  ]),
+  'before recover',
+]
 
 /** Faults on purpose in what is being tested: each must be found. */
 export interface Mutation {
@@ -27,6 +40,8 @@ export class CrashingWorld {
   life = 0
   steps = 0
   crashes = 0
+  /** The steps at which lives have died. */
+  readonly diedAt = new Set<string>()
   /** Steps of this life until it dies. */
   #stepsLeft = Number.POSITIVE_INFINITY
   onDeath: () => void = () => {}
@@ -41,10 +56,11 @@ export class CrashingWorld {
   }
 
   /** Something durable is about to happen, or has happened. Never settles for the dead. */
-  async step(life: number): Promise<void> {
+  async step(life: number, what: string): Promise<void> {
     this.steps++
     if (life === this.life && this.#stepsLeft-- === 0) {
       this.crashes++
+      this.diedAt.add(what)
       this.life++
       this.onDeath()
     }
@@ -54,25 +70,24 @@ export class CrashingWorld {
   /** The store as this life sees it. */
   open(life: number, fails: () => boolean): ChunkStore {
     const { store } = this
-    const step = () => this.step(life)
-    const around = async <R>(action: () => Promise<R>): Promise<R> => {
-      await step()
+    const around = async <R>(what: string, action: () => Promise<R>): Promise<R> => {
+      await this.step(life, `before ${what}`)
       if (fails())
         throw new MillraceError('E_STORE', 'no space left', { details: { code: 'ENOSPC' } })
       const result = await action()
-      await step()
+      await this.step(life, `after ${what}`)
       return result
     }
     return {
       place: 'memory',
-      put: (id, bytes) => around(() => store.put(id, bytes)),
+      put: (id, bytes) => around('put', () => store.put(id, bytes)),
       get: (id) => store.get(id),
       list: () => store.list(),
-      delete: (ids) => around(() => store.delete(ids)),
-      commit: (number, manifest) => around(() => store.commit(number, manifest)),
+      delete: (ids) => around('delete', () => store.delete(ids)),
+      commit: (number, manifest) => around('commit', () => store.commit(number, manifest)),
       manifests: () => store.manifests(),
       manifest: (number) => store.manifest(number),
-      retire: (number) => around(() => store.retire(number)),
+      retire: (number) => around('retire', () => store.retire(number)),
       close: async () => {},
     }
   }
@@ -137,24 +152,24 @@ class Writer implements TransactionalWriter<unknown> {
     if (records.length === 0) return []
     const { run, subtask, attempt } = this.#context
     const id = `${run}/${subtask}/${attempt}/${round}/${this.#transactions++}`
-    await this.#world.step(this.#life)
+    await this.#world.step(this.#life, 'before prepare')
     this.#world.prepare(id, records)
-    await this.#world.step(this.#life)
+    await this.#world.step(this.#life, 'after prepare')
     return [id]
   }
 
   async commit(transactions: readonly Json[]): Promise<void> {
     for (const id of transactions) {
-      await this.#world.step(this.#life)
+      await this.#world.step(this.#life, 'before show')
       this.#world.commit(id as string)
-      await this.#world.step(this.#life)
+      await this.#world.step(this.#life, 'after show')
     }
   }
 
   async discard(): Promise<void> {}
 
   async recover(keep: readonly Json[]): Promise<void> {
-    await this.#world.step(this.#life)
+    await this.#world.step(this.#life, 'before recover')
     this.#world.keepOnly(new Set(keep as readonly string[]))
   }
 }
