@@ -36,7 +36,7 @@ export interface JobShape {
   readonly world: TransactionWorld
 }
 
-// The same for all jobs: what calls the same functions shares its code, which would else be compiled for each seed.
+// The same for all jobs: nothing in them is of one job alone.
 const keyOf = (row: Row): number => row.n % KEYS
 const counted = (before: Row | null, { n }: Row): Row | null => ({
   n,

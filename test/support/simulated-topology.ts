@@ -147,10 +147,7 @@ function addLast(stream: any, last: Topology['last'], first: any, keys: number, 
   }
 }
 
-/**
- * What operators call, the same for all topologies: runs that call the same functions share their code, which would
- * else be compiled for every seed.
- */
+/** What operators call, the same for all topologies. */
 const same = (row: Row): Row => row
 const always = (): boolean => true
 const isRow = (row: Row | null): boolean => row !== null
