@@ -1,7 +1,7 @@
 /** Bundles of job modules on a node: fetched once from the coordinator, and kept under their hash. */
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../../lib/base/errors.js'
-import { cacheFolder, keep } from '../planner/bundle-cache.js'
+import { cacheFolder, keep, kept } from '../planner/bundle-cache.js'
 import type { BundlePiece } from './protocol.js'
 
 type Fetch = (sha256: string, offset: number) => Promise<BundlePiece | null>
@@ -20,13 +20,18 @@ export class Bundles implements BundleFiles {
   fetch(sha256: string, piece: Fetch): Promise<string> {
     const found = this.#fetching.get(sha256)
     if (found !== undefined) return found
-    const fetching = fetchWhole(sha256, piece).finally(() => this.#fetching.delete(sha256))
+    const fetching = findOrFetch(sha256, piece).finally(() => this.#fetching.delete(sha256))
     this.#fetching.set(sha256, fetching)
     return fetching
   }
 }
 
-async function fetchWhole(sha256: string, fetch: Fetch): Promise<string> {
+async function findOrFetch(sha256: string, fetch: Fetch): Promise<string> {
+  const folder = await cacheFolder()
+  return (await kept(folder, sha256)) ?? (await fetchWhole(folder, sha256, fetch))
+}
+
+async function fetchWhole(folder: string, sha256: string, fetch: Fetch): Promise<string> {
   const pieces: Uint8Array[] = []
   for (let offset = 0, length = 1; offset < length; ) {
     const piece = await fetch(sha256, offset)
@@ -38,7 +43,7 @@ async function fetchWhole(sha256: string, fetch: Fetch): Promise<string> {
   const bytes = Buffer.concat(pieces)
   const seen = createHash('sha256').update(bytes).digest('hex')
   if (seen !== sha256) throw damaged(sha256, seen)
-  return keep(await cacheFolder(), `${sha256}.mjs`, bytes.toString('utf8'))
+  return keep(folder, `${sha256}.mjs`, bytes.toString('utf8'))
 }
 
 const notThere = (sha256: string): MillraceError =>

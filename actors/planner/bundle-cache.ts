@@ -91,9 +91,19 @@ const cannotKeep = (folder: string, cause: NodeJS.ErrnoException): MillraceError
   )
 }
 
-async function isKept(file: string, text: string): Promise<boolean> {
+/** The file with the text that has this hash; null where it is not there, or is damaged. */
+export async function kept(folder: string, hash: string): Promise<string | null> {
+  const file = join(folder, `${hash}.mjs`)
+  return (await isFresh(file, (text) => sha256(text) === hash)) ? file : null
+}
+
+const isKept = (file: string, text: string): Promise<boolean> =>
+  isFresh(file, (found) => found === text)
+
+/** True where it is there and whole; then its days are counted anew. */
+async function isFresh(file: string, isWhole: (text: string) => boolean): Promise<boolean> {
   try {
-    if ((await readFile(file, 'utf8')) !== text) return false
+    if (!isWhole(await readFile(file, 'utf8'))) return false
     const now = new Date()
     await utimes(file, now, now)
     return true
