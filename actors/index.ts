@@ -25,7 +25,9 @@ export type {
   JobView,
   NodeView,
   PlacementOptions,
+  RescaleOptions,
   SlotView,
+  StopSummary,
   SubmitOptions,
 } from './coordinator/protocol.js'
 export {

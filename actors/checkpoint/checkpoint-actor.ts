@@ -91,6 +91,8 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
         return this.#onCommitted(message.round, message.manifest)
       case 'SavepointRequested':
         return this.#onRequested(message.request)
+      case 'RequestsWithdrawn':
+        return this.#onWithdrawn(message.reason)
       case 'WhenSettled':
         this.#whenSettled.push(message.tell)
         return this.#tellSettled()
@@ -109,6 +111,15 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     this.#requests.set(this.#lastRequest, request)
     const of = request.directory === null ? 'checkpoint' : 'savepoint'
     this.#apply({ kind: 'RoundRequested', request: this.#lastRequest, of })
+  }
+
+  #onWithdrawn(reason: Error): void {
+    const waiting = this.#record.requests
+    this.#apply({ kind: 'RequestsWithdrawn' })
+    for (const { request } of waiting) {
+      this.#requests.get(request)?.failed(reason)
+      this.#requests.delete(request)
+    }
   }
 
   #onCommitted(number: number, manifest: Manifest): void {

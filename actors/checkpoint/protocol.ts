@@ -32,6 +32,8 @@ export type CheckpointMessage =
     }
   /** A savepoint is wanted, in a directory of its own; or, with null, a checkpoint behind which the job stops. */
   | { readonly kind: 'SavepointRequested'; readonly request: SavepointRequest }
+  /** What was asked for, and has not begun, fails for that. */
+  | { readonly kind: 'RequestsWithdrawn'; readonly reason: Error }
   /** Calls back once no commit is under way: with the manifest to restore from, if there is one. */
   | { readonly kind: 'WhenSettled'; readonly tell: (latest: Manifest | null) => void }
 

@@ -42,7 +42,13 @@ export type ClusterAction =
   | { readonly name: 'cancel' | 'events' | 'placement'; readonly job: string }
   | { readonly name: 'stop'; readonly job: string; readonly savepoint: string | null }
   | { readonly name: 'savepoint'; readonly job: string; readonly directory: string }
-  | { readonly name: 'rescale'; readonly job: string; readonly slots: number }
+  | {
+      readonly name: 'rescale'
+      readonly job: string
+      readonly slots: number
+      /** As given: `5m`; null: not at all. */
+      readonly wait: string | null
+    }
   | { readonly name: 'cordon' | 'uncordon' | 'evacuate'; readonly node: string }
 
 export interface ClusterCommand extends ClientFlags {
@@ -66,6 +72,8 @@ export const CLUSTER_ACTIONS = [
   'evacuate',
 ] as const
 
+/** How long `rescale --wait` waits. */
+const WAIT = '5m'
 /** Slots, of a job. */
 const SLOTS_MAX = 1024
 
@@ -190,9 +198,14 @@ function addJobCommands(program: Program, found: Found): void {
     )
   ofJob('rescale', 'move a job to so many slots, behind a checkpoint')
     .argument('<n>', 'slots', wholeNumber(SLOTS_MAX))
-    .action((job: string, slots: number, flags: Flags) =>
-      cluster({ name: 'rescale', job, slots }, flags),
+    .option(
+      '--wait [time]',
+      `until so many are there, while the job runs on: 30s, 1h (alone: ${WAIT}; default: not at all)`,
     )
+    .action((job: string, slots: number, flags: Flags & { readonly wait?: string | true }) => {
+      const wait = flags.wait === true ? WAIT : (flags.wait ?? null)
+      cluster({ name: 'rescale', job, slots, wait }, flags)
+    })
   ofJob('events', 'what happens to a job, until it ends')
     .option('--json', 'a JSON object for each, one per line')
     .action((job: string, flags: Flags) => cluster({ name: 'events', job }, flags))

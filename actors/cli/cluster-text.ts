@@ -8,7 +8,7 @@ import type {
   SlotView,
 } from '../index.js'
 import type { Detail } from './messages.js'
-import { showBytes, showDuration } from './quantity.js'
+import { showBytes, showDuration, slotsText } from './quantity.js'
 import { tableText } from './table.js'
 
 export function clusterEventText(event: ClusterEvent): string {
@@ -39,6 +39,8 @@ export function clusterEventText(event: ClusterEvent): string {
       return `job ${event.job} waits for ${slotsText(event.slots)}: ${event.missing}`
     case 'JobRescaled':
       return `job ${event.job} has ${slotsText(event.slots)} now`
+    case 'JobSuspended':
+      return `job ${event.job} goes on when the coordinator is started again`
     case 'JobEnded':
       return `job ${event.job} has ended: ${event.state.toLowerCase()}`
   }
@@ -96,8 +98,6 @@ function readText(event: NodeEvent & { readonly kind: 'ChunksRead' }): string {
     `${showBytes(fetchedBytes)} from the coordinator${why}`
   )
 }
-
-const slotsText = (slots: number): string => (slots === 1 ? '1 slot' : `${slots} slots`)
 
 /** Of all of them what each waits for; null: none does. */
 export function waitsText(jobs: readonly JobView[]): string | null {

@@ -1,13 +1,14 @@
 /** The commands for a cluster that runs: lists, and what is done about one job or one node. */
 import { resolve } from 'node:path'
 import { unreachable } from '../../lib/base/assert.js'
+import type { Duration } from '../../lib/base/duration.js'
 import { MillraceError } from '../../lib/base/errors.js'
-import type { Cluster, SnapshotSummary, SubmittedJob } from '../index.js'
+import type { Cluster, StopSummary, SubmittedJob } from '../index.js'
 import type { ClusterAction, ClusterCommand } from './cluster-commands.js'
 import { jobsText, nodesText, placementText, waitsText } from './cluster-text.js'
 import { EXIT, type ExitCode } from './exit.js'
 import { errorText, eventText, failureText } from './messages.js'
-import { showDuration } from './quantity.js'
+import { showDuration, slotsText } from './quantity.js'
 import { connectTo } from './reach.js'
 import { Reporter } from './reporter.js'
 import { whileWaiting } from './waiting.js'
@@ -63,10 +64,11 @@ class ClusterDesk {
         return this.#wait(what, taking, savepointText, job.id)
       }
       case 'rescale': {
-        const [job, { slots }] = [await this.#job(action.job), action]
-        const moving = job.rescale(slots)
-        const what = `moving job ${job.id} to ${slots} slots`
-        return this.#wait(what, moving, () => `job ${job.id} runs on ${slots} slots`, job.id)
+        const [job, { slots, wait }] = [await this.#job(action.job), action]
+        const moving = job.rescale(slots, wait === null ? {} : { wait: wait as Duration })
+        const [what, done] = [`moving job ${job.id} to`, `job ${job.id} runs on`]
+        const text = slotsText(slots)
+        return this.#wait(`${what} ${text}`, moving, () => `${done} ${text}`, job.id)
       }
       case 'events':
         return this.#events(await this.#job(action.job))
@@ -90,9 +92,9 @@ class ClusterDesk {
 
   #stop(job: SubmittedJob, savepoint: string | null): Promise<ExitCode> {
     const stopping = savepoint === null ? job.stop() : job.stop(resolve(savepoint))
-    const done = (summary: SnapshotSummary) =>
+    const done = (summary: StopSummary) =>
       savepoint === null
-        ? `job ${job.id} has stopped behind checkpoint ${summary.round}`
+        ? `job ${job.id} has stopped behind checkpoint ${summary.round}${summary.isEarlier ? ', its last one: it did not run' : ''}`
         : `job ${job.id} has stopped; ${savepointText(summary)}`
     return this.#wait(`stopping job ${job.id}`, stopping, done, job.id)
   }

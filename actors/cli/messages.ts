@@ -3,7 +3,7 @@ import { userFrame } from '../../lib/base/call-site.js'
 import { type ErrorData, errorToData } from '../../lib/base/errors.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import type { JobEvent } from '../index.js'
-import { showBytes, showDuration } from './quantity.js'
+import { showBytes, showDuration, slotsText } from './quantity.js'
 
 /** What is shown: the least, the usual, or all. */
 export type Detail = 'quiet' | 'usual' | 'verbose'
@@ -25,6 +25,8 @@ export function eventText(event: JobEvent, detail: Detail): string | null {
       return event.level === 'warn' || detail === 'verbose' ? event.message : null
     case 'StateChanged':
       return detail === 'verbose' ? `${event.from} → ${event.to}` : null
+    case 'Rescaled':
+      return `rescaled from ${slotsText(event.had)} to ${slotsText(event.slots)}`
     case 'SnapshotCompleted':
       return detail === 'verbose' || event.savepoint
         ? `${event.savepoint ? 'savepoint' : 'checkpoint'} ${event.round}: ${showBytes(event.bytes)} in ${showDuration(event.durationMs)}${overtakenText(event.overtakenBytes)}`

@@ -39,6 +39,8 @@ export const showPercent = (ratio: number): string =>
 /** With the separators of English, for numbers that are read whole: `1,234,567`. */
 export const showWhole = (count: number): string => Math.round(count).toLocaleString('en-US')
 
+export const slotsText = (slots: number): string => (slots === 1 ? '1 slot' : `${slots} slots`)
+
 /** `512 B`, `1.5 KiB`, `20 MiB`. */
 export function showBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']

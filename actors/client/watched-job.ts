@@ -1,5 +1,6 @@
 /** A job on a cluster as a client sees it, over as many connections as there are while it is followed. */
 import { type Observable, ReplaySubject, Subject } from 'rxjs'
+import { durationMs } from '../../lib/base/duration.js'
 import { errorFromData, MillraceError } from '../../lib/base/errors.js'
 import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import type { Plan } from '../../lib/graph/plan.js'
@@ -14,7 +15,10 @@ import {
   type JobView,
   PLACEMENT_OPTIONS,
   type PlacementOptions,
+  RESCALE_OPTIONS,
+  type RescaleOptions,
   type SlotView,
+  type StopSummary,
   type SubmitOptions,
   type WatchOptions,
 } from '../coordinator/protocol.js'
@@ -63,10 +67,17 @@ export interface SubmittedJob {
   cancel(): Promise<void>
   drain(): Promise<void>
   savepoint(directory: string): Promise<SnapshotSummary>
-  stop(directory?: string): Promise<SnapshotSummary>
-  /** Moves to as many slots, behind a checkpoint. */
-  rescale(slots: number): Promise<void>
-  /** Lets go of its slots behind a checkpoint, and takes others, as `placement` says or as before. */
+  /** One that waits for slots ends at once, behind its last checkpoint; with a `directory` it rejects. */
+  stop(directory?: string): Promise<StopSummary>
+  /**
+   * Moves to as many slots, behind a checkpoint. Where they are not there it runs on: for as long as `wait` says,
+   * until they are, else it rejects at once (E_NO_SLOT).
+   */
+  rescale(slots: number, options?: RescaleOptions): Promise<void>
+  /**
+   * Lets go of its slots behind a checkpoint, and takes others, as `placement` says or as before. Where there are
+   * none it runs on, for as long as `placement.wait` says; then it rejects with E_NO_SLOT.
+   */
   move(placement?: PlacementOptions): Promise<void>
   /** As that of a `Job`. */
   restartRegion(region: number): Promise<void>
@@ -273,12 +284,14 @@ export class WatchedJob implements SubmittedJob {
     return this.#line.once('savepoint', [this.id, directory])
   }
 
-  stop(directory?: string): Promise<SnapshotSummary> {
+  stop(directory?: string): Promise<StopSummary> {
     return this.#line.once('stop', [this.id, directory ?? null])
   }
 
-  rescale(slots: number): Promise<void> {
-    return this.#line.once('rescale', [this.id, slots])
+  async rescale(slots: number, options: RescaleOptions = {}): Promise<void> {
+    refuseUnknownOptions('rescale', options, RESCALE_OPTIONS)
+    const waitMs = durationMs(options.wait ?? 0, 'rescale: wait', 0)
+    return this.#line.once('rescale', [this.id, slots, waitMs])
   }
 
   async move(placement?: PlacementOptions): Promise<void> {

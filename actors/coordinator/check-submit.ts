@@ -72,6 +72,11 @@ export function checkSlots(slots: number): void {
   )
 }
 
+/** Milliseconds. */
+export function checkWait(waitMs: number): void {
+  if (!(Number.isFinite(waitMs) && waitMs >= 0)) throw bad('wait', 'a duration', waitMs)
+}
+
 /** Nothing that is misread may decide about output that was prepared. */
 function checkRestore(options: SubmitOptions): void {
   const { restore, transactions } = options

@@ -47,7 +47,7 @@ export interface Served {
     options: SubmitOptions,
     opened: (job: ClusterJob) => void,
   ): Promise<ClusterJob>
-  rescale(job: string, slots: number): Promise<void>
+  rescale(job: string, slots: number, waitMs?: number): Promise<void>
   move(job: string, placement: PlacementOptions | null): Promise<void>
   nodes(): Promise<readonly NodeView[]>
   cordon(node: string, cordoned: boolean): Promise<void>
@@ -149,7 +149,7 @@ export class ClientDesk {
       drain: (job) => coordinator.job(job).drain(),
       savepoint: (job, directory) => coordinator.job(job).savepoint(directory),
       stop: (job, directory) => coordinator.job(job).stop(directory),
-      rescale: (job, slots) => coordinator.rescale(job, slots),
+      rescale: (job, slots, waitMs) => coordinator.rescale(job, slots, waitMs),
       move: (job, placement) => coordinator.move(job, placement),
       restartRegion: (job, region) => coordinator.job(job).restartRegion(region),
       cordon: (node, cordoned) => coordinator.cordon(node, cordoned),

@@ -32,6 +32,8 @@ export interface ClusterJobParts
   ): Promise<Place>
   /** Two of its nodes could not connect; `leave` is told which it is to leave. */
   foundApart(pair: readonly [string, string], wish: SlotWish, leave: (node: string) => void): void
+  /** What is not there for as many slots, for people; null: there is room. */
+  lackingFor(wish: SlotWish, slots: number): Promise<string | null>
   onSlot(slot: RemoteSlot): void
   onSlotEnded(slot: RemoteSlot): void
   /** Told again when that changes. */

@@ -21,7 +21,7 @@ import type { Failure } from '../../lib/supervision/failure.js'
 import type { Ask } from '../../lib/supervision/strategy.js'
 import type { Job, JobEvent, JobSummary, SnapshotSummary } from '../job/job.js'
 import type { JobSnapshots } from '../job/job-rounds.js'
-import { type FromBefore, launch } from '../job/launch.js'
+import { type FromBefore, type LaunchedJob, launch } from '../job/launch.js'
 import type { DeployedAttempts } from '../job/region-opening.js'
 import type { Slot } from '../worker/protocol.js'
 import type { ClusterJobParts } from './cluster-job-parts.js'
@@ -31,21 +31,34 @@ import { JobFeed } from './job-feed.js'
 import type { JobRecord } from './job-records.js'
 import {
   cannotMove,
+  coordinatorStops,
   hasEnded,
   hasNoCheckpoint,
   hasNotBegun,
   isMoving,
   isStopping,
+  replaced,
+  waitsForPlaces,
+  wentBack,
 } from './job-refusals.js'
 import { lifeOptions } from './life-options.js'
+import { Move } from './move.js'
 import { prepareLife } from './prepare-life.js'
-import type { JobNews, JobView, PlacementOptions, SlotView } from './protocol.js'
+import type {
+  JobNews,
+  JobView,
+  PlacementOptions,
+  SlotsWanted,
+  SlotView,
+  StopSummary,
+} from './protocol.js'
 import type { RemoteSlot } from './remote-slot.js'
 import { ResultTakers, type TakeResults } from './result-takers.js'
-import { SlotWaits } from './slot-waits.js'
+import { SlotWaits, waitsText } from './slot-waits.js'
 import { slotWishOf } from './slot-wish.js'
 import { summaryBeforeItBegan } from './summary-before-it-began.js'
 import { type TookOver, takeOver } from './take-over.js'
+import { whenRoomIsLost } from './when-room-is-lost.js'
 import { whenRunning } from './when-running.js'
 
 export class ClusterJob {
@@ -56,20 +69,24 @@ export class ClusterJob {
   readonly done: Promise<JobSummary>
   #settle!: { resolve(summary: JobSummary): void; reject(error: Error): void }
   #record: JobRecord
-  #life: Job | null = null
+  #life: LaunchedJob | null = null
   #lives = 0
   #pool: ClusterPool | null = null
   #restarts = 0
   #plan: Plan | null = null
   readonly #takers = new ResultTakers()
-  /** It stops in order to begin again. */
-  #isMoving = false
+  /** It stops in order to begin again; null: it does not. */
+  #move: Move | null = null
   /** Stops that were asked for and are under way: none of them may end a life that another follows. */
   readonly #stops = new Set<Promise<unknown>>()
   /** The life that makes room for the next: its end is not that of the job. */
   #replaced: Job | null = null
   #isRecovered = false
+  /** Lives that have run under this coordinator: others count for nothing. */
+  readonly #ran = new WeakSet<Job>()
   #hasRun = false
+  /** How many slots whoever follows it knows of. */
+  #toldSlots: number
   #moving: Promise<void> = Promise.resolve()
   /** Resolves when no life is about to begin, or to make room for one. */
   #beginning: Promise<unknown> = Promise.resolve()
@@ -79,6 +96,8 @@ export class ClusterJob {
   #error: string | null = null
   /** For people; null: it is not known, or it has begun. */
   #waitsToBegin: string | null = null
+  /** As above, of one that runs on until it can be moved. */
+  #waitsToMove: string | null = null
   #endState: JobState | null = null
   /** Who is asked about its failures first: the last one that has said so. */
   #decider: Ask | null = null
@@ -86,8 +105,9 @@ export class ClusterJob {
   constructor(parts: ClusterJobParts) {
     this.#parts = parts
     this.#record = parts.record
+    this.#toldSlots = parts.record.slots
     this.#restarts = parts.record.restarts ?? 0
-    this.#waits = new SlotWaits((wanted) => parts.onWaits(wanted))
+    this.#waits = new SlotWaits((wanted) => this.#onWaits(wanted))
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
@@ -107,7 +127,7 @@ export class ClusterJob {
   }
 
   get state(): JobState {
-    return this.#endState ?? (this.#isMoving ? 'Restarting' : (this.#life?.state ?? 'Created'))
+    return this.#endState ?? (this.#move !== null ? 'Restarting' : (this.#life?.state ?? 'Created'))
   }
 
   get plan(): Plan | null {
@@ -134,8 +154,8 @@ export class ClusterJob {
   }
 
   get #waitsFor(): string | null {
-    const begins = this.#isMoving ? 'its next life to begin' : null
-    return this.#waits.text ?? this.#waitsToBegin ?? begins
+    const moves = this.#move === null ? this.#waitsToMove : 'its next life to begin'
+    return this.#waits.text ?? this.#waitsToBegin ?? moves
   }
 
   get slots(): readonly SlotView[] {
@@ -171,6 +191,12 @@ export class ClusterJob {
     return this.#hasRun
   }
 
+  /** Under the next coordinator: it ends because this one stops. */
+  get goesOn(): boolean {
+    const isOver = this.#endState === 'Finished' || this.#isCancelled
+    return this.#isSuspended && !isOver
+  }
+
   /** By someone, under this coordinator. */
   get isCancelled(): boolean {
     return this.#isCancelled
@@ -181,9 +207,15 @@ export class ClusterJob {
     this.#waitsToBegin = waitsFor
   }
 
+  /** It runs on meanwhile. */
+  waitsToMove(waitsFor: string | null): void {
+    this.#waitsToMove = waitsFor
+  }
+
   /** Before it starts: as many slots instead. */
   beginWith(slots: number): void {
     this.#record = { ...this.#record, slots }
+    this.#toldSlots = slots
   }
 
   /** Rejects where it cannot be planned; then nothing has run. Does nothing where it has ended before. */
@@ -250,7 +282,9 @@ export class ClusterJob {
       return { ref, node: place?.node ?? '' }
     })
     const deployment = { ...present, slots: places }
-    this.#record = { ...this.#record, failures, restarts: this.#restarts, deployment }
+    // From now on it has as many, whatever was asked for before.
+    const { size } = this.#pool!
+    this.#record = { ...this.#record, slots: size, failures, restarts: this.#restarts, deployment }
     await this.#parts.save(this.#record)
   }
 
@@ -269,7 +303,7 @@ export class ClusterJob {
 
   /** It can be given other slots now. */
   get canMove(): boolean {
-    const isFree = !this.#isMoving && !this.#isSuspended && this.#stops.size === 0
+    const isFree = this.#isReplaceable && !this.#isSuspended && this.#stops.size === 0
     return this.#life !== null && isFree && !isEnded(this.state)
   }
 
@@ -310,6 +344,17 @@ export class ClusterJob {
    */
   async suspend(): Promise<void> {
     this.#isSuspended = true
+    // Whatever holds it up: a life that is to be waited for no longer ends behind the checkpoint before.
+    const { clock } = this.#parts.world
+    const waitNoLonger = clock.after(SUSPEND_MS, () => void this.#life?.cancel())
+    try {
+      await this.#suspendLife()
+    } finally {
+      waitNoLonger()
+    }
+  }
+
+  async #suspendLife(): Promise<void> {
     await this.#beginning
     const life = this.#life
     if (life === null) return
@@ -317,24 +362,44 @@ export class ClusterJob {
     await stop().catch(() => life.cancel())
     const summary = await life.done.catch(() => null)
     if (summary === null || summary.state === 'Finished') return
-    if (this.#hasRun) await this.#remember(withLife(this.#before, summary, true))
+    if (this.#ran.has(life)) await this.#remember(withLife(this.#before, summary, true))
     // One that has only been planned has not lived; one that was not even that may be forgotten by now.
     else if (this.#plan !== null) await this.#remember({ ...this.#before, isAtRest: true })
   }
 
   async savepoint(directory: string): Promise<SnapshotSummary> {
-    return this.#living().savepoint(directory)
+    const life = this.#living()
+    if (this.#lacksPlaces) throw waitsForPlaces(this.id, this.#waits.text!)
+    return life.savepoint(directory)
   }
 
-  async stop(directory: string | null): Promise<SnapshotSummary> {
-    if (this.#isBefore) return this.#stopBefore(directory)
+  /** What waits for places, or has not run yet, ends at once, behind its last checkpoint. */
+  async stop(directory: string | null): Promise<StopSummary> {
+    if (this.#isBefore || this.#lacksPlaces) return this.#stopBehindLast(directory)
     const life = this.#living()
-    if (this.#isMoving) throw isMoving(this.id)
+    if (this.#move !== null) throw isMoving(this.id)
     const stop = directory === null ? life.stop() : life.stop(directory)
     this.#stops.add(stop)
     const isOver = () => this.#stops.delete(stop)
     stop.then(isOver, isOver)
-    return stop
+    try {
+      return { ...(await stop), isEarlier: false }
+    } catch (error) {
+      // It has lost slots before it could: as if it were asked for now.
+      if (directory !== null || !this.#lacksPlaces) throw error
+      return this.#stopBehindLast(null)
+    }
+  }
+
+  /** It has asked for places, and not all that it needs are there. */
+  get #lacksPlaces(): boolean {
+    return this.#waits.text !== null && this.#life?.state !== 'Running'
+  }
+
+  #onWaits(wanted: SlotsWanted): void {
+    this.#parts.onWaits(wanted)
+    if (!this.#lacksPlaces) return
+    this.#life?.withdrawSnapshots(waitsForPlaces(this.id, waitsText(wanted)))
   }
 
   /** Nothing of it has run under this coordinator, so that no snapshot can be taken. */
@@ -343,13 +408,16 @@ export class ClusterJob {
   }
 
   /** It ends behind its last checkpoint, as that lies there: what that has prepared is for whoever restores it. */
-  async #stopBefore(directory: string | null): Promise<SnapshotSummary> {
-    if (directory !== null) throw hasNotBegun(this.id)
+  async #stopBehindLast(directory: string | null): Promise<StopSummary> {
+    const waitsFor = this.#waits.text
+    if (directory !== null) {
+      throw this.#isBefore ? hasNotBegun(this.id, waitsFor) : waitsForPlaces(this.id, waitsFor!)
+    }
     const round = this.takesSnapshots ? await this.#parts.lastRound() : 0
-    if (!this.#isBefore) return this.stop(directory)
-    if (round === 0) throw hasNoCheckpoint(this.id)
+    if (!this.#isBefore && !this.#lacksPlaces) return this.stop(directory)
+    if (round === 0) throw hasNoCheckpoint(this.id, waitsFor)
     await this.cancel()
-    return { round, directory: this.#parts.snapshots, durationMs: 0 }
+    return { round, directory: this.#parts.snapshots, durationMs: 0, isEarlier: true }
   }
 
   /** Another life, with as many slots, from a new checkpoint where it runs, else from its last one. */
@@ -372,18 +440,25 @@ export class ClusterJob {
 
   async #replace(slots: number, end: (life: Job) => Promise<void>): Promise<void> {
     const life = this.#living()
-    if (this.#isMoving || this.#isSuspended) throw isMoving(this.id)
+    if (!this.#isReplaceable || this.#isSuspended) throw isMoving(this.id)
     if (this.#stops.size > 0) throw isStopping(this.id)
-    this.#isMoving = true
+    const move = new Move(slots)
+    this.#move?.giveUp(replaced(this.id))
+    this.#move = move
     const beginning = this.#replaceLife(life, slots, end)
     this.#beginning = beginning.catch(() => {})
-    const replacing = beginning
-      .then((next) => this.#arrive(next))
+    const moving = beginning
+      .then((next) => this.#arrive(next, move))
       .finally(() => {
-        this.#isMoving = false
+        if (this.#move === move) this.#move = null
       })
-    this.#moving = replacing.catch(() => {})
-    await replacing
+    this.#moving = moving.catch(() => {})
+    await Promise.race([moving, move.givenUp])
+  }
+
+  /** A move that waits for places is given up for a later one. */
+  get #isReplaceable(): boolean {
+    return this.#move === null || (this.#move.isArriving && this.#lacksPlaces)
   }
 
   /**
@@ -400,24 +475,24 @@ export class ClusterJob {
     this.#replaced = life
     const summary = await this.#endLife(life, end)
     try {
-      if (summary.state !== 'Finished' && !this.#isCancelled) {
-        const counted = withLife(before, summary, false)
+      if (summary?.state !== 'Finished' && !this.#isCancelled) {
+        const hasRun = summary !== null && this.#ran.has(life)
+        const counted = hasRun ? withLife(before, summary, false) : before
         const restarts = this.#restarts
+        // How many slots it has is another number when it has got them.
         this.#record = {
           ...this.#record,
-          slots,
           before: counted,
           restarts,
           failures: null,
           deployment: null,
         }
         await this.#parts.save(this.#record)
-        const next = await this.#begin(true)
+        const next = await this.#begin(true, slots)
         if (next !== null) return next
         this.#record = { ...this.#record, before }
       }
-      this.#replaced = null
-      this.#onDone(life, summary, null)
+      await this.#endWith(life)
       return null
     } catch (error) {
       this.#replaced = null
@@ -430,12 +505,25 @@ export class ClusterJob {
     }
   }
 
-  /** Rejects where it could not be ended so: it goes on, or has ended otherwise, and the job with it. */
-  async #endLife(life: Job, end: (life: Job) => Promise<void>): Promise<JobSummary> {
+  /** What has ended it has ended the job. */
+  async #endWith(life: Job): Promise<void> {
+    this.#replaced = null
+    await life.done.then(
+      (summary) => this.#onDone(life, summary, null),
+      (error: Error) => this.#onDone(life, null, error),
+    )
+  }
+
+  /**
+   * Rejects where it could not be ended so: it goes on, or has ended otherwise, and the job with it. Null where it
+   * had failed before it had its places.
+   */
+  async #endLife(life: Job, end: (life: Job) => Promise<void>): Promise<JobSummary | null> {
     try {
       await end(life)
       return await life.done
     } catch (error) {
+      if (this.#isOnTrial && isEnded(life.state)) return null
       this.#replaced = null
       // That it was stopped or cancelled by others is no failure.
       const summary = isEnded(life.state) ? await life.done.catch(() => null) : null
@@ -453,23 +541,102 @@ export class ClusterJob {
     this.#record = { ...this.#record, options: { ...options, placement } }
   }
 
-  /** Resolves when it runs. Where none has begun, it runs so under the next coordinator. */
-  async #arrive(next: Job | null): Promise<void> {
-    if (next === null) {
-      if (this.#isSuspended) return
-      throw hasEnded(this.id)
+  /** Resolves when it runs. Where it could not begin with as many slots as it should, it goes back. */
+  async #arrive(next: Job | null, move: Move): Promise<void> {
+    if (next === null) return this.#checkArrival(next, move)
+    move.isArriving = true
+    const lost = await this.#whyItIsLost(next)
+    // Another move has come in between.
+    if (this.#move !== move) return
+    if (lost === null) return this.#checkArrival(next, move)
+    if (!this.#isOnTrial || this.#mayNotBegin) {
+      if (this.#replaced === next) await this.#endWith(next)
+      throw lost
     }
-    this.#plan = await next.plan
-    await whenRunning(next)
+    move.isArriving = false
+    const had = this.#record.slots
+    const back = await this.#goBack(next, had)
+    move.giveUp(wentBack(this.id, move.slots, had, lost))
+    move.isArriving = true
+    if (back !== null) await this.#untilItRuns(back)
+  }
+
+  /** Null when it runs, or has ended for other reasons. */
+  async #whyItIsLost(next: Job): Promise<Error | null> {
+    let lost: Error | null = null
+    const stopWatch = this.#watchTrial((reason) => {
+      lost = reason
+      this.#replaced = next
+      void next.cancel()
+    })
+    try {
+      await this.#untilItRuns(next)
+      return lost
+    } catch (error) {
+      return lost ?? (error as Error)
+    } finally {
+      stopWatch()
+    }
+  }
+
+  async #untilItRuns(life: Job): Promise<void> {
+    const plan = await life.plan
+    if (life === this.#life) this.#plan = plan
+    await whenRunning(life)
+  }
+
+  /** Where none has run, the next coordinator goes on with the slots that it had. */
+  #checkArrival(next: Job | null, { slots }: Move): void {
+    if (next !== null && this.#ran.has(next)) return
+    if (!this.#isSuspended) throw hasEnded(this.id)
+    if (slots !== this.#record.slots) throw coordinatorStops(this.id, this.#record.slots)
+  }
+
+  /** The present life has begun with another number of slots than the job had, and has not got them yet. */
+  get #isOnTrial(): boolean {
+    return this.#pool !== null && this.#pool.size !== this.#record.slots
+  }
+
+  get #mayNotBegin(): boolean {
+    return this.#isSuspended || this.#isCancelled
+  }
+
+  #watchTrial(lose: (reason: Error) => void): Cancel {
+    if (!this.#isOnTrial) return () => {}
+    const { world, lackingFor } = this.#parts
+    const { size } = this.#pool!
+    const life = this.#life
+    const trial = {
+      clock: world.clock,
+      isOver: () => life !== this.#life || !this.#isOnTrial,
+      waits: () => this.#lacksPlaces,
+      lacking: () => lackingFor(this.wish, size),
+    }
+    return whenRoomIsLost(trial, lose)
+  }
+
+  /** From the same checkpoint: what had begun has not run. Null: nothing begins any more. */
+  async #goBack(trial: Job, slots: number): Promise<Job | null> {
+    const beginning = this.#replaceTrial(trial, slots)
+    this.#beginning = beginning.catch(() => {})
+    return beginning
+  }
+
+  async #replaceTrial(trial: Job, slots: number): Promise<Job | null> {
+    this.#replaced = trial
+    await trial.cancel()
+    const next = await this.#begin(true, slots)
+    if (next === null) await this.#endWith(trial)
+    return next
   }
 
   /** Null: its coordinator stops, or it was cancelled, and nothing begins any more. */
-  async #begin(goesOn: boolean): Promise<Job | null> {
+  async #begin(goesOn: boolean, slots = this.#record.slots): Promise<LaunchedJob | null> {
     const { record, snapshots, hasSnapshots, bundleFile, term } = {
       ...this.#parts,
-      record: this.#record,
+      record: { ...this.#record, slots },
     }
-    const { options, slots } = record
+    const { options } = record
     const restore =
       goesOn && this.takesSnapshots && (await hasSnapshots()) ? 'latest' : options.restore
     if (this.#isSuspended || this.#isCancelled) return null
@@ -491,7 +658,7 @@ export class ClusterJob {
         takeOver: (...what) => this.#takeOver(pool, ...what),
         deployed: (...what) => this.#deployed(life, ...what),
       })
-    const life: Job = launch(record.pipeline, runOptions, world, prepare, record.id)
+    const life: LaunchedJob = launch(record.pipeline, runOptions, world, prepare, record.id)
     this.#life = life
     this.#follow(life)
     return life
@@ -500,6 +667,12 @@ export class ClusterJob {
   /** What each of its slots asks of a node. */
   get wish(): SlotWish {
     return slotWishOf(this.#record)
+  }
+
+  /** As it would be with that placement. */
+  wishWith(placement: PlacementOptions): SlotWish {
+    const { options } = this.#record
+    return slotWishOf({ ...this.#record, options: { ...options, placement } })
   }
 
   #openPool(life: string, size: number): ClusterPool {
@@ -512,8 +685,8 @@ export class ClusterJob {
       stallMs: this.#record.options.stallMs ?? null,
       place: (slot, note) => {
         const placing = place(slot.ref, wish, durationMs(wait, 'placement: wait'), (missing) => {
-          this.#waits.waits(slot.ref, missing)
-          note(`slot ${slot.index} of job ${this.id} waits for a place: ${missing}`)
+          const isNew = this.#waits.waits(slot.ref, missing)
+          if (isNew) note(`job ${this.id} waits for a place: ${missing}`)
         })
         const isOver = () => this.#waits.isOver(slot.ref)
         placing.then(isOver, isOver)
@@ -547,18 +720,34 @@ export class ClusterJob {
     if (life !== this.#life) return
     if (event.kind === 'RegionRestarting' || event.kind === 'SubtaskReplacing') this.#restarts++
     if (event.kind === 'StateChanged' && event.to === 'Running') {
-      this.#hasRun = true
-      this.#drainLife()
+      this.#onRunning(life, event)
+      return
     }
     // That a life ends in order to make room for the next is no end of the job.
-    const isNoEnd = this.#isMoving || this.#isSuspended
-    if (isNoEnd && event.kind === 'StateChanged' && event.to !== 'Running') return
+    const isNoEnd = this.#move !== null || this.#isSuspended
+    if (isNoEnd && event.kind === 'StateChanged') return
     this.#feed.event(event)
+  }
+
+  /** A life that follows others begins where the job was. */
+  #onRunning(life: Job, event: JobEvent & { readonly kind: 'StateChanged' }): void {
+    const isFirst = !this.#hasRun
+    this.#hasRun = true
+    this.#ran.add(life)
+    const { slots } = this.#record
+    const had = this.#toldSlots
+    this.#toldSlots = slots
+    if (slots !== had) this.#feed.event({ kind: 'Rescaled', atMs: event.atMs, slots, had })
+    const goesOn = !isFirst && event.from === 'Created'
+    this.#feed.event(goesOn ? { ...event, from: 'Restarting' } : event)
+    this.#drainLife()
   }
 
   #onDone(life: Job, summary: JobSummary | null, error: Error | null): void {
     const makesRoom = life === this.#replaced && error === null
-    if (life !== this.#life || makesRoom || this.#endState !== null) return
+    // Another one follows, with as many slots as it had.
+    const goesBack = error !== null && this.#isOnTrial && !this.#mayNotBegin
+    if (life !== this.#life || makesRoom || goesBack || this.#endState !== null) return
     this.#endState = error === null ? life.state : 'Failed'
     // It is tried again from where it was.
     if (error !== null && this.#isRecovered && !this.#hasRun) {
@@ -567,7 +756,7 @@ export class ClusterJob {
       this.#record = { ...this.#parts.record, ...drains, restarts, deployment: null }
     }
     this.#feed.unfollow()
-    const goesOn = this.#isSuspended && this.#endState !== 'Finished'
+    const { goesOn } = this
     if (error !== null) {
       this.#error = error.message
       if (!goesOn) this.#feed.failed(error)
@@ -592,7 +781,10 @@ export class ClusterJob {
 
   #living(): Job {
     if (isEnded(this.state)) throw hasEnded(this.id)
-    if (this.#life === null) throw hasNotBegun(this.id)
+    if (this.#life === null) throw hasNotBegun(this.id, this.#waitsToBegin)
     return this.#life
   }
 }
+
+/** So long the jobs of a coordinator that stops have for a last checkpoint; then the one before has to do. */
+const SUSPEND_MS = 20_000

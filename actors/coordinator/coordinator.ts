@@ -11,24 +11,27 @@
 import { join } from 'node:path'
 import { Subject } from 'rxjs'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
+import { durationMs } from '../../lib/base/duration.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
 import { checkJobId, jobNameIn } from '../../lib/job/job-id.js'
 import { isEnded } from '../../lib/job/job-record.js'
+import type { SlotWish } from '../../lib/placement/place.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { ControlLink, DataLink, Listener } from '../../lib/transport/node-links.js'
 import type { ActorRef } from '../kernel/ref.js'
 import { type ActorSystem, createActorSystem } from '../kernel/system.js'
 import { createPlacement } from '../placement/placement.js'
 import type { PlacementMessage } from '../placement/protocol.js'
-import { checkPlacement, checkSlots, checkSubmit } from './check-submit.js'
+import { checkPlacement, checkSlots, checkSubmit, checkWait } from './check-submit.js'
 import { ClientDesk } from './client-desk.js'
 import { ClusterJob } from './cluster-job.js'
 import { Cordons } from './cordons.js'
 import { EndedJobs } from './ended-jobs.js'
 import type { JobRecord } from './job-records.js'
 import { KeptSlots } from './kept-slots.js'
+import { MoveDesk } from './move-desk.js'
 import { NodeDesk } from './node-desk.js'
 import { NodeRegistry } from './node-registry.js'
 import type { PlanModule } from './prepare-life.js'
@@ -73,6 +76,7 @@ export class Coordinator {
   readonly #ended = new EndedJobs()
   readonly #slots: SlotDesk
   readonly #nodes: NodeDesk
+  readonly #moves: MoveDesk
   #registry!: NodeRegistry
   #stores!: CoordinatorStores
   #kept!: KeptSlots
@@ -100,6 +104,10 @@ export class Coordinator {
     this.#slots = new SlotDesk(this.#placement, {
       callsOf: (node) => this.#registry.callsOf(node),
       settled: () => this.#settled,
+    })
+    this.#moves = new MoveDesk({
+      clock: this.#clock,
+      lackingFor: (wish, slots) => this.#lackingFor(wish, slots),
     })
     this.#nodes = new NodeDesk({
       slots: this.#slots,
@@ -192,6 +200,7 @@ export class Coordinator {
   async stop(): Promise<void> {
     if (this.#isStopping) return
     this.#isStopping = true
+    this.#moves.close()
     const stopping = [...this.#jobs.values()].map(async (job) => {
       await job.suspend()
     })
@@ -286,10 +295,18 @@ export class Coordinator {
     }
   }
 
-  async rescale(id: string, slots: number): Promise<void> {
+  /** It runs on until there is room: for `waitMs` at most. */
+  async rescale(id: string, slots: number, waitMs = 0): Promise<void> {
     checkSlots(slots)
-    await this.job(id).move(slots)
+    checkWait(waitMs)
+    const job = this.job(id)
+    await this.#moves.whenRoom(job, job.wish, slots, waitMs)
+    await job.move(slots)
     this.events$.next({ kind: 'JobRescaled', job: id, slots })
+  }
+
+  async #lackingFor(wish: SlotWish, slots: number): Promise<string | null> {
+    return (await this.#slots.roomFor(wish, slots)).lacking
   }
 
   async #adapt(job: ClusterJob, slots: number): Promise<void> {
@@ -305,7 +322,12 @@ export class Coordinator {
   async move(id: string, placement: PlacementOptions | null): Promise<void> {
     if (placement !== null) checkPlacement(placement)
     const job = this.job(id)
-    await job.move(job.record.slots, placement ?? undefined)
+    const { slots } = job.record
+    if (placement !== null) {
+      const waitMs = durationMs(placement.wait ?? 0, 'placement: wait', 0)
+      await this.#moves.whenRoom(job, job.wishWith(placement), slots, waitMs)
+    }
+    await job.move(slots, placement ?? undefined)
   }
 
   /** A job of a former life. Nodes may come with slots of it from now on. */
@@ -356,6 +378,7 @@ export class Coordinator {
       place: (...wanted) => this.#slots.place(...wanted),
       urlOf: (node) => this.#registry.urlOf(node),
       newSession: () => ++this.#sessions,
+      lackingFor: (wish, slots) => this.#lackingFor(wish, slots),
       foundApart: (...found) => this.#slots.foundApart(...found),
       setUpFailed: (node, reason) => this.#comesLast(node, reason),
       onSlot: (slot) => this.#registry.addSlot(slot),
@@ -384,10 +407,9 @@ export class Coordinator {
     const hasNotBegun = job.isRecovered && !job.hasRun && job.state === 'Failed'
     const waits = hasNotBegun && !job.isCancelled
     if (waits) this.#recoverLater(job)
-    else if (!this.#isStopping || !isEnded(job.state) || job.state === 'Finished') {
-      void this.#records.remove(job.id)
-    }
-    this.events$.next({ kind: 'JobEnded', job: job.id, state: job.state })
+    else if (!job.goesOn) void this.#records.remove(job.id)
+    if (job.goesOn) this.events$.next({ kind: 'JobSuspended', job: job.id })
+    else this.events$.next({ kind: 'JobEnded', job: job.id, state: job.state })
   }
 
   #comesLast(node: string, reason: string): void {

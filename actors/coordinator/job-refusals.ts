@@ -1,19 +1,31 @@
-/** Why a job of a cluster does not do what it is asked for. */
+/** Why something that is asked of a job is not done. */
 import { MillraceError } from '../../lib/base/errors.js'
 
-export const hasNotBegun = (job: string): MillraceError =>
+const notRunning = (message: string): MillraceError =>
+  new MillraceError('E_JOB_NOT_RUNNING', message, { retryable: true })
+
+/** `waitsFor`: null where that is not known. */
+export const hasNotBegun = (job: string, waitsFor: string | null): MillraceError =>
+  notRunning(
+    `job ${job} does not run yet under the coordinator, which was started again${because(waitsFor)}: try that again when it does; it can be cancelled, or stopped without a savepoint, at once`,
+  )
+
+/** No barrier can go through it, so that no snapshot of what it is now can be taken. */
+export const waitsForPlaces = (job: string, waitsFor: string): MillraceError =>
+  notRunning(
+    `job ${job} has lost slots, and no savepoint can be written before it runs again; it waits for ${waitsFor}. ` +
+      'It can be rescaled to what there is, stopped without a savepoint, behind its last checkpoint, or cancelled, at once',
+  )
+
+export const hasNoCheckpoint = (job: string, waitsFor: string | null): MillraceError =>
   new MillraceError(
-    'E_JOB_NOT_RUNNING',
-    `job ${job} does not run yet under the coordinator, which was started again: try that again when it does; it can be cancelled, or stopped without a savepoint, at once`,
+    'E_NO_SNAPSHOT',
+    `job ${job} does not run${because(waitsFor)}, and has no checkpoint behind which it could stop: cancel it, or wait until it runs`,
     { retryable: true },
   )
 
-export const hasNoCheckpoint = (job: string): MillraceError =>
-  new MillraceError(
-    'E_NO_SNAPSHOT',
-    `job ${job} does not run yet, and has no checkpoint behind which it could stop: cancel it, or wait until it runs`,
-    { retryable: true },
-  )
+const because = (waitsFor: string | null): string =>
+  waitsFor === null ? '' : ` (it waits for ${waitsFor})`
 
 export const hasEnded = (job: string): MillraceError =>
   new MillraceError('E_JOB_NOT_RUNNING', `job ${job} does not run`)
@@ -24,8 +36,36 @@ export const isMoving = (job: string): MillraceError =>
 export const isStopping = (job: string): MillraceError =>
   new MillraceError('E_JOB_STOPPING', `job ${job} is being stopped`, { retryable: true })
 
+/** Of a move that waits. */
+export const replaced = (job: string): MillraceError =>
+  new MillraceError('E_JOB_MOVING', `job ${job} was asked for another move meanwhile`, {
+    retryable: true,
+  })
+
 export const cannotMove = (job: string): MillraceError =>
   new MillraceError(
     'E_NO_CHECKPOINTS',
     `job ${job} takes no snapshots, so it cannot go on elsewhere from where it is: submit it with checkpoints`,
+  )
+
+export const noRoom = (job: string, lacking: string): MillraceError =>
+  new MillraceError(
+    'E_NO_SLOT',
+    `job ${job} was not moved, and goes on as it was: ${lacking}. Start a node, or end another job; rescale --wait waits for that`,
+    { retryable: true, details: { job } },
+  )
+
+/** It has begun so, and could not go on. */
+export const wentBack = (job: string, slots: number, had: number, cause: Error): MillraceError =>
+  new MillraceError(
+    cause instanceof MillraceError ? cause.code : 'E_JOB_MOVING',
+    `job ${job} could not go on with ${slots} slots, and goes back to ${had}, from the same checkpoint: ${cause.message}`,
+    { cause, retryable: true, details: { job } },
+  )
+
+export const coordinatorStops = (job: string, had: number): MillraceError =>
+  new MillraceError(
+    'E_STOPPING',
+    `the coordinator stops, and job ${job} goes on with ${had} slots at its next start`,
+    { retryable: true, details: { job } },
   )

@@ -53,6 +53,8 @@ export type ClusterEvent =
   /** It waits for places of so many slots; told again when what is missing changes. */
   | ({ readonly kind: 'JobWaits'; readonly job: string } & SlotsWanted)
   | { readonly kind: 'JobRescaled'; readonly job: string; readonly slots: number }
+  /** The coordinator stops; the next one on its data goes on with it. */
+  | { readonly kind: 'JobSuspended'; readonly job: string }
   | { readonly kind: 'JobEnded'; readonly job: string; readonly state: JobState }
 
 /** Slots that have no place yet. */
@@ -134,6 +136,15 @@ export const PLACEMENT_OPTIONS = optionNames<PlacementOptions>({
   wait: true,
 })
 
+/** Of `rescale`. */
+export interface RescaleOptions {
+  /** How long it may wait for slots that are not there; the job runs on meanwhile. Default: not at all. */
+  readonly wait?: Duration
+}
+
+/** Their names. */
+export const RESCALE_OPTIONS = optionNames<RescaleOptions>({ wait: true })
+
 /** Of the options of `submit` that are objects themselves; others are looked through when they are read. */
 export const SUBMIT_PARTS = {
   placement: PLACEMENT_OPTIONS,
@@ -154,6 +165,12 @@ export interface JobView {
   readonly waitsFor: string | null
   /** What ended it, where it failed. */
   readonly error: string | null
+}
+
+/** Behind what a job was stopped. */
+export interface StopSummary extends SnapshotSummary {
+  /** It was there before: the job did not run, so that it could take none of what it was by then. */
+  readonly isEarlier: boolean
 }
 
 /** A node as lists show it. */
@@ -229,19 +246,27 @@ export interface ClientMethods {
   cancel(job: string): Promise<void>
   /** Resolves when it has ended. Whatever life of it runs by then is drained. */
   drain(job: string): Promise<void>
+  /** Rejects at once where it waits for slots. */
   savepoint(job: string, directory: string): Promise<SnapshotSummary>
   /**
-   * Of a job that has not run yet under a coordinator that was started again: it ends at once behind its last
-   * checkpoint, as that lies there; what it has prepared is committed by whoever goes on from it. Rejects where
-   * there is none, and where a savepoint is wanted.
+   * Of a job that waits for slots, or has not run yet under a coordinator that was started again: it ends at once
+   * behind its last checkpoint, as that lies there; what it has prepared is committed by whoever goes on from it.
+   * Rejects where there is none, and where a savepoint is wanted.
    */
-  stop(job: string, directory: string | null): Promise<SnapshotSummary>
+  stop(job: string, directory: string | null): Promise<StopSummary>
   /**
    * Stops it behind a snapshot, and starts it with as many slots. Resolves when it runs again. What does not run
    * goes on from its last checkpoint.
+   *
+   * Rejects with E_NO_SLOT where there is no room for as many within `waitMs`: nothing has happened to it then.
+   * Where that room is lost after it has ended, it goes back to the number that it had, and the call rejects.
+   * One that waits is given up for a later one, with E_JOB_MOVING.
    */
-  rescale(job: string, slots: number): Promise<void>
-  /** Another life with as many slots, placed so; null: as it wished before. */
+  rescale(job: string, slots: number, waitMs: number): Promise<void>
+  /**
+   * Another life with as many slots, placed so; null: as it wished before. As by `rescale` it runs on where there is
+   * no room, for as long as `placement` says that it waits.
+   */
   move(job: string, placement: PlacementOptions | null): Promise<void>
   restartRegion(job: string, region: number): Promise<void>
   cordon(node: string, cordoned: boolean): Promise<void>

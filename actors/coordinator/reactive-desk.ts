@@ -10,6 +10,8 @@ import type { ClusterJob } from './cluster-job.js'
 /** Slots that a job could have, and whether other jobs wait for some. */
 export interface Room {
   readonly slots: number
+  /** What is not there for as many as were asked about, for people; null: nothing. */
+  readonly lacking: string | null
   readonly othersWait: boolean
 }
 

@@ -68,7 +68,8 @@ export class SlotDesk {
   /** Were it placed anew. */
   roomFor(wish: SlotWish, max: number): Promise<Room> {
     return new Promise((resolve) => {
-      const tell = (slots: number, othersWait: boolean) => resolve({ slots, othersWait })
+      const tell = (slots: number, lacking: string | null, othersWait: boolean) =>
+        resolve({ slots, lacking, othersWait })
       this.#placement.control({ kind: 'RoomAsked', wish, max, tell })
     })
   }

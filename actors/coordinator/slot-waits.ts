@@ -18,9 +18,13 @@ export class SlotWaits {
     return wanted === null ? null : waitsText(wanted)
   }
 
-  waits(ref: string, missing: string): void {
+  /** True where none of the others waits for the same. */
+  waits(ref: string, missing: string): boolean {
+    this.#missing.delete(ref)
+    const isNew = ![...this.#missing.values()].includes(missing)
     this.#missing.set(ref, missing)
     this.#tellSoon()
+    return isNew
   }
 
   /** It has its place, or is wanted no more. */

@@ -145,6 +145,8 @@ class JobActor implements Behaviour<JobMessage> {
         return this.#apply({ kind: 'CancelRequested' })
       case 'Savepoint':
         return this.#onSavepoint(message.request)
+      case 'SavepointsWithdrawn':
+        return this.#rounds?.withdrawRequests(message.reason)
       case 'SnapshotsFailed':
         return this.#fail(message.error)
       case 'SnapshotsSettled':

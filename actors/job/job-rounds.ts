@@ -167,6 +167,11 @@ export class JobRounds {
     this.#checkpoint.control({ kind: 'SavepointRequested', request })
   }
 
+  /** Those that have not begun. */
+  withdrawRequests(reason: Error): void {
+    this.#checkpoint.control({ kind: 'RequestsWithdrawn', reason })
+  }
+
   /** The newest complete snapshot, once it is known which that is. */
   settled(): Promise<Manifest | null> {
     return new Promise((tell) => this.#checkpoint.control({ kind: 'WhenSettled', tell }))

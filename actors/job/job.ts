@@ -25,6 +25,14 @@ export type JobEvent =
       readonly from: JobState
       readonly to: JobState
     }
+  /** On a cluster: it goes on with another number of slots. */
+  | {
+      readonly kind: 'Rescaled'
+      readonly atMs: number
+      readonly slots: number
+      /** Before. */
+      readonly had: number
+    }
   | {
       readonly kind: 'RegionRestarting'
       readonly atMs: number

@@ -101,6 +101,12 @@ export interface RunOptions {
   readonly settings?: Partial<RuntimeSettings>
 }
 
+/** A job, for whoever has launched it. */
+export interface LaunchedJob extends Job {
+  /** Savepoints and stops that have not begun are rejected so. */
+  withdrawSnapshots(reason: Error): void
+}
+
 /** Their names. */
 export const RUN_OPTIONS = optionNames<RunOptions>({
   parallelism: true,
@@ -195,7 +201,7 @@ export function launch(
   world: RunWorld,
   prepare: () => Promise<Launch>,
   named?: string,
-): Job {
+): LaunchedJob {
   const { clock, random } = world
   const begun = randomBytes(4).toString('hex')
   const id = named ?? `${pipeline}-${begun}`
@@ -296,6 +302,7 @@ export function launch(
     cancel: () => end('Cancel'),
     drain: () => end('Drain'),
     restartRegion,
+    withdrawSnapshots: (reason) => actor?.control({ kind: 'SavepointsWithdrawn', reason }),
     savepoint: (directory) => takeSnapshot(directory, false),
     async stop(directory) {
       const taken = await takeSnapshot(directory ?? null, true)

@@ -86,6 +86,8 @@ export type JobMessage =
   /** The job has ended, and so has its last round. */
   | { readonly kind: 'SnapshotsSettled' }
   | { readonly kind: 'Savepoint'; readonly request: SavepointRequest }
+  /** Savepoints that were asked for, and have not begun, are not wanted any more. */
+  | { readonly kind: 'SavepointsWithdrawn'; readonly reason: Error }
   | { readonly kind: 'RestartRegion'; readonly request: RestartRequest }
   | { readonly kind: 'Drain' }
   | { readonly kind: 'Cancel' }

@@ -10,7 +10,7 @@ import { Doubts } from '../../lib/placement/doubts.js'
 import { nodeToLeave } from '../../lib/placement/leave.js'
 import type { NodeOffer, SlotWish } from '../../lib/placement/place.js'
 import { placeJobs } from '../../lib/placement/place-jobs.js'
-import { roomFor } from '../../lib/placement/room.js'
+import { lackingFor, roomFor } from '../../lib/placement/room.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
 import type { PlacedNode, PlacementMessage } from './protocol.js'
 
@@ -122,7 +122,8 @@ class Placement implements Behaviour<PlacementMessage> {
         const others = [...this.#waiting.values()].some(
           ({ wanted }) => wanted.wish.job !== wish.job,
         )
-        return tell(roomFor(wish, max, this.#offers(), this.#pairsApart()), others)
+        const where = [wish, max, this.#offers(), this.#pairsApart()] as const
+        return tell(roomFor(...where), lackingFor(...where), others)
       }
       case 'Asked':
         return message.tell(this.#offers())

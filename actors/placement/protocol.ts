@@ -56,12 +56,15 @@ export type PlacementMessage =
   | { readonly kind: 'DoubtEnds' }
   /** To itself: what is wanted has been gathered. */
   | { readonly kind: 'Gathered' }
-  /** How many slots a job could have, up to `max`, were it placed anew; and do others wait for some? */
+  /**
+   * How many slots a job could have, up to `max`, were it placed anew; what is not there for as many, if anything;
+   * and do others wait for some?
+   */
   | {
       readonly kind: 'RoomAsked'
       readonly wish: SlotWish
       readonly max: number
-      readonly tell: (room: number, othersWait: boolean) => void
+      readonly tell: (room: number, lacking: string | null, othersWait: boolean) => void
     }
   | { readonly kind: 'Asked'; readonly tell: (offers: readonly PlacedNode[]) => void }
 

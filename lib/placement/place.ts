@@ -52,7 +52,8 @@ export function placeSlot(wish: SlotWish, nodes: readonly NodeOffer[]): Placing 
     : { kind: 'placed', node: best.id }
 }
 
-function mayHost({ labels, apartFrom = [], besides }: SlotWish, node: NodeOffer): boolean {
+/** Whether it is a node for that job at all, be there a slot free or not. */
+export function mayHost({ labels, apartFrom = [], besides }: SlotWish, node: NodeOffer): boolean {
   return (
     !node.cordoned &&
     Object.entries(labels).every(([name, value]) => node.labels[name] === value) &&

@@ -101,6 +101,8 @@ export type CheckpointEvent =
   | { readonly kind: 'Looked' }
   /** A round is wanted as soon as possible; the number names the request. */
   | ({ readonly kind: 'RoundRequested' } & RoundRequest)
+  /** What was asked for, and has not begun, is not wanted any more. */
+  | { readonly kind: 'RequestsWithdrawn' }
   | { readonly kind: 'CommitAwaited'; readonly subtask: SubtaskId }
   | { readonly kind: 'Acknowledged'; readonly ack: SubtaskAck }
   | {
@@ -211,6 +213,9 @@ export function stepCheckpoint(
       draft.change({ requests: [...record.requests, { request, of }] })
       break
     }
+    case 'RequestsWithdrawn':
+      draft.change({ requests: [] })
+      break
     case 'CommitAwaited':
       draft.change({ committing: new Set(record.committing).add(subtaskName(event.subtask)) })
       break

@@ -153,14 +153,14 @@ t.test('a job that finishes while it is moved has finished', async (t) => {
   }
 })
 
-t.test('of two that rescale at once one is told to wait', async (t) => {
+t.test('of two that rescale at once the first is told of the second', async (t) => {
   const { cluster, job } = await running(6)
   const first = outcomeOf(cluster.coordinator!.rescale(ID, 3))
   const second = outcomeOf(cluster.coordinator!.rescale(ID, 4))
   await cluster.runFor(2_000)
-  t.same(first, { code: null, isOver: true })
-  t.same(second, { code: 'E_JOB_MOVING', isOver: true })
-  t.equal(cluster.coordinator!.placementOf(ID).length, 3)
+  t.same(first, { code: 'E_JOB_MOVING', isOver: true })
+  t.same(second, { code: null, isOver: true })
+  t.equal(cluster.coordinator!.placementOf(ID).length, 4)
   await ends(t, cluster, 'Finished', 'as ever')
   t.equal(judge(job), null)
 })

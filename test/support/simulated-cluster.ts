@@ -11,6 +11,7 @@ import { ClusterNode } from '../../actors/node/node.js'
 import type { SlotPorts } from '../../actors/node/peer-links.js'
 import type { PlannedModule } from '../../actors/planner/plan-module.js'
 import type { Slot, SlotPort } from '../../actors/worker/protocol.js'
+import { MillraceError } from '../../lib/base/errors.js'
 import { type Random, seededRandom } from '../../lib/base/random.js'
 import type { Pipeline } from '../../lib/flow/pipeline.js'
 import { planGraph } from '../../lib/graph/planner.js'
@@ -63,6 +64,8 @@ export class SimulatedCluster {
   readonly events: string[] = []
   /** Laws that were seen broken. */
   readonly violations: string[] = []
+  /** Jobs of as many slots cannot be planned; null: all can. */
+  unplannable: number | null = null
   #starts = 0
 
   constructor(options: SimulatedClusterOptions) {
@@ -262,6 +265,9 @@ export class SimulatedCluster {
   ): Promise<PlannedModule> {
     const { file, args: _args, timeoutMs: _timeoutMs, ...planOptions } = options
     await process.sleep(5)
+    if (options.slots === this.unplannable) {
+      throw new MillraceError('E_TOO_MANY', `${options.slots} slots are too many for it`)
+    }
     const { graph, fingerprint } = this.#options.modules[file]!(process).compose()
     return { graph, fingerprint, plan: planGraph(graph, planOptions) }
   }

@@ -9,6 +9,8 @@ import type { SimulatedProcess } from './simulated-process.js'
 export class TransactionWorld {
   /** What everyone can see, in the order in which it was committed. */
   readonly shown: unknown[] = []
+  /** So long it takes to prepare something. */
+  prepareMs = 1
   readonly #prepared = new Map<string, readonly unknown[]>()
   readonly #committed = new Set<string>()
   #transactions = 0
@@ -75,7 +77,7 @@ class Writer implements TransactionalWriter<unknown> {
     if (records.length === 0) return []
     const { run, subtask, attempt } = this.#context
     const id = `${run}/${subtask}/${attempt}/${round}/${this.#world.newId()}`
-    await this.#process.sleep(1)
+    await this.#process.sleep(this.#world.prepareMs)
     this.#world.prepare(id, records)
     await this.#process.sleep(0)
     return [id]
