@@ -96,7 +96,8 @@ async function devCommand(
   try {
     const listening = listen === null ? {} : { listen }
     const coordinator = await startCoordinator({ ...listening, log, data: directory })
-    tellCoordinator(coordinator, reporter)
+    // Without --data nothing of it is there when it is started again.
+    tellCoordinator(coordinator, reporter, data !== null)
     const hosting = slots === null ? {} : { slots }
     // Its chunks lie on this machine as it is.
     const shared = { join: coordinator.url, log, copies: false } as const
@@ -130,8 +131,11 @@ function listeningOptions(
   }
 }
 
-function tellCoordinator({ events$ }: RunningCoordinator, reporter: Reporter): void {
-  events$.subscribe((event) => reporter.say(clusterEventText(event)))
+function tellCoordinator({ events$ }: RunningCoordinator, reporter: Reporter, isKept = true): void {
+  events$.subscribe((event) => {
+    const isOver = event.kind === 'JobSuspended' && !isKept
+    reporter.say(isOver ? `job ${event.job} has stopped` : clusterEventText(event))
+  })
 }
 
 function tellNode({ events$ }: RunningNode, reporter: Reporter): void {

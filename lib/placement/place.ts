@@ -85,7 +85,9 @@ function missingFor(
   if (nodes.length === 0) return 'no node has joined: start one with millrace node --join'
   if (able.length > 0) {
     const slots = able.reduce((sum, node) => sum + node.slots, 0)
-    return `all ${slots} slots of ${able.map(({ id }) => id).join(', ')} are taken: start a node, or end a job`
+    const names = able.map(({ id }) => id).join(', ')
+    const taken = slots === 1 ? `the slot of ${names} is` : `all ${slots} slots of ${names} are`
+    return `${taken} taken: start a node, or end a job`
   }
   const demands = [
     ...Object.entries(wish.labels).map(([name, value]) => `label ${name}=${value}`),
