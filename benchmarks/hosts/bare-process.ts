@@ -33,7 +33,8 @@ async function serveUws(): Promise<number> {
         socket.send(message, true)
       }
     },
-    drain: pump,
+    // Not from in there: of what is sent within `drain`, what the system does not take at once may never leave.
+    drain: () => void setImmediate(pump),
   })
   return new Promise((resolve) => {
     app.listen('127.0.0.1', 0, (listening) => {

@@ -4,6 +4,8 @@
  * In the main thread only: a worker with an open uWebSockets socket that throws, exits or is
  * terminated aborts the whole process (measured). `close()` before the process ends.
  *
+ * Send nothing from within `drain`: what the system does not take at once may never leave (measured).
+ *
  * Of the library: it ends a connection that has asked for nothing after 12 s (measured), by itself; who
  * was refused before the upgrade shows only as a count of connections (`filter`).
  */
