@@ -160,8 +160,8 @@ export class MapCells<C extends AnyCell> {
 
   restoring(make: MakeCell<C>): Restoring {
     const table = this.#table
-    /** Keys of maps whose entries may have come out of their order. */
-    const unordered: (readonly [group: number, key: unknown])[] = []
+    /** Keys of maps whose entries may have come out of their order: by group, by canonical form. */
+    const unordered = new Map<number, Map<CanonicalKey, unknown>>()
     const last = { group: -1, key: null as CanonicalKey, at: 0 }
     return {
       dropGroup: (group) => table.clearGroup(group),
@@ -173,18 +173,31 @@ export class MapCells<C extends AnyCell> {
         this.#places = Math.max(this.#places, cell.at + 1)
         const canonical = canonicalKey(key)
         const follows = last.key === canonical && last.group === group && cell.at > last.at
-        if (!follows && this.count(group, key) > 1) unordered.push([group, key])
+        if (!follows && this.count(group, key) > 1) {
+          const keys = unordered.get(group) ?? new Map<CanonicalKey, unknown>()
+          unordered.set(group, keys.set(canonical, key))
+        }
         last.group = group
         last.key = canonical
         last.at = cell.at
       },
-      done() {
-        for (const [group, key] of unordered) {
-          const map = table.own(group, key)
-          if (map !== undefined) putInOrder(map)
+      done: () => {
+        for (const [group, keys] of unordered) {
+          for (const key of keys.values()) this.#putInOrder(group, key)
         }
       },
     }
+  }
+
+  /**
+   * Entry by entry, as anybody adds them: a map that was looked up once may be written, thrown out and
+   * replaced in the cache before the last of its entries is there.
+   */
+  #putInOrder(group: number, key: unknown): void {
+    const entries = [...this.entries(group, key)]
+    if (areInOrder(entries)) return
+    this.deleteAll(group, key)
+    for (const [mapKey, cell] of inOrder(entries)) this.add(group, key, mapKey, cell)
   }
 
   #remove(group: number, key: unknown, found: KeyTable<C>): void {
@@ -197,19 +210,20 @@ export class MapCells<C extends AnyCell> {
   }
 }
 
-/** Entries come in no order from several snapshots. */
+type Entries<C> = readonly (readonly [mapKey: unknown, cell: C])[]
+
+const areInOrder = (entries: Entries<AnyCell>): boolean =>
+  entries.every(([, { at }], i) => i === 0 || at > entries[i - 1]![1].at)
+
+const inOrder = <C extends AnyCell>(entries: Entries<C>): Entries<C> =>
+  entries.toSorted(([, a], [, b]) => a.at - b.at)
+
+/** Entries come in no order from several snapshots. Of a table in memory alone. */
 export function putInOrder<C extends AnyCell>(map: KeyTable<C>): void {
   const entries = [...map.entries()]
-  let last = -1
-  const inOrder = entries.every(([, { at }]) => {
-    const ascends = at > last
-    last = at
-    return ascends
-  })
-  if (inOrder) return
+  if (areInOrder(entries)) return
   map.clear()
-  entries.sort(([, a], [, b]) => a.at - b.at)
-  for (const [mapKey, cell] of entries) map.set(mapKey, cell)
+  for (const [mapKey, cell] of inOrder(entries)) map.set(mapKey, cell)
 }
 
 /** The entries of one map as rows: all of them, or what has changed. Null where they were given at once. */
