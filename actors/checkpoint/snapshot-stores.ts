@@ -55,6 +55,11 @@ export class SnapshotStores {
     this.#mayBeStored = options.restored !== null
   }
 
+  /** Where what is restored lies, or would. */
+  get origin(): string {
+    return (this.#options.restoredFrom ?? this.#options.store).place
+  }
+
   /** A manifest of this run, or one that it goes on from, may be stored somewhere: also where a commit failed. */
   get mayBeStored(): boolean {
     return this.#mayBeStored

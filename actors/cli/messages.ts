@@ -1,6 +1,7 @@
 /** What a job does and what goes wrong with it, as lines for people. Pure. */
 import { userFrame } from '../../lib/base/call-site.js'
 import { type ErrorData, errorToData } from '../../lib/base/errors.js'
+import type { RestoreReport } from '../../lib/snapshot/restore-plan.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import type { JobEvent } from '../index.js'
 import { showBytes, showDuration, slotsText } from './quantity.js'
@@ -31,11 +32,18 @@ export function eventText(event: JobEvent, detail: Detail): string | null {
       return detail === 'verbose' || event.savepoint
         ? `${event.savepoint ? 'savepoint' : 'checkpoint'} ${event.round}: ${showBytes(event.bytes)} in ${showDuration(event.durationMs)}${overtakenText(event.overtakenBytes)}`
         : null
+    case 'Restored':
+      return `going on from ${event.savepoint ? 'savepoint' : 'checkpoint'} ${event.round} in ${event.directory}: ${restoreText(event)}`
     case 'SnapshotAbandoned':
       return `checkpoint ${event.round} was given up: ${event.reason}`
     case 'SubtaskFinished':
       return detail === 'verbose' ? `${event.operator}[${event.subtask}] finished` : null
   }
+}
+
+function restoreText({ kept, added, dropped }: RestoreReport): string {
+  const list = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '))
+  return `kept ${list(kept)}; new ${list(added)}; dropped ${list(dropped)}`
 }
 
 const overtakenText = (bytes: number | null): string =>

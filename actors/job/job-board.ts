@@ -16,6 +16,8 @@ import {
   type OperatorMetrics,
   sumCounters,
 } from '../../lib/metrics/sample.js'
+import type { Manifest } from '../../lib/snapshot/manifest.js'
+import type { RestoreReport } from '../../lib/snapshot/restore-plan.js'
 import { createFailure, type Failure } from '../../lib/supervision/failure.js'
 import type { CheckpointReport } from '../checkpoint/protocol.js'
 import type { SubtaskReport } from '../worker/protocol.js'
@@ -195,6 +197,11 @@ export class JobBoard {
       this.#emit({ ...report, kind: 'SnapshotCompleted', atMs })
     } else
       this.#emit({ kind: 'SnapshotAbandoned', atMs, round: report.round, reason: report.reason })
+  }
+
+  restored({ kind, round }: Manifest, directory: string, report: RestoreReport): void {
+    const savepoint = kind === 'savepoint'
+    this.#emit({ kind: 'Restored', atMs: this.#now(), round, savepoint, directory, ...report })
   }
 
   log(level: 'info' | 'warn', message: string): void {

@@ -15,6 +15,7 @@ import type { Plan } from '../../lib/graph/plan.js'
 import type { JobState } from '../../lib/job/job-record.js'
 import type { Counts, Lives } from '../../lib/job/life-counts.js'
 import type { ChainMetrics } from '../../lib/metrics/sample.js'
+import type { RestoreReport } from '../../lib/snapshot/restore-plan.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 
 /** What happens to a job, as `events$` tells it. */
@@ -78,6 +79,15 @@ export type JobEvent =
       readonly overtakenBytes: number | null
       readonly savepoint: boolean
     }
+  /** It begins with a snapshot; whoever allowed state to be dropped sees which was. */
+  | ({
+      readonly kind: 'Restored'
+      readonly atMs: number
+      readonly round: number
+      readonly savepoint: boolean
+      /** Where the snapshot lies. */
+      readonly directory: string
+    } & RestoreReport)
   /** It could not be taken, or not written; the job goes on. */
   | {
       readonly kind: 'SnapshotAbandoned'

@@ -12,6 +12,7 @@ import { createCounterTable, createOperatorTable } from '../../lib/metrics/count
 import type { NamedNode } from '../../lib/snapshot/build-manifest.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import type { Manifest } from '../../lib/snapshot/manifest.js'
+import { reportRestore } from '../../lib/snapshot/restore-plan.js'
 import type { OpenState } from '../../lib/state/state-backend.js'
 import { type Ask, type SupervisionOptions, supervise } from '../../lib/supervision/strategy.js'
 import type { ActorRef } from '../kernel/ref.js'
@@ -229,6 +230,11 @@ export function launch(
     const operatorCounters = createOperatorTable(operatorRows(plan))
     board.planned(plan, operators, counters, operatorCounters)
     for (const warning of [...warnings, ...notes]) board.log('warn', warning)
+    const begins = taken === null && asked !== 'Cancel'
+    const restored = begins ? snapshots?.stores.restored : null
+    if (restored != null) {
+      board.restored(restored, snapshots!.stores.origin, reportRestore(restored, plan, nodes))
+    }
     const policy = createRestartPolicy(supervision, clock, random, failures?.restarts)
     const parts = {
       id,

@@ -345,6 +345,23 @@ t.test('events are told by their weight', async (t) => {
   t.same([eventText(changed, 'usual'), eventText(changed, 'verbose')], [null, 'Created → Running'])
 })
 
+t.test('what a job goes on from is told, and which state it drops', async (t) => {
+  const restored = {
+    kind: 'Restored',
+    atMs: 0,
+    round: 7,
+    savepoint: false,
+    directory: 'state',
+    kept: ['lines', 'print'],
+    added: [],
+    dropped: ['counts'],
+  } as const
+  const report = 'kept lines, print; new none; dropped counts'
+  t.equal(eventText(restored, 'usual'), `going on from checkpoint 7 in state: ${report}`)
+  t.match(eventText({ ...restored, savepoint: true }, 'usual'), /^going on from savepoint 7 in /)
+  t.equal(eventText(restored, 'quiet'), null)
+})
+
 const failureOf = (thrown: unknown, decision: 'restart' | 'stop') => ({
   ...createFailure({ id: 3, wallTimeMs: 0, path: 'p', during: 'work', thrown, attempt: 1 }),
   decision,

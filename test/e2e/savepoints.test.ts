@@ -2,7 +2,7 @@
 import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type Job, run } from '../../actors/index.js'
+import { type Job, type JobEvent, run } from '../../actors/index.js'
 import { generate, results } from '../../lib/connectors/index.js'
 import { pipeline } from '../../lib/index.js'
 import { directoryOf, hasRead, type LocalLife, runAccounting } from './accounting.js'
@@ -231,8 +231,15 @@ t.test('state of an operator that is no more is refused with a report, or droppe
   t.match(error, { code: 'E_RESTORE_DROPS', message: /does not have: counts\. Kept: .*parts/ })
   t.match(error?.message, /new, without state: .*tallies/)
   const allowed = start(t, dir, { ...renamed, allowDroppedState: true, perSecond: FAST })
+  const told: JobEvent[] = []
+  allowed.events$.subscribe((event) => told.push(event))
   t.match((await ended(allowed)).summary, { state: 'Finished' })
   t.not(await judgeOutput(dir, ROWS), null, 'the counts have begun anew')
+  t.match(
+    told.filter(({ kind }) => kind === 'Restored'),
+    [{ round: 1, savepoint: false, dropped: ['counts'] }],
+    'it says what it has dropped',
+  )
 })
 
 t.test('what cannot be restored is told', async (t) => {
