@@ -170,6 +170,7 @@ async function findRestored(
 }
 
 async function findSavepoint(directory: string, search: Search): Promise<Found> {
+  if (resolve(directory) === resolve(search.own)) throw itsOwn(directory)
   const from = await openLevelChunkStore(directory, { create: false })
   try {
     const manifest = await choose(from, 'latest', search)
@@ -319,6 +320,14 @@ const undecided = (directory: string): MillraceError =>
     `the job went on behind savepoint ${directory}, which holds output that was prepared and not committed ` +
       "with it. Say what becomes of that: transactions: 'commit' (--transactions commit), where that job has " +
       "committed it or nobody will; or 'discard', where this job is to write elsewhere",
+    { details: { directory } },
+  )
+
+const itsOwn = (directory: string): MillraceError =>
+  new MillraceError(
+    'E_BAD_ARGUMENT',
+    `restore: ${directory} is where this job keeps its own checkpoints; a directory is that of a savepoint. ` +
+      "To go on from the last checkpoint: restore: 'latest' (--restore latest)",
     { details: { directory } },
   )
 

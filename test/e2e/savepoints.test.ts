@@ -256,6 +256,8 @@ t.test('what cannot be restored is told', async (t) => {
     const { error } = await ended(start(t, dir, life))
     t.match(error, { code: 'E_NO_SNAPSHOT', message })
   }
+  const own = await ended(start(t, dir, { restore: `${join(dir, 'state')}/` }))
+  t.match(own.error, { code: 'E_BAD_ARGUMENT', message: /its own checkpoints.*--restore latest/ })
   await finishes(t, dir, { restore: 1 })
 })
 
