@@ -145,8 +145,15 @@ class Run {
     this.#drain()
   }
 
-  /** Behind a last checkpoint, from which it can go on. */
+  /** Behind a last checkpoint, from which it can go on; before it runs there is nothing to keep. */
   #stop({ directory }: CheckpointFlags): void {
+    if (this.#job.state === 'Created') {
+      this.#reporter.say(
+        'ending: the job had not begun yet, nothing was read. Ctrl-C again ends at once.',
+      )
+      this.#job.cancel().catch(() => {})
+      return
+    }
     this.#reporter.say('stopping behind a checkpoint. Ctrl-C again ends at once.')
     this.#job.stop().then(
       ({ round }) =>

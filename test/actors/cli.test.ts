@@ -471,6 +471,18 @@ t.test('the first Ctrl-C drains, the second ends at once', async (t) => {
   t.equal(await code, 130, 'drained is interrupted, too')
 })
 
+t.test('Ctrl-C stops behind a checkpoint, but for a job that has not begun', async (t) => {
+  const running = await start('run job.ts --checkpoint-dir state')
+  running.world.interrupt()
+  t.same(running.job.calls, ['stop'])
+  t.match(running.said(), /^millrace: stopping behind a checkpoint\./)
+  const created = await start('run job.ts --checkpoint-dir state')
+  created.job.state = 'Created'
+  created.world.interrupt()
+  t.same(created.job.calls, ['cancel'])
+  t.match(created.said(), /^millrace: ending: the job had not begun yet, nothing was read\./)
+})
+
 t.test('a closed pipe ends the job quietly', async (t) => {
   const main = await start('run job.ts')
   main.world.closeOutput()
