@@ -117,6 +117,9 @@ const STATE_HELP = `
 One line for each row of state. A key is text, or JSON where it is not text:
 --key Oslo, --key 7, --key '["Oslo",7]'.
 
+Exit codes: 0 done, 1 nothing is kept of that key, 2 nothing was read because of the command
+line or the snapshots.
+
 Examples:
   millrace state read state --operator words
   millrace state read state --operator words --key the --json`

@@ -2,6 +2,7 @@
 import { MillraceError } from '../../lib/base/errors.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
+import type { Manifest } from '../../lib/snapshot/manifest.js'
 import { isKey, readState } from '../../lib/snapshot/read-state.js'
 import { readManifest } from '../../lib/snapshot/verify.js'
 import { EXIT, type ExitCode } from './exit.js'
@@ -25,16 +26,20 @@ export async function stateReadCommand(
     const manifest = await readManifest(store, command.round ?? (await newestIn(store)))
     const { operator, state, key, json } = command
     const query = { operator, state, isWanted: key === null ? null : isWantedKey(key) }
+    let rows = 0
     let text = ''
     for await (const row of readState(store, manifest, query)) {
       if (!isRead) break
+      rows++
       text += `${json ? rowJson(row) : rowText(row)}\n`
       if (text.length < WRITE_CHARS) continue
       world.stdout.write(text)
       text = ''
     }
     world.stdout.write(text)
-    return EXIT.finished
+    if (key === null || rows > 0 || !isRead) return EXIT.finished
+    world.stderr.write(`millrace: ${nothingText(command, key, manifest)}\n`)
+    return EXIT.failed
   } finally {
     cancel()
     await store.close()
@@ -49,6 +54,27 @@ function isWantedKey(text: string): (key: unknown) => boolean {
     return (key) => isText(key) || isJson(key)
   } catch {
     return isText
+  }
+}
+
+/** Else a key that was misspelt would look like one whose state is empty. */
+function nothingText(
+  { operator, state }: StateReadCommand,
+  key: string,
+  { round }: Manifest,
+): string {
+  const whose = state === null ? '' : ` in its state "${state}"`
+  const none = `operator "${operator}" keeps nothing of key ${key}${whose} in snapshot ${round}`
+  const why = /^[[{"]/.test(key) ? brokenJson(key) : null
+  return why === null ? none : `${none}; it was read as text, because it is no JSON: ${why}`
+}
+
+function brokenJson(text: string): string | null {
+  try {
+    JSON.parse(text)
+    return null
+  } catch (error) {
+    return (error as Error).message
   }
 }
 

@@ -313,6 +313,22 @@ t.test('state read shows what an operator keeps, of one key and of all', async (
   })
 })
 
+t.test('state read says where nothing is kept of a key, and which key is no JSON', async (t) => {
+  const directory = await snapshotOfState()
+  const read = (...more: string[]) =>
+    millrace('state', 'read', directory, '--operator', 'words', ...more)
+  t.same(await read('--state', 'n', '--key', 'Rome'), {
+    code: 1,
+    out: '',
+    err: 'millrace: operator "words" keeps nothing of key Rome in its state "n" in snapshot 1\n',
+  })
+  t.match(await read('--key', '{bad'), {
+    code: 1,
+    err: /keeps nothing of key \{bad in snapshot 1; it was read as text, because it is no JSON: /,
+  })
+  t.notMatch((await read('--key', '["b",1]')).err, /JSON/)
+})
+
 t.test('state read names what there is where it is asked for something else', async (t) => {
   const directory = await snapshotOfState()
   const read = (...more: string[]) => millrace('state', 'read', directory, ...more)
