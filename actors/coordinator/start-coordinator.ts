@@ -52,7 +52,8 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
   const { CLUSTER, createProcessNetwork } = await import('../../lib/transport/process-network.js')
   const { Coordinator } = await import('./coordinator.js')
   const { cluster = CLUSTER, listen = COORDINATOR_ADDRESS, data, snapshotStore } = options
-  const network = await createProcessNetwork({ party: 'coordinator', id: 'coordinator' }, options)
+  const who = { party: 'coordinator', id: 'coordinator' } as const
+  const network = await createProcessNetwork(who, options, listen)
   const coordinator = new Coordinator({
     network,
     address: listen,

@@ -81,7 +81,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { join, slots = availableParallelism(), labels = {} } = options
   const { name = nextName(), listen = '127.0.0.1:0', advertise, copies = {} } = options
   const { stateDirectory } = options
-  const network = await createProcessNetwork({ party: 'node', id: name }, options)
+  const network = await createProcessNetwork({ party: 'node', id: name }, options, listen)
   const node = new ClusterNode({
     network: advertise === undefined ? network : advertising(network, advertise),
     join,

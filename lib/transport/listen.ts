@@ -9,7 +9,7 @@
 import { assert } from '../base/assert.js'
 import { systemClock } from '../base/clock.js'
 import { isName } from '../base/name.js'
-import { dialledHost, formatAddress, parseAddress } from './address.js'
+import { type Address, dialledHost, formatAddress, parseAddress } from './address.js'
 import { createHostLimits } from './host-limits.js'
 import { linkLimits } from './link-limits.js'
 import { listenRefusal } from './listen-policy.js'
@@ -27,12 +27,9 @@ const ENGINE_VARIABLE = 'MILLRACE_SOCKETS'
  * Rejects with E_ADDRESS, E_LISTEN_NO_SECRET, E_LISTEN_NO_TLS, E_TLS, E_LISTEN. In the main thread only.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { self, tls = null, insecure = false, clock = systemClock } = options
+  const { self, tls = null, clock = systemClock } = options
   checkIdentity(self)
-  const { host, port } = parseAddress(options.address)
-  const plan = { host, hasSecret: options.secrets.length > 0, hasTls: tls !== null, insecure }
-  const refusal = listenRefusal(plan)
-  if (refusal !== null) throw refusal
+  const { host, port } = checkListening(options)
   const limits = { ...linkLimits, ...options.limits }
   const log = createRefusalLog(options.log, clock)
   const goAway = (link: { close(): void }): void => link.close()
@@ -66,6 +63,17 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       server.close()
     },
   }
+}
+
+type ListenWish = Pick<ListenOptions, 'address' | 'secrets' | 'tls' | 'insecure'>
+
+/** Throws E_ADDRESS, E_LISTEN_NO_SECRET, E_LISTEN_NO_TLS. */
+export function checkListening({ address, secrets, tls, insecure = false }: ListenWish): Address {
+  const { host, port } = parseAddress(address)
+  const plan = { host, hasSecret: secrets.length > 0, hasTls: tls !== undefined, insecure }
+  const refusal = listenRefusal(plan)
+  if (refusal !== null) throw refusal
+  return { host, port }
 }
 
 /** Without a secret the proofs are made with the empty one: the rest of the handshake still holds. */

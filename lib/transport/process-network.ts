@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { MillraceError } from '../base/errors.js'
 import { isName } from '../base/name.js'
 import type { JoinOptions, ListeningOptions } from './join-options.js'
+import { checkListening } from './listen.js'
 import type { Network } from './network.js'
 import type { Identity } from './node-links.js'
 import { newIncarnation, secretsIn } from './secret.js'
@@ -15,24 +16,32 @@ import { createSocketNetwork } from './socket-network.js'
 export const CLUSTER = 'millrace'
 
 /**
- * Throws E_BAD_NAME; E_BAD_LIMIT; E_SECRET_SHORT, E_SECRET_MISSING, E_SECRET_FILE; E_TLS.
+ * `address`: where it will listen, if anywhere; checked here, before anything is made for whoever would.
+ *
+ * Throws E_BAD_NAME; E_BAD_LIMIT; E_SECRET_SHORT, E_SECRET_MISSING, E_SECRET_FILE; E_TLS; E_ADDRESS,
+ * E_LISTEN_NO_SECRET, E_LISTEN_NO_TLS.
  */
 export async function createProcessNetwork(
   who: Pick<Identity, 'party' | 'id'>,
   options: ListeningOptions,
+  address?: string,
 ): Promise<Network> {
   const { cluster = CLUSTER, tlsCa, tls, insecure, log = toStandardError } = options
   const { connectionsPerHost } = options
   checkName('cluster', cluster)
   checkName(who.party, who.id)
   const ca = tlsCa === undefined ? {} : { ca: await authoritiesIn(tlsCa) }
-  return createSocketNetwork({
-    self: { ...who, cluster, incarnation: newIncarnation() },
+  const listening = {
     secrets: await secretsOf(options),
-    log,
-    ...ca,
     ...(tls !== undefined && { tls }),
     ...(insecure !== undefined && { insecure }),
+  }
+  if (address !== undefined) checkListening({ ...listening, address })
+  return createSocketNetwork({
+    ...listening,
+    self: { ...who, cluster, incarnation: newIncarnation() },
+    log,
+    ...ca,
     ...(connectionsPerHost !== undefined && {
       limits: { connectionsPerHostMax: checkConnections(connectionsPerHost) },
     }),

@@ -1,5 +1,5 @@
 /** What the command line refuses on behalf of a cluster, and `dev`, on real processes. */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -49,8 +49,14 @@ t.test('whoever does not reach the coordinator, or is not let in, is told why', 
   t.match(nobody, { code: 2, stderr: /no connection to ws:.*\nIs a coordinator running there/ })
   const http = await cluster.run('list', '--coordinator', 'http://127.0.0.1:1')
   t.match(http, { code: 2, stderr: /expected a URL such as ws:/ })
-  const open = await cluster.run('coordinator', '--listen', '0.0.0.0:0', '--data', cluster.dir)
+  const unmade = join(cluster.dir, 'unmade')
+  const open = await cluster.run('coordinator', '--listen', '0.0.0.0:0', '--data', unmade)
   t.match(open, { code: 2, stderr: /needs TLS/ })
+  t.notOk(existsSync(unmade), 'where it may not listen it leaves nothing behind')
+  const alone = cluster.start('node', '--join', 'ws://127.0.0.1:1')
+  await alone.errors((text) => text.includes('cannot join'))
+  alone.process.kill('SIGINT')
+  t.match(await alone.ended, { code: 0, stderr: /ending: no coordinator has it[\s\S]*stopped/ })
   const data = join(cluster.dir, 'data')
   const second = await cluster.run('coordinator', '--listen', ':0', '--data', data)
   t.match(second, { code: 2, stderr: /another coordinator runs on/ })
