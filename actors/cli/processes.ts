@@ -76,8 +76,15 @@ async function nodeCommand(
   const node = await startNode(options)
   reporter.say(`node ${node.name} at ${node.url}, for the coordinator at ${command.join}`)
   tellNode(node, reporter)
+  let isMember = false
+  node.events$.subscribe(({ kind }) => {
+    if (kind === 'Joined' || kind === 'Lost') isMember = kind === 'Joined'
+  })
   return untilInterrupted(world, reporter, () => {
-    reporter.say('leaving: work moves to other nodes. Ctrl-C again ends at once.')
+    const what = isMember
+      ? 'leaving: work moves to other nodes'
+      : 'ending: no coordinator has it as a member that could move its work'
+    reporter.say(`${what}. Ctrl-C again ends at once.`)
     return node.leave(LEAVE_MS)
   })
 }
