@@ -154,16 +154,18 @@ class ClusterDesk {
       line({ kind: 'Failure', failure }, failureText(failure, 'usual')),
     )
     const ended = job.done.then(
-      () => EXIT.finished,
-      (error: unknown) => {
-        this.#reporter.say(errorText(error, this.#command.verbose))
-        return EXIT.failed
-      },
+      () => null,
+      (error: unknown) => ({ error }),
     )
-    const interrupted = new Promise<ExitCode>((resolve) => {
-      this.#world.onInterrupt(() => resolve(EXIT.interrupted))
+    const interrupted = new Promise<'interrupted'>((resolve) => {
+      this.#world.onInterrupt(() => resolve('interrupted'))
     })
-    return Promise.race([ended, interrupted])
+    // Whoever interrupts closes the connection, and is not told that it was closed.
+    const outcome = await Promise.race([ended, interrupted])
+    if (outcome === 'interrupted') return EXIT.interrupted
+    if (outcome === null) return EXIT.finished
+    this.#reporter.say(errorText(outcome.error, this.#command.verbose))
+    return EXIT.failed
   }
 }
 

@@ -52,6 +52,7 @@ class Following {
   readonly #reporter: Reporter
   readonly #job: SubmittedJob
   readonly #watching = new Subscription()
+  #isInterrupted = false
 
   constructor(command: SubmitCommand, world: CliWorld, reporter: Reporter, job: SubmittedJob) {
     this.#command = command
@@ -88,6 +89,8 @@ class Following {
       if (detail !== 'quiet') this.#reporter.show(summaryText(summary, colors))
       return summary.state === 'Cancelled' ? EXIT.interrupted : EXIT.finished
     } catch (thrown) {
+      // It was this side that closed the connection.
+      if (this.#isInterrupted) return EXIT.interrupted
       this.#reporter.stop()
       const isLost = (thrown as { code?: string }).code === 'E_PEER_LOST'
       const text = errorText(thrown, this.#command.verbose)
@@ -99,6 +102,7 @@ class Following {
   #interrupted(): Promise<ExitCode> {
     return new Promise((resolve) => {
       const stop = this.#world.onInterrupt(() => {
+        this.#isInterrupted = true
         this.#reporter.stop()
         const { id } = this.#job
         const where = sameCluster(this.#command)

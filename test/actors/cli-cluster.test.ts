@@ -69,6 +69,7 @@ t.test('whoever waits is told for what, and Ctrl-C leaves the job running', asyn
   submit.process.kill('SIGINT')
   const { code, stderr } = await submit.ended
   t.equal(code, 130)
+  t.notMatch(stderr, /closed on this side/)
   const id = /millrace cancel (\S+)/.exec(stderr)![1]!
   t.match((await cluster.run('list', '--json')).stdout, /"state": "Running"/)
   t.match(await cluster.run('cancel', id), { code: 0, stderr: /has ended/ })
@@ -121,6 +122,7 @@ t.test(
     t.match(await impatient.ended, { code: 1, stderr: /was lost, and was tried again for 1 s/ })
     events.process.kill('SIGINT')
     t.match(await events.ended, { code: 130 }, 'Ctrl-C is heard while it waits')
+    t.notMatch(events.stderr, /closed on this side/)
     node.process.kill('SIGTERM')
     t.match(await node.ended, { code: 0 })
   },
