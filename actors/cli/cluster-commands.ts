@@ -1,7 +1,7 @@
 /** The commands for a cluster that runs, as the command line understands them. Nothing is done here. */
 import type { StateBackendOptions } from '../index.js'
 import type { ModuleArgs } from '../planner/protocol.js'
-import { namedArgument, type Program, wholeNumber } from './program.js'
+import { listed, namedArgument, type Program, wholeNumber, wrongFlags } from './program.js'
 import { addReach, type GivenReach, type ReachFlags, reach } from './reach-options.js'
 import {
   addRestore,
@@ -10,6 +10,12 @@ import {
   restoreFlags,
 } from './restore-options.js'
 import { addState, type GivenState, stateFlags } from './state-options.js'
+import {
+  addUnaligned,
+  type GivenUnaligned,
+  type UnalignedFlags,
+  unalignedFlags,
+} from './unaligned-options.js'
 
 /** Of a command that talks to a coordinator. */
 export interface ClientFlags extends ReachFlags {
@@ -21,7 +27,7 @@ export interface ClientFlags extends ReachFlags {
 }
 
 /** Restored is the directory of a savepoint. */
-export interface SubmitCommand extends ClientFlags, RestoreFlags {
+export interface SubmitCommand extends ClientFlags, RestoreFlags, UnalignedFlags {
   readonly kind: 'Submit'
   readonly module: string
   readonly args: ModuleArgs
@@ -29,6 +35,14 @@ export interface SubmitCommand extends ClientFlags, RestoreFlags {
   readonly detach: boolean
   readonly quiet: boolean
   readonly pack: boolean
+  /** Takes as many slots as there are, up to so many; null: `parallelism`. */
+  readonly reactive: number | null
+  /** Jobs with whose slots it shares no node. */
+  readonly apartFrom: readonly string[]
+  /** A job whose nodes it is to share. */
+  readonly besides: string | null
+  /** For slots, as given: `5m`. */
+  readonly wait: string | null
   readonly labels: Readonly<Record<string, string>>
   /** As given: `1s`. */
   readonly checkpointInterval: string | null
@@ -93,6 +107,7 @@ lost, 2 nothing was started because of the command line, the module or the clust
 Examples:
   millrace submit word-count.ts hamlet.txt --parallelism 4
   millrace submit sales.ts --detach --label zone=a --arg city=Oslo
+  millrace submit sales.ts --reactive 16 --wait 1h
   millrace submit sales.ts --restore saved --claim`
 
 const CLIENT_HELP = `
@@ -109,11 +124,15 @@ export function addClusterCommands(program: Program, found: Found): void {
   addNodeCommands(program, found)
 }
 
-interface SubmitFlags extends Flags, GivenRestore, GivenState {
+interface SubmitFlags extends Flags, GivenRestore, GivenUnaligned, GivenState {
   readonly parallelism?: number
   readonly detach?: boolean
   readonly quiet?: boolean
   readonly pack?: boolean
+  readonly reactive?: number
+  readonly apartFrom?: readonly string[]
+  readonly besides?: string
+  readonly wait?: string
   readonly label?: Readonly<Record<string, string>>
   readonly arg?: Readonly<Record<string, string>>
   readonly checkpointInterval?: string
@@ -132,6 +151,11 @@ function addSubmit(program: Program, found: Found): void {
       'slots, and subtasks of each operator (default: 1)',
       wholeNumber(SLOTS_MAX),
     )
+    .option(
+      '--reactive <n>',
+      'as many slots as there are, up to so many; follows nodes that join and leave',
+      wholeNumber(SLOTS_MAX),
+    )
     .option('--detach', 'print the id of the job once it is planned, and leave')
     .option(
       '--arg <name=value>',
@@ -140,18 +164,18 @@ function addSubmit(program: Program, found: Found): void {
     )
     .option('--label <name=value>', 'only on nodes with this label; may be repeated', namedArgument)
     .option('--pack', 'fill a node before the next (default: spread over all)')
+    .option('--apart-from <job>', 'share no node with this job; may be repeated', listed)
+    .option('--besides <job>', 'only on nodes of this job')
+    .option('--wait <time>', 'for slots, also for those it loses: 30s, 1h (default: 5m)')
     .option('--checkpoint-interval <time>', 'between two checkpoints: 500ms, 10s (default: 10s)')
     .option('--no-checkpoints', 'take none: a failure begins at the beginning')
+  addUnaligned(command)
   addState(addRestore(command, '--restore <dir>', 'go on from a savepoint'))
     .option('--quiet', 'no progress and no messages but errors')
     .addHelpText('after', SUBMIT_HELP)
     .action((module: string, rest: string[], flags: SubmitFlags) => {
       const restoring = restoreFlags(command, flags)
-      if (restoring.restore !== null && !flags.checkpoints) {
-        command.error(
-          'error: --restore goes on from a snapshot, --no-checkpoints takes none: give one',
-        )
-      }
+      refuseContradictions(flags)
       found({
         kind: 'Submit',
         ...client(flags),
@@ -161,13 +185,36 @@ function addSubmit(program: Program, found: Found): void {
         detach: flags.detach ?? false,
         quiet: flags.quiet ?? false,
         pack: flags.pack ?? false,
+        reactive: flags.reactive ?? null,
+        apartFrom: flags.apartFrom ?? [],
+        besides: flags.besides ?? null,
+        wait: flags.wait ?? null,
         labels: flags.label ?? {},
         checkpointInterval: flags.checkpointInterval ?? null,
         checkpoints: flags.checkpoints,
+        ...unalignedFlags(flags),
         state: stateFlags(flags),
         ...restoring,
       })
     })
+}
+
+function refuseContradictions(flags: SubmitFlags): void {
+  const { restore, checkpoints, reactive, parallelism } = flags
+  if (reactive !== undefined && parallelism !== undefined) {
+    throw wrongFlags('--reactive takes as many slots as there are, --parallelism so many: give one')
+  }
+  if (checkpoints) return
+  if (restore !== undefined) {
+    throw wrongFlags('--restore goes on from a snapshot, --no-checkpoints takes none: give one')
+  }
+  const lone = [
+    ['--checkpoint-interval', flags.checkpointInterval],
+    ['--unaligned', flags.unaligned],
+    ['--alignment-timeout', flags.alignmentTimeout],
+  ].find(([, value]) => value !== undefined)
+  if (lone === undefined) return
+  throw wrongFlags(`${lone[0]} is said of checkpoints, --no-checkpoints takes none: give one`)
 }
 
 function addJobCommands(program: Program, found: Found): void {

@@ -2,14 +2,13 @@
 import { resolve } from 'node:path'
 import { unreachable } from '../../lib/base/assert.js'
 import type { Duration } from '../../lib/base/duration.js'
-import { MillraceError } from '../../lib/base/errors.js'
 import type { Cluster, StopSummary, SubmittedJob } from '../index.js'
 import type { ClusterAction, ClusterCommand } from './cluster-commands.js'
 import { jobsText, nodesText, placementText, waitsText } from './cluster-text.js'
 import { EXIT, type ExitCode } from './exit.js'
 import { errorText, eventText, failureText } from './messages.js'
 import { showDuration, slotsText } from './quantity.js'
-import { connectTo } from './reach.js'
+import { connectTo, findJob } from './reach.js'
 import { Reporter } from './reporter.js'
 import { whileWaiting } from './waiting.js'
 import type { CliWorld } from './world.js'
@@ -105,16 +104,9 @@ class ClusterDesk {
     return waitsText(job === null ? jobs : jobs.filter(({ id }) => id === job))
   }
 
-  /** Whose id is that, or the only one that begins so. */
+  /** Of one that has just been forgotten the coordinator says so. */
   async #job(name: string): Promise<SubmittedJob> {
-    const ids = (await this.#cluster.jobs()).map(({ id }) => id)
-    const begun = ids.filter((id) => id.startsWith(name))
-    if (ids.includes(name) || begun.length === 0) return this.#cluster.job(name)
-    if (begun.length === 1) return this.#cluster.job(begun[0]!)
-    throw new MillraceError(
-      'E_NO_SUCH_JOB',
-      `several jobs begin with "${name}": ${begun.join(', ')}`,
-    )
+    return this.#cluster.job((await findJob(this.#cluster, name)) ?? name)
   }
 
   #show<T>(value: T, text: (value: T) => string): ExitCode {

@@ -9,6 +9,12 @@ import {
   restoreFlags,
 } from './restore-options.js'
 import { addState, addStateDirectory, type GivenState, stateFlags } from './state-options.js'
+import {
+  addUnaligned,
+  type GivenUnaligned,
+  type UnalignedFlags,
+  unalignedFlags,
+} from './unaligned-options.js'
 
 interface ModuleCommand {
   /** Path as given. */
@@ -30,14 +36,10 @@ export interface RunCommand extends ModuleCommand {
 }
 
 /** Restored is `latest`, the number of a snapshot, or the directory of a savepoint. */
-export interface CheckpointFlags extends RestoreFlags {
+export interface CheckpointFlags extends RestoreFlags, UnalignedFlags {
   readonly directory: string
   /** As given: `1s`. */
   readonly interval: string | null
-  /** Barriers go ahead of data from the beginning of each round. */
-  readonly unaligned: boolean
-  /** As given: `1s`. */
-  readonly alignmentTimeout: string | null
 }
 
 export interface ExplainCommand extends ModuleCommand {
@@ -91,11 +93,7 @@ function addRun(program: Program, found: Found): void {
       '--checkpoint-interval <time>',
       'between two checkpoints: 500ms, 10s, 5m (default: 10s)',
     )
-    .option('--unaligned', 'barriers go ahead of records, which are stored with the snapshot')
-    .option(
-      '--alignment-timeout <time>',
-      'a checkpoint that has taken so long becomes unaligned (default: 10s)',
-    )
+  addUnaligned(run)
   addRestore(
     run,
     '--restore <which>',
@@ -136,13 +134,12 @@ interface Flags {
 }
 type RunFlags = Flags &
   GivenRestore &
+  GivenUnaligned &
   GivenState & {
     readonly summary?: string
     readonly quiet?: boolean
     readonly checkpointDir?: string
     readonly checkpointInterval?: string
-    readonly unaligned?: boolean
-    readonly alignmentTimeout?: string
   }
 type ExplainFlags = Flags & {
   readonly json?: boolean
@@ -196,16 +193,10 @@ function checkpointFlags(command: Program, flags: RunFlags): CheckpointFlags | n
     if (lone === undefined) return null
     throw wrongFlags(`${lone[0]} needs --checkpoint-dir <dir>`)
   }
-  if (unaligned && alignmentTimeout !== undefined) {
-    throw wrongFlags(
-      '--alignment-timeout says when a checkpoint becomes unaligned, --unaligned that each is: give one',
-    )
-  }
   return {
     directory: checkpointDir,
     interval: checkpointInterval ?? null,
-    unaligned: unaligned ?? false,
-    alignmentTimeout: alignmentTimeout ?? null,
+    ...unalignedFlags(flags),
     ...restoreFlags(command, flags),
   }
 }

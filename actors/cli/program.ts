@@ -32,5 +32,11 @@ export function namedArgument(
   return Object.fromEntries([...Object.entries(before), [name, text.slice(at + 1)]])
 }
 
+/** Adds a text to those given before. */
+export const listed = (text: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  text,
+]
+
 /** Refuses the command line. `message` begins as commander's own do. */
 export const wrongFlags = (message: string): Error => new InvalidArgumentError(`error: ${message}`)

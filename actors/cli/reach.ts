@@ -50,6 +50,15 @@ export async function connectTo(
   }
 }
 
+/** Whose id is that, or the only one that begins so; null: there is none. */
+export async function findJob(cluster: Cluster, name: string): Promise<string | null> {
+  const ids = (await cluster.jobs()).map(({ id }) => id)
+  if (ids.includes(name)) return name
+  const begun = ids.filter((id) => id.startsWith(name))
+  if (begun.length <= 1) return begun[0] ?? null
+  throw new MillraceError('E_NO_SUCH_JOB', `several jobs begin with "${name}": ${begun.join(', ')}`)
+}
+
 const unreached = (error: MillraceError): MillraceError =>
   new MillraceError(
     'E_CONNECT',

@@ -23,6 +23,7 @@ import {
   summaryText,
   writeSummary,
 } from './summary.js'
+import { alignmentTerms } from './unaligned-options.js'
 import type { CliWorld } from './world.js'
 
 /** What a sink fails with when nobody reads standard output any more. */
@@ -44,13 +45,12 @@ export async function runCommand(command: RunCommand, world: CliWorld): Promise<
 }
 
 function snapshotOptions(flags: CheckpointFlags) {
-  const { directory, interval, unaligned, alignmentTimeout, restore } = flags
+  const { directory, interval, restore } = flags
   return {
     checkpoint: {
       directory,
       ...(interval !== null && { interval: interval as Duration }),
-      ...(unaligned && { mode: 'unaligned' as const }),
-      ...(alignmentTimeout !== null && { alignmentTimeout: alignmentTimeout as Duration }),
+      ...alignmentTerms(flags),
     },
     ...(restore !== null && { restore: /^\d+$/.test(restore) ? Number(restore) : restore }),
     ...restoreTerms(flags),

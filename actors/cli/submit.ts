@@ -2,16 +2,18 @@
 import { isAbsolute, resolve } from 'node:path'
 import { Subscription } from 'rxjs'
 import type { Duration } from '../../lib/base/duration.js'
-import type { SubmitOptions, SubmittedJob } from '../index.js'
+import { MillraceError } from '../../lib/base/errors.js'
+import type { Cluster, PlacementOptions, SubmitOptions, SubmittedJob } from '../index.js'
 import type { SubmitCommand } from './cluster-commands.js'
 import { placesText } from './cluster-text.js'
 import { EXIT, type ExitCode } from './exit.js'
 import { errorText } from './messages.js'
 import { tellNews, tellProgress } from './news.js'
-import { connectTo, sameCluster } from './reach.js'
+import { connectTo, findJob, sameCluster } from './reach.js'
 import { Reporter } from './reporter.js'
 import { restoreTerms } from './restore-options.js'
 import { summaryText } from './summary.js'
+import { alignmentTerms } from './unaligned-options.js'
 import { whileWaiting } from './waiting.js'
 import type { CliWorld } from './world.js'
 
@@ -20,7 +22,10 @@ export async function submitCommand(command: SubmitCommand, world: CliWorld): Pr
   const reporter = new Reporter(world, quiet ? 'quiet' : verbose ? 'verbose' : 'usual')
   const cluster = await connectTo(command, world, reporter)
   try {
-    const submitting = cluster.submit(module, submitOptions(command))
+    const apartFrom = await Promise.all(command.apartFrom.map((name) => neighbour(cluster, name)))
+    const besides = command.besides === null ? null : await neighbour(cluster, command.besides)
+    const options = submitOptions({ ...command, apartFrom, besides })
+    const submitting = cluster.submit(module, options)
     const job = await whileWaiting(world, reporter, 'bundling, sending and planning', submitting)
     if (!detach) return await new Following(command, world, reporter, job).watch()
     world.stdout.write(`${job.id}\n`)
@@ -30,18 +35,45 @@ export async function submitCommand(command: SubmitCommand, world: CliWorld): Pr
   }
 }
 
-function submitOptions(command: SubmitCommand): SubmitOptions {
-  const { args, parallelism, labels, pack, checkpoints, checkpointInterval, restore } = command
+/** A name that no job has would place it anywhere. */
+async function neighbour(cluster: Cluster, name: string): Promise<string> {
+  const id = await findJob(cluster, name)
+  if (id !== null) return id
+  throw new MillraceError('E_NO_SUCH_JOB', `there is no job "${name}" to be placed by`)
+}
+
+/** As the API takes it. */
+export function submitOptions(command: SubmitCommand): SubmitOptions {
+  const { args, parallelism, reactive, restore } = command
   return {
     args,
-    placement: { strategy: pack ? 'pack' : 'spread', labels },
+    placement: placementOptions(command),
     ...restoreTerms(command),
     state: command.state,
+    checkpoint: checkpointOptions(command),
     ...(parallelism !== null && { parallelism }),
-    ...(!checkpoints && { checkpoint: false as const }),
-    ...(checkpoints &&
-      checkpointInterval !== null && { checkpoint: { interval: checkpointInterval as Duration } }),
+    ...(reactive !== null && { reactive: { maxParallelism: reactive } }),
     ...(restore !== null && { restore: isAbsolute(restore) ? restore : resolve(restore) }),
+  }
+}
+
+function placementOptions(command: SubmitCommand): PlacementOptions {
+  const { pack, labels, apartFrom, besides, wait } = command
+  return {
+    strategy: pack ? 'pack' : 'spread',
+    labels,
+    apartFrom,
+    ...(besides !== null && { besides }),
+    ...(wait !== null && { wait: wait as Duration }),
+  }
+}
+
+function checkpointOptions(command: SubmitCommand): NonNullable<SubmitOptions['checkpoint']> {
+  const { checkpoints, checkpointInterval } = command
+  if (!checkpoints) return false
+  return {
+    ...(checkpointInterval !== null && { interval: checkpointInterval as Duration }),
+    ...alignmentTerms(command),
   }
 }
 

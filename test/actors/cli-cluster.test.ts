@@ -39,6 +39,10 @@ t.test('a job over two nodes: submitted, listed, moved, saved, stopped', async (
   const rescaled = await cluster.run('rescale', id, '3')
   t.equal(rescaled.code, 0, rescaled.stderr)
   t.match(rescaled.stderr, /runs on 3 slots/)
+  const apart = ['submit', ENDLESS, '--apart-from']
+  t.match(await cluster.run(...apart, 'nobody'), { code: 2, stderr: /there is no job "nobody"/ })
+  const nowhere = await cluster.run(...apart, 'endless', '--wait', '100ms')
+  t.match(nowhere, { code: 1, stderr: /the job failed: .*slot/ }, 'both nodes have that job')
   const savepoint = await cluster.run('savepoint', id, join(cluster.dir, 'mine'))
   t.match(savepoint, { code: 0, stderr: /to go on from it: millrace submit … --restore / })
   const stopped = await cluster.run('stop', id)

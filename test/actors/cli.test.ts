@@ -12,6 +12,7 @@ import { LiveLines } from '../../actors/cli/live-lines.js'
 import { errorText, eventText, failureText } from '../../actors/cli/messages.js'
 import { liveLines, plainLine } from '../../actors/cli/progress.js'
 import { showCount, showDuration, showRate } from '../../actors/cli/quantity.js'
+import { submitOptions } from '../../actors/cli/submit.js'
 import { summaryText } from '../../actors/cli/summary.js'
 import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import { createFailure } from '../../lib/supervision/failure.js'
@@ -66,6 +67,35 @@ t.test('a job that is submitted goes on from a savepoint on the same terms as a 
     '--transactions discard': /--transactions is said of a savepoint: give it with --restore <dir>/,
     '--claim': /--claim is said of a savepoint: give it with --restore <dir>/,
     '--restore saved --no-checkpoints': /--no-checkpoints takes none: give one/,
+  }
+  for (const [flags, message] of Object.entries(refused)) {
+    t.match(parse(`submit job.ts ${flags}`), { kind: 'WrongUsage', message }, flags)
+  }
+})
+
+t.test('a job that is submitted is placed, and its barriers go, as with the API', async (t) => {
+  const options = (flags: string) =>
+    submitOptions(parse(`submit job.ts ${flags}`) as Parameters<typeof submitOptions>[0])
+  const placement = { strategy: 'spread', labels: {}, apartFrom: [] }
+  t.match(options(''), { placement, checkpoint: {}, args: { _: [] } })
+  t.notOk('parallelism' in options('') || 'reactive' in options(''))
+  const placed = options('--reactive 8 --apart-from a --apart-from b --besides c --wait 1h --pack')
+  t.match(placed, {
+    placement: { strategy: 'pack', apartFrom: ['a', 'b'], besides: 'c', wait: '1h' },
+    reactive: { maxParallelism: 8 },
+  })
+  t.same(options('--unaligned --checkpoint-interval 1s').checkpoint, {
+    interval: '1s',
+    mode: 'unaligned',
+  })
+  t.same(options('--alignment-timeout 2s').checkpoint, { alignmentTimeout: '2s' })
+  t.equal(options('--no-checkpoints').checkpoint, false)
+  const refused = {
+    '--reactive 2 --parallelism 2': /--reactive .*: give one/,
+    '--reactive 0': /Expected a whole number from 1 to 1024/,
+    '--no-checkpoints --unaligned': /--unaligned is said of checkpoints/,
+    '--no-checkpoints --checkpoint-interval 1s': /--checkpoint-interval is said of checkpoints/,
+    '--unaligned --alignment-timeout 2s': /give one/,
   }
   for (const [flags, message] of Object.entries(refused)) {
     t.match(parse(`submit job.ts ${flags}`), { kind: 'WrongUsage', message }, flags)
