@@ -244,7 +244,7 @@ function addJobCommands(program: Program, found: Found): void {
       cluster({ name: 'savepoint', job, directory }, flags),
     )
   ofJob('rescale', 'move a job to so many slots, behind a checkpoint')
-    .argument('<n>', 'slots', wholeNumber(SLOTS_MAX))
+    .argument('<slots>', 'how many', wholeNumber(SLOTS_MAX))
     .option(
       '--wait [time]',
       `until so many are there, while the job runs on: 30s, 1h (alone: ${WAIT}; default: not at all)`,

@@ -134,9 +134,9 @@ function chainBlock(chain: ExplainedChain, plan: Plan, graph: Graph): string {
 }
 
 function operatorRow(operator: ExplainedOperator, graph: Graph): string[] {
-  const settings = Object.entries(operator.settings).map(
-    ([name, value]) => `${name} ${show(value)}`,
-  )
+  const settings = Object.entries(operator.settings)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${name} ${show(value)}`)
   const policy = operator.onRecordError === 'fail' ? [] : [`on error ${operator.onRecordError}`]
   const role = graph.nodes.find((node) => node.id === operator.id)!.role
   const facts = [

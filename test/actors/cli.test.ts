@@ -229,6 +229,13 @@ t.test('wrong usage is one message that says what to do', async (t) => {
   }
 })
 
+t.test('a number of slots that is none is named as the argument it is', async (t) => {
+  t.match(parse('rescale job x'), {
+    kind: 'WrongUsage',
+    message: /^<slots> is 'x'\. Expected a whole number from 1 to 1024\./,
+  })
+})
+
 t.test('help and version are shown, and are no error', async (t) => {
   t.same(parse('--version'), { kind: 'Show', text: '1.2.3\n' })
   t.match(parse('--help'), { kind: 'Show', text: /run \[options\] <module>/ })

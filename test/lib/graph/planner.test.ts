@@ -402,6 +402,14 @@ guarantee: best-effort
   t.end()
 })
 
+t.test('explain leaves out what is not set, for people', (t) => {
+  const graph = graphOf((flow) => words(flow).to(sink('out', { settings: { at: 7, by: null } })))
+  const plan = planGraph(graph, { parallelism: 1 })
+  t.match(explainText(plan, graph), /sink, at 7 +planner/)
+  t.match(explainJson(plan, graph).chains.at(-1)?.operators.at(-1)?.settings, { at: 7, by: null })
+  t.end()
+})
+
 t.test('channels: every receiver is fed and every sender heard, for all partitioners', (t) => {
   const pairs = (kind: 'rescale' | 'rebalance', senders: number, receivers: number) => {
     const chain = { id: 0, name: '', steps: [], keyed: false, inputs: [], outputs: [] }
