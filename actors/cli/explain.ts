@@ -35,7 +35,11 @@ async function restoreText(
   plan: Plan,
   graph: Graph,
 ): Promise<string> {
-  const store = await openLevelChunkStore(directory, { create: false })
+  const store = await openLevelChunkStore(directory, { create: false }).catch((error) => {
+    throw error instanceof MillraceError && error.code === 'E_STORE_LOCKED'
+      ? inUse(directory, error)
+      : error
+  })
   try {
     const newest = (await store.manifests()).at(-1)
     if (newest === undefined) {
@@ -52,3 +56,13 @@ async function restoreText(
     await store.close()
   }
 }
+
+/** LevelDB lets one process at a time open a store, be it to read. */
+const inUse = (directory: string, cause: MillraceError): MillraceError =>
+  new MillraceError(
+    'E_STORE_LOCKED',
+    `the job whose checkpoints are in ${directory} runs. Check a savepoint of it, while it goes on: ` +
+      'millrace savepoint JOB DIR on a cluster, job.savepoint(DIR) in a program. A job of `millrace run` ' +
+      'takes none: end it with Ctrl-C, check, and go on with --restore latest, by the old module if need be',
+    { cause, retryable: true, details: cause.details },
+  )

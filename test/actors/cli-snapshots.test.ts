@@ -1,6 +1,7 @@
 /** `millrace snapshots` and `millrace state read`: what they understand, say, and change. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { cli } from '../../actors/cli/cli.js'
 import { parseCommandLine } from '../../actors/cli/command-line.js'
@@ -16,8 +17,11 @@ import { idsOf } from '../conformance/chunk-store.js'
 import { FakeWorld } from '../support/cli.js'
 import { manifestOf, operatorOf, putSnapshot, subtaskOf } from '../support/snapshots.js'
 
+const ENDLESS = fileURLToPath(new URL('../e2e/jobs/endless.js', import.meta.url))
+
 let directories = 0
 const root = t.testdir()
+process.env.MILLRACE_CACHE_DIR = join(root, 'cache')
 const fresh = () => join(root, `s${directories++}`)
 
 /** Runs a command in this process. */
@@ -276,6 +280,10 @@ t.test('a directory without snapshots says so, and is left as it was', async (t)
 t.test('a store that a job has open is not read', async (t) => {
   const directory = fresh()
   const store = await openLevelChunkStore(directory)
+  t.match(await millrace('explain', ENDLESS, '--restore', directory), {
+    code: 2,
+    err: /^millrace: the job whose checkpoints are in \S+ runs\. Check a savepoint of it/,
+  })
   t.match(await millrace('snapshots', 'list', directory), {
     code: 2,
     err: /^millrace: the snapshot store \S+ is in use: a job runs on it, or a command reads it; end that first\n$/,
