@@ -2,12 +2,14 @@
  * A cluster of processes on hosts of its own, and what may happen to them while a job runs whose output
  * shows what is lost, repeated or out of order. Each fault is counted where it was seen.
  */
+import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { judgeOutput } from '../e2e/judge.js'
-import type { Said } from '../support/cluster-processes.js'
+import type { Said, Talking } from '../support/cluster-processes.js'
 import { fillUp } from '../support/fill-up.js'
 import { whyNoHosts } from '../support/hosts.js'
 import { HostsWorld, HUB_HOST as HUB, hostOf, NODES, ROWS } from '../support/hosts-world.js'
@@ -38,6 +40,18 @@ interface Fault {
 
 const isBack = ({ kind }: Said) => kind === 'NodeReturned' || kind === 'NodeJoined'
 
+const count = (all: readonly Said[], what: string): number =>
+  all.filter(({ kind }) => kind === what).length
+
+async function pausedFor(paused: Talking, ms: number): Promise<void> {
+  paused.kill('SIGSTOP')
+  await pause(ms)
+  paused.kill('SIGCONT')
+}
+
+/** Of all cores since the machine was started. */
+const idleMs = () => cpus().reduce((sum, { times }) => sum + times.idle, 0)
+
 /** Ms from now until it is noticed, and until the coordinator is whole again. */
 async function noticed(world: HostsWorld, act: () => void): Promise<number> {
   const from = world.hub.said.length
@@ -66,6 +80,31 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'a coordinator that is paused for a second',
+    losesNode: false,
+    async happen({ hub }, t) {
+      await pausedFor(hub, 1_000)
+      t.equal(
+        hub.said.some(({ kind }) => kind === 'NodeReturned'),
+        false,
+        'nobody gave it up',
+      )
+    },
+  },
+  {
+    name: 'a coordinator that is paused for six seconds',
+    // Nodes have waited for it, paused; whoever was not there itself judges nobody.
+    losesNode: false,
+    async happen({ hub, nodes }, t) {
+      const from = nodes.map(({ said }) => said.length)
+      await pausedFor(hub, 6_000)
+      const paused = nodes.filter(({ said }, i) =>
+        said.slice(from[i]).some(({ kind }) => kind === 'Paused'),
+      )
+      t.ok(paused.length > 0, 'nodes paused meanwhile')
+    },
+  },
+  {
     name: 'kill -9 of everything',
     losesNode: null,
     async happen(world) {
@@ -76,11 +115,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'a node that is paused for a second',
     losesNode: false,
-    async happen(world) {
-      world.nodes[1]!.kill('SIGSTOP')
-      await pause(1_000)
-      world.nodes[1]!.kill('SIGCONT')
-    },
+    happen: ({ nodes }) => pausedFor(nodes[1]!, 1_000),
   },
   {
     name: 'a node that is paused for six seconds',
@@ -109,6 +144,16 @@ const FAULTS: readonly Fault[] = [
       const ms = await noticed(world, () => world.hosts.cut(hostOf(0), HUB))
       promptly(t, 'noticed', ms, 3_000)
       await pause(1_000)
+      world.hosts.healAll()
+    },
+  },
+  {
+    name: 'a node and the coordinator that do not reach each other, though all others do',
+    losesNode: true,
+    async happen(world, t) {
+      const ms = await noticed(world, () => world.hosts.cutBoth(hostOf(0), HUB))
+      promptly(t, 'noticed', ms, 3_000)
+      await pause(2_000)
       world.hosts.healAll()
     },
   },
@@ -189,8 +234,6 @@ const FAULTS: readonly Fault[] = [
       const part = lost / frames
       t.comment(`lost ${lost} of ${frames} frames`)
       t.ok(part > 0.15 && part < 0.25, `${Math.round(part * 100)} % were lost`)
-      const count = (all: readonly Said[], what: string) =>
-        all.filter(({ kind }) => kind === what).length
       const since = client.said.slice(from)
       t.comment(
         `${count(since, 'Checkpointed')} checkpoints, ${count(since, 'Restarting')} restarts, ` +
@@ -200,6 +243,26 @@ const FAULTS: readonly Fault[] = [
         if (kind === 'NodeLost' || kind === 'PeersApart') t.comment(`${kind}: ${reason}`)
       }
       t.ok(count(since, 'Checkpointed') > 0, 'it has gone on')
+    },
+  },
+  {
+    name: 'every core busy with other work for ten seconds',
+    losesNode: false,
+    rows: 30_000,
+    async happen({ client }, t) {
+      const from = client.said.length
+      const burners = cpus().map(() => spawn(process.execPath, ['-e', 'for (;;);']))
+      const before = idleMs()
+      const beganMs = Date.now()
+      await pause(10_000)
+      const idle = (idleMs() - before) / (cpus().length * (Date.now() - beganMs))
+      for (const burner of burners) burner.kill('SIGKILL')
+      t.comment(`idle for ${Math.round(idle * 100)} % of the time`)
+      t.ok(
+        burners.every(({ exitCode }) => exitCode === null),
+        'all were busy to the end',
+      )
+      t.ok(count(client.said.slice(from), 'Checkpointed') > 0, 'it has gone on')
     },
   },
   {
@@ -237,51 +300,39 @@ const FAULTS: readonly Fault[] = [
         world.hosts.reset(hostOf(times % NODES), HUB)
         await world.hub.hear(isBack, from)
       }
-      const told = (kind: string) => world.hub.said.filter((said) => said.kind === kind).length
-      t.ok(told('NodeReturned') > 0, 'nodes connected again')
-      t.ok(world.restarts <= told('NodeLost'), 'work went on where they did')
+      t.ok(count(world.hub.said, 'NodeReturned') > 0, 'nodes connected again')
+      t.ok(world.restarts <= count(world.hub.said, 'NodeLost'), 'work went on where they did')
     },
   },
 ]
 
 const ONLY = process.env.FAULT
 const why = whyNoHosts()
-if (why !== null) {
-  t.comment(`SKIPPED ${FAULTS.length} faults between hosts: ${why}`)
-  t.pass(`skipped ${FAULTS.length}`)
-} else {
-  let happened = 0
-  let skipped = 0
-  // The longest first, so that none is left alone at the end.
-  for (const fault of FAULTS.toSorted((a, b) => (b.rows ?? ROWS) - (a.rows ?? ROWS))) {
-    if (ONLY !== undefined && !fault.name.includes(ONLY)) continue
-    if (typeof fault.whyNot === 'string') {
-      console.error(`SKIPPED: ${fault.name}: ${fault.whyNot}`)
-      skipped++
-      continue
-    }
-    t.test(fault.name, async (t) => {
-      const world = new HostsWorld()
-      t.teardown(() => world.close())
-      if (fault.isWired === true) await world.wire(LOSSY)
-      if (fault.outMb !== undefined) world.disk(t, 'out', fault.outMb)
-      await world.start()
-      const { rows = ROWS } = fault
-      await world.submit(rows)
-      await pause(300)
-      const hub = world.hub
-      await fault.happen(world, t)
-      const ended = await world.end()
-      t.match(ended, { state: 'Finished' })
-      t.equal(await judgeOutput(world.dir, rows), null, 'nothing lost, repeated or out of order')
-      const lost = hub.said.filter(({ kind }) => kind === 'NodeLost').length
-      if (fault.losesNode === true) t.ok(lost > 0, 'the fault was seen')
-      if (fault.losesNode === false) t.equal(lost, 0, 'nobody was thought dead')
-      happened++
-    })
-  }
-  t.test('the faults have happened', { buffered: false }, async (t) => {
-    if (skipped > 0) t.comment(`SKIPPED ${skipped} of ${FAULTS.length} faults`)
-    t.equal(happened, ONLY === undefined ? FAULTS.length - skipped : happened)
+const chosen = FAULTS.filter(({ name }) => ONLY === undefined || name.includes(ONLY))
+const skipped = chosen.filter(({ whyNot }) => (why ?? whyNot ?? null) !== null).length
+let happened = 0
+// The longest first, so that none is left alone at the end.
+for (const fault of chosen.toSorted((a, b) => (b.rows ?? ROWS) - (a.rows ?? ROWS))) {
+  const { name, whyNot = null, isWired = false, outMb, losesNode, rows = ROWS } = fault
+  t.test(name, { skip: why ?? whyNot ?? false }, async (t) => {
+    const world = new HostsWorld()
+    t.teardown(() => world.close())
+    if (isWired) await world.wire(LOSSY)
+    if (outMb !== undefined) world.disk(t, 'out', outMb)
+    await world.start()
+    await world.submit(rows)
+    await pause(300)
+    const hub = world.hub
+    await fault.happen(world, t)
+    const ended = await world.end()
+    t.match(ended, { state: 'Finished' })
+    t.equal(await judgeOutput(world.dir, rows), null, 'nothing lost, repeated or out of order')
+    const lost = count(hub.said, 'NodeLost')
+    if (losesNode === true) t.ok(lost > 0, 'the fault was seen')
+    if (losesNode === false) t.equal(lost, 0, 'nobody was thought dead')
+    happened++
   })
 }
+t.test('the faults have happened', { buffered: false }, async (t) => {
+  t.equal(happened, chosen.length - skipped)
+})
