@@ -15,7 +15,7 @@ import { whyNoHosts } from '../support/hosts.js'
 import { HostsWorld, HUB_HOST as HUB, hostOf, NODES, ROWS } from '../support/hosts-world.js'
 import { whyNoLoss } from '../support/lossy-link.js'
 import { succeeds } from '../support/mount.js'
-import { promptly } from '../support/promptly.js'
+import { bestPromptly, promptly } from '../support/promptly.js'
 
 t.setTimeout(1_200_000)
 // Each is in a world of its own, and waits more than it works.
@@ -63,12 +63,24 @@ async function noticed(world: HostsWorld, act: () => void): Promise<number> {
 
 const FAULTS: readonly Fault[] = [
   {
-    name: 'kill -9 of a node, which comes back',
+    name: 'kill -9 of each node in turn, which comes back',
     losesNode: true,
+    rows: 30_000,
     async happen(world, t) {
-      const ms = await noticed(world, () => world.nodes[0]!.kill('SIGKILL'))
-      promptly(t, 'noticed', ms, 500)
-      await world.startNode(0)
+      const [noticedMs, runningMs]: [number[], number[]] = [[], []]
+      for (let i = 0; i < NODES; i++) {
+        const from = world.client.said.length
+        const ms = await noticed(world, () => world.nodes[i]!.kill('SIGKILL'))
+        noticedMs.push(ms)
+        const lostMs = Date.now()
+        await world.client.hear(({ kind }) => kind === 'Running', from)
+        runningMs.push(Date.now() - lostMs)
+        await world.startNode(i)
+        const since = world.client.said.length
+        await world.client.hear(({ kind }) => kind === 'Checkpointed', since)
+      }
+      bestPromptly(t, 'noticed', noticedMs, 500)
+      bestPromptly(t, 'running again', runningMs, 5_000)
     },
   },
   {

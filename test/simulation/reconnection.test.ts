@@ -52,6 +52,29 @@ async function endsUnharmed(t: Test, { cluster, job, id, told, end }: World): Pr
   t.equal(told('RegionRestarting'), 0)
 }
 
+/** Of three nodes, so that another can take over from `host`, on which the job runs. */
+async function clusterToSpare(t: Test): Promise<{ world: World; host: string }> {
+  const names = ['node-0', 'node-1', 'node-2']
+  const world = await clusterWithJob(names)
+  const isHost = (name: string) => world.cluster.nodes.get(name)!.node.slots.length > 0
+  const hosts = names.filter(isHost)
+  t.equal(hosts.length, 2)
+  return { world, host: hosts[0]! }
+}
+
+/** From `act` until a node is given up; from then until a slot begins, and until the job runs. It ends whole. */
+async function timesAfter(t: Test, { cluster, job, end }: World, act: () => void) {
+  const [from, actMs] = [cluster.events.length, cluster.clock.now()]
+  act()
+  t.ok(await end())
+  t.equal(judge(job), null)
+  const at = (text: string) =>
+    Number.parseInt(cluster.events.slice(from).find((event) => event.includes(text))!, 10)
+  const lostMs = at('NodeLost')
+  const [begunMs, runningMs] = [at('SlotStarted') - lostMs, at('"to":"Running"') - lostMs]
+  return { noticedMs: lostMs - actMs, begunMs, runningMs }
+}
+
 t.test('connections that are reset are replaced, and nothing else happens', async (t) => {
   const { cluster, job, id, told, end } = await clusterWithJob()
   for (let times = 0; times < 5; times++) {
@@ -105,18 +128,22 @@ t.test('a node without any connection pauses before its work is given to others'
 t.test(
   'silence is noticed within three seconds, and work given to others after them',
   async (t) => {
-    const names = ['node-0', 'node-1', 'node-2']
-    const { cluster, job, end, cut } = await clusterWithJob(names)
-    const hosts = names.filter((name) => cluster.nodes.get(name)!.node.slots.length > 0)
-    t.equal(hosts.length, 2)
-    const [from, cutMs] = [cluster.events.length, cluster.clock.now()]
-    cut(hosts[0]!)
-    t.ok(await end())
-    t.equal(judge(job), null)
-    const at = (text: string) =>
-      Number.parseInt(cluster.events.slice(from).find((event) => event.includes(text))!, 10)
-    t.ok(at('NodeLost') - cutMs <= 3_000, 'noticed')
-    t.ok(at('SlotStarted') - at('NodeLost') >= REDEPLOY_MS - SILENCE_MS, 'begun elsewhere')
+    const { world, host } = await clusterToSpare(t)
+    const { cut } = world
+    const times = await timesAfter(t, world, () => cut(host))
+    t.ok(times.noticedMs <= 3_000, `noticed after ${times.noticedMs} ms`)
+    t.ok(times.begunMs >= REDEPLOY_MS - SILENCE_MS, 'begun elsewhere')
+    t.ok(times.runningMs <= 5_000, `running again ${times.runningMs} ms later`)
+  },
+)
+
+t.test(
+  'a process that dies is noticed within half a second, and its work runs again within five',
+  async (t) => {
+    const { world, host } = await clusterToSpare(t)
+    const times = await timesAfter(t, world, () => world.cluster.kill(host))
+    t.ok(times.noticedMs <= 500, `noticed after ${times.noticedMs} ms`)
+    t.ok(times.runningMs <= 5_000, `running again ${times.runningMs} ms later`)
   },
 )
 
