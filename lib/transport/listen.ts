@@ -85,6 +85,9 @@ export function checkIdentity({ cluster, id, incarnation }: Identity): void {
   assert(/^[0-9a-f]{16}$/.test(incarnation), 'an incarnation is made by newIncarnation')
 }
 
+/** What serves is the same for all listeners of a process: it is said once. */
+let hasSaid = false
+
 async function serve({ engine, log }: ListenOptions, options: SocketServerOptions) {
   if (engine === 'ws' || (engine === undefined && process.env[ENGINE_VARIABLE] === 'ws')) {
     return createWsServer(options)
@@ -92,12 +95,14 @@ async function serve({ engine, log }: ListenOptions, options: SocketServerOption
   const uws = await loadUws()
   if (uws !== null) return createUwsServer(uws, options)
   assert(engine === undefined, 'uWebSockets.js has a binary for this Node')
-  log(
-    `uWebSockets.js has no binary for Node ${process.versions.node} on this platform: serving with ws, ` +
-      'which does the same with more CPU time',
-  )
+  if (!hasSaid) log(NO_BINARY)
+  hasSaid = true
   return createWsServer(options)
 }
+
+const NO_BINARY =
+  `uWebSockets.js has no binary for Node ${process.versions.node} on this platform: serving with ws, ` +
+  'which does the same with more CPU time'
 
 const STRANGERS: Readonly<Record<Stranger['kind'], string>> = {
   'no-websocket': 'it asked for no WebSocket: nothing else is served here',
