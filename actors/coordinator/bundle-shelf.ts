@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MillraceError } from '../../lib/base/errors.js'
+import { failpoint } from '../../lib/base/failpoint.js'
 import { syncDirectory } from '../../lib/snapshot/store-index.js'
 import type { BundlePiece } from '../node/protocol.js'
 import type { BundleFacts } from './protocol.js'
@@ -60,9 +61,11 @@ export class BundleShelf {
       throw badBundle('its content does not have the hash that was told')
     }
     const draft = `${file}.${randomBytes(6).toString('hex')}.draft`
+    failpoint('bundle-put.before')
     await writeFile(draft, whole, { mode: 0o600, flush: true })
     await rename(draft, file)
     await syncDirectory(this.#directory)
+    failpoint('bundle-put.after')
   }
 
   /** The latest is last; whoever has left something half-sent for longest loses it. */

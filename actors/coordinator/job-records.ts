@@ -5,6 +5,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MillraceError } from '../../lib/base/errors.js'
+import { failpoint } from '../../lib/base/failpoint.js'
 import { isName } from '../../lib/base/name.js'
 import type { Deployment } from '../../lib/job/adoption.js'
 import type { KeptFailures } from '../../lib/job/kept-failures.js'
@@ -55,7 +56,9 @@ export class JobRecords {
     const before = (await readJson(path)) as { term?: unknown } | null
     if (before !== null && !Number.isSafeInteger(before.term)) throw damaged(path)
     const term = ((before?.term as number | undefined) ?? 0) + 1
+    failpoint('term-write.before')
     await writeDurably(this.#directory, 'term.json', { term })
+    failpoint('term-write.after')
     return term
   }
 
@@ -85,9 +88,14 @@ export class JobRecords {
   }
 
   save(record: JobRecord): Promise<void> {
-    return this.#inTurn(record.id, () =>
-      writeDurably(join(this.#directory, 'jobs'), `${record.id}.json`, record),
-    )
+    const isDeployed = (record.deployment ?? null) !== null
+    return this.#inTurn(record.id, async () => {
+      if (isDeployed) failpoint('deployment-write.before')
+      else failpoint('job-write.before')
+      await writeDurably(join(this.#directory, 'jobs'), `${record.id}.json`, record)
+      if (isDeployed) failpoint('deployment-write.after')
+      else failpoint('job-write.after')
+    })
   }
 
   remove(id: string): Promise<void> {

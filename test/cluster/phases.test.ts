@@ -31,6 +31,24 @@ const OF_COORDINATOR = [
   'manifest-retire.unlisted',
   'chunk-delete.after',
 ]
+/** Steps of its own. Nodes that are new hold nothing: the job is written down, and deployed, again. */
+const OF_RECORDS = [
+  'term-write.before',
+  'term-write.after',
+  'job-write.before',
+  'job-write.after',
+  'deployment-write.before',
+  'deployment-write.after',
+]
+/** Steps of a submission. */
+const OF_SUBMISSION = [
+  'bundle-put.before',
+  'bundle-put.after',
+  'job-write.before',
+  'job-write.after',
+  'deployment-write.before',
+  'deployment-write.after',
+]
 /** Steps of sinks. */
 const OF_NODE = [
   'file-sync.before',
@@ -95,6 +113,15 @@ t.test('whoever dies at whichever step, each row is in the output once', async (
     await cluster.startHub(`${place}:${passOf()}`)
     if (!(await dies(t, cluster, cluster.hub, place))) return
   }
+  for (const place of OF_RECORDS) {
+    await Promise.all(cluster.nodes.map((node) => cluster.kill(node)))
+    const joining = cluster.nodes.map((_, i) => cluster.startNode(i))
+    await cluster.startHub(place)
+    if (!(await dies(t, cluster, cluster.hub, place))) return
+    await cluster.startHub()
+    await Promise.all(joining)
+    await cluster.kill(cluster.hub)
+  }
   await cluster.startHub()
   for (const place of OF_NODE) {
     // Each job that moves may take other nodes: all of them are to die, the first does.
@@ -106,4 +133,21 @@ t.test('whoever dies at whichever step, each row is in the output once', async (
   await cluster.startNodesAnew()
   await endQuickly(cluster, id)
   t.equal(await judgeOutput(cluster.dir, ROWS), null)
+})
+
+t.test('a submission outlives its coordinator at each step, and happens once', async (t) => {
+  const cluster = new LoopbackCluster(t, 2)
+  await cluster.start(1)
+  const client = await clientOf(cluster.url, null)
+  await cluster.kill(cluster.hub)
+  await cluster.startHub(OF_SUBMISSION[0])
+  const submitting = client.submit(ACCOUNTING, optionsOf(cluster, 20_000))
+  for (const [i, place] of OF_SUBMISSION.entries()) {
+    if (!(await dies(t, cluster, cluster.hub, place))) return
+    await cluster.startHub(OF_SUBMISSION[i + 1] ?? null)
+  }
+  const job = await within(60_000, 'the submission', submitting)
+  t.match(await within(200_000, 'the end', job.done), { state: 'Finished' })
+  t.equal(await judgeOutput(cluster.dir, ROWS), null)
+  client.close()
 })

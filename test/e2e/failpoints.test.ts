@@ -19,11 +19,11 @@ const ROWS = 200_000
 
 t.setTimeout(process.env.CI_FULL ? 1_800_000 : 600_000)
 
-/** Names of all failpoints in the source. */
+/** Names of all failpoints in the source but those of coordinators: `cluster/phases` sweeps them. */
 function failpoints(): readonly string[] {
   const found = ['lib', 'actors'].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
+      .filter((file) => file.endsWith('.ts') && !file.startsWith('coordinator'))
       .flatMap((file) => {
         const text = readFileSync(join(ROOT, folder, file), 'utf8')
         return [...text.matchAll(/\bfailpoint\('([^']+)'\)/g)].map(([, name]) => name!)
