@@ -48,12 +48,14 @@ async function coordinatorCommand(
     ...(command.snapshotStore !== null && { snapshotStore: resolve(command.snapshotStore) }),
   })
   tellCoordinator(coordinator, reporter)
-  reporter.say(`coordinator at ${coordinator.url}, start ${coordinator.term} on ${data}`)
-  reporter.say(`a node joins it by: millrace node --join ${coordinator.url}`)
-  return untilInterrupted(world, reporter, () => {
+  // Before it says that it is there: a signal may come right behind that.
+  const ended = untilInterrupted(world, reporter, () => {
     reporter.say('stopping: jobs stop behind a checkpoint. Ctrl-C again ends at once.')
     return coordinator.stop()
   })
+  reporter.say(`coordinator at ${coordinator.url}, start ${coordinator.term} on ${data}`)
+  reporter.say(`a node joins it by: millrace node --join ${coordinator.url}`)
+  return ended
 }
 
 async function nodeCommand(
@@ -74,19 +76,20 @@ async function nodeCommand(
     ...(stateDir !== null && { stateDirectory: stateDir }),
   }
   const node = await startNode(options)
-  reporter.say(`node ${node.name} at ${node.url}, for the coordinator at ${command.join}`)
-  tellNode(node, reporter)
   let isMember = false
   node.events$.subscribe(({ kind }) => {
     if (kind === 'Joined' || kind === 'Lost') isMember = kind === 'Joined'
   })
-  return untilInterrupted(world, reporter, () => {
+  const ended = untilInterrupted(world, reporter, () => {
     const what = isMember
       ? 'leaving: work moves to other nodes'
       : 'ending: no coordinator has it as a member that could move its work'
     reporter.say(`${what}. Ctrl-C again ends at once.`)
     return node.leave(LEAVE_MS)
   })
+  reporter.say(`node ${node.name} at ${node.url}, for the coordinator at ${command.join}`)
+  tellNode(node, reporter)
+  return ended
 }
 
 async function devCommand(
@@ -109,14 +112,15 @@ async function devCommand(
     // Its chunks lie on this machine as it is.
     const shared = { join: coordinator.url, log, copies: false } as const
     const node = await startNode({ ...shared, name: 'dev', ...hosting })
-    const where = listen === null ? '' : ` --coordinator ${coordinator.url}`
-    reporter.say(`coordinator and node at ${coordinator.url}`)
-    reporter.say(`run something: millrace submit job.ts${where}`)
-    return await untilInterrupted(world, reporter, async () => {
+    const ended = untilInterrupted(world, reporter, async () => {
       reporter.say('stopping: jobs stop. Ctrl-C again ends at once.')
       await coordinator.stop()
       await node.stop()
     })
+    const where = listen === null ? '' : ` --coordinator ${coordinator.url}`
+    reporter.say(`coordinator and node at ${coordinator.url}`)
+    reporter.say(`run something: millrace submit job.ts${where}`)
+    return await ended
   } finally {
     await forget()
   }

@@ -33,6 +33,8 @@ interface Fault {
   readonly outMb?: number
   /** Whether some node is to be lost by it. */
   readonly losesNode: boolean | null
+  /** It takes the machine for itself, or measures: no other world runs beside it. */
+  readonly isAlone?: boolean
   /** Default `ROWS`. */
   readonly rows?: number
   happen(world: HostsWorld, t: Test): Promise<void>
@@ -64,6 +66,7 @@ async function noticed(world: HostsWorld, act: () => void): Promise<number> {
 const FAULTS: readonly Fault[] = [
   {
     name: 'kill -9 of each node in turn, which comes back',
+    isAlone: true,
     losesNode: true,
     rows: 30_000,
     async happen(world, t) {
@@ -259,6 +262,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'every core busy with other work for ten seconds',
+    isAlone: true,
     losesNode: false,
     rows: 30_000,
     async happen({ client }, t) {
@@ -326,7 +330,8 @@ let happened = 0
 // The longest first, so that none is left alone at the end.
 for (const fault of chosen.toSorted((a, b) => (b.rows ?? ROWS) - (a.rows ?? ROWS))) {
   const { name, whyNot = null, isWired = false, outMb, losesNode, rows = ROWS } = fault
-  t.test(name, { skip: why ?? whyNot ?? false }, async (t) => {
+  const isAlone = fault.isAlone === true && { buffered: false }
+  t.test(name, { skip: why ?? whyNot ?? false, ...isAlone }, async (t) => {
     const world = new HostsWorld()
     t.teardown(() => world.close())
     if (isWired) await world.wire(LOSSY)
