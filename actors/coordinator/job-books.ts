@@ -1,0 +1,91 @@
+/**
+ * What is kept of a job, so that whoever comes next goes on with it: its record, and with it what its lives have
+ * counted. Changes are seen at once; those that return a promise are durable when it resolves.
+ */
+import type { Deployment } from '../../lib/job/adoption.js'
+import type { KeptFailures } from '../../lib/job/kept-failures.js'
+import { type LifeCounts, NO_LIVES } from '../../lib/job/life-counts.js'
+import type { ClusterJobParts } from './cluster-job-parts.js'
+import type { JobRecord } from './job-records.js'
+import type { PlacementOptions } from './protocol.js'
+
+export class JobBooks {
+  readonly #parts: Pick<ClusterJobParts, 'record' | 'save'>
+  #record: JobRecord
+  #restarts: number
+
+  constructor(parts: Pick<ClusterJobParts, 'record' | 'save'>) {
+    this.#parts = parts
+    this.#record = parts.record
+    this.#restarts = parts.record.restarts ?? 0
+  }
+
+  get record(): JobRecord {
+    return this.#record
+  }
+
+  /** Of the lives before the present one. */
+  get before(): LifeCounts {
+    return this.#record.before ?? NO_LIVES
+  }
+
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  get takesSnapshots(): boolean {
+    return this.#record.options.checkpoint !== false
+  }
+
+  /** Something of it begins again, within a life. */
+  restarted(): void {
+    this.#restarts++
+  }
+
+  /** Before it starts: as many slots instead. */
+  beginWith(slots: number): void {
+    this.#record = { ...this.#record, slots }
+  }
+
+  place(placement: PlacementOptions): void {
+    const { options } = this.#record
+    this.#record = { ...this.#record, options: { ...options, placement } }
+  }
+
+  async drain(): Promise<void> {
+    this.#record = { ...this.#record, drains: true }
+    await this.#parts.save(this.#record)
+  }
+
+  /** From now on it has as many slots, whatever was asked for before. */
+  async deployed(deployment: Deployment, failures: KeptFailures): Promise<void> {
+    const slots = deployment.slots.length
+    this.#record = { ...this.#record, slots, failures, restarts: this.#restarts, deployment }
+    await this.#parts.save(this.#record)
+  }
+
+  /** Nothing of it runs. What cannot be kept is not counted, which is no reason to stop. */
+  async remember(before: LifeCounts): Promise<void> {
+    this.#record = { ...this.#record, before, restarts: this.#restarts, deployment: null }
+    await this.#parts.save(this.#record).catch(() => {})
+  }
+
+  /** A life is to begin anew. How many slots it has is another number when it has got them. */
+  async turnOver(before: LifeCounts): Promise<void> {
+    const restarts = this.#restarts
+    this.#record = { ...this.#record, before, restarts, failures: null, deployment: null }
+    await this.#parts.save(this.#record)
+  }
+
+  /** None has begun: the life that has ended is the last one, and is counted by whoever goes on with it. */
+  turnBack(before: LifeCounts): void {
+    this.#record = { ...this.#record, before }
+  }
+
+  /** It is tried again from where it was when this coordinator found it. */
+  reopen(): void {
+    const drains = this.#record.drains === true && ({ drains: true } as const)
+    const restarts = this.#restarts
+    this.#record = { ...this.#parts.record, ...drains, restarts, deployment: null }
+  }
+}

@@ -1,0 +1,126 @@
+/** Makes one course of the lives of a job: what is told of them, and which end is that of the job. */
+import type { Observable } from 'rxjs'
+import { summed } from '../../lib/job/life-counts.js'
+import type { Job, JobEvent, JobSummary } from '../job/job.js'
+import type { JobBooks } from './job-books.js'
+import { JobFeed } from './job-feed.js'
+import type { JobLives } from './job-lives.js'
+import type { JobNews } from './protocol.js'
+import { summaryBeforeItBegan } from './summary-before-it-began.js'
+
+export class JobCourse {
+  readonly #books: JobBooks
+  readonly #lives: JobLives
+  readonly #feed = new JobFeed()
+  readonly done: Promise<JobSummary>
+  #settle!: { resolve(summary: JobSummary): void; reject(error: Error): void }
+  /** How many slots whoever follows it knows of. */
+  #toldSlots: number | null = null
+  #error: string | null = null
+
+  constructor(books: JobBooks, lives: JobLives) {
+    this.#books = books
+    this.#lives = lives
+    this.done = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject }
+    })
+    this.done.catch(() => {})
+  }
+
+  /** Everything that is told of it; the last of what has happened and failed so far comes first. */
+  get news$(): Observable<JobNews> {
+    return this.#feed.news$
+  }
+
+  /** Why it has failed; null: it has not. */
+  get error(): string | null {
+    return this.#error
+  }
+
+  /** Under the next coordinator: it ends because this one stops. */
+  get goesOn(): boolean {
+    const { endState, isCancelled, isSuspended } = this.#lives
+    return isSuspended && endState !== 'Finished' && !isCancelled
+  }
+
+  follow(life: Job): void {
+    this.#toldSlots ??= this.#books.record.slots
+    this.#feed.follow(life, (event) => this.#onEvent(life, event))
+    void this.endWith(life)
+  }
+
+  /** What ends it ends the job, unless another life follows. */
+  async endWith(life: Job): Promise<void> {
+    await life.done.then(
+      (summary) => this.ended(life, summary),
+      (error: Error) => this.failed(life, error),
+    )
+  }
+
+  ended(life: Job, summary: JobSummary): void {
+    if (this.#hasFollower(life) || life === this.#lives.replaced) return
+    this.#lives.endState = life.state
+    this.#feed.unfollow()
+    this.#finish({ ...summed(summary, this.#books.before), restarts: this.#books.restarts })
+  }
+
+  failed(life: Job, error: Error): void {
+    const { isOnTrial, isRecovered, hasRun, mayNotBegin } = this.#lives
+    // Another one follows, with as many slots as it had.
+    const goesBack = isOnTrial && !mayNotBegin
+    if (this.#hasFollower(life) || goesBack) return
+    this.#lives.endState = 'Failed'
+    if (isRecovered && !hasRun) this.#books.reopen()
+    this.#feed.unfollow()
+    this.#error = error.message
+    if (!this.goesOn) this.#feed.failed(error)
+    this.#settle.reject(error)
+    this.#feed.complete()
+  }
+
+  /** Nothing of it runs, so that nothing has to be waited for. */
+  endBeforeItBegan(): void {
+    if (this.#lives.endState !== null) return
+    this.#lives.endState = 'Cancelled'
+    this.#finish(summaryBeforeItBegan(this.#books.record))
+  }
+
+  #hasFollower(life: Job): boolean {
+    return life !== this.#lives.present || this.#lives.endState !== null
+  }
+
+  #finish(summary: JobSummary): void {
+    if (!this.goesOn) this.#feed.done(summary)
+    this.#settle.resolve(summary)
+    this.#feed.complete()
+  }
+
+  #onEvent(life: Job, event: JobEvent): void {
+    if (life !== this.#lives.present) return
+    const { move, isSuspended } = this.#lives
+    if (event.kind === 'RegionRestarting' || event.kind === 'SubtaskReplacing') {
+      this.#books.restarted()
+    }
+    if (event.kind === 'StateChanged' && event.to === 'Running') {
+      this.#onRunning(life, event)
+      return
+    }
+    // That a life ends in order to make room for the next is no end of the job.
+    const isNoEnd = move !== null || isSuspended
+    if (isNoEnd && event.kind === 'StateChanged') return
+    this.#feed.event(event)
+  }
+
+  /** A life that follows others begins where the job was. */
+  #onRunning(life: Job, event: JobEvent & { readonly kind: 'StateChanged' }): void {
+    const isFirst = !this.#lives.hasRun
+    this.#lives.ran(life)
+    const { slots } = this.#books.record
+    const had = this.#toldSlots ?? slots
+    this.#toldSlots = slots
+    if (slots !== had) this.#feed.event({ kind: 'Rescaled', atMs: event.atMs, slots, had })
+    const goesOn = !isFirst && event.from === 'Created'
+    this.#feed.event(goesOn ? { ...event, from: 'Restarting' } : event)
+    this.#lives.drainWhereAsked()
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * How a job stands in its lives: which is the present one, what is to follow it, and what was asked of the job
+ * for good. Begun by `life-beginning.ts`, replaced by `job-moves.ts`, ended by `job-stops.ts`.
+ */
+import type { Plan } from '../../lib/graph/plan.js'
+import { isEnded, type JobState } from '../../lib/job/job-record.js'
+import type { Job } from '../job/job.js'
+import type { LaunchedJob } from '../job/launch.js'
+import type { ClusterPool } from './cluster-pool.js'
+import type { JobBooks } from './job-books.js'
+import type { JobPlaces } from './job-places.js'
+import { hasEnded, hasNotBegun } from './job-refusals.js'
+import type { Move } from './move.js'
+
+export class JobLives {
+  readonly #books: JobBooks
+  readonly #places: JobPlaces
+  #present: LaunchedJob | null = null
+  #pool: ClusterPool | null = null
+  #beginning: Promise<unknown> = Promise.resolve()
+  /** Lives that have run under this coordinator: others count for nothing. */
+  readonly #ran = new WeakSet<Job>()
+  #hasRun = false
+  plan: Plan | null = null
+  /** It stops in order to begin again; null: it does not. */
+  move: Move | null = null
+  /** The life that makes room for the next: its end is not that of the job. */
+  replaced: Job | null = null
+  /** Stops that were asked for and are under way: none of them may end a life that another follows. */
+  readonly stops = new Set<Promise<unknown>>()
+  /** Goes on from what a former coordinator left. */
+  isRecovered = false
+  /** By someone, under this coordinator. */
+  isCancelled = false
+  /** Its coordinator stops, and it goes on with the next one. */
+  isSuspended = false
+  /** For people; null: it is not known, or it has begun. */
+  waitsToBegin: string | null = null
+  /** Of the job, whatever lives it had; null: it has not ended. */
+  endState: JobState | null = null
+
+  constructor(books: JobBooks, places: JobPlaces) {
+    this.#books = books
+    this.#places = places
+  }
+
+  get state(): JobState {
+    if (this.endState !== null) return this.endState
+    return this.move !== null ? 'Restarting' : (this.#present?.state ?? 'Created')
+  }
+
+  get present(): LaunchedJob | null {
+    return this.#present
+  }
+
+  /** Throws where there is none to do anything with. */
+  living(): LaunchedJob {
+    const { id } = this.#books.record
+    if (isEnded(this.state)) throw hasEnded(id)
+    if (this.#present === null) throw hasNotBegun(id, this.waitsToBegin)
+    return this.#present
+  }
+
+  begun(life: LaunchedJob, pool: ClusterPool): void {
+    this.#present = life
+    this.#pool = pool
+  }
+
+  /** It runs. */
+  ran(life: Job): void {
+    this.#hasRun = true
+    this.#ran.add(life)
+  }
+
+  hasLived(life: Job): boolean {
+    return this.#ran.has(life)
+  }
+
+  /** Under this coordinator. */
+  get hasRun(): boolean {
+    return this.#hasRun
+  }
+
+  /** Nothing of it has run under this coordinator, so that no snapshot can be taken. */
+  get isBefore(): boolean {
+    const hasNothing = this.#present === null || this.isRecovered
+    return !isEnded(this.state) && !this.#hasRun && hasNothing
+  }
+
+  /** A life is about to begin, or to make room for one, until that has settled. */
+  begins<T>(beginning: Promise<T>): Promise<T> {
+    this.#beginning = beginning.catch(() => {})
+    return beginning
+  }
+
+  /** Resolves when none is. */
+  get beginning(): Promise<unknown> {
+    return this.#beginning
+  }
+
+  /** Nothing begins any more. */
+  get mayNotBegin(): boolean {
+    return this.isSuspended || this.isCancelled
+  }
+
+  /** It has asked for places, and not all that it needs are there. */
+  get lacksPlaces(): boolean {
+    return !this.isWhole && this.#present?.state !== 'Running'
+  }
+
+  /** None of its slots waits for a place. */
+  get isWhole(): boolean {
+    return this.#places.waitsFor === null
+  }
+
+  /** The present life has begun with another number of slots than the job had, and has not got them yet. */
+  get isOnTrial(): boolean {
+    return this.#pool !== null && this.#pool.size !== this.#books.record.slots
+  }
+
+  /** Of the present life; 0: there is none. */
+  get size(): number {
+    return this.#pool?.size ?? 0
+  }
+
+  /** Where the job is to drain, so is each of its lives as soon as it runs. */
+  drainWhereAsked(): void {
+    const life = this.#present
+    if (this.#books.record.drains === true && life?.state === 'Running') void life.drain()
+  }
+
+  peerLost(node: string, other: string): void {
+    this.#pool?.peerLost(node, other)
+  }
+}
