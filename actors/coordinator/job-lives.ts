@@ -118,7 +118,12 @@ export class JobLives {
     return this.#pool !== null && this.#pool.size !== this.#books.record.slots
   }
 
-  /** Of the present life; 0: there is none. */
+  /** It is the present one, on trial, and is being ended for another. */
+  isGivenUp(life: Job): boolean {
+    return life === this.#present && life === this.replaced && this.isOnTrial
+  }
+
+  /** How many slots the present life is to have; 0: there is none. */
   get size(): number {
     return this.#pool?.size ?? 0
   }

@@ -63,6 +63,10 @@ export const wentBack = (job: string, slots: number, had: number, cause: Error):
     { cause, retryable: true, details: { job } },
   )
 
+/** Of a life that had not got its places: nothing of it is to run any more. */
+export const givenUp = (job: string): MillraceError =>
+  new MillraceError('E_JOB_MOVING', `job ${job} is being given another life`, { retryable: true })
+
 export const coordinatorStops = (job: string, had: number): MillraceError =>
   new MillraceError(
     'E_STOPPING',

@@ -13,6 +13,7 @@ import type { JobBooks } from './job-books.js'
 import type { JobCourse } from './job-course.js'
 import type { JobLives } from './job-lives.js'
 import type { JobPlaces } from './job-places.js'
+import { givenUp } from './job-refusals.js'
 import { lifeOptions } from './life-options.js'
 import { prepareLife } from './prepare-life.js'
 import type { RemoteSlot } from './remote-slot.js'
@@ -100,7 +101,7 @@ export class LifeBeginning {
     return { taken: null, failures }
   }
 
-  /** Resolves when it is durable. */
+  /** Resolves when it is durable. Rejects where the life is on trial and was given up: nothing of it is to run. */
   async #deployed(
     life: Job,
     { failures, ...present }: DeployedAttempts,
@@ -108,6 +109,8 @@ export class LifeBeginning {
   ): Promise<void> {
     const { books, lives } = this.#owner
     if (life !== lives.present || lives.endState !== null) return
+    // Its places may come in the turn in which it is cancelled: the job keeps the number that it goes back to.
+    if (lives.isGivenUp(life)) throw givenUp(books.record.id)
     const places = slots.map((slot) => {
       const { ref, place } = slot as RemoteSlot
       return { ref, node: place?.node ?? '' }
