@@ -98,6 +98,33 @@ export function withoutFirst(of: Gathered): Gathered | null {
   return next
 }
 
+/**
+ * What a key has of other windows, by those that there are now: `startOf` gives the start of the one that takes
+ * all of a former one, and keeps their order. Returns `of` where nothing moves, else takes it apart.
+ */
+export function regather(of: Gathered, startOf: (start: number) => number): Gathered {
+  const stays = (each: Gathered): boolean => startOf(each.start) === each.start
+  if (stays(of) && (of.later === null || of.later.every(stays))) return of
+  const first: Gathered = { ...of, start: startOf(of.start), later: null }
+  let newest = first
+  for (const each of of.later ?? []) {
+    const start = startOf(each.start)
+    if (start === newest.start) gatherAll(newest, each)
+    else {
+      newest = { ...each, start }
+      if (first.later === null) first.later = [newest]
+      else first.later.push(newest)
+    }
+  }
+  return first
+}
+
+function gatherAll(into: Gathered, from: Gathered): void {
+  for (const side of [0, 1] as const) {
+    for (const record of gatheredOf(from, side)) gatherMore(into, side, record)
+  }
+}
+
 /** Index of the first that starts at or behind `start`. */
 function lowerBound(windows: readonly Gathered[], start: number): number {
   let [low, high] = [0, windows.length]

@@ -13,6 +13,7 @@ import {
   gather,
   gatherMore,
   laterAt,
+  regather,
   type Side,
   type Sided,
   withoutFirst,
@@ -52,11 +53,7 @@ export class GatheringWindows implements Windows {
     this.#sided = sided
     this.#state = state
     this.#windows = new LiveSlices(slicing, 0)
-    for (const [key, of] of state.entries()) {
-      const group = groupOf(key)
-      this.#found(of, group, key)
-      for (const later of of.later ?? []) this.#found(later, group, key)
-    }
+    this.#restore(groupOf)
     if (former.size > 0) this.#take(former, groupOf)
   }
 
@@ -135,15 +132,35 @@ export class GatheringWindows implements Windows {
     output.giveMade(group, key, start, end, of)
   }
 
-  /** A window of a key in restored state. */
+  /** Finds what state has already, which may have been gathered in other windows than there are now. */
+  #restore(groupOf: (key: unknown) => number): void {
+    const startOf = (start: number): number => this.#holderOf(start).start
+    for (const [key, before] of this.#state.entries()) {
+      const group = groupOf(key)
+      const of = regather(before, startOf)
+      if (of !== before) this.#state.set(group, key, of)
+      this.#found(of, group, key)
+      for (const later of of.later ?? []) this.#found(later, group, key)
+    }
+  }
+
   #found(of: Gathered, group: number, key: unknown): void {
     this.#windows.addKey(this.#windows.at(of.start), group, key, of, Number.NaN)
+  }
+
+  /**
+   * Which window takes all that was gathered in one that started at `start`: it holds that instant, or comes next
+   * where that lies between windows. Records have no times of their own any more.
+   */
+  #holderOf(start: number): Slice<Gathered> {
+    const window = this.#windows.at(start)
+    return window.lastEnd === -Infinity ? this.#windows.at(window.end) : window
   }
 
   #take(former: ValueState<KeySlices>, groupOf: (key: unknown) => number): void {
     for (const [key, { shownTo, starts, values }] of former.entries()) {
       for (const [i, start] of starts.entries()) {
-        const window = this.#windows.at(start)
+        const window = this.#holderOf(start)
         // Kept for what might come late, which nothing does any more.
         if (window.end <= shownTo) continue
         for (const record of values[i] as readonly unknown[]) {

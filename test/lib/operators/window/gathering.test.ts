@@ -12,19 +12,17 @@ import {
   gatherMore,
   type Sided,
 } from '../../../../lib/operators/window/gathered.js'
-import { GatheringWindows } from '../../../../lib/operators/window/gathering-windows.js'
 import type { KeySlices } from '../../../../lib/operators/window/key-slices.js'
-import { WindowOutput } from '../../../../lib/operators/window/window-output.js'
 import { HELD, LATE } from '../../../../lib/operators/window/windows.js'
 import { sourceOf } from '../../../../lib/snapshot/state-rounds.js'
 import { createHeapState } from '../../../../lib/state/heap-state.js'
 import type { StateStore } from '../../../../lib/state/state.js'
 import { tumblingSlices } from '../../../../lib/window/slicing.js'
 import { disturbed } from '../../../support/disturbed-state.js'
+import { GROUPS, openGathering, said, speak } from '../../../support/gathering.js'
 import { cachedState } from '../../../support/level-state.js'
 import { definitionOf, OperatorHarness } from '../../../support/operator-harness.js'
 
-const GROUPS = 8
 const SIZE_MS = 10
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
 t.comment(`SEED=${SEED}`)
@@ -34,15 +32,7 @@ const slicing = tumblingSlices({
   next: (timeMs) => (Math.floor(timeMs / SIZE_MS) + 1) * SIZE_MS,
 })
 
-function open(store: StateStore, sided = true): GatheringWindows {
-  return new GatheringWindows({
-    slicing,
-    sided,
-    state: store.value<Gathered>('gathered', { mutable: true, copy: copyGathered }),
-    former: store.value<KeySlices>('slices', { mutable: true }),
-    groupOf: (key) => keyGroupOf(key, GROUPS),
-  })
-}
+const open = (store: StateStore, sided = true) => openGathering(store, slicing, sided)
 
 const ids = windowProcess(({ key, window, records }) => [[key, window.start, ...records]])
 const operator = (options: object) =>
@@ -50,25 +40,6 @@ const operator = (options: object) =>
     (ids as Op<AnyStream, AnyStream>)(
       (window(tumbling(10), options) as Op<AnyStream, AnyStream>)(stream),
     )) as never)
-
-/** What speaks, as text: key, start, left and right records. */
-function speak(windows: GatheringWindows): string[] {
-  const context = { keyed: true, count() {} } as never
-  const seen: string[] = []
-  const output = new WindowOutput(context, {
-    result: null,
-    timed: true,
-    apply(_group, key, start, _end, content) {
-      const of = content as Gathered
-      return [JSON.stringify([key, start, gatheredOf(of, 0), gatheredOf(of, 1)])]
-    },
-  })
-  for (let done = false; !done; ) {
-    done = windows.speak(output)
-    seen.push(...((output.take()?.records ?? []) as string[]))
-  }
-  return seen.sort()
-}
 
 const STORES: Readonly<Record<string, () => StateStore>> = {
   'in memory': () => disturbed(createHeapState(GROUPS), seededRandom(SEED)),
@@ -87,7 +58,7 @@ for (const [name, create] of Object.entries(STORES)) {
     for (let step = 0; step < 4_000; step++) {
       now += below(3)
       // Null and undefined are records like others.
-      const record = [step, null, `${step}`, { step }][below(4)]
+      const record = [step, null, undefined, `${step}`, { step }][below(5)]
       const side = below(2) as 0 | 1
       const key = [below(20), `k${below(20)}`, [below(5), below(5)]][below(3)]
       const timeMs = now - below(60)
@@ -112,14 +83,14 @@ for (const [name, create] of Object.entries(STORES)) {
       windows.advance(watermark)
       const due = [...expected].filter(([, [, start]]) => start + SIZE_MS - 1 <= watermark)
       for (const [id] of due) expected.delete(id)
-      const texts = due.map(([, held]) => JSON.stringify(held)).sort()
+      const texts = due.map(([, held]) => said(...held)).sort()
       const found = speak(windows)
       if (JSON.stringify(found) !== JSON.stringify(texts)) t.same(found, texts, `step ${step}`)
     }
     windows.end()
     t.same(
       speak(windows),
-      [...expected.values()].map((held) => JSON.stringify(held)).sort(),
+      [...expected.values()].map((held) => said(...held)).sort(),
       `and ${late} were late`,
     )
     t.equal(store.value('gathered').size, 0, 'nothing is left')
