@@ -79,8 +79,13 @@ export function laterAt({ later }: Gathered, start: number): Gathered | undefine
 /** Adds a window that the key has no records in yet; returns what it has now. */
 export function withWindow(of: Gathered, added: Gathered): Gathered {
   if (added.start < of.start) {
-    added.later = of.later === null ? [of] : [of, ...of.later]
-    of.later = null
+    // The list is handed on: a key whose windows come from late to early has no new one each time.
+    if (of.later === null) added.later = [of]
+    else {
+      added.later = of.later
+      added.later.unshift(of)
+      of.later = null
+    }
     return added
   }
   if (of.later === null) of.later = [added]

@@ -91,6 +91,8 @@ export class GatheringWindows implements Windows {
         this.#due = this.#windows.takeExpired(this.#watermarkMs)
         this.#turn = 0
         if (this.#due.length === 0) return true
+        // Whatever it keeps alive has to go, though no record may come for long.
+        this.#window = null
       } else if (this.#at < window.keys.length) this.#speakNext(window, output)
       else {
         this.#turn++
@@ -125,6 +127,7 @@ export class GatheringWindows implements Windows {
     const key = keys[at]
     const group = groups[at]!
     const of = lentAt(window, at, this.#state.epoch) ?? this.#state.get(group, key)
+    window.lent[at] = null
     assert(of?.start === start, 'a window speaks when all before it have spoken')
     const rest = withoutFirst(of)
     if (rest === null) this.#state.delete(group, key)

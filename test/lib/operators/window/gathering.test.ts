@@ -1,8 +1,11 @@
 /** Windows that gather their records by side: what they keep, in memory and in rows, and what they restore. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { keyGroupOf } from '../../../../lib/base/key.js'
 import { seededRandom } from '../../../../lib/base/random.js'
 import { tumbling, window, windowProcess } from '../../../../lib/index.js'
+import { BATCH_RECORDS_MAX } from '../../../../lib/operators/signal.js'
 import type { AnyStream, Op } from '../../../../lib/operators/stream.js'
 import {
   copyGathered,
@@ -13,13 +16,14 @@ import {
   type Sided,
 } from '../../../../lib/operators/window/gathered.js'
 import type { KeySlices } from '../../../../lib/operators/window/key-slices.js'
+import { WindowOutput } from '../../../../lib/operators/window/window-output.js'
 import { HELD, LATE } from '../../../../lib/operators/window/windows.js'
 import { sourceOf } from '../../../../lib/snapshot/state-rounds.js'
 import { createHeapState } from '../../../../lib/state/heap-state.js'
 import type { StateStore } from '../../../../lib/state/state.js'
 import { tumblingSlices } from '../../../../lib/window/slicing.js'
 import { disturbed } from '../../../support/disturbed-state.js'
-import { GROUPS, openGathering, said, speak } from '../../../support/gathering.js'
+import { addTo, GROUPS, openGathering, said, speak } from '../../../support/gathering.js'
 import { cachedState } from '../../../support/level-state.js'
 import { definitionOf, OperatorHarness } from '../../../support/operator-harness.js'
 
@@ -71,8 +75,7 @@ for (const [name, create] of Object.entries(STORES)) {
         held[side === 0 ? 2 : 3].push(record)
         expected.set(id, held)
       }
-      const sided: Sided = [side, record]
-      const outcome = windows.add(sided, timeMs, keyGroupOf(key, GROUPS), key)
+      const outcome = addTo(windows, side, record, timeMs, key)
       if (outcome !== (isLate ? LATE : HELD)) t.fail(`step ${step}: ${outcome}`)
       if (below(50) > 0) continue
       if (below(4) === 0) {
@@ -161,6 +164,47 @@ t.test('what was gathered is not read by a window that allows lateness', async (
   first.unsubscribe()
   const left = sourceOf(second.state()).unclaimed()
   t.same(left, [{ name: 'gathered', kind: 'value', entries: 1 }])
+})
+
+t.test('what has spoken is not kept alive, though nothing follows', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as () => void
+  const windows = open(createHeapState(GROUPS))
+  const output = new WindowOutput({ keyed: true, count() {} } as never, {
+    result: null,
+    timed: true,
+    apply: (_group, _key, start) => [start],
+  })
+  const given: { readonly record: WeakRef<object>; readonly key: WeakRef<object> }[] = []
+  const give = (i: number): void => {
+    const [record, key] = [{ i }, [i]]
+    given.push({ record: new WeakRef(record), key: new WeakRef(key) })
+    addTo(windows, 0, record, 5, key)
+  }
+  for (let i = 0; i <= BATCH_RECORDS_MAX; i++) give(i)
+  const alive = async (of: 'record' | 'key'): Promise<number> => {
+    // What a WeakRef was made of lives until the turn is over.
+    await new Promise((resolve) => setImmediate(resolve))
+    gc()
+    return given.filter((each) => each[of].deref() !== undefined).length
+  }
+  windows.advance(9)
+  t.notOk(windows.speak(output), 'there is room for all but one')
+  output.take()
+  t.equal(await alive('record'), 1)
+  t.ok(windows.speak(output))
+  output.take()
+  t.equal(await alive('record'), 0)
+  t.ok((await alive('key')) <= 1, 'the output knows the last')
+})
+
+t.test('a key whose windows come from late to early has them in order', async (t) => {
+  const windows = open(createHeapState(GROUPS))
+  for (const timeMs of [45, 35, 25, 5, 15]) addTo(windows, 0, timeMs, timeMs, 'x')
+  for (const end of [10, 20, 30, 40, 50]) {
+    windows.advance(end - 1)
+    t.same(speak(windows), [said('x', end - 10, [end - 5], [])])
+  }
 })
 
 t.test('records of a side are given in a list of their own', async (t) => {
