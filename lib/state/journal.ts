@@ -26,18 +26,14 @@ const SMALL = 64
 const ONE_IN = 4
 /** Keys that wait, as they came, to be added to the set of those that were changed. */
 const RECENT_MAX = 16_384
-/** The same of keys with what they had: there are as many while the whole is read, whatever has changed. */
-const NOTED_MAX = 1_024
 
 /** `N`: what is kept of a value `V`. */
 export class Journal<V, N> {
   readonly epoch: number
   /** That of the last epoch before in which the table has changed, as long as it is needed. */
   older: Journal<V, N> | null
-  readonly #changed = new Map<CanonicalKey, N | Absent>()
-  /** Keys with what they had, before they are added to it; of one that comes several times the first counts. */
-  #notedKeys: CanonicalKey[] = []
-  #noted: (N | Absent)[] = []
+  /** As it was at the beginning of the epoch; complete until the table is cleared. */
+  readonly changed = new Map<CanonicalKey, N | Absent>()
   /** Keys changed when nobody had to know any more what they had before. */
   #touched: Set<CanonicalKey> | null = null
   /**
@@ -61,32 +57,6 @@ export class Journal<V, N> {
   /** True where the keys that were changed are not known. */
   get isOpen(): boolean {
     return this.isWhole || this.cleared !== null
-  }
-
-  /** As it was at the beginning of the epoch; complete until the table is cleared. */
-  get changed(): ReadonlyMap<CanonicalKey, N | Absent> {
-    if (this.#notedKeys.length > 0) this.#addNoted()
-    return this.#changed
-  }
-
-  /** Notes what a key has. Caller must know that it has not changed yet in this epoch. */
-  keep(canonical: CanonicalKey, now: N | Absent): void {
-    this.#changed.set(canonical, now)
-  }
-
-  /** As `keep`, but the key may have changed: what it had before that counts. */
-  note(canonical: CanonicalKey, now: N | Absent): void {
-    this.#noted.push(now)
-    if (this.#notedKeys.push(canonical) >= NOTED_MAX) this.#addNoted()
-  }
-
-  #addNoted(): void {
-    for (let i = 0; i < this.#notedKeys.length; i++) {
-      const canonical = this.#notedKeys[i]!
-      if (!this.#changed.has(canonical)) this.#changed.set(canonical, this.#noted[i]!)
-    }
-    this.#notedKeys = []
-    this.#noted = []
   }
 
   /** All keys that were changed, some of them several times. */
@@ -117,9 +87,7 @@ export class Journal<V, N> {
   /** Caller must know that the beginning of its epoch is read by nobody any more. */
   noteNoMore(): void {
     this.isWhole = true
-    this.#changed.clear()
-    this.#notedKeys = []
-    this.#noted = []
+    this.changed.clear()
     this.#touched = null
     this.#recent = []
     this.removed = null

@@ -386,23 +386,17 @@ export class KeyTable<V, N = V> {
       this.#openEpoch = journal.epoch
       return false
     }
-    const { compares, copy, rows } = this.#world
+    const { compares, rows } = this.#world
     const isRead = this.#isRead
     if (!isRead && !compares) {
       journal.touch(canonical, journal.notesMax(this.#values.size, rows?.notesMax ?? null))
       return false
     }
-    const value = this.#values.get(canonical)
-    const isThere = value !== undefined || this.#values.has(canonical)
-    const was = isThere ? this.#note(value as V) : ABSENT
-    // Whether it is the first change is asked by who changes values in place alone.
-    if (copy === null && !compares && rows === null) {
-      journal.note(canonical, was)
-      return isThere
-    }
     const { changed } = journal
     if (changed.has(canonical)) return false
-    journal.keep(canonical, was)
+    const value = this.#values.get(canonical)
+    const isThere = value !== undefined || this.#values.has(canonical)
+    changed.set(canonical, isThere ? this.#note(value as V) : ABSENT)
     if (rows !== null && !isRead && changed.size > rows.notesMax) journal.noteNoMore()
     return isThere
   }
