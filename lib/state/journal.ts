@@ -3,7 +3,7 @@
  * changed, what it had before. So the table at the beginning of this epoch is the table as it is with
  * the journal of this epoch laid over it, and the keys of the journals before are what has changed.
  */
-import type { CanonicalKey } from '../base/key.js'
+import { type CanonicalKey, flatKey, isView } from '../base/key.js'
 import type { PairMap } from './pair-map.js'
 import { RowTable } from './row-table.js'
 
@@ -27,6 +27,10 @@ const ONE_IN = 4
 /** Keys that wait, as they came, to be added to the set of those that were changed. */
 const RECENT_MAX = 16_384
 
+/** In memory of its own: what changed a key may have cut it out of a batch. */
+export const flatForm = (canonical: CanonicalKey): CanonicalKey =>
+  typeof canonical === 'string' ? (flatKey(canonical) as string) : canonical
+
 /** `N`: what is kept of a value `V`. */
 export class Journal<V, N> {
   readonly epoch: number
@@ -39,6 +43,7 @@ export class Journal<V, N> {
   /**
    * The same, before they are added to that set, some of them several times. Tables of many key groups take
    * turns: to add each key to the set of its table, somewhere else in memory, takes longer than to write it.
+   * Without those that may be views: of one hot key, thousands of them would each keep a batch alive.
    */
   #recent: CanonicalKey[] = []
   /** So much has changed that keys are not noted any more. */
@@ -66,13 +71,24 @@ export class Journal<V, N> {
     yield* this.#recent
   }
 
+  /** Notes what a key has. Caller must know that it has not changed yet in this epoch. */
+  keep(canonical: CanonicalKey, now: N | Absent): void {
+    this.changed.set(flatForm(canonical), now)
+  }
+
   /** `notesMax`: keys that are noted at most. Caller must know that nobody has to know what the key had before. */
   touch(canonical: CanonicalKey, notesMax: number): void {
     if (notesMax === 0) return this.noteNoMore()
-    if (this.#recent.push(canonical) < Math.min(notesMax, RECENT_MAX)) return
-    if (this.#touched === null) this.#touched = new Set(this.#recent)
-    else for (const each of this.#recent) this.#touched.add(each)
-    this.#recent = []
+    if (typeof canonical === 'string' && isView(canonical)) {
+      this.#touched ??= new Set()
+      if (this.#touched.has(canonical)) return
+      this.#touched.add(flatForm(canonical))
+    } else {
+      if (this.#recent.push(canonical) < Math.min(notesMax, RECENT_MAX)) return
+      if (this.#touched === null) this.#touched = new Set(this.#recent)
+      else for (const each of this.#recent) this.#touched.add(each)
+      this.#recent = []
+    }
     if (this.#touched.size + this.changed.size >= notesMax) this.noteNoMore()
   }
 

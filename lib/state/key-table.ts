@@ -20,7 +20,7 @@ import {
 } from '../base/key.js'
 import type { Pace } from '../base/pace.js'
 import { type EntryCursor, MapCursor } from './entry-cursor.js'
-import { ABSENT, type Absent, firstOf, Journal, pruned } from './journal.js'
+import { ABSENT, type Absent, firstOf, flatForm, Journal, pruned } from './journal.js'
 import { PairMap } from './pair-map.js'
 import type { RowsAsked } from './read-ahead.js'
 import { RowTable } from './row-table.js'
@@ -396,7 +396,7 @@ export class KeyTable<V, N = V> {
     if (changed.has(canonical)) return false
     const value = this.#values.get(canonical)
     const isThere = value !== undefined || this.#values.has(canonical)
-    changed.set(canonical, isThere ? this.#note(value as V) : ABSENT)
+    journal.keep(canonical, isThere ? this.#note(value as V) : ABSENT)
     if (rows !== null && !isRead && changed.size > rows.notesMax) journal.noteNoMore()
     return isThere
   }
@@ -408,11 +408,11 @@ export class KeyTable<V, N = V> {
     if (journal.isOpen) return
     if (isEscaped(canonical)) {
       journal.keys ??= new Map()
-      journal.keys.set(canonical, this.#keyOf(canonical))
+      journal.keys.set(flatForm(canonical), this.#keyOf(canonical))
     }
     if (this.#isRead && journal.changed.get(canonical) !== ABSENT) {
       journal.removed ??= new Set()
-      journal.removed.add(canonical)
+      journal.removed.add(flatForm(canonical))
     }
   }
 
