@@ -156,6 +156,7 @@ class StateRounds implements StateSnapshots {
     this.#current = null
     this.#encoding = null
     this.#states = []
+    this.#walk?.return?.()
     this.#walk = null
   }
 

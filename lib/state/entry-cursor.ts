@@ -7,6 +7,8 @@ import type { CanonicalKey } from '../base/key.js'
 export interface EntryCursor<V> {
   /** Goes on to the next entry; false where there is none. */
   next(): boolean
+  /** For who stops before there is none. */
+  end(): void
   /** Those of the entry; valid after `next`. */
   readonly key: CanonicalKey
   readonly value: V
@@ -32,4 +34,7 @@ export class MapCursor<V> implements EntryCursor<V> {
     this.value = this.#values.next().value
     return true
   }
+
+  /** A Map knows nothing of who goes through it. */
+  end(): void {}
 }

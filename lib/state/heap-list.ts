@@ -108,7 +108,7 @@ export class HeapListState<V> implements ListState<V> {
     this.#table.clear()
   }
 
-  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+  walk(rows: Rows, from: number | null, pace: Pace): Generator<void> {
     return walkGroups(this.#table, LISTS, rows, from, pace)
   }
 
@@ -167,7 +167,7 @@ export class HeapListState<V> implements ListState<V> {
     return own
   }
 
-  *#visit(): Iterator<void> {
+  *#visit(): Generator<void> {
     for (const [group, key, elements] of this.#table.groupedEntries()) {
       this.#prune(group, key, elements)
       yield
@@ -197,7 +197,7 @@ function putElements(
   view: ListView<unknown>,
   from: number,
   pace: Pace,
-): Iterator<void> | null {
+): Generator<void> | null {
   const end = view.first + view.length
   if (end - from > pace.left) return putPaced(rows, group, key, view, from, pace)
   for (let at = from; at < end; at++) putElement(rows, group, key, view, at)
@@ -212,7 +212,7 @@ function* putPaced(
   view: ListView<unknown>,
   from: number,
   pace: Pace,
-): Iterator<void> {
+): Generator<void> {
   for (let at = from; at < view.first + view.length; at++) {
     putElement(rows, group, key, view, at)
     if (--pace.left <= 0) yield

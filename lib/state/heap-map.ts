@@ -72,7 +72,7 @@ export class HeapMapState<K, V> implements MapState<K, V> {
     this.#cells.clear()
   }
 
-  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+  walk(rows: Rows, from: number | null, pace: Pace): Generator<void> {
     return this.#cells.walk(rows, from, pace)
   }
 
@@ -163,7 +163,7 @@ export class MortalMapState<K, V> implements MapState<K, V> {
     this.#cells.clear()
   }
 
-  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+  walk(rows: Rows, from: number | null, pace: Pace): Generator<void> {
     return this.#cells.walk(rows, from, pace)
   }
 
@@ -196,7 +196,7 @@ export class MortalMapState<K, V> implements MapState<K, V> {
     }
   }
 
-  *#visit(): Iterator<void> {
+  *#visit(): Generator<void> {
     const { expiry } = this
     for (const [group, key] of this.#cells.groupedKeys()) {
       for (const [mapKey, cell] of this.#cells.entries(group, key)) {

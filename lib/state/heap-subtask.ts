@@ -100,7 +100,7 @@ export class HeapOperatorListState<V> implements OperatorListState<V> {
     return this.#list.length(0, undefined)
   }
 
-  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+  walk(rows: Rows, from: number | null, pace: Pace): Generator<void> {
     return this.#list.walk(rows, from, pace)
   }
 
@@ -157,7 +157,7 @@ export class HeapBroadcastState<K, V> implements BroadcastState<K, V> {
     this.#table.clear()
   }
 
-  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+  walk(rows: Rows, from: number | null, pace: Pace): Generator<void> {
     if (from === null || !this.#table.isWholeSince(from)) {
       return walkEntries(rows, 0, undefined, this.#table, from, pace)
     }

@@ -15,7 +15,7 @@ export class HeapTimerState {
     return this.timers.size
   }
 
-  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+  walk(rows: Rows, from: number | null, pace: Pace): Generator<void> {
     if (from !== null) return this.#changes(rows, from, pace)
     return this.timers.frozen((timer) => put(rows, timer), pace)
   }
@@ -24,7 +24,7 @@ export class HeapTimerState {
     return new RestoringTimers(this.timers)
   }
 
-  *#changes(rows: Rows, from: number, pace: Pace): Iterator<void> {
+  *#changes(rows: Rows, from: number, pace: Pace): Generator<void> {
     for (const change of this.timers.changes(from)) {
       if (change !== null) {
         const [timer, isThere] = change

@@ -69,7 +69,7 @@ export class HeapValueState<V> implements ValueState<V> {
     this.#table.ask(group, key, asked)
   }
 
-  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+  walk(rows: Rows, from: number | null, pace: Pace): Generator<void> {
     return walkGroups(this.#table, VALUES, rows, from, pace)
   }
 
@@ -177,7 +177,7 @@ export class MortalValueState<V> implements ValueState<V> {
     this.#table.ask(group, key, asked)
   }
 
-  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+  walk(rows: Rows, from: number | null, pace: Pace): Generator<void> {
     return walkGroups(this.#table, MORTALS, rows, from, pace)
   }
 
@@ -207,7 +207,7 @@ export class MortalValueState<V> implements ValueState<V> {
     return own
   }
 
-  *#visit(): Iterator<void> {
+  *#visit(): Generator<void> {
     const { expiry } = this
     for (const [group, key, { untilMs }] of this.#table.groupedEntries()) {
       if (untilMs <= expiry.nowMs) this.#table.delete(group, key)

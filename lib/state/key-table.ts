@@ -50,14 +50,14 @@ export interface RowWorld<V> {
 }
 
 /** Takes what a key had when the epoch began; null where that is done at once. */
-export type Give<N> = (key: unknown, now: N) => Iterator<void> | null
+export type Give<N> = (key: unknown, now: N) => Generator<void> | null
 
 /** Takes one key with what it had at a former snapshot and has at this one. */
 export type GiveChange<N> = (
   key: unknown,
   before: N | Absent,
   now: N | Absent,
-) => Iterator<void> | null
+) => Generator<void> | null
 
 const NO_KEY: unique symbol = Symbol('no key')
 /** Of a walk: every entry has been given. */
@@ -189,26 +189,30 @@ export class KeyTable<V, N = V> {
    * Gives all entries as they were when the epoch began (while none is read: as they are), however the table
    * changes meanwhile; an entry may come twice.
    */
-  *frozen(give: Give<N>, pace: Pace): Iterator<void> {
+  *frozen(give: Give<N>, pace: Pace): Generator<void> {
     const before = this.#before
-    if (before instanceof RowTable) {
-      const steps = this.#frozenRows(before, give, pace)
-      while (steps.next().done !== true) yield
-    } else {
-      const entries = cursorOf(before)
-      for (let isOver = false; !isOver; ) {
-        const steps = this.#giveOn(entries, give, pace)
-        isOver = steps === OVER
-        if (steps !== null && steps !== OVER) while (steps.next().done !== true) yield
-        if (pace.left <= 0) yield
-      }
-    }
+    if (before instanceof RowTable) yield* this.#frozenRows(before, give, pace)
+    else yield* this.#frozenHeap(before, give, pace)
     const undo = this.#undo
     if (undo === null || undo.removed === null) return
     for (const canonical of undo.removed) {
       const steps = give(this.#keyOf(canonical), undo.changed.get(canonical) as N)
-      if (steps !== null) while (steps.next().done !== true) yield
+      if (steps !== null) yield* steps
       if (--pace.left <= 0) yield
+    }
+  }
+
+  *#frozenHeap(before: HeapValues<V>, give: Give<N>, pace: Pace): Generator<void> {
+    const entries = cursorOf(before)
+    try {
+      for (let isOver = false; !isOver; ) {
+        const steps = this.#giveOn(entries, give, pace)
+        isOver = steps === OVER
+        if (steps !== null && steps !== OVER) yield* steps
+        if (pace.left <= 0) yield
+      }
+    } finally {
+      entries.end()
     }
   }
 
@@ -216,7 +220,11 @@ export class KeyTable<V, N = V> {
    * Gives entries until the pace is used up, or one of them takes steps of its own, which are returned. Not in
    * the generator itself, where V8 makes an object for each of them.
    */
-  #giveOn(entries: EntryCursor<V>, give: Give<N>, pace: Pace): Iterator<void> | null | typeof OVER {
+  #giveOn(
+    entries: EntryCursor<V>,
+    give: Give<N>,
+    pace: Pace,
+  ): Generator<void> | null | typeof OVER {
     const changed = this.#undo?.changed ?? null
     while (pace.left > 0) {
       if (!entries.next()) return OVER
@@ -252,7 +260,7 @@ export class KeyTable<V, N = V> {
    * Gives what has changed from the beginning of epoch `from` to that of this one, each key once. Caller must
    * know that the table has not changed as a whole.
    */
-  *changes(from: number, give: GiveChange<N>, pace: Pace): Iterator<void> {
+  *changes(from: number, give: GiveChange<N>, pace: Pace): Generator<void> {
     const newest =
       this.#journal?.epoch === this.#world.epochs.now ? this.#journal.older : this.#journal
     const seen = new Set<CanonicalKey>()
@@ -261,7 +269,7 @@ export class KeyTable<V, N = V> {
         if (seen.size === seen.add(canonical).size) continue
         const before = this.#world.compares ? firstOf(at, canonical, from) : (undefined as N)
         const steps = give(this.#keyOf(canonical), before, this.#was(canonical))
-        if (steps !== null) while (steps.next().done !== true) yield
+        if (steps !== null) yield* steps
         if (--pace.left <= 0) yield
       }
     }
@@ -481,11 +489,11 @@ export class KeyTable<V, N = V> {
   }
 
   /** A row is read once. */
-  *#frozenRows(before: RowTable<V>, give: Give<N>, pace: Pace): Iterator<void> {
+  *#frozenRows(before: RowTable<V>, give: Give<N>, pace: Pace): Generator<void> {
     for (const [canonical, value, key] of before.entries()) {
       const was = this.#wasWith(this.#undo?.changed ?? null, canonical, value)
       const steps = was === ABSENT ? null : give(key === undefined ? canonical : key, was)
-      if (steps !== null) while (steps.next().done !== true) yield
+      if (steps !== null) yield* steps
       if (--pace.left <= 0) yield
     }
   }

@@ -154,7 +154,7 @@ export class MapCells<C extends AnyCell> {
     this.#table.clear()
   }
 
-  walk(rows: Rows, from: number | null, pace: Pace): Iterator<void> {
+  walk(rows: Rows, from: number | null, pace: Pace): Generator<void> {
     return walkGroups(this.#table, MAPS as unknown as RowShape<KeyTable<C>>, rows, from, pace)
   }
 
@@ -234,7 +234,7 @@ function putEntries<C extends AnyCell>(
   map: KeyTable<C>,
   from: number | null,
   pace: Pace,
-): Iterator<void> | null {
+): Generator<void> | null {
   if (from !== null) return walkEntries(rows, group, key, map, from, pace)
   const give = (mapKey: unknown, now: C): void => put(rows, group, key, mapKey, now)
   // Most maps are small, and to begin a walk over each takes longer than the walk.
@@ -253,9 +253,9 @@ export function* walkEntries<C extends AnyCell>(
   map: KeyTable<C>,
   from: number | null,
   pace: Pace,
-): Iterator<void> {
+): Generator<void> {
   const steps = entriesOf(rows, group, key, map, from, pace)
-  while (steps.next().done !== true) yield
+  yield* steps
   map.prune()
 }
 
@@ -266,7 +266,7 @@ function entriesOf<C extends AnyCell>(
   map: KeyTable<C>,
   from: number | null,
   pace: Pace,
-): Iterator<void> {
+): Generator<void> {
   const give = (mapKey: unknown, now: C): null => {
     put(rows, group, key, mapKey, now)
     return null

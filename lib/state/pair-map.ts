@@ -23,18 +23,26 @@ const GONE: unique symbol = Symbol('gone')
 /** Where somebody is who goes through the entries. */
 class Cursor<V> implements EntryCursor<V> {
   readonly #moveOn: (cursor: Cursor<V>) => boolean
+  readonly #all: Set<Cursor<V>>
   /** That of the next entry. */
   place = 0
   key: CanonicalKey = null
   value: V
 
-  constructor(moveOn: (cursor: Cursor<V>) => boolean) {
+  /** `all`: of those who go through the same map. */
+  constructor(moveOn: (cursor: Cursor<V>) => boolean, all: Set<Cursor<V>>) {
     this.#moveOn = moveOn
+    this.#all = all
+    all.add(this)
     this.value = undefined as V
   }
 
   next(): boolean {
     return this.#moveOn(this)
+  }
+
+  end(): void {
+    this.#all.delete(this)
   }
 }
 
@@ -103,14 +111,12 @@ export class PairMap<V> {
     try {
       while (cursor.next()) yield [cursor.key, cursor.value]
     } finally {
-      this.#cursors.delete(cursor)
+      cursor.end()
     }
   }
 
   cursor(): Cursor<V> {
-    const cursor = new Cursor<V>((at) => this.#moveOn(at))
-    this.#cursors.add(cursor)
-    return cursor
+    return new Cursor<V>((at) => this.#moveOn(at), this.#cursors)
   }
 
   #moveOn(cursor: Cursor<V>): boolean {
@@ -123,7 +129,7 @@ export class PairMap<V> {
       cursor.value = value as V
       return true
     }
-    this.#cursors.delete(cursor)
+    cursor.end()
     return false
   }
 

@@ -8,7 +8,7 @@ import type { KeyTable } from './key-table.js'
 
 /** How what a key has becomes rows; null where that is done at once. */
 export interface RowShape<N> {
-  whole(rows: Rows, group: number, key: unknown, now: N, pace: Pace): Iterator<void> | null
+  whole(rows: Rows, group: number, key: unknown, now: N, pace: Pace): Generator<void> | null
   /** What makes `now` of `before`, which was there at the beginning of epoch `from`. */
   change(
     rows: Rows,
@@ -18,7 +18,7 @@ export interface RowShape<N> {
     now: N,
     from: number,
     pace: Pace,
-  ): Iterator<void> | null
+  ): Generator<void> | null
 }
 
 export function* walkGroups<V, N>(
@@ -27,10 +27,10 @@ export function* walkGroups<V, N>(
   rows: Rows,
   from: number | null,
   pace: Pace,
-): Iterator<void> {
+): Generator<void> {
   for (const [group, each] of table.tables()) {
     const steps = walkTable(each, shape, rows, group, from, pace)
-    while (steps.next().done !== true) yield
+    yield* steps
     each.walked()
   }
 }
@@ -42,12 +42,12 @@ function walkTable<V, N>(
   group: number,
   from: number | null,
   pace: Pace,
-): Iterator<void> {
+): Generator<void> {
   if (from === null || table.isWholeSince(from)) {
     if (from !== null) rows.dropGroup(group)
     return table.frozen((key, now) => shape.whole(rows, group, key, now, pace), pace)
   }
-  const give = (key: unknown, before: N | Absent, now: N | Absent): Iterator<void> | null => {
+  const give = (key: unknown, before: N | Absent, now: N | Absent): Generator<void> | null => {
     if (now === ABSENT) {
       if (before !== ABSENT) rows.dropKey(group, key)
       return null

@@ -56,7 +56,7 @@ export interface PlacedTimer extends Timer {
 /** Timers that can be read as they were when the epoch began, while they go on to change. */
 export interface FreezableTimers extends Timers {
   /** Gives, at the pace, those that were there; while no epoch's beginning is read: that are. One may come twice. */
-  frozen(give: (timer: PlacedTimer) => void, pace: Pace): Iterator<void>
+  frozen(give: (timer: PlacedTimer) => void, pace: Pace): Generator<void>
   /** What has come and gone between the beginnings of epoch `from` and this one. */
   changes(from: number): IterableIterator<readonly [timer: PlacedTimer, isThere: boolean] | null>
 }
@@ -174,7 +174,7 @@ class HeapTimers implements FreezableTimers {
     return this.#size
   }
 
-  *frozen(give: (timer: PlacedTimer) => void, pace: Pace): Iterator<void> {
+  *frozen(give: (timer: PlacedTimer) => void, pace: Pace): Generator<void> {
     const { now, reading } = this.#epochs
     const walk = new Walk(this.#buckets)
     while (giveOn(walk, reading ? now : Number.POSITIVE_INFINITY, give, pace)) yield
