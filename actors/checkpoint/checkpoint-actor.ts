@@ -107,10 +107,13 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
 
   #onRequested(request: SavepointRequest): void {
     if (isHeldUp(this.#record)) return request.failed(heldUp())
+    // Nothing that is asked for behind a stop would ever begin.
+    if (this.#record.stopping !== null) return request.failed(stops())
     this.#lastRequest++
     this.#requests.set(this.#lastRequest, request)
     const of = request.directory === null ? 'checkpoint' : 'savepoint'
-    this.#apply({ kind: 'RoundRequested', request: this.#lastRequest, of })
+    const { stop } = request
+    this.#apply({ kind: 'RoundRequested', request: this.#lastRequest, of, stop })
   }
 
   #onWithdrawn(reason: Error): void {
@@ -238,9 +241,27 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
 
   /**
    * What a savepoint has prepared is in no checkpoint of the job yet: a restart would clear it away. So a
-   * checkpoint follows at once, and the savepoint is told when that is complete.
+   * checkpoint follows at once, and the savepoint is told when that is complete. Where the job stops, all that
+   * is prepared is committed with that.
    */
   #secure({ done, failed }: SavepointRequest, manifest: Manifest): void {
+    const { stopping } = this.#record
+    const stop = stopping === null ? null : (this.#requests.get(stopping) ?? null)
+    if (stopping !== null && stop !== null) {
+      const both: SavepointRequest = {
+        ...stop,
+        done: (last) => {
+          stop.done(last)
+          done(manifest)
+        },
+        failed: (reason) => {
+          stop.failed(reason)
+          failed(reason)
+        },
+      }
+      this.#requests.set(stopping, both)
+      return
+    }
     this.#onRequested({ directory: null, stop: false, done: () => done(manifest), failed })
   }
 
@@ -294,6 +315,15 @@ const heldUp = (): MillraceError =>
     'E_NOT_SAVED',
     'no snapshot can be taken yet: the job has a sort or a bounded join that still collects its input, and ' +
       'keeps it outside of snapshots',
+  )
+
+const stops = (): MillraceError =>
+  new MillraceError(
+    'E_JOB_STOPPING',
+    'the job is being stopped: no other snapshot of it is taken',
+    {
+      retryable: true,
+    },
   )
 
 const jobEnded = (): MillraceError =>

@@ -24,6 +24,7 @@
  * - A round may be unaligned from its beginning, or become so when it has taken too long (`Hurry`). One
  *   that was asked for aligns, whatever that takes: it holds no records in flight, so that a savepoint can
  *   be restored into a pipeline that has changed.
+ * - Behind a round with which the job stops none begins, unless that one is abandoned.
  * - While a subtask lives that holds what no snapshot would have (a sort), no round is taken.
  * - When all subtasks have finished, a last round says so: what is restored from it ends at once.
  * - A round that is abandoned because of the snapshot itself (declined, timed out, not written) is a
@@ -67,6 +68,8 @@ export interface Round {
 export interface RoundRequest {
   readonly request: number
   readonly of: Round['kind']
+  /** Its round is the last one: the job stops behind it. */
+  readonly stop: boolean
 }
 
 export interface CheckpointRecord {
@@ -86,6 +89,8 @@ export interface CheckpointRecord {
   readonly failures: number
   /** Rounds asked for that have not begun. */
   readonly requests: readonly RoundRequest[]
+  /** Names the request with which the job stops; null: there is none, or its round was abandoned. */
+  readonly stopping: number | null
   /** Subtasks that have nothing left to do but commit. */
   readonly committing: ReadonlySet<string>
   /** The round behind the end of all subtasks has been begun. */
@@ -168,6 +173,7 @@ export function createCheckpointRecord(
     lastOverMs: Number.NEGATIVE_INFINITY,
     failures: 0,
     requests: [],
+    stopping: null,
     committing: new Set(),
     isFinal: false,
   }
@@ -180,6 +186,10 @@ export const isSettled = ({ rounds }: CheckpointRecord): boolean =>
 /** No round can be taken for now. */
 export const isHeldUp = ({ unsaved, live }: CheckpointRecord): boolean =>
   unsaved.size > 0 && [...unsaved].some((name) => live.has(name))
+
+/** Its round has not begun yet. */
+const isStopWaiting = ({ requests, stopping }: CheckpointRecord): boolean =>
+  requests.some(({ request }) => request === stopping)
 
 /** What was asked for is to be complete in itself. */
 const mayOvertake = ({ request }: Round): boolean => request === null
@@ -209,12 +219,13 @@ export function stepCheckpoint(
     case 'Looked':
       break
     case 'RoundRequested': {
-      const { request, of } = event
-      draft.change({ requests: [...record.requests, { request, of }] })
+      const { request, of, stop } = event
+      draft.change({ requests: [...record.requests, { request, of, stop }] })
+      if (stop) draft.change({ stopping: request })
       break
     }
     case 'RequestsWithdrawn':
-      draft.change({ requests: [] })
+      draft.change({ requests: [], stopping: isStopWaiting(record) ? null : record.stopping })
       break
     case 'CommitAwaited':
       draft.change({ committing: new Set(record.committing).add(subtaskName(event.subtask)) })
@@ -316,6 +327,9 @@ class Draft {
   abandon(round: Round, reason: string, isFailure = false): void {
     this.#remove(round)
     this.change({ lastOverMs: this.#nowMs })
+    if (round.request !== null && round.request === this.#record.stopping) {
+      this.change({ stopping: null })
+    }
     this.#orders.push({ kind: 'Abandon', round, reason, isFailure })
   }
 
@@ -361,8 +375,9 @@ class Draft {
   }
 
   #dueMs(): number {
-    const { rounds, settings, requests, live, committing, isFinal } = this.#record
+    const { rounds, settings, requests, stopping, live, committing, isFinal } = this.#record
     if (isHeldUp(this.#record)) return Number.POSITIVE_INFINITY
+    if (stopping !== null && !isStopWaiting(this.#record)) return Number.POSITIVE_INFINITY
     const { lastBeganMs, lastOverMs } = this.#record
     const { intervalMs, minPauseMs, maxConcurrent } = settings
     const gathering = this.gathering().length

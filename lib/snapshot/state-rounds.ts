@@ -39,6 +39,8 @@ interface Pending {
   readonly epoch: number
   /** What it builds on; null: it is full. */
   readonly base: Base | null
+  /** Later ones may build on it: one that was to be full may lie elsewhere. */
+  readonly isBasis: boolean
   refs: readonly ChunkRef[] | null
 }
 
@@ -81,7 +83,7 @@ class StateRounds implements StateSnapshots {
     epochs.now++
     epochs.reading = true
     const base = full || this.#base === null || isHeavy(this.#base) ? null : this.#base
-    this.#current = { round, epoch: epochs.now, base, refs: null }
+    this.#current = { round, epoch: epochs.now, base, isBasis: !full, refs: null }
     this.#pending.push(this.#current)
     this.#forget()
     const head = { operator: this.#operator, round, full: base === null, maxParallelism }
@@ -134,7 +136,7 @@ class StateRounds implements StateSnapshots {
     const done = this.#pending.find((each) => each.round === round)
     if (done === undefined || done.refs === null) return
     this.#pending = this.#pending.filter(({ epoch }) => epoch > done.epoch)
-    this.#base = baseOf(done, done.refs)
+    if (done.isBasis) this.#base = baseOf(done, done.refs)
     this.#forget()
   }
 

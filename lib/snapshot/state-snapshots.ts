@@ -14,8 +14,8 @@
  *    when it never will be: its changes belong to the next round again.
  *
  * ## Incremental
- * A round holds what has changed since the newest round that is known to be complete, or everything:
- * where there is none, where `full` asks for it, and where the changes since the last full round
+ * A round holds what has changed since the newest round that is known to be complete and was not asked to be
+ * full, or everything: where there is none, where `full` asks for it, and where the changes since the last full round
  * outweigh it (compaction; the chain is at most `CHAIN_MAX` rounds long).
  */
 

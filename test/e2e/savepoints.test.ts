@@ -177,6 +177,24 @@ t.test('a stopped job goes on exactly where it was', async (t) => {
   await finishes(t, dir, { restore: 'latest' })
 })
 
+t.test('of two stops at once one is refused, and the job goes on from the other', async (t) => {
+  for (const directories of [
+    ['savepoint', null],
+    [null, null],
+    [null, 'savepoint'],
+  ]) {
+    const dir = directory(t)
+    const job = start(t, dir)
+    await hasRead(job, 500)
+    const [stopped, refused] = directories.map((name) =>
+      name === null ? job.stop() : job.stop(join(dir, name)),
+    )
+    await t.rejects(refused!, { code: 'E_JOB_STOPPING' })
+    const { directory: restore } = await stopped!
+    await finishes(t, dir, { restore: directories[0] === null ? 'latest' : restore })
+  }
+})
+
 /** State of each life: in the heap, in LevelDB, or one after the other. */
 const BACKENDS = [
   ['heap', 'heap', 'heap'],

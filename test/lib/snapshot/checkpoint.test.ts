@@ -180,7 +180,9 @@ t.test(
 t.test("a savepoint's own store is nothing that the job needs", async (t) => {
   const history = new History()
   history.start(A)
-  t.same(history.on({ kind: 'RoundRequested', request: 1, of: 'savepoint' }), ['trigger 1'])
+  t.same(history.on({ kind: 'RoundRequested', request: 1, of: 'savepoint', stop: false }), [
+    'trigger 1',
+  ])
   const reason = 'the directory is gone'
   const failed = history.on({ kind: 'Declined', round: 1, subtask: A, reason, isStoreLost: true })
   t.notOk(failed.some((text) => text.startsWith('fail')))
@@ -189,7 +191,7 @@ t.test("a savepoint's own store is nothing that the job needs", async (t) => {
 t.test('a savepoint is no recovery point of the job', async (t) => {
   const history = new History()
   history.start(A)
-  const asked = history.on({ kind: 'RoundRequested', request: 1, of: 'savepoint' })
+  const asked = history.on({ kind: 'RoundRequested', request: 1, of: 'savepoint', stop: false })
   t.same(asked, ['trigger 1'])
   history.ack(1, A)
   history.commit(1)
@@ -226,8 +228,39 @@ t.test('rounds are unaligned from the beginning where no time is given to them',
 t.test('a round that was asked for aligns, whatever that takes', async (t) => {
   const history = new History({ unalignedAfterMs: 0 })
   history.start(A)
-  t.same(history.on({ kind: 'RoundRequested', request: 1, of: 'savepoint' }), ['trigger 1'])
+  t.same(history.on({ kind: 'RoundRequested', request: 1, of: 'savepoint', stop: false }), [
+    'trigger 1',
+  ])
   t.equal(history.record.rounds[0]!.isUnaligned, false)
   t.same(history.on({ kind: 'AlignmentTimedOut', round: 1 }, 500), [])
   t.equal(history.record.rounds[0]!.isUnaligned, false)
+})
+
+/** The job is to stop with the round that it begins. */
+const STOP = { kind: 'RoundRequested', request: 1, of: 'savepoint', stop: true } as const
+
+t.test('behind a round with which the job stops none begins', async (t) => {
+  const history = new History({ maxConcurrent: 2 })
+  history.start(A)
+  t.same(history.on(STOP), ['trigger 1'])
+  t.same(history.look(1_000), [], 'while it gathers')
+  t.same(history.ack(1, A), ['commit 1'])
+  const late = { kind: 'RoundRequested', request: 2, of: 'checkpoint', stop: false } as const
+  t.same(history.commit(1), ['complete 1'])
+  t.same(history.look(1_000), [], 'when it is complete')
+  t.equal(history.record.stopping, STOP.request)
+  t.same(history.on(late), [], 'not even one that is asked for')
+})
+
+t.test('where the job does not stop after all, it has rounds again', async (t) => {
+  const abandoned = new History()
+  abandoned.start(A)
+  abandoned.on(STOP)
+  abandoned.on({ kind: 'TimedOut', round: 1 }, 1_000)
+  t.same(abandoned.look(100), ['trigger 2'])
+  const withdrawn = new History()
+  withdrawn.on(STOP)
+  withdrawn.on({ kind: 'RequestsWithdrawn' })
+  withdrawn.start(A)
+  t.same(withdrawn.look(100), ['trigger 1'])
 })

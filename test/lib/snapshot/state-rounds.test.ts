@@ -527,3 +527,27 @@ t.test('a small table that has changed is said anew as a whole', async (t) => {
   const back = restored([{ subtask: 0, chunks: chunks.read(chain) }], 0, 1, 0, 1).value('v')
   t.same([back.size, back.get(0, 3), back.has(0, 4)], [9, -1, false])
 })
+
+t.test('no round builds on one that was asked to be complete in itself', async (t) => {
+  const store = createHeapState(GROUPS, {})
+  const snapshots = createStateSnapshots(store, 'o')
+  const chunks = new Chunks()
+  const chainOf = (round: number, full: boolean) => {
+    snapshots.begin(round, full)
+    const refs = chunks.put(encodeAll(snapshots))
+    const chain = snapshots.chain(refs)
+    snapshots.completed(round)
+    return { refs, chain }
+  }
+  const operations = seededRandom(seedOf(t))
+  const change = () => {
+    for (let i = 0; i < 50; i++) randomOperation(operations)(store)
+  }
+  change()
+  const first = chainOf(1, false)
+  const apart = chainOf(2, true)
+  change()
+  const next = chainOf(3, false)
+  t.same(next.chain, [...first.chain, ...next.refs])
+  t.notOk(next.chain.some((ref) => apart.refs.includes(ref)))
+})
