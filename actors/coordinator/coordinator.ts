@@ -30,6 +30,7 @@ import { ClusterJob } from './cluster-job.js'
 import { Cordons } from './cordons.js'
 import { EndedJobs } from './ended-jobs.js'
 import type { JobRecord } from './job-records.js'
+import { hasEnded } from './job-refusals.js'
 import { KeptSlots } from './kept-slots.js'
 import { MoveDesk } from './move-desk.js'
 import { NodeDesk } from './node-desk.js'
@@ -284,13 +285,17 @@ export class Coordinator {
       }
       // Another coordinator may have the data already.
       if (this.#isStopping) throw stopping()
+      checkGoesOn(job)
       await this.#records.save(job.record)
+      checkGoesOn(job)
       this.events$.next({ kind: 'JobSubmitted', job: id, pipeline })
       await job.start(false)
       return job
     } catch (error) {
-      this.#jobs.delete(id)
-      await this.#records.remove(id)
+      // Where it was cancelled meanwhile, another one may have its id by now.
+      const other = this.#jobs.get(id)
+      if (other === job) this.#jobs.delete(id)
+      if (other === job || other === undefined) await this.#records.remove(id)
       throw error
     }
   }
@@ -450,6 +455,11 @@ const SESSIONS_PER_TERM = 2 ** 20
 const SESSION_TERMS = 2 ** 12
 /** Whatever kept a recovered job from running may have passed by then. */
 const RECOVER_AGAIN_MS = 30_000
+
+/** It may be cancelled while it waits. */
+function checkGoesOn({ id, state }: ClusterJob): void {
+  if (isEnded(state)) throw hasEnded(id)
+}
 
 const exists = (job: string): MillraceError =>
   new MillraceError('E_JOB_EXISTS', `there is a job ${job} already: it was submitted before`)

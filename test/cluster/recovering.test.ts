@@ -174,3 +174,24 @@ t.test('nor another life of it', async (t) => {
   const { partial, lives } = await job.done
   t.same([partial, lives], [true, 2])
 })
+
+t.test('what is cancelled while it waits to be accepted does not come back', async (t) => {
+  for (const laterMs of [100, 2_000]) {
+    const cluster = new SimulatedCluster({ seed: SEED, nodes: NODES, modules: {} })
+    cluster.start(HUB)
+    await cluster.runFor(500)
+    cluster.kill(HUB)
+    cluster.start(HUB)
+    await cluster.runFor(500)
+    const coordinator = cluster.coordinator!
+    const options = { memoryMb: 0, parallelism: 2 }
+    const submitted = outcomeOf(coordinator.submit(ID, bundleOf('rows'), options, () => {}))
+    await cluster.runFor(laterMs)
+    const cancelled = outcomeOf(coordinator.job(ID).cancel())
+    await cluster.runFor(6_000)
+    t.same(cancelled, { code: null, isOver: true })
+    t.same(submitted, { code: 'E_JOB_NOT_RUNNING', isOver: true })
+    t.notOk(cluster.stores.jobs.has(ID), 'nor does the next coordinator know of it')
+    t.notOk(cluster.events.some((event) => event.includes('"JobSubmitted"')))
+  }
+})
