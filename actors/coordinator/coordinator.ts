@@ -117,6 +117,7 @@ export class Coordinator {
       cordons: () => this.#cordons,
       jobs: () => [...this.#jobs.values()],
       roomFor: (job) => this.#roomFor(job),
+      vacateKept: (node) => this.#kept.vacate(node),
     })
   }
 
@@ -407,7 +408,7 @@ export class Coordinator {
   /** What ends because the coordinator stops is to go on with the next one. */
   #onEnded(job: ClusterJob): void {
     this.#jobs.delete(job.id)
-    this.#kept.giveUp(job.id)
+    void this.#kept.giveUp(job.id)
     this.#ended.add(job)
     const hasNotBegun = job.isRecovered && !job.hasRun && job.state === 'Failed'
     const waits = hasNotBegun && !job.isCancelled

@@ -56,7 +56,7 @@ export class KeptSlots {
   arrived(node: string, refs: readonly string[]): void {
     for (const ref of refs) {
       const found = this.#expecting(node, ref)
-      if (found === null) this.#kill(node, ref)
+      if (found === null) void this.#kill(node, ref)
       else this.#take(node, ref, found)
     }
   }
@@ -80,23 +80,33 @@ export class KeptSlots {
       return calls === null ? [] : [{ node, calls }]
     })
     if (places.length < slots.length) {
-      this.giveUp(job)
+      void this.giveUp(job)
       return null
     }
     this.#jobs.delete(job)
     return places
   }
 
-  /** Ends those that are there; others are not wanted any more. */
-  giveUp(job: string): void {
+  /** Ends those that are there, resolves when they have ended; others are not wanted any more. */
+  async giveUp(job: string): Promise<void> {
     const expected = this.#jobs.get(job)
     if (expected === undefined) return
     this.#jobs.delete(job)
-    for (const { ref, node } of expected.deployment.slots) {
-      if (!expected.here.has(ref)) continue
-      this.#owner.left(ref)
-      this.#kill(node, ref)
-    }
+    const here = expected.deployment.slots.filter(({ ref }) => expected.here.has(ref))
+    await Promise.all(
+      here.map(({ ref, node }) => {
+        this.#owner.left(ref)
+        return this.#kill(node, ref)
+      }),
+    )
+  }
+
+  /** Ends all that are kept there, and with them those of the same jobs, which begin anew. Resolves when none is left there. */
+  async vacate(node: string): Promise<void> {
+    const found = [...this.#jobs].filter(([, { deployment, here }]) =>
+      deployment.slots.some((slot) => slot.node === node && here.has(slot.ref)),
+    )
+    await Promise.all(found.map(([job]) => this.giveUp(job)))
   }
 
   #take(node: string, ref: string, [job, expected]: readonly [string, Expected]): void {
@@ -113,9 +123,9 @@ export class KeptSlots {
     return null
   }
 
-  #kill(node: string, ref: string): void {
+  async #kill(node: string, ref: string): Promise<void> {
     const why = 'its job does not go on with it'
-    void this.#owner
+    await this.#owner
       .callsOf(node)
       ?.call('killSlot', [ref, why])
       .catch(() => {})

@@ -16,6 +16,8 @@ export interface NodeDeskOwner {
   cordons(): Cordons
   jobs(): readonly ClusterJob[]
   roomFor(job: ClusterJob): Promise<Room>
+  /** Of jobs that have not been taken over yet: resolves when none of their slots is left there. */
+  vacateKept(node: string): Promise<void>
 }
 
 /** A job is asked so often to leave a node: each time another failure has come in between. */
@@ -81,11 +83,12 @@ export class NodeDesk {
     this.#evacuations.add(evacuation)
     try {
       const jobs = this.#owner.jobs().filter((job) => job.nodes.has(node))
+      const kept = this.#owner.vacateKept(node)
       const moved = allOrFirstError(jobs.map((job) => this.#leave(evacuation, job)))
       moved.catch(() => {})
       // What has left may have to wait for a place: the node need not.
       const isLeft = jobs.length === 0 ? moved : Promise.race([moved, evacuation.isEmpty])
-      await Promise.race([isLeft, evacuation.isGivenUp])
+      await Promise.race([Promise.all([kept, isLeft]), evacuation.isGivenUp])
     } finally {
       this.#evacuations.delete(evacuation)
       evacuation.isOver = true

@@ -130,3 +130,28 @@ t.test('whoever uncordons a node gives up its evacuation, and the job goes on', 
   t.ok(await cluster.runUntil(() => cluster.ended.has(ID), 60_000))
   t.equal(judge(job), null)
 })
+
+t.test(
+  'a node that has kept slots for a job not taken over yet is empty when it says so',
+  async (t) => {
+    for (const laterMs of [300, 700, 1_500]) {
+      const { cluster, job, nodesOf } = await running(ONE_EACH)
+      const [left, away] = nodesOf() as [string, string]
+      cluster.kill(HUB)
+      await cluster.runFor(300)
+      cluster.internet.cut(HUB, away)
+      cluster.internet.cut(away, HUB)
+      cluster.start(HUB)
+      await cluster.runFor(laterMs)
+      const evacuated = outcomeOf(cluster.coordinator!.evacuate(left))
+      t.ok(await cluster.runUntil(() => evacuated.isOver, 1_000))
+      t.equal(evacuated.code, null)
+      t.same(cluster.nodes.get(left)!.node!.slots, [], `${laterMs} ms later`)
+      cluster.internet.heal()
+      await cluster.runFor(6_000)
+      t.notOk(nodesOf().includes(left), 'nor does it have work again')
+      t.ok(await cluster.runUntil(() => cluster.ended.has(ID), 60_000))
+      t.equal(judge(job), null)
+    }
+  },
+)
