@@ -9,7 +9,14 @@ import type { JobCourse } from './job-course.js'
 import type { JobLives } from './job-lives.js'
 import type { JobMoves } from './job-moves.js'
 import type { JobPlaces } from './job-places.js'
-import { hasEnded, hasNoCheckpoint, hasNotBegun, isMoving, waitsForPlaces } from './job-refusals.js'
+import {
+  hasEnded,
+  hasNoCheckpoint,
+  hasNotBegun,
+  isMoving,
+  isStopping,
+  waitsForPlaces,
+} from './job-refusals.js'
 import type { StopSummary } from './protocol.js'
 
 export interface JobStopsOwner {
@@ -63,11 +70,17 @@ export class JobStops {
    */
   async suspend(): Promise<void> {
     const lives = this.#lives
-    lives.isSuspended = true
     // Whatever holds it up: a life that is to be waited for no longer ends behind the checkpoint before.
     const { clock } = this.#parts.world
-    const waitNoLonger = clock.after(SUSPEND_MS, () => void lives.present?.cancel())
+    const waitNoLonger = clock.after(SUSPEND_MS, () => {
+      lives.isSuspended = true
+      void lives.present?.cancel()
+    })
     try {
+      // What stops ends for good, if it can: only what does not goes on with the next coordinator.
+      if (lives.stops.size > 0) await Promise.allSettled(lives.stops)
+      if (isEnded(lives.state)) return
+      lives.isSuspended = true
       await this.#suspendLife()
     } finally {
       waitNoLonger()
@@ -82,7 +95,8 @@ export class JobStops {
     if (life === null) return
     await this.#endForNow(life).catch(() => life.cancel())
     const summary = await life.done.catch(() => null)
-    if (summary === null || summary.state === 'Finished') return
+    // What was cancelled meanwhile is forgotten, and stays so.
+    if (summary === null || summary.state === 'Finished' || lives.isCancelled) return
     if (lives.hasLived(life)) await books.remember(withLife(books.before, summary, true))
     // One that has only been planned has not lived; one that was not even that may be forgotten by now.
     else if (lives.plan !== null) await books.remember({ ...books.before, isAtRest: true })
@@ -102,6 +116,7 @@ export class JobStops {
   /** What waits for places, or has not run yet, ends at once, behind its last checkpoint. */
   async stop(directory: string | null): Promise<StopSummary> {
     const lives = this.#lives
+    if (lives.stops.size > 0) throw isStopping(this.#id)
     if (lives.isBefore || lives.lacksPlaces) return this.#stopBehindLast(directory)
     const life = lives.living()
     if (lives.move !== null) throw isMoving(this.#id)

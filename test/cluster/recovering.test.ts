@@ -195,3 +195,32 @@ t.test('what is cancelled while it waits to be accepted does not come back', asy
     t.notOk(cluster.events.some((event) => event.includes('"JobSubmitted"')))
   }
 })
+
+t.test('what is being stopped when its coordinator stops ends for good, once', async (t) => {
+  for (const laterMs of [0, 1, 5]) {
+    const cluster = await running()
+    const coordinator = cluster.coordinator!
+    const stopped = outcomeOf(coordinator.job(ID).stop('data/savepoint'))
+    const refused = outcomeOf(coordinator.job(ID).stop(null))
+    await cluster.runFor(laterMs)
+    void coordinator.stop()
+    await cluster.runFor(5_000)
+    t.same(stopped, { code: null, isOver: true })
+    t.same(refused, { code: 'E_JOB_STOPPING', isOver: true })
+    t.notOk(cluster.stores.jobs.has(ID), 'nor does the next coordinator go on with it')
+  }
+})
+
+t.test('what is cancelled while its coordinator stops does not come back', async (t) => {
+  for (const laterMs of [0, 1, 2, 3, 4, 5, 6]) {
+    const cluster = await running()
+    const job = cluster.coordinator!.job(ID)
+    void cluster.coordinator!.stop()
+    await cluster.runFor(laterMs)
+    if (job.state === 'Cancelled') break
+    const cancelled = outcomeOf(job.cancel())
+    await cluster.runFor(5_000)
+    t.same(cancelled, { code: null, isOver: true })
+    t.notOk(cluster.stores.jobs.has(ID), `${laterMs} ms later`)
+  }
+})
