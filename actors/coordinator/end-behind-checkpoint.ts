@@ -5,7 +5,8 @@ import type { Job } from '../job/job.js'
  * Behind a checkpoint of its own; behind the last one before where it does not run, or no longer does: one that
  * restarts may wait for slots for minutes, and what it could write then lies no further.
  *
- * `isWhole`: each of its slots has a place; one that runs may wait for a slot on which nothing of it is. Rejects where it runs and cannot write one: then it goes on.
+ * `isWhole`: each of its slots has a place; one that runs may wait for a slot on which nothing of it is.
+ * Rejects where it runs and cannot write one: then it goes on.
  */
 export async function endBehindCheckpoint(life: Job, isWhole: boolean): Promise<void> {
   const mayStop = life.state === 'Running' || (life.state === 'Draining' && isWhole)
