@@ -6,10 +6,9 @@
 
 export { MillraceError } from '../lib/base/errors.js'
 export { type Backoff, backoff } from '../lib/supervision/backoff.js'
-export type { During, Failure, FailureKind } from '../lib/supervision/failure.js'
+export type { Decision, During, Failure, FailureKind } from '../lib/supervision/failure.js'
 export {
   type Decide,
-  type Decision,
   type Strategy,
   type Supervision,
   type SupervisionOptions,

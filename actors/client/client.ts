@@ -11,8 +11,7 @@ import type { Random } from '../../lib/base/random.js'
 import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import { RECONNECT_MS } from '../../lib/cluster/times.js'
 import { jobIdOf } from '../../lib/job/job-id.js'
-import type { Failure } from '../../lib/supervision/failure.js'
-import type { Decision } from '../../lib/supervision/strategy.js'
+import type { Decision, Failure } from '../../lib/supervision/failure.js'
 import type { Network } from '../../lib/transport/network.js'
 import {
   type BundleFacts,

@@ -5,8 +5,7 @@ import { errorFromData, MillraceError } from '../../lib/base/errors.js'
 import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import type { JobState } from '../../lib/job/job-record.js'
-import type { Failure } from '../../lib/supervision/failure.js'
-import type { Decision } from '../../lib/supervision/strategy.js'
+import type { Decision, Failure } from '../../lib/supervision/failure.js'
 import { PartJoiner, type RecordPart } from '../../lib/transport/record-parts.js'
 import {
   type BundleFacts,

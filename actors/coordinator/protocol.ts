@@ -8,12 +8,8 @@ import { optionNames } from '../../lib/base/unknown-option.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import type { JobState } from '../../lib/job/job-record.js'
 import type { Strategy } from '../../lib/placement/place.js'
-import type { Failure } from '../../lib/supervision/failure.js'
-import {
-  type Decision,
-  SUPERVISION_OPTIONS,
-  type SupervisionOptions,
-} from '../../lib/supervision/strategy.js'
+import type { Decision, Failure } from '../../lib/supervision/failure.js'
+import { SUPERVISION_OPTIONS, type SupervisionOptions } from '../../lib/supervision/strategy.js'
 import type { RecordPart } from '../../lib/transport/record-parts.js'
 import type { JobEvent, JobMetrics, JobSummary, SnapshotSummary } from '../job/job.js'
 import type { CheckpointOptions } from '../job/open-snapshots.js'

@@ -6,8 +6,7 @@
  */
 import type { ErrorData } from '../../lib/base/errors.js'
 import type { JobStepEvent } from '../../lib/job/job-events.js'
-import type { Failure } from '../../lib/supervision/failure.js'
-import type { Decision } from '../../lib/supervision/strategy.js'
+import type { Decision, Failure } from '../../lib/supervision/failure.js'
 import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { SlotEvent, SplitListing, SubtaskId } from '../worker/protocol.js'
 

@@ -9,13 +9,13 @@ import type { Clock } from '../../lib/base/clock.js'
 import type { ErrorData } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
 import { attemptOf, decided, judge, noRestarts } from '../../lib/supervision/decision.js'
-import type { Failure } from '../../lib/supervision/failure.js'
+import type { Decision, Failure } from '../../lib/supervision/failure.js'
 import {
   type KeptRestarts,
   keepRestarts,
   recallRestarts,
 } from '../../lib/supervision/kept-restarts.js'
-import type { Decision, Supervision } from '../../lib/supervision/strategy.js'
+import type { Supervision } from '../../lib/supervision/strategy.js'
 
 export type RestartOutcome =
   | { readonly kind: 'restart'; readonly delayMs: number; readonly failure: Failure }

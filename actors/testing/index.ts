@@ -15,12 +15,9 @@ export {
 } from '../../lib/snapshot/write-savepoint.js'
 export { checkSink, type SinkCheck } from '../../lib/testing/check-sink.js'
 export { checkSource, type SourceCheck } from '../../lib/testing/check-source.js'
-export {
-  checkTransactionalSink,
-  type SinkTarget,
-  type TransactionalSinkCheck,
-} from '../../lib/testing/check-transactional-sink.js'
+export { checkTransactionalSink } from '../../lib/testing/check-transactional-sink.js'
 export type { Conformance } from '../../lib/testing/laws.js'
+export type { SinkTarget, TransactionalSinkCheck } from '../../lib/testing/sink-target.js'
 export { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
 export { type Collected, collect } from './collect.js'
 export { type Injection, injectFailures } from './inject-failures.js'

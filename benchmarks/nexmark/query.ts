@@ -7,40 +7,11 @@
  * time, and returns the stream of its results; it knows neither where events come from nor where
  * results go.
  */
-import { type Flow, type Pipeline, pipeline, type Stream, type Time } from 'millrace'
-import type { Sink } from 'millrace/connectors'
-import { type Events, openEvents } from './events.js'
-import type { Change, EventKind } from './model.js'
-import type { Cell, Columns } from './row-text.js'
+import { type Pipeline, pipeline } from 'millrace'
+import { openEvents } from './events.js'
+import type { AppendQuery, Described, UpdatingQuery } from './query-kinds.js'
 import { type QueryArgs, settingsOf } from './settings.js'
 import { toSink } from './sinks.js'
-
-/** What a query's results are, whatever their kind. */
-interface Described<Row> {
-  /** `q5`. */
-  readonly name: string
-  /** What it asks, in one line. */
-  readonly title: string
-  /** The kinds of events that it takes; the others are not read. */
-  readonly reads: readonly EventKind[]
-  readonly columns: Columns<Row>
-  /** True where two runs need not agree: processing time. */
-  readonly volatile?: boolean
-  /** Writes to files in a way of its own (`--sink file`); default: canonical rows. */
-  readonly files?: (directory: string) => Sink<Row>
-}
-
-/** Results are final: they are added, and never taken back. */
-export interface AppendQuery<Row> extends Described<Row> {
-  build(flow: Flow, events: Events): Stream<Row, Time, unknown>
-}
-
-/** Results are the changes of a table. */
-export interface UpdatingQuery<Row> extends Described<Row> {
-  /** Primary key of the table: a number or text. Changes of a key come in order, from one subtask. */
-  readonly key: (row: Row) => Cell
-  build(flow: Flow, events: Events): Stream<Change<Row>, Time, unknown>
-}
 
 /** A query as the runner sees it. */
 export interface Query extends Described<never> {

@@ -3,7 +3,6 @@
  * this program; what is restored relies on its shape.
  */
 
-import type { Manifest } from './manifest.js'
 import { damagedText } from './sealed.js'
 
 /** What is expected of a value, for a message; null where it is as expected. */
@@ -87,13 +86,21 @@ const manifest = objectOf({
 })
 
 /** @throws MillraceError `E_SNAPSHOT_DAMAGED`, which says what is not as it must be. */
-export function checkManifest(value: unknown, place: string): Manifest {
-  const wrong = manifest(value, 'manifest') ?? wrongParallelism(value as Manifest)
+export function checkManifest(value: unknown, place: string): void {
+  const wrong = manifest(value, 'manifest') ?? wrongParallelism(value as Sized)
   if (wrong !== null) throw damagedText(place, `is not of the shape of a manifest: ${wrong}`)
-  return value as Manifest
 }
 
-function wrongParallelism({ operators }: Manifest): string | null {
+/** What the fields of a manifest say of each other. */
+interface Sized {
+  readonly operators: readonly {
+    readonly name: string
+    readonly parallelism: number
+    readonly subtasks: readonly unknown[]
+  }[]
+}
+
+function wrongParallelism({ operators }: Sized): string | null {
   const wrong = operators.find(({ parallelism, subtasks }) => subtasks.length !== parallelism)
   return wrong === undefined
     ? null

@@ -115,5 +115,7 @@ export const encodeManifest = (manifest: Manifest): Uint8Array => seal(FORMAT, m
  * shape that this file states; `E_SNAPSHOT_VERSION` where a later version wrote them.
  */
 export function decodeManifest(bytes: Uint8Array, place: string): Manifest {
-  return checkManifest(unseal(FORMAT, bytes, place), place)
+  const manifest = unseal(FORMAT, bytes, place)
+  checkManifest(manifest, place)
+  return manifest as Manifest
 }

@@ -1,7 +1,8 @@
 /** Timers as rows: they know themselves nothing of those. */
 
 import type { Pace } from '../base/pace.js'
-import type { FreezableTimers, PlacedTimer, Timers } from '../time/timers.js'
+import type { PlacedTimer } from '../time/timer.js'
+import type { FreezableTimers, Timers } from '../time/timers.js'
 import type { Restoring, Rows, TimerRecord } from './frozen.js'
 
 export class HeapTimerState {

@@ -13,7 +13,7 @@
  *   last few accesses is written or thrown out.
  */
 import type { RowChange, RowCodec, RowStore, RowWrite } from './row-store.js'
-import type { Slot } from './row-table.js'
+import { SLOT_BYTES, type Slot } from './slot.js'
 
 /** Accesses during which a slot is left alone; what changes a value in place needs less than ten. */
 const RECENT = 32
@@ -34,8 +34,6 @@ const COLD_PART = 1 / 8
 const AHEAD_PART = 1 / 16
 const AHEAD_MIN = 32
 const HARD_FACTOR = 1.1
-/** A slot with its places in the table, the ring and the queue. */
-export const SLOT_BYTES = 200
 
 export interface RowCacheOptions {
   readonly rows: RowStore

@@ -13,8 +13,9 @@
  */
 import { type CanonicalKey, flatKey, isEscaped, isView } from '../base/key.js'
 import type { Asking, RowsAsked } from './read-ahead.js'
-import { type RowCache, SLOT_BYTES } from './row-cache.js'
+import type { RowCache } from './row-cache.js'
 import { rowKeyOf } from './row-key.js'
+import { SLOT_BYTES, Slot, type SlotTable } from './slot.js'
 
 const PAGE_PLACES = 64
 
@@ -24,42 +25,6 @@ export interface ValueShape<V> {
   unpack(data: unknown): V
   /** True while it must not leave memory: whoever has it would not see what becomes of it. Null: never. */
   readonly isBusy: ((value: V) => boolean) | null
-}
-
-/** An entry in the cache; also one that is known not to be there. */
-export class Slot<V> {
-  readonly table: RowTable<V>
-  readonly canonical: CanonicalKey
-  /** Where it is not its own canonical form. */
-  key: unknown
-  value: V | undefined
-  /** −1: there is no such entry. */
-  place: number
-  bytes: number
-  /** When it was used last, and what that was when the hand last came by. */
-  stamp = 0
-  seen = 0
-  /** When it came into the queue of those to be written. */
-  queued = 0
-  isDirty = false
-  isWriting = false
-  isGone = false
-
-  constructor(
-    table: RowTable<V>,
-    canonical: CanonicalKey,
-    key: unknown,
-    value: V | undefined,
-    place: number,
-    bytes: number,
-  ) {
-    this.table = table
-    this.canonical = canonical
-    this.key = key
-    this.value = value
-    this.place = place
-    this.bytes = bytes
-  }
 }
 
 /** With how rows become text. */
@@ -98,7 +63,7 @@ interface Ahead {
 const ASKED_TRIAL = 256
 const ASKED_PAUSE = 8_192
 
-export class RowTable<V> implements Asking {
+export class RowTable<V> implements Asking, SlotTable<V> {
   readonly #cache: RowCache
   readonly #shape: RowShape<V>
   #id: string
@@ -272,7 +237,6 @@ export class RowTable<V> implements Asking {
     return this.#rowKey(slot.canonical)
   }
 
-  /** Null where there is nothing to be kept. */
   rowOf(slot: Slot<V>): string | null {
     if (slot.place === NOWHERE) return null
     const data = this.#shape.pack(slot.value as V)
@@ -282,7 +246,6 @@ export class RowTable<V> implements Asking {
     return text
   }
 
-  /** Throws a clean slot out, if it may go. */
   drop(slot: Slot<V>): boolean {
     const { isBusy } = this.#shape
     if (isBusy !== null && slot.place !== NOWHERE && isBusy(slot.value as V)) return false

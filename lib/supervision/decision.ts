@@ -16,9 +16,10 @@
 import type { Random } from '../base/random.js'
 import { backoffDelayMs } from './backoff.js'
 import type { Failure } from './failure.js'
+import { type Decision, isDecision } from './failure.js'
 import { countRestart, type Intensity, isAtLimit, noIntensity } from './intensity.js'
 import { countFailure, noRestartCount, type RestartCount, settled } from './restart-count.js'
-import { type Decision, isDecision, type Strategy, type Supervision } from './strategy.js'
+import type { Strategy, Supervision } from './strategy.js'
 
 /** What a group has behind it. */
 export interface Restarts {

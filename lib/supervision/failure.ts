@@ -1,6 +1,5 @@
 /** What is known of one failure: plain data, kept in the history, published on `failures$`. */
 import { type ErrorData, errorToData } from '../base/errors.js'
-import type { Decision } from './strategy.js'
 
 /**
  * Who has to do something about it.
@@ -27,6 +26,20 @@ export type During =
   | 'callback'
   | 'child'
   | 'decide'
+
+/**
+ * - `restart`: a fresh behaviour in the same place, after a delay; what waits in the mailbox stays.
+ * - `resume`: go on with the behaviour as it is. It concerns the failing child alone, whatever the
+ *   strategy. One that failed before it had started has nothing to go on with: it restarts.
+ * - `stop`: end for good.
+ * - `escalate`: the parent itself fails, with this failure as its cause.
+ */
+export const DECISIONS = ['restart', 'resume', 'stop', 'escalate'] as const
+/** What becomes of the actor that failed. */
+export type Decision = (typeof DECISIONS)[number]
+
+export const isDecision = (value: unknown): value is Decision =>
+  (DECISIONS as readonly unknown[]).includes(value)
 
 /** One failure: what, where, when, and what was decided. */
 export interface Failure {

@@ -5,22 +5,11 @@
 import { MillraceError } from '../base/errors.js'
 import { optionNames, refuseUnknownOptions } from '../base/unknown-option.js'
 import { type Backoff, backoff } from './backoff.js'
-import type { Failure } from './failure.js'
+import { DECISIONS, type Decision, type Failure, isDecision } from './failure.js'
 
 export const STRATEGIES = ['one-for-one', 'all-for-one', 'region'] as const
 /** Who is acted on when one child fails: that child, all children, or the children of its region. */
 export type Strategy = (typeof STRATEGIES)[number]
-
-/**
- * - `restart`: a fresh behaviour in the same place, after a delay; what waits in the mailbox stays.
- * - `resume`: go on with the behaviour as it is. It concerns the failing child alone, whatever the
- *   strategy. One that failed before it had started has nothing to go on with: it restarts.
- * - `stop`: end for good.
- * - `escalate`: the parent itself fails, with this failure as its cause.
- */
-export const DECISIONS = ['restart', 'resume', 'stop', 'escalate'] as const
-/** What becomes of the actor that failed. */
-export type Decision = (typeof DECISIONS)[number]
 
 /** User code: must be quick and synchronous. If it throws, the failure escalates. */
 export type Decide = (failure: Failure) => Decision
@@ -85,9 +74,6 @@ export function supervise(options: SupervisionOptions = {}): Supervision {
   )
   return { strategy, restart: backoff(options.restart), maxRestarts, withinMs, decide }
 }
-
-export const isDecision = (value: unknown): value is Decision =>
-  (DECISIONS as readonly unknown[]).includes(value)
 
 function expect(holds: boolean, name: string, seen: unknown, expected: string): void {
   if (holds) return

@@ -3,9 +3,9 @@
  * should be seen at the target is known at every step.
  */
 import type { Json } from '../base/json.js'
-import type { SinkTarget, TransactionalSinkCheck } from './check-transactional-sink.js'
 import { DrivenWriter } from './driven-writer.js'
 import { assertSame, throughJson } from './laws.js'
+import type { SinkTarget, TransactionalSinkCheck } from './sink-target.js'
 
 interface Snapshot {
   readonly round: number

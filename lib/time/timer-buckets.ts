@@ -1,6 +1,6 @@
 /** Where timers lie by their time: what is at one place, and the way through all places. */
 import type { CanonicalKey } from '../base/key.js'
-import type { PlacedTimer } from './timers.js'
+import type { PlacedTimer } from './timer.js'
 
 /** An epoch that never comes: of a timer that is there. */
 export const ALIVE = -1

@@ -20,16 +20,8 @@ import { type CanonicalKey, canonicalKey, flatKey } from '../base/key.js'
 import type { Pace } from '../base/pace.js'
 import { TimeQueue } from './time-queue.js'
 import { TimeTable } from './time-table.js'
+import type { PlacedTimer, Timer } from './timer.js'
 import { ALIVE, Bucket, Entry, entryOf, Walk } from './timer-buckets.js'
-
-/** One timer. */
-export interface Timer {
-  /** Ms since 1970. */
-  readonly timeMs: number
-  readonly group: number
-  readonly key: unknown
-  readonly name: string
-}
 
 /** The timers of one operator in one subtask, of one kind of time. */
 export interface Timers {
@@ -46,11 +38,6 @@ export interface Timers {
   /** All timers, in no particular order. Nothing may be registered or taken meanwhile. */
   entries(): IterableIterator<Timer>
   clear(): void
-}
-
-/** A timer, and its place in the order of registration. */
-export interface PlacedTimer extends Timer {
-  readonly at: number
 }
 
 /** Timers that can be read as they were when the epoch began, while they go on to change. */

@@ -6,8 +6,9 @@ import type { ActorRef, Undelivered } from '../../actors/kernel/ref.js'
 import { type ActorSystemOptions, createActorSystem } from '../../actors/kernel/system.js'
 import type { Clock } from '../../lib/base/clock.js'
 import { seededRandom } from '../../lib/base/random.js'
+import { DECISIONS, type Decision } from '../../lib/supervision/failure.js'
 import type { SupervisionOptions } from '../../lib/supervision/strategy.js'
-import { DECISIONS, type Decision, STRATEGIES, supervise } from '../../lib/supervision/strategy.js'
+import { STRATEGIES, supervise } from '../../lib/supervision/strategy.js'
 import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 
 const ignore = { receive() {} }

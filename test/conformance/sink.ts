@@ -1,10 +1,8 @@
 /** The kit's checks of sinks, as tests. */
 import type { Test } from 'tap'
 import { checkSink, type SinkCheck } from '../../lib/testing/check-sink.js'
-import {
-  checkTransactionalSink,
-  type TransactionalSinkCheck,
-} from '../../lib/testing/check-transactional-sink.js'
+import { checkTransactionalSink } from '../../lib/testing/check-transactional-sink.js'
+import type { TransactionalSinkCheck } from '../../lib/testing/sink-target.js'
 
 export interface SinkCase<T> extends SinkCheck<T> {
   readonly name: string

@@ -1,7 +1,8 @@
 /** The laws of timers, as a function of what makes them. */
 import fc from 'fast-check'
 import type { Test } from 'tap'
-import type { Timer, Timers } from '../../lib/time/timers.js'
+import type { Timer } from '../../lib/time/timer.js'
+import type { Timers } from '../../lib/time/timers.js'
 
 interface Registered {
   readonly timeMs: number

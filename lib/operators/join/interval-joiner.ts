@@ -3,7 +3,7 @@
  * more, which a timer at that time says.
  */
 import { keyGroupOf } from '../../base/key.js'
-import type { Timer } from '../../time/timers.js'
+import type { Timer } from '../../time/timer.js'
 import type { Kept } from '../batch/join-kind.js'
 import { HoldLimit } from '../combine/held.js'
 import type { Results } from '../combine/results.js'

@@ -1,6 +1,6 @@
 import { keyGroupOf } from '../../base/key.js'
 import type { MapState } from '../../state/state.js'
-import type { Timer } from '../../time/timers.js'
+import type { Timer } from '../../time/timer.js'
 import { commonOptions } from '../arguments.js'
 import type { KeyedJoin } from '../batch/join-kind.js'
 import { attachBeside, combinedTraits, requireStream } from '../combine/attach-all.js'

@@ -1,6 +1,7 @@
 /** What joins by event time have in common: they drop what is late, and do what is due before time goes on. */
 import type { OperatorFunction } from 'rxjs'
-import type { Timer, Timers } from '../../time/timers.js'
+import type { Timer } from '../../time/timer.js'
+import type { Timers } from '../../time/timers.js'
 import type { Results } from '../combine/results.js'
 import type { MetricCounter, OperatorContext } from '../operator.js'
 import type { Signal } from '../signal.js'

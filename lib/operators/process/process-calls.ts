@@ -3,7 +3,8 @@
  * what they send. It decides what an error is: of a record, or a failure.
  */
 import { MillraceError } from '../../base/errors.js'
-import type { Timer, Timers } from '../../time/timers.js'
+import type { Timer } from '../../time/timer.js'
+import type { Timers } from '../../time/timers.js'
 import { asyncKind } from '../expansion.js'
 import type { OperatorContext } from '../operator.js'
 import { SKIP } from '../record-error.js'

@@ -9,7 +9,8 @@
  * - Where a sequence still waits for timers at the end (`pending`), the end waits too.
  */
 import type { OperatorFunction } from 'rxjs'
-import type { Timer, Timers } from '../../time/timers.js'
+import type { Timer } from '../../time/timer.js'
+import type { Timers } from '../../time/timers.js'
 import { type Alarm, createAlarm } from '../alarm.js'
 import { groupAt, keysOf } from '../cells.js'
 import { NO_TIME, Results } from '../combine/results.js'
