@@ -50,6 +50,7 @@ export interface Served {
   ): Promise<ClusterJob>
   rescale(job: string, slots: number, waitMs?: number): Promise<void>
   move(job: string, placement: PlacementOptions | null): Promise<void>
+  drain(job: string): Promise<void>
   nodes(): Promise<readonly NodeView[]>
   cordon(node: string, cordoned: boolean): Promise<void>
   evacuate(node: string): Promise<void>
@@ -147,7 +148,7 @@ export class ClientDesk {
         )
       },
       cancel: (job) => coordinator.job(job).cancel(),
-      drain: (job) => coordinator.job(job).drain(),
+      drain: (job) => coordinator.drain(job),
       savepoint: (job, directory) => coordinator.job(job).savepoint(directory),
       stop: (job, directory) => coordinator.job(job).stop(directory),
       rescale: (job, slots, waitMs) => coordinator.rescale(job, slots, waitMs),

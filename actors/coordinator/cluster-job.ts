@@ -133,7 +133,7 @@ export class ClusterJob {
 
   /** Under the next coordinator: it ends because this one stops. */
   get goesOn(): boolean {
-    return this.#course.goesOn
+    return this.#lives.goesOn
   }
 
   /** By someone, under this coordinator. */
@@ -227,7 +227,7 @@ export class ClusterJob {
     return this.#stops.stop(directory)
   }
 
-  /** Resolves when it has ended, with what is there done, whatever becomes of its lives meanwhile. */
+  /** Resolves when it is durable: whatever becomes of its lives, it ends with what is there done. */
   async drain(): Promise<void> {
     return this.#stops.drain()
   }

@@ -11,12 +11,8 @@
 import { join } from 'node:path'
 import { Subject } from 'rxjs'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
-import { durationMs } from '../../lib/base/duration.js'
-import { MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
-import { checkJobId, jobNameIn } from '../../lib/job/job-id.js'
-import { isEnded } from '../../lib/job/job-record.js'
 import type { SlotWish } from '../../lib/placement/place.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { ControlLink, DataLink, Listener } from '../../lib/transport/node-links.js'
@@ -24,15 +20,13 @@ import type { ActorRef } from '../kernel/ref.js'
 import { type ActorSystem, createActorSystem } from '../kernel/system.js'
 import { createPlacement } from '../placement/placement.js'
 import type { PlacementMessage } from '../placement/protocol.js'
-import { checkPlacement, checkSlots, checkSubmit, checkWait } from './check-submit.js'
 import { ClientDesk } from './client-desk.js'
 import { ClusterJob } from './cluster-job.js'
 import { Cordons } from './cordons.js'
-import { EndedJobs } from './ended-jobs.js'
+import { JobDesk } from './job-desk.js'
 import type { JobRecord } from './job-records.js'
-import { hasEnded } from './job-refusals.js'
+import { JobTable } from './job-table.js'
 import { KeptSlots } from './kept-slots.js'
-import { MoveDesk } from './move-desk.js'
 import { NodeDesk } from './node-desk.js'
 import { NodeRegistry } from './node-registry.js'
 import type { PlanModule } from './prepare-life.js'
@@ -46,6 +40,7 @@ import type {
   SubmitOptions,
 } from './protocol.js'
 import { ReactiveDesk, type Room } from './reactive-desk.js'
+import { Recoveries } from './recoveries.js'
 import { SlotDesk } from './slot-desk.js'
 import { type CoordinatorStores, openFileStores, type Records, type Shelf } from './stores.js'
 
@@ -73,14 +68,14 @@ export class Coordinator {
   readonly #random: Random
   readonly #system: ActorSystem
   readonly #placement: ActorRef<PlacementMessage>
-  readonly #jobs = new Map<string, ClusterJob>()
-  readonly #ended = new EndedJobs()
+  readonly #jobs = new JobTable()
   readonly #slots: SlotDesk
   readonly #nodes: NodeDesk
-  readonly #moves: MoveDesk
+  readonly #asked: JobDesk
   #registry!: NodeRegistry
   #stores!: CoordinatorStores
   #kept!: KeptSlots
+  #recoveries!: Recoveries
   #cordons!: Cordons
   #listener!: Listener
   #clients!: ClientDesk
@@ -106,16 +101,24 @@ export class Coordinator {
       callsOf: (node) => this.#registry.callsOf(node),
       settled: () => this.#settled,
     })
-    this.#moves = new MoveDesk({
+    this.#asked = new JobDesk({
       clock: this.#clock,
+      jobs: this.#jobs,
+      events$: this.events$,
+      records: () => this.#records,
+      isStopping: () => this.#isStopping,
+      settled: () => this.#settled,
+      open: (record) => this.#open(record),
+      roomFor: (job) => this.#roomFor(job),
       lackingFor: (wish, slots) => this.#lackingFor(wish, slots),
+      over: (job) => this.#recoveries.over(job),
     })
     this.#nodes = new NodeDesk({
       slots: this.#slots,
       events$: this.events$,
       registry: () => this.#registry,
       cordons: () => this.#cordons,
-      jobs: () => [...this.#jobs.values()],
+      jobs: () => this.#jobs.all,
       roomFor: (job) => this.#roomFor(job),
       vacateKept: (node) => this.#kept.vacate(node),
     })
@@ -152,6 +155,14 @@ export class Coordinator {
       },
       left: (ref) => this.#slots.released(ref),
     })
+    this.#recoveries = new Recoveries({
+      clock: this.#clock,
+      kept: this.#kept,
+      isStopping: () => this.#isStopping,
+      settled: () => this.#settled,
+      open: (record) => this.#open(record),
+      recovers: (job) => this.events$.next({ kind: 'JobRecovered', job: job.id }),
+    })
     this.#registry = new NodeRegistry({
       clock: this.#clock,
       membership: { term: this.#term, cluster },
@@ -169,20 +180,20 @@ export class Coordinator {
       wanted: (node, refs) => this.#kept.wanted(node, refs),
       kept: (node, refs) => this.#kept.arrived(node, refs),
       peerLost: (node, other) => {
-        for (const job of this.#jobs.values()) job.peerLost(node, other)
+        for (const job of this.#jobs.all) job.peerLost(node, other)
       },
       evacuate: (node) => this.#nodes.vacate(node),
     })
     this.#clients = new ClientDesk(this, this.#clock)
     this.#reactive = new ReactiveDesk({
       clock: this.#clock,
-      jobs: () => [...this.#jobs.values()],
+      jobs: () => this.#jobs.all,
       roomFor: (job) => this.#roomFor(job),
-      adapt: (job, slots) => this.#adapt(job, slots),
+      adapt: (job, slots) => this.#asked.adapt(job, slots),
     })
     // Numbers of no earlier coordinator, for slots that are adopted have some of it.
     this.#sessions = (this.#term % SESSION_TERMS) * SESSIONS_PER_TERM
-    const recovered = records.map((record) => this.#expect(record))
+    const recovered = records.map((record) => this.#recoveries.expect(record))
     if (this.#term > 1) {
       this.#settled = new Promise((resolve) => this.#clock.after(SETTLE_MS, resolve))
     }
@@ -195,19 +206,15 @@ export class Coordinator {
       this.#closeDesks()
       throw error
     }
-    for (const job of recovered) void this.#recover(job)
+    for (const job of recovered) void this.#recoveries.begin(job)
   }
 
   /** Jobs stop behind a checkpoint where they take any, and go on when the coordinator does. */
   async stop(): Promise<void> {
     if (this.#isStopping) return
     this.#isStopping = true
-    this.#moves.close()
-    const stopping = [...this.#jobs.values()].map(async (job) => {
-      await job.suspend()
-    })
-    // What has not begun has nothing to stop.
-    await Promise.allSettled(stopping)
+    this.#asked.close()
+    await Promise.allSettled(this.#jobs.all.map((job) => job.suspend()))
     this.#closeDesks()
     this.#listener.close()
     await this.#system.stop()
@@ -232,29 +239,16 @@ export class Coordinator {
   }
 
   jobs(): readonly JobView[] {
-    // One that ended may be about to begin again.
-    const ended = this.#ended.views.filter(({ id }) => !this.#jobs.has(id))
-    return [...ended, ...[...this.#jobs.values()].map(({ view }) => view)]
+    return this.#jobs.views
   }
 
   job(id: string): ClusterJob {
-    const job = this.#jobs.get(id)
-    if (job !== undefined) return job
-    const known = [...this.#jobs.keys()]
-    const list = known.length === 0 ? 'no job runs' : `running: ${known.join(', ')}`
-    const ended = this.#ended.view(id)
-    throw new MillraceError(
-      'E_NO_SUCH_JOB',
-      ended === undefined
-        ? `there is no job "${id}"; ${list}`
-        : `job ${id} has ended (${ended.state})`,
-    )
+    return this.#jobs.job(id)
   }
 
   /** One that runs, or one of the last that have ended. */
   watched(id: string): ClusterJob {
-    // One that ended may have begun again.
-    return this.#jobs.get(id) ?? this.#ended.job(id) ?? this.job(id)
+    return this.#jobs.watched(id)
   }
 
   placementOf(id: string): readonly SlotView[] {
@@ -262,62 +256,31 @@ export class Coordinator {
   }
 
   /** `opened` is called before anything happens to the job. Resolves when it is planned. */
-  async submit(
+  submit(
     id: string,
     bundle: BundleFacts,
     options: SubmitOptions,
     opened: (job: ClusterJob) => void,
   ): Promise<ClusterJob> {
-    if (this.#isStopping) throw stopping()
-    checkJobId(id)
-    checkSubmit(options)
-    if (this.jobs().some((view) => view.id === id)) throw exists(id)
-    const pipeline = jobNameIn(id)
-    const slots = options.parallelism ?? 1
-    const record = { id, pipeline, bundle, options, slots, submittedMs: this.#clock.wallTime() }
-    const job = this.#open(record)
-    this.#jobs.set(id, job)
-    try {
-      opened(job)
-      await this.#settled
-      if (options.reactive !== undefined) {
-        const { slots: room } = await this.#roomFor(job)
-        job.beginWith(Math.max(1, room))
-      }
-      // Another coordinator may have the data already.
-      if (this.#isStopping) throw stopping()
-      checkGoesOn(job)
-      await this.#records.save(job.record)
-      checkGoesOn(job)
-      this.events$.next({ kind: 'JobSubmitted', job: id, pipeline })
-      await job.start(false)
-      return job
-    } catch (error) {
-      // Where it was cancelled meanwhile, another one may have its id by now.
-      const other = this.#jobs.get(id)
-      if (other === job) this.#jobs.delete(id)
-      if (other === job || other === undefined) await this.#records.remove(id)
-      throw error
-    }
+    return this.#asked.submit(id, bundle, options, opened)
   }
 
   /** It runs on until there is room: for `waitMs` at most. */
-  async rescale(id: string, slots: number, waitMs = 0): Promise<void> {
-    checkSlots(slots)
-    checkWait(waitMs)
-    const job = this.job(id)
-    await this.#moves.whenRoom(job, job.wish, slots, waitMs)
-    await job.move(slots)
-    this.events$.next({ kind: 'JobRescaled', job: id, slots })
+  rescale(id: string, slots: number, waitMs = 0): Promise<void> {
+    return this.#asked.rescale(id, slots, waitMs)
+  }
+
+  move(id: string, placement: PlacementOptions | null): Promise<void> {
+    return this.#asked.move(id, placement)
+  }
+
+  /** Resolves when it has drained, over whatever lives it has until then. Rejects where it ends otherwise. */
+  drain(id: string): Promise<void> {
+    return this.#asked.drain(id)
   }
 
   async #lackingFor(wish: SlotWish, slots: number): Promise<string | null> {
     return (await this.#slots.roomFor(wish, slots)).lacking
-  }
-
-  async #adapt(job: ClusterJob, slots: number): Promise<void> {
-    await (job.takesSnapshots ? job.move(slots) : job.restart(slots))
-    this.events$.next({ kind: 'JobRescaled', job: job.id, slots })
   }
 
   #roomFor(job: ClusterJob): Promise<Room> {
@@ -325,46 +288,7 @@ export class Coordinator {
     return this.#slots.roomFor(job.wish, max)
   }
 
-  async move(id: string, placement: PlacementOptions | null): Promise<void> {
-    if (placement !== null) checkPlacement(placement)
-    const job = this.job(id)
-    const { slots } = job.record
-    if (placement !== null) {
-      const waitMs = durationMs(placement.wait ?? 0, 'placement: wait', 0)
-      await this.#moves.whenRoom(job, job.wishWith(placement), slots, waitMs)
-    }
-    await job.move(slots, placement ?? undefined)
-  }
-
-  /** A job of a former life. Nodes may come with slots of it from now on. */
-  #expect(record: JobRecord): ClusterJob {
-    const job = this.#open(record)
-    this.#jobs.set(record.id, job)
-    if (record.deployment != null) {
-      job.waitsToBegin('what of it still runs')
-      this.#kept.expect(record.id, record.deployment)
-    }
-    return job
-  }
-
-  /** What all is there goes on at once; what is not may run elsewhere until it has settled. */
-  async #recover(job: ClusterJob): Promise<void> {
-    await Promise.race([this.#settled, this.#kept.completed(job.id)])
-    if (this.#isStopping || isEnded(job.state)) return
-    this.events$.next({ kind: 'JobRecovered', job: job.id })
-    await job.start(true).catch(() => {})
-  }
-
-  /** A job of a former life that could not begin: it is there until it can, or is cancelled. */
-  #recoverLater({ record, view }: ClusterJob): void {
-    const job = this.#expect(record)
-    const again = `another try in ${RECOVER_AGAIN_MS / 1000} s`
-    job.waitsToBegin(view.error === null ? again : `${again}: ${view.error}`)
-    this.#clock.after(RECOVER_AGAIN_MS, () => {
-      if (!isEnded(job.state)) void this.#recover(job)
-    })
-  }
-
+  /** It is listed from now on. */
   #open(record: JobRecord): ClusterJob {
     const { data, snapshots = join(data, 'snapshots') } = this.#parts
     const directory = join(snapshots, record.id)
@@ -398,6 +322,7 @@ export class Coordinator {
       takeKept: () => this.#kept.take(record.id),
       onAdopted: () => this.events$.next({ kind: 'JobAdopted', job: record.id }),
     })
+    this.#jobs.add(job)
     job.done.then(
       () => this.#onEnded(job),
       () => this.#onEnded(job),
@@ -407,13 +332,10 @@ export class Coordinator {
 
   /** What ends because the coordinator stops is to go on with the next one. */
   #onEnded(job: ClusterJob): void {
-    this.#jobs.delete(job.id)
+    this.#jobs.ended(job)
     void this.#kept.giveUp(job.id)
-    this.#ended.add(job)
-    const hasNotBegun = job.isRecovered && !job.hasRun && job.state === 'Failed'
-    const waits = hasNotBegun && !job.isCancelled
-    if (waits) this.#recoverLater(job)
-    else if (!job.goesOn) void this.#records.remove(job.id)
+    const isOver = !this.#recoveries.triesAgain(job)
+    if (isOver && !job.goesOn) void this.#records.remove(job.id)
     if (job.goesOn) this.events$.next({ kind: 'JobSuspended', job: job.id })
     else this.events$.next({ kind: 'JobEnded', job: job.id, state: job.state })
   }
@@ -454,18 +376,3 @@ export class Coordinator {
 /** Numbers of sessions fit 32 bits: so many of each coordinator, and of so many of them. */
 const SESSIONS_PER_TERM = 2 ** 20
 const SESSION_TERMS = 2 ** 12
-/** Whatever kept a recovered job from running may have passed by then. */
-const RECOVER_AGAIN_MS = 30_000
-
-/** It may be cancelled while it waits. */
-function checkGoesOn({ id, state }: ClusterJob): void {
-  if (isEnded(state)) throw hasEnded(id)
-}
-
-const exists = (job: string): MillraceError =>
-  new MillraceError('E_JOB_EXISTS', `there is a job ${job} already: it was submitted before`)
-
-const stopping = (): MillraceError =>
-  new MillraceError('E_STOPPING', 'the coordinator stops; submit the job when it runs again', {
-    retryable: true,
-  })

@@ -37,12 +37,6 @@ export class JobCourse {
     return this.#error
   }
 
-  /** Under the next coordinator: it ends because this one stops. */
-  get goesOn(): boolean {
-    const { endState, isCancelled, isSuspended } = this.#lives
-    return isSuspended && endState !== 'Finished' && !isCancelled
-  }
-
   follow(life: Job): void {
     this.#toldSlots ??= this.#books.record.slots
     this.#feed.follow(life, (event) => this.#onEvent(life, event))
@@ -73,7 +67,7 @@ export class JobCourse {
     if (isRecovered && !hasRun) this.#books.reopen()
     this.#feed.unfollow()
     this.#error = error.message
-    if (!this.goesOn) this.#feed.failed(error)
+    if (!this.#lives.goesOn) this.#feed.failed(error)
     this.#settle.reject(error)
     this.#feed.complete()
   }
@@ -90,7 +84,7 @@ export class JobCourse {
   }
 
   #finish(summary: JobSummary): void {
-    if (!this.goesOn) this.#feed.done(summary)
+    if (!this.#lives.goesOn) this.#feed.done(summary)
     this.#settle.resolve(summary)
     this.#feed.complete()
   }

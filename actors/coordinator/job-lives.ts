@@ -9,7 +9,7 @@ import type { LaunchedJob } from '../job/launch.js'
 import type { ClusterPool } from './cluster-pool.js'
 import type { JobBooks } from './job-books.js'
 import type { JobPlaces } from './job-places.js'
-import { hasEnded, hasNotBegun } from './job-refusals.js'
+import { coordinatorStops, hasEnded, hasNotBegun } from './job-refusals.js'
 import type { Move } from './move.js'
 
 export class JobLives {
@@ -53,12 +53,23 @@ export class JobLives {
     return this.#present
   }
 
+  /** Under the next coordinator: it ends because this one stops. */
+  get goesOn(): boolean {
+    return this.isSuspended && this.endState !== 'Finished' && !this.isCancelled
+  }
+
+  /** Throws where the job has ended, for good or under this coordinator. */
+  assertNotEnded(): void {
+    const { id, slots } = this.#books.record
+    if (isEnded(this.state)) throw this.goesOn ? coordinatorStops(id, slots) : hasEnded(id)
+  }
+
   /** Throws where there is none to do anything with. */
   living(): LaunchedJob {
-    const { id } = this.#books.record
-    if (isEnded(this.state)) throw hasEnded(id)
-    if (this.#present === null) throw hasNotBegun(id, this.waitsToBegin)
-    return this.#present
+    const { id, slots } = this.#books.record
+    this.assertNotEnded()
+    if (this.#present !== null) return this.#present
+    throw this.goesOn ? coordinatorStops(id, slots) : hasNotBegun(id, this.waitsToBegin)
   }
 
   begun(life: LaunchedJob, pool: ClusterPool): void {

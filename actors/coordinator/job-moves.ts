@@ -80,7 +80,8 @@ export class JobMoves {
   async #replace(slots: number, end: EndLife): Promise<void> {
     const lives = this.#lives
     const life = lives.living()
-    if (!this.#isReplaceable || lives.isSuspended) throw isMoving(this.#id)
+    if (lives.isSuspended) throw coordinatorStops(this.#id, this.#owner.books.record.slots)
+    if (!this.#isReplaceable) throw isMoving(this.#id)
     if (lives.stops.size > 0) throw isStopping(this.#id)
     const move = new Move(slots)
     lives.move?.giveUp(replaced(this.#id))

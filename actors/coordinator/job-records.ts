@@ -102,6 +102,11 @@ export class JobRecords {
     return this.#inTurn(id, () => rm(join(this.#directory, 'jobs', `${id}.json`), { force: true }))
   }
 
+  /** Resolves when all that was asked of jobs' records is done, however that went. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#writing.values())
+  }
+
   #inTurn(id: string, write: () => Promise<void>): Promise<void> {
     const before = this.#writing.get(id) ?? Promise.resolve()
     const writing = before.catch(() => {}).then(write)

@@ -36,6 +36,31 @@ export const isMoving = (job: string): MillraceError =>
 export const isStopping = (job: string): MillraceError =>
   new MillraceError('E_JOB_STOPPING', `job ${job} is being stopped`, { retryable: true })
 
+/** Behind such a snapshot sources would have nothing left to read. */
+export const isDraining = (job: string): MillraceError =>
+  new MillraceError(
+    'E_JOB_DRAINING',
+    `job ${job} drains: its sources end, so that nothing could go on from a snapshot of it. ` +
+      'It ends when what they have read is done; it can be moved, rescaled, or cancelled, at once',
+  )
+
+/** It was told to drain, and has ended otherwise. `cause`: null where it was cancelled. */
+export const notDrained = (job: string, cause: Error | null): MillraceError =>
+  cause === null
+    ? new MillraceError('E_JOB_NOT_RUNNING', `job ${job} was cancelled before it had drained`)
+    : new MillraceError(
+        cause instanceof MillraceError ? cause.code : 'E_JOB_NOT_RUNNING',
+        `job ${job} has failed before it had drained: ${cause.message}`,
+        { cause, details: { job } },
+      )
+
+export const drainsLater = (job: string): MillraceError =>
+  new MillraceError(
+    'E_STOPPING',
+    `the coordinator stops, and job ${job}, which has not drained yet, goes on to drain at its next start`,
+    { retryable: true, details: { job } },
+  )
+
 /** Of a move that waits. */
 export const replaced = (job: string): MillraceError =>
   new MillraceError('E_JOB_MOVING', `job ${job} was asked for another move meanwhile`, {
@@ -67,6 +92,7 @@ export const wentBack = (job: string, slots: number, had: number, cause: Error):
 export const givenUp = (job: string): MillraceError =>
   new MillraceError('E_JOB_MOVING', `job ${job} is being given another life`, { retryable: true })
 
+/** Whoever asks for it again finds the job under the next one. */
 export const coordinatorStops = (job: string, had: number): MillraceError =>
   new MillraceError(
     'E_STOPPING',

@@ -10,9 +10,10 @@ import type { JobLives } from './job-lives.js'
 import type { JobMoves } from './job-moves.js'
 import type { JobPlaces } from './job-places.js'
 import {
-  hasEnded,
+  coordinatorStops,
   hasNoCheckpoint,
   hasNotBegun,
+  isDraining,
   isMoving,
   isStopping,
   waitsForPlaces,
@@ -37,6 +38,8 @@ export class JobStops {
   readonly #owner: JobStopsOwner
   readonly #lives: JobLives
   readonly #id: string
+  /** It is the next coordinator's affair. */
+  #isLeft = false
 
   constructor(parts: JobStopsParts, owner: JobStopsOwner) {
     this.#parts = parts
@@ -49,19 +52,21 @@ export class JobStops {
   async cancel(): Promise<void> {
     const { course, moves } = this.#owner
     const lives = this.#lives
+    if (lives.goesOn && (this.#isLeft || lives.endState !== null)) throw this.#left()
     lives.isCancelled = true
     if (lives.present === null) return course.endBeforeItBegan()
     await lives.present.cancel()
     await moves.settled
   }
 
-  /** Durable, so that it drains whatever becomes of its lives: each is drained as soon as it runs. */
+  /** Resolves when it is durable: whatever becomes of its lives, each is drained as soon as it runs. */
   async drain(): Promise<void> {
-    const { books, course } = this.#owner
-    if (isEnded(this.#lives.state)) throw hasEnded(this.#id)
+    const { books } = this.#owner
+    const lives = this.#lives
+    lives.assertNotEnded()
+    if (lives.stops.size > 0) throw isStopping(this.#id)
     await books.drain()
-    this.#lives.drainWhereAsked()
-    await course.done.catch(() => {})
+    lives.drainWhereAsked()
   }
 
   /**
@@ -84,7 +89,12 @@ export class JobStops {
       await this.#suspendLife()
     } finally {
       waitNoLonger()
+      this.#isLeft = true
     }
+  }
+
+  #left(): Error {
+    return coordinatorStops(this.#id, this.#owner.books.record.slots)
   }
 
   async #suspendLife(): Promise<void> {
@@ -109,6 +119,7 @@ export class JobStops {
 
   async savepoint(directory: string): Promise<SnapshotSummary> {
     const life = this.#lives.living()
+    this.#checkMayStop()
     if (this.#lives.lacksPlaces) throw waitsForPlaces(this.#id, this.#owner.places.waitsFor!)
     return life.savepoint(directory)
   }
@@ -116,17 +127,33 @@ export class JobStops {
   /** What waits for places, or has not run yet, ends at once, behind its last checkpoint. */
   async stop(directory: string | null): Promise<StopSummary> {
     const lives = this.#lives
-    if (lives.stops.size > 0) throw isStopping(this.#id)
-    if (lives.isBefore || lives.lacksPlaces) return this.#stopBehindLast(directory)
-    const life = lives.living()
-    if (lives.move !== null) throw isMoving(this.#id)
-    const stop = directory === null ? life.stop() : life.stop(directory)
+    lives.assertNotEnded()
+    this.#checkMayStop()
+    const waits = lives.isBefore || lives.lacksPlaces
+    const stop = waits ? this.#stopBehindLast(directory) : this.#stopLife(directory)
     lives.stops.add(stop)
     const isOver = () => lives.stops.delete(stop)
     stop.then(isOver, isOver)
+    return stop
+  }
+
+  /** Throws where its end is decided already: no other snapshot of it is taken then. */
+  #checkMayStop(): void {
+    if (this.#lives.stops.size > 0) throw isStopping(this.#id)
+    if (this.#owner.books.record.drains === true) throw isDraining(this.#id)
+    if (this.#lives.isSuspended) throw this.#left()
+  }
+
+  async #stopLife(directory: string | null): Promise<StopSummary> {
+    const lives = this.#lives
+    const life = lives.living()
+    if (lives.move !== null) throw isMoving(this.#id)
     try {
-      return { ...(await stop), isEarlier: false }
+      const taken = await (directory === null ? life.stop() : life.stop(directory))
+      return { ...taken, isEarlier: false }
     } catch (error) {
+      // Its coordinator waits no longer.
+      if (lives.isSuspended) throw this.#left()
       // It has lost slots before it could: as if it were asked for now.
       if (directory !== null || !lives.lacksPlaces) throw error
       return this.#stopBehindLast(null)
@@ -143,7 +170,7 @@ export class JobStops {
       throw lives.isBefore ? hasNotBegun(this.#id, waitsFor) : waitsForPlaces(this.#id, waitsFor!)
     }
     const round = books.takesSnapshots ? await lastRound() : 0
-    if (!lives.isBefore && !lives.lacksPlaces) return this.stop(directory)
+    if (!lives.isBefore && !lives.lacksPlaces) return this.#stopLife(directory)
     if (round === 0) throw hasNoCheckpoint(this.#id, waitsFor)
     await this.cancel()
     return { round, directory: snapshots, durationMs: 0, isEarlier: true }

@@ -240,7 +240,10 @@ export interface ClientMethods {
    */
   once(id: string, method: OnceMethod, args: readonly unknown[]): Promise<unknown>
   cancel(job: string): Promise<void>
-  /** Resolves when it has ended. Whatever life of it runs by then is drained. */
+  /**
+   * Whatever life of it runs by then is drained. Resolves when it has ended so; rejects with E_STOPPING where the
+   * coordinator stops first, and with why it has ended otherwise.
+   */
   drain(job: string): Promise<void>
   /** Rejects at once where it waits for slots. */
   savepoint(job: string, directory: string): Promise<SnapshotSummary>

@@ -46,7 +46,7 @@ export interface CoordinatorStores {
   hasSnapshots(directory: string): Promise<boolean>
   /** The newest that is complete there; 0: none is. */
   lastRound(directory: string): Promise<number>
-  /** Another coordinator may have it now. */
+  /** Resolves when all that was asked for is done: another coordinator may have it then. */
   close(): Promise<void>
 }
 
@@ -65,10 +65,14 @@ export async function openFileStores(data: string): Promise<CoordinatorStores> {
 }
 
 async function openLocked(data: string, release: () => Promise<void>): Promise<CoordinatorStores> {
+  const records = await JobRecords.open(data)
   return {
-    records: await JobRecords.open(data),
+    records,
     shelf: await BundleShelf.open(join(data, 'bundles')),
-    close: release,
+    close: async () => {
+      await records.settled()
+      await release()
+    },
     openSnapshots: openLevelChunkStore,
     hasSnapshots: (directory) =>
       readIndex(directory).then(

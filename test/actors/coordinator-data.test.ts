@@ -54,6 +54,20 @@ t.test('one that cannot use what lies there lets go of it', async (t) => {
   await coordinator.stop()
 })
 
+t.test('it lets go of its data when all that was asked for is written there', async (t) => {
+  const data = join(t.testdir(), 'data')
+  const { records, close } = await openFileStores(data)
+  const bundle = { sha256: 'x', bytes: 1, name: 'rows' }
+  const record = { id: 'rows-1', pipeline: 'rows', bundle, options: {}, slots: 1, submittedMs: 0 }
+  await records.save(record)
+  for (let slots = 2; slots < 20; slots++) void records.save({ ...record, slots })
+  void records.remove(record.id)
+  await close()
+  const next = await openFileStores(data)
+  t.same(await next.records.all(), [], 'what was cancelled last is not there')
+  await next.close()
+})
+
 t.test(
   'where no snapshot is complete yet, a job begins with what it was submitted with',
   async (t) => {

@@ -1,0 +1,65 @@
+/** The jobs of a coordinator by their ids: those that are there, and the last that have ended. */
+import { MillraceError } from '../../lib/base/errors.js'
+import type { ClusterJob } from './cluster-job.js'
+import { EndedJobs } from './ended-jobs.js'
+import { coordinatorStops } from './job-refusals.js'
+import type { JobView } from './protocol.js'
+
+export class JobTable {
+  readonly #jobs = new Map<string, ClusterJob>()
+  readonly #ended = new EndedJobs()
+
+  /** That have not ended. */
+  get all(): readonly ClusterJob[] {
+    return [...this.#jobs.values()]
+  }
+
+  get views(): readonly JobView[] {
+    // One that ended may be about to begin again.
+    const ended = this.#ended.views.filter(({ id }) => !this.#jobs.has(id))
+    return [...ended, ...this.all.map(({ view }) => view)]
+  }
+
+  add(job: ClusterJob): void {
+    this.#jobs.set(job.id, job)
+  }
+
+  /** It is listed among those that have ended from now on. */
+  ended(job: ClusterJob): void {
+    this.#jobs.delete(job.id)
+    this.#ended.add(job)
+  }
+
+  /** It is not listed any more. False where another one has its id by now. */
+  remove(job: ClusterJob): boolean {
+    const other = this.#jobs.get(job.id)
+    if (other === job) this.#jobs.delete(job.id)
+    return other === job || other === undefined
+  }
+
+  job(id: string): ClusterJob {
+    const job = this.#jobs.get(id)
+    if (job !== undefined) return job
+    const ended = this.#ended.job(id)
+    if (ended?.goesOn === true) throw coordinatorStops(id, ended.record.slots)
+    throw this.#noSuchJob(id)
+  }
+
+  /** One that runs, or one of the last that have ended. */
+  watched(id: string): ClusterJob {
+    // One that ended may have begun again.
+    return this.#jobs.get(id) ?? this.#ended.job(id) ?? this.job(id)
+  }
+
+  #noSuchJob(id: string): MillraceError {
+    const known = [...this.#jobs.keys()]
+    const list = known.length === 0 ? 'no job runs' : `running: ${known.join(', ')}`
+    const ended = this.#ended.view(id)
+    return new MillraceError(
+      'E_NO_SUCH_JOB',
+      ended === undefined
+        ? `there is no job "${id}"; ${list}`
+        : `job ${id} has ended (${ended.state})`,
+    )
+  }
+}

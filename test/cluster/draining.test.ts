@@ -1,0 +1,117 @@
+/** What becomes of a job that was told to drain, and what whoever wanted that is told. */
+import t, { type Test } from 'tap'
+import {
+  LONG_JOB as ID,
+  recoveringLong as recovering,
+  runningLong as running,
+  startNodes,
+} from '../support/long-job.js'
+import { outcomeOf } from '../support/outcome-of.js'
+import { HUB, type SimulatedCluster } from '../support/simulated-cluster.js'
+
+t.setTimeout(400_000)
+
+/** Before its input would have ended; and how. */
+async function drains(t: Test, cluster: SimulatedCluster, when: string, ms = 15_000) {
+  t.ok(await cluster.runUntil(() => cluster.ended.get(ID) === 'Finished', ms), when)
+}
+
+t.test('what was told to drain before it runs is drained as soon as it does', async (t) => {
+  for (const agoMs of [10, 6_000]) {
+    const cluster = await recovering(agoMs)
+    const drained = outcomeOf(cluster.coordinator!.drain(ID))
+    await cluster.runFor(30_000)
+    t.same(drained, { code: null, isOver: false }, 'no try that cannot begin answers it')
+    startNodes(cluster)
+    await drains(t, cluster, `${agoMs} ms later`, 40_000)
+    t.same(drained, { code: null, isOver: true }, 'who wanted that is told')
+  }
+})
+
+t.test('nor does the next coordinator forget it', async (t) => {
+  for (const isStopped of [false, true]) {
+    const cluster = await running()
+    cluster.kill('a')
+    await cluster.runFor(1_000)
+    const drained = outcomeOf(cluster.coordinator!.drain(ID))
+    await cluster.runFor(100)
+    t.same(drained, { code: null, isOver: false })
+    if (isStopped) {
+      void cluster.coordinator!.stop()
+      await cluster.runFor(3_000)
+      t.same(drained, { code: 'E_STOPPING', isOver: true }, 'who wanted that is told')
+    }
+    cluster.kill(HUB)
+    cluster.start(HUB)
+    await cluster.runFor(1_000)
+    cluster.start('a')
+    await cluster.runFor(35_000)
+    await drains(t, cluster, isStopped ? 'after a stop' : 'after a death')
+  }
+})
+
+t.test('nor another life of it', async (t) => {
+  const cluster = await running(true, '1h')
+  const { coordinator } = cluster
+  const job = coordinator!.job(ID)
+  cluster.kill('a')
+  await cluster.runFor(5_000)
+  const drained = outcomeOf(coordinator!.drain(ID))
+  await cluster.runFor(500)
+  const moved = outcomeOf(coordinator!.rescale(ID, 1))
+  await drains(t, cluster, 'on the slot that is left')
+  t.same([drained, moved], Array(2).fill({ code: null, isOver: true }))
+  const { partial, lives } = await job.done
+  t.same([partial, lives], [true, 2])
+})
+
+t.test('who wanted that is told where it is cancelled instead', async (t) => {
+  for (const agoMs of [10, 6_000]) {
+    const cluster = await recovering(agoMs)
+    const coordinator = cluster.coordinator!
+    const drained = outcomeOf(coordinator.drain(ID))
+    await cluster.runFor(40_000)
+    t.same(drained, { code: null, isOver: false })
+    const cancelled = outcomeOf(coordinator.job(ID).cancel())
+    await cluster.runFor(500)
+    t.same(cancelled, { code: null, isOver: true })
+    t.same(drained, { code: 'E_JOB_NOT_RUNNING', isOver: true })
+  }
+})
+
+t.test('who wanted that is told why it has failed', async (t) => {
+  const cluster = await running()
+  cluster.kill('a')
+  await cluster.runFor(100)
+  const draining = cluster.coordinator!.drain(ID)
+  const drained = outcomeOf(draining)
+  await cluster.runFor(10_000)
+  t.equal(cluster.ended.get(ID), 'Failed', 'it has waited too long for a slot')
+  t.same(drained, { code: 'E_NO_SLOT', isOver: true })
+  await t.rejects(draining, { message: /has failed before it had drained: .* for a slot/ })
+})
+
+t.test('behind a drain it is not stopped, nor is a savepoint taken', async (t) => {
+  const cluster = await running()
+  const coordinator = cluster.coordinator!
+  const job = coordinator.job(ID)
+  const drained = outcomeOf(coordinator.drain(ID))
+  const asked = () => [job.stop(null), job.stop('data/last'), job.savepoint('data/savepoint')]
+  const refused = asked().map(outcomeOf)
+  await cluster.runFor(1)
+  t.same(refused, Array(3).fill({ code: 'E_JOB_DRAINING', isOver: true }))
+  await drains(t, cluster, 'it drains all the same')
+  t.same(drained, { code: null, isOver: true })
+})
+
+t.test('while it drains it moves, and drains on', async (t) => {
+  const cluster = await running()
+  const coordinator = cluster.coordinator!
+  const job = coordinator.job(ID)
+  const drained = outcomeOf(coordinator.drain(ID))
+  await cluster.runUntil(() => job.state === 'Draining', 1_000)
+  const moved = outcomeOf(coordinator.rescale(ID, 1))
+  await drains(t, cluster, 'as one slot, or before it could move')
+  t.same(drained, { code: null, isOver: true })
+  t.ok(moved.code === null || moved.code === 'E_JOB_NOT_RUNNING', `${moved.code}`)
+})

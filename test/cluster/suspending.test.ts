@@ -1,0 +1,83 @@
+/** What is asked of a job while its coordinator stops, in order to go on with it at its next start. */
+import t from 'tap'
+import {
+  LONG_JOB as ID,
+  recoveringLong as recovering,
+  runningLong as running,
+} from '../support/long-job.js'
+import { outcomeOf } from '../support/outcome-of.js'
+
+t.setTimeout(400_000)
+
+t.test('what is being stopped when its coordinator stops ends for good, once', async (t) => {
+  for (const laterMs of [0, 1, 5]) {
+    const cluster = await running()
+    const coordinator = cluster.coordinator!
+    const stopped = outcomeOf(coordinator.job(ID).stop('data/savepoint'))
+    const refused = outcomeOf(coordinator.job(ID).stop(null))
+    await cluster.runFor(laterMs)
+    void coordinator.stop()
+    await cluster.runFor(5_000)
+    t.same(stopped, { code: null, isOver: true })
+    t.same(refused, { code: 'E_JOB_STOPPING', isOver: true })
+    t.notOk(cluster.stores.jobs.has(ID), 'nor does the next coordinator go on with it')
+  }
+})
+
+t.test('what is cancelled while its coordinator stops does not come back', async (t) => {
+  for (const laterMs of [0, 1, 2, 3, 4, 5, 6]) {
+    const cluster = await running()
+    const job = cluster.coordinator!.job(ID)
+    void cluster.coordinator!.stop()
+    await cluster.runFor(laterMs)
+    if (job.state === 'Cancelled') break
+    const cancelled = outcomeOf(job.cancel())
+    await cluster.runFor(5_000)
+    t.same(cancelled, { code: null, isOver: true })
+    t.notOk(cluster.stores.jobs.has(ID), `${laterMs} ms later`)
+  }
+})
+
+t.test('what is asked of it when it is left to the next coordinator is refused', async (t) => {
+  for (const begin of [() => running(), () => recovering(100), () => recovering(6_000)]) {
+    const cluster = await begin()
+    const coordinator = cluster.coordinator!
+    const job = coordinator.job(ID)
+    let isStopped = false
+    void coordinator.stop().then(() => {
+      isStopped = true
+    })
+    await cluster.runUntil(() => isStopped, 5_000)
+    const asked = [job.cancel(), job.stop(null), job.move(1)]
+    const outcomes = asked.map(outcomeOf)
+    await cluster.runFor(1_000)
+    t.same(outcomes, Array(3).fill({ code: 'E_STOPPING', isOver: true }))
+    t.ok(cluster.stores.jobs.has(ID), 'the next coordinator goes on with it')
+  }
+})
+
+t.test(
+  'while it is suspended it is neither stopped, moved nor saved, whenever that is asked',
+  async (t) => {
+    for (let laterMs = 0; ; laterMs++) {
+      const cluster = await running()
+      const coordinator = cluster.coordinator!
+      let isStopped = false
+      void coordinator.stop().then(() => {
+        isStopped = true
+      })
+      await cluster.runFor(laterMs)
+      if (isStopped) break
+      const asked = async (ask: () => Promise<unknown>) => ask()
+      const outcomes = [
+        asked(() => coordinator.job(ID).stop(null)),
+        asked(() => coordinator.rescale(ID, 1)),
+        asked(() => coordinator.job(ID).savepoint('data/savepoint')),
+        asked(() => coordinator.drain(ID)),
+      ].map(outcomeOf)
+      await cluster.runFor(5_000)
+      t.same(outcomes, Array(4).fill({ code: 'E_STOPPING', isOver: true }), `${laterMs} ms later`)
+      t.ok(cluster.stores.jobs.has(ID), 'the next coordinator goes on with it')
+    }
+  },
+)

@@ -1,0 +1,53 @@
+/** A job of two slots that would run for a minute, on two simulated nodes, for tests of how it ends before. */
+import type { Duration } from '../../lib/base/duration.js'
+import { type JobShape, moduleOf } from './cluster-simulation.js'
+import { bundleOf, HUB, SimulatedCluster } from './simulated-cluster.js'
+import { TransactionWorld } from './transaction-world.js'
+
+export const LONG_JOB = 'rows-00000001'
+export const TWO_NODES = ['a', 'b'].map((name) => ({ name, slots: 1 }))
+export const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+
+const SHAPE: Omit<JobShape, 'world'> = {
+  name: 'rows',
+  rows: 600,
+  splits: 4,
+  parallelism: 2,
+  isReactive: false,
+  interval: 300,
+  seconds: 60,
+}
+
+/** It has run for 2 s. `wait`: for places. */
+export async function runningLong(
+  takesSnapshots = true,
+  wait: Duration = '1s',
+): Promise<SimulatedCluster> {
+  const modules = { rows: moduleOf({ ...SHAPE, world: new TransactionWorld() }) }
+  const cluster = new SimulatedCluster({ seed: SEED, nodes: TWO_NODES, modules })
+  cluster.start(HUB)
+  startNodes(cluster)
+  await cluster.runFor(1_000)
+  const checkpoint = { interval: takesSnapshots ? 300 : 100_000 }
+  const options = { memoryMb: 0, checkpoint, parallelism: 2, placement: { wait } } as const
+  void cluster.coordinator!.submit(LONG_JOB, bundleOf('rows'), options, () => {}).catch(() => {})
+  await cluster.runFor(2_000)
+  return cluster
+}
+
+/** Its nodes are gone, and the coordinator was started again so long ago. */
+export async function recoveringLong(
+  agoMs: number,
+  takesSnapshots = true,
+): Promise<SimulatedCluster> {
+  const cluster = await runningLong(takesSnapshots)
+  for (const name of cluster.names) cluster.kill(name)
+  await cluster.runFor(500)
+  cluster.start(HUB)
+  await cluster.runFor(agoMs)
+  return cluster
+}
+
+export function startNodes(cluster: SimulatedCluster): void {
+  for (const { name } of TWO_NODES) cluster.start(name)
+}
