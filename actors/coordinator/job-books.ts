@@ -13,6 +13,7 @@ export class JobBooks {
   readonly #parts: Pick<ClusterJobParts, 'record' | 'save'>
   #record: JobRecord
   #restarts: number
+  #slotsKept: Promise<void> = Promise.resolve()
 
   constructor(parts: Pick<ClusterJobParts, 'record' | 'save'>) {
     this.#parts = parts
@@ -57,11 +58,21 @@ export class JobBooks {
     await this.#parts.save(this.#record)
   }
 
-  /** From now on it has as many slots, whatever was asked for before. */
+  /** Before any of it is opened. It has as many slots as it had until it `runsOn` as many as these. */
   async deployed(deployment: Deployment, failures: KeptFailures): Promise<void> {
-    const slots = deployment.slots.length
-    this.#record = { ...this.#record, slots, failures, restarts: this.#restarts, deployment }
+    this.#record = { ...this.#record, failures, restarts: this.#restarts, deployment }
     await this.#parts.save(this.#record)
+  }
+
+  /** From now on it has as many slots. What cannot be kept is kept with the next change. */
+  runsOn(slots: number): void {
+    this.#record = { ...this.#record, slots }
+    this.#slotsKept = this.#parts.save(this.#record).catch(() => {})
+  }
+
+  /** Resolves when the last `runsOn` is durable. */
+  get slotsKept(): Promise<void> {
+    return this.#slotsKept
   }
 
   /** Nothing of it runs. What cannot be kept is not counted, which is no reason to stop. */

@@ -77,8 +77,9 @@ export class JobLives {
     this.#pool = pool
   }
 
-  /** It runs. */
+  /** All of it runs: where it was on trial, it no longer is. */
   ran(life: Job): void {
+    if (this.isOnTrial) this.#books.runsOn(this.size)
     this.#hasRun = true
     this.#ran.add(life)
   }
@@ -124,7 +125,7 @@ export class JobLives {
     return this.#places.waitsFor === null
   }
 
-  /** The present life has begun with another number of slots than the job had, and has not got them yet. */
+  /** The present life has begun with another number of slots than the job has, and has not run with them yet. */
   get isOnTrial(): boolean {
     return this.#pool !== null && this.#pool.size !== this.#books.record.slots
   }

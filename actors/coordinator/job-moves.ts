@@ -1,6 +1,7 @@
 /**
  * Gives a job another life, with as many slots as it is asked for. One that gets another number is on trial until
- * it has its places: where they have gone meanwhile, or it fails, the job goes back to the number that it had.
+ * all of it runs: where slots have gone meanwhile, or it fails, the job goes back to the number that it had. No
+ * snapshot is taken before, so that what has run of it has left nothing behind.
  */
 import type { Cancel } from '../../lib/base/clock.js'
 import { isEnded } from '../../lib/job/job-record.js'
@@ -167,7 +168,10 @@ export class JobMoves {
     const lost = await this.#whyItIsLost(next)
     // Another move has come in between.
     if (lives.move !== move) return
-    if (lost === null) return this.#checkArrival(next, move)
+    if (lost === null) {
+      await this.#owner.books.slotsKept
+      return this.#checkArrival(next, move)
+    }
     if (!lives.isOnTrial || lives.mayNotBegin) {
       if (lives.replaced === next) await this.#endJobWith(next)
       throw lost
@@ -226,11 +230,14 @@ export class JobMoves {
     if (slots !== had) throw coordinatorStops(this.#id, had)
   }
 
-  /** From the same checkpoint: what had begun has not run. Null: nothing begins any more. */
+  /** From the same checkpoint: what had begun has not run as a whole. Null: nothing begins any more. */
   async #goBack(trial: Job, slots: number): Promise<Job | null> {
+    const { books, beginning } = this.#owner
     this.#lives.replaced = trial
     await trial.cancel()
-    const next = await this.#owner.beginning.begin(true, slots)
+    // Regions of it may have been deployed.
+    await books.remember(books.before)
+    const next = await beginning.begin(true, slots)
     if (next === null) await this.#endJobWith(trial)
     return next
   }

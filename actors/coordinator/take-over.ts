@@ -27,6 +27,7 @@ export async function takeOver(what: TakeOver): Promise<TookOver> {
     // All are bound before any is asked: each may be lost from then on.
     const asked = slots.map((slot, index) => slot.adopt(places[index]!))
     const holdings = await Promise.all(asked)
+    if (slots.length !== pool.size) return refuse(slots, ON_TRIAL)
     if (snapshots !== null && !isNewest(snapshots)) return refuse(slots, PASSED_OVER)
     const newest = snapshots === null ? null : newestOf(snapshots, plan)
     const adoption = adopt(deployment, plan, holdings, newest)
@@ -37,6 +38,7 @@ export async function takeOver(what: TakeOver): Promise<TookOver> {
   }
 }
 
+const ON_TRIAL = 'it had not begun to run with another number of slots'
 const PASSED_OVER = 'its newest snapshot is damaged'
 
 /** What is restored is what was committed last. */
