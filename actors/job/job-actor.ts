@@ -13,14 +13,14 @@
  * regions are opened: `region-opening.ts`.
  *
  * What happens comes in as messages and becomes an event of the pure protocol; the orders that come
- * back are carried out by commands to slots, whose answers are messages again.
+ * back are carried out by commands to slots (`job-orders.ts`), whose answers are messages again.
  */
 import { unreachable } from '../../lib/base/assert.js'
 import { type ErrorData, MillraceError } from '../../lib/base/errors.js'
 import type { Split } from '../../lib/connectors/source.js'
 import { regionOf, slotOf, subtaskOf } from '../../lib/graph/subtasks.js'
 import type { Adopted } from '../../lib/job/adoption.js'
-import type { JobOrder, JobStepEvent } from '../../lib/job/job-events.js'
+import type { JobStepEvent } from '../../lib/job/job-events.js'
 import {
   createJobRecord,
   isEnded,
@@ -34,6 +34,7 @@ import type { SavepointRequest } from '../checkpoint/protocol.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
 import type { AdoptedSlot, SlotEvent, SubtaskId } from '../worker/protocol.js'
 import { FailureDesk, type FailureDeskParts } from './failure-desk.js'
+import { JobOrders } from './job-orders.js'
 import { JobRounds, type JobRoundsOwner, type JobSnapshots, type RoundEvent } from './job-rounds.js'
 import type { FailedRegion, JobMessage } from './protocol.js'
 import { recordsRead } from './records-read.js'
@@ -61,8 +62,6 @@ export interface TakenOver {
 const TOLD: ReadonlySet<string | null> = new Set(['E_WORKER_DIED', 'E_ABORTED'])
 /** An ending job asks its slots to stop; what user code has not let go of by then is killed. */
 const STOP_MS = 600
-/** What is not cleared away by then is left. */
-const CLEAR_MS = 5_000
 
 type Context = ActorContext<JobMessage>
 
@@ -77,6 +76,7 @@ class JobActor implements Behaviour<JobMessage> {
   readonly #splits: SplitDesk
   readonly #failures: FailureDesk
   readonly #opening: RegionOpening
+  readonly #orders: JobOrders
   #record: JobRecord
   /** What ended the job, once something has. */
   #cause: ErrorData | null = null
@@ -97,6 +97,17 @@ class JobActor implements Behaviour<JobMessage> {
       record: () => this.#record,
       rounds: () => this.#rounds,
     })
+    this.#orders = new JobOrders(
+      {
+        plan: parts.plan,
+        slots: this.#slots,
+        splits: this.#splits,
+        opening: this.#opening,
+        record: () => this.#record,
+        rounds: () => this.#rounds,
+      },
+      context,
+    )
     this.#failures = new FailureDesk(parts, context, {
       record: () => this.#record,
       restart: (...restart) => this.#restart(...restart),
@@ -345,7 +356,7 @@ class JobActor implements Behaviour<JobMessage> {
     }
     if (record.state !== before) this.#onStateChanged(before, record.state)
     this.#rounds?.regionsChanged(record)
-    for (const order of orders) this.#carryOut(order)
+    for (const order of orders) this.#orders.carryOut(order)
   }
 
   /**
@@ -368,79 +379,6 @@ class JobActor implements Behaviour<JobMessage> {
   #killSilent(): void {
     const silent = new Set(this.#record.regions.flatMap(({ awaited }) => awaited))
     for (const index of silent) this.#slots.kill(index, 'it did not stop in time')
-  }
-
-  #carryOut(order: JobOrder): void {
-    switch (order.kind) {
-      case 'OpenRegion': {
-        const { region, attempt, slot } = order
-        this.#rounds?.reopens(region)
-        this.#splits.begins(this.#parts.plan.regions[region]!.chains, attempt)
-        const opened = this.#opening.open(region, attempt, slot)
-        const message = { kind: 'RegionOpened', region, attempt, slot } as const
-        return this.#slots.command('open', slot, opened, () => message, { region, attempt })
-      }
-      case 'StartRegion': {
-        const { region, attempt, slot } = order
-        const started = this.#slots.commandsOf(slot).start(region, attempt)
-        return this.#slots.command('start', slot, started, null, { region, attempt })
-      }
-      case 'AbortRegion': {
-        const { region, attempt, slot } = order
-        const aborted = this.#slots.commandsOf(slot).abort(region, attempt)
-        const message = { kind: 'RegionAborted', region, attempt, slot } as const
-        return this.#slots.command('abort', slot, aborted, () => message, { region, attempt })
-      }
-      case 'StartBackoff': {
-        const { region, attempt, delayMs } = order
-        this.#context.after(delayMs, { kind: 'BackoffElapsed', region, attempt })
-        return
-      }
-      case 'StartReplacementBackoff': {
-        const { region, attempt, revision, delayMs } = order
-        this.#context.after(delayMs, { kind: 'ReplacementDue', region, attempt, revision })
-        return
-      }
-      case 'ReplaceSubtask': {
-        const { region, attempt, revision, subtask, slot } = order
-        const replaced = this.#slots.commandsOf(slot).replace(subtask, attempt, revision)
-        const message = { kind: 'SubtaskReplaced', region, attempt, revision, slot } as const
-        return this.#slots.command('replace', slot, replaced, () => message, { region, attempt })
-      }
-      case 'StartSubtask': {
-        const { region, attempt, subtask, slot } = order
-        const started = this.#slots.commandsOf(slot).start(region, attempt, subtask)
-        return this.#slots.command('start', slot, started, null, { region, attempt })
-      }
-      case 'ReplaceSlot':
-        return this.#slots.replace(order.slot)
-      case 'DrainSources':
-        return this.#slots.tell('drain', (commands) => commands.drain())
-      case 'End':
-        return this.#end()
-      default:
-        unreachable(order)
-    }
-  }
-
-  /**
-   * A round that is being written is written; what ends by itself has one last round. What a job without
-   * result has prepared for nobody is cleared away.
-   */
-  #end(): void {
-    const { self } = this.#context
-    const settled = this.#rounds?.settled() ?? Promise.resolve(null)
-    if (this.#record.state === 'Finished') {
-      if (this.#rounds === null) return this.#context.stop()
-      return void settled.then(() => self.control({ kind: 'SnapshotsSettled' }))
-    }
-    const end = async () => {
-      await settled
-      this.#context.after(CLEAR_MS, { kind: 'SnapshotsSettled' })
-      await this.#opening.clearAll(this.#record.attempts + 1)
-      self.control({ kind: 'SnapshotsSettled' })
-    }
-    void end()
   }
 
   // ---- the plan -----------------------------------------------------------------------------

@@ -57,7 +57,8 @@
  * 4. Where each region is held whole at its durable attempt (`adopt` in `lib/job/adoption.ts`) the job goes
  *    on: rounds of snapshots that were under way are given up, who has not heard that one is complete is told so,
  *    splits that nobody has go to who asks, and `goOn` lets the slot run. Its attempt does not rise.
- * 5. Else all of its slots are ended (`killSlot`), and it begins again from its last checkpoint.
+ * 5. Else all of its slots are ended (`killSlot`), those of regions that run undisturbed, too, and it begins again
+ *    from its last checkpoint.
  *
  * What is in doubt is not adopted: a region that was being opened, started, aborted or drained, a subtask that has
  * failed or was replaced, links between slots that were lost. What an earlier coordinator still sends reaches

@@ -2,7 +2,10 @@
  * Whether a coordinator may go on with what runs: what one before it has deployed, as it is known durably,
  * against what nodes hold of it. Pure. The steps around it: `actors/node/protocol.ts`.
  *
- * A job is adopted where all of it is as it was deployed and nothing is in doubt; else nothing of it is. Then
+ * A job is adopted where all of it is as it was deployed and nothing is in doubt; else nothing of it is, and all
+ * that runs of it is ended: a region whose node is gone takes the others with it, though under a living coordinator
+ * it would have begun again alone. For slots are shared by regions, and rounds of snapshots are of all regions
+ * together: what those on the lost slot have acknowledged nobody knows. Where it is adopted
  * - a region goes on at its attempt, with the subtasks that have not finished;
  * - rounds of which slots were told, and not what became of them, are to be given up: who could have written
  *   their manifest is gone. But where it is the newest one in the store the round is complete, and those slots
