@@ -64,6 +64,7 @@ export interface SubmittedJob {
   readonly done: Promise<JobSummary>
   /** As all that follows: rejects with `E_OUTCOME_UNKNOWN` where the coordinator died meanwhile. */
   cancel(): Promise<void>
+  /** Resolves when it has drained, over moves and failures. Rejects where it ends otherwise, or its coordinator stops. */
   drain(): Promise<void>
   savepoint(directory: string): Promise<SnapshotSummary>
   /** One that waits for slots ends at once, behind its last checkpoint; with a `directory` it rejects. */

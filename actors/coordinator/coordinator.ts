@@ -13,7 +13,6 @@ import { Subject } from 'rxjs'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
 import type { Random } from '../../lib/base/random.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
-import type { SlotWish } from '../../lib/placement/place.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { ControlLink, DataLink, Listener } from '../../lib/transport/node-links.js'
 import type { ActorRef } from '../kernel/ref.js'
@@ -21,9 +20,10 @@ import { type ActorSystem, createActorSystem } from '../kernel/system.js'
 import { createPlacement } from '../placement/placement.js'
 import type { PlacementMessage } from '../placement/protocol.js'
 import { ClientDesk } from './client-desk.js'
-import { ClusterJob } from './cluster-job.js'
+import type { ClusterJob } from './cluster-job.js'
 import { Cordons } from './cordons.js'
 import { JobDesk } from './job-desk.js'
+import { JobMaker } from './job-maker.js'
 import type { JobRecord } from './job-records.js'
 import { JobTable } from './job-table.js'
 import { KeptSlots } from './kept-slots.js'
@@ -76,12 +76,12 @@ export class Coordinator {
   #stores!: CoordinatorStores
   #kept!: KeptSlots
   #recoveries!: Recoveries
+  #maker!: JobMaker
   #cordons!: Cordons
   #listener!: Listener
   #clients!: ClientDesk
   #reactive!: ReactiveDesk
   #term = 0
-  #sessions = 0
   /** Resolves when nodes of a former coordinator have let go of their work. */
   #settled: Promise<void> = Promise.resolve()
   #isStopping = false
@@ -110,7 +110,7 @@ export class Coordinator {
       settled: () => this.#settled,
       open: (record) => this.#open(record),
       roomFor: (job) => this.#roomFor(job),
-      lackingFor: (wish, slots) => this.#lackingFor(wish, slots),
+      lackingFor: (...wanted) => this.#slots.lackingFor(...wanted),
       over: (job) => this.#recoveries.over(job),
     })
     this.#nodes = new NodeDesk({
@@ -191,8 +191,19 @@ export class Coordinator {
       roomFor: (job) => this.#roomFor(job),
       adapt: (job, slots) => this.#asked.adapt(job, slots),
     })
-    // Numbers of no earlier coordinator, for slots that are adopted have some of it.
-    this.#sessions = (this.#term % SESSION_TERMS) * SESSIONS_PER_TERM
+    this.#maker = new JobMaker({
+      term: this.#term,
+      clock: this.#clock,
+      random: this.#random,
+      stores: this.#stores,
+      snapshots: this.#parts.snapshots ?? join(this.#parts.data, 'snapshots'),
+      planModule: this.#parts.planModule,
+      slots: this.#slots,
+      nodes: this.#nodes,
+      registry: this.#registry,
+      kept: this.#kept,
+      events$: this.events$,
+    })
     const recovered = records.map((record) => this.#recoveries.expect(record))
     if (this.#term > 1) {
       this.#settled = new Promise((resolve) => this.#clock.after(SETTLE_MS, resolve))
@@ -279,10 +290,6 @@ export class Coordinator {
     return this.#asked.drain(id)
   }
 
-  async #lackingFor(wish: SlotWish, slots: number): Promise<string | null> {
-    return (await this.#slots.roomFor(wish, slots)).lacking
-  }
-
   #roomFor(job: ClusterJob): Promise<Room> {
     const max = job.record.options.reactive?.maxParallelism ?? job.record.slots
     return this.#slots.roomFor(job.wish, max)
@@ -290,38 +297,7 @@ export class Coordinator {
 
   /** It is listed from now on. */
   #open(record: JobRecord): ClusterJob {
-    const { data, snapshots = join(data, 'snapshots') } = this.#parts
-    const directory = join(snapshots, record.id)
-    const job = new ClusterJob({
-      record,
-      term: this.#term,
-      snapshots: directory,
-      hasSnapshots: () => this.#stores.hasSnapshots(directory),
-      lastRound: () => this.#stores.lastRound(directory),
-      bundleFile: this.shelf.fileOf(record.bundle.sha256),
-      ...(this.#parts.planModule !== undefined && { planModule: this.#parts.planModule }),
-      world: {
-        clock: this.#clock,
-        random: this.#random,
-        openStore: (place) => this.#stores.openSnapshots(place),
-      },
-      place: (...wanted) => this.#slots.place(...wanted),
-      urlOf: (node) => this.#registry.urlOf(node),
-      newSession: () => ++this.#sessions,
-      lackingFor: (wish, slots) => this.#lackingFor(wish, slots),
-      foundApart: (...found) => this.#slots.foundApart(...found),
-      setUpFailed: (node, reason) => this.#comesLast(node, reason),
-      onSlot: (slot) => this.#registry.addSlot(slot),
-      onSlotEnded: (slot) => {
-        this.#registry.removeSlot(slot)
-        this.#slots.released(slot.ref)
-        this.#nodes.slotEnded()
-      },
-      onWaits: (wanted) => this.events$.next({ kind: 'JobWaits', job: record.id, ...wanted }),
-      save: (changed) => this.#records.save(changed),
-      takeKept: () => this.#kept.take(record.id),
-      onAdopted: () => this.events$.next({ kind: 'JobAdopted', job: record.id }),
-    })
+    const job = this.#maker.make(record)
     this.#jobs.add(job)
     job.done.then(
       () => this.#onEnded(job),
@@ -338,12 +314,6 @@ export class Coordinator {
     if (isOver && !job.goesOn) void this.#records.remove(job.id)
     if (job.goesOn) this.events$.next({ kind: 'JobSuspended', job: job.id })
     else this.events$.next({ kind: 'JobEnded', job: job.id, state: job.state })
-  }
-
-  #comesLast(node: string, reason: string): void {
-    this.#slots.setUpFailed(node, (forMs) =>
-      this.events$.next({ kind: 'NodeInDoubt', node, reason, forMs }),
-    )
   }
 
   // ---- nodes ----------------------------------------------------------------------------------
@@ -372,7 +342,3 @@ export class Coordinator {
     else link.close('role')
   }
 }
-
-/** Numbers of sessions fit 32 bits: so many of each coordinator, and of so many of them. */
-const SESSIONS_PER_TERM = 2 ** 20
-const SESSION_TERMS = 2 ** 12

@@ -74,6 +74,11 @@ export class SlotDesk {
     })
   }
 
+  /** What is not there for as many slots, for people; null: there is room. */
+  async lackingFor(wish: SlotWish, slots: number): Promise<string | null> {
+    return (await this.roomFor(wish, slots)).lacking
+  }
+
   foundApart(pair: Pair, wish: SlotWish, leave: (node: string) => void): void {
     this.#placement.control({ kind: 'FoundApart', pair, wish, leave })
   }
