@@ -1,8 +1,10 @@
 /** Rows of the states of one operator in one round, as chunks. */
+import { assert } from '../base/assert.js'
 import { MillraceError } from '../base/errors.js'
 import type { Pace } from '../base/pace.js'
 import type { Rows, StoredState } from '../state/frozen.js'
 import { BatchEncoder, type Records } from '../wire/encoder.js'
+import { FRAME_RECORDS_MAX } from '../wire/limits.js'
 import {
   type ChunkHead,
   PARTS,
@@ -22,6 +24,15 @@ export const VALUE_BYTES_MAX = 256 * 2 ** 20
  * they look like, in code that has not been compiled yet.
  */
 const FIRST_ROWS = 128
+
+/** A run of so many rows of one group becomes frames of its own; of fewer, frames would be mostly heads. */
+const RUN_MIN = 1_024
+/** Reused from run to run. */
+let sameGroup = new Uint16Array(0)
+
+/** The first and the last. */
+type GroupRange = readonly [number, number]
+type GroupedRecords = Records & { readonly groups: ArrayLike<number> }
 
 /** An encoder, and how many rows its next frame may have. */
 interface SectionEncoder {
@@ -103,6 +114,7 @@ export class StateEncoding {
       dropKey: (group, key) => dropKey.add(group, key, null, 0),
       dropPart: (group, key, part) => dropPart.add(group, key, part, 0),
       put: (group, key, record, timeMs) => put.add(group, key, record, timeMs),
+      putRun: (group, keys, records, from, max) => put.addRun(group, keys, records, from, max),
     }
   }
 
@@ -180,22 +192,52 @@ class SectionRows {
     if (this.#count >= rowsMax || this.#count >= encoder.recordsPerFrame) this.flush()
   }
 
+  /** Rows of one group; returns where to go on. A long run becomes a frame as it is, without being copied. */
+  addRun(
+    group: number,
+    keys: readonly unknown[],
+    records: readonly unknown[],
+    from: number,
+    max: number,
+  ): number {
+    const count = keys.length - from
+    if (count < RUN_MIN) {
+      const to = from + Math.min(count, max)
+      for (let i = from; i < to; i++) this.add(group, keys[i], records[i], 0)
+      return to
+    }
+    assert(!this.#hasTimes, 'rows of a run have no times')
+    this.flush()
+    this.#encoder ??= this.#encoders.of(this.#section.state, this.#section.part)
+    const to = from + Math.min(count, this.#encoder.rowsMax, FRAME_RECORDS_MAX)
+    const groups = allOf(group, from, to)
+    return this.#encodeFrame({ records, keys, groups, times: null }, from, to, [group, group])
+  }
+
   flush(): void {
     const count = this.#count
     if (count === 0) return
-    const groups = this.#groups
     const times = this.#hasTimes ? this.#times : null
-    const rows = { records: this.#records, keys: this.#keys, groups, times }
+    const rows = { records: this.#records, keys: this.#keys, groups: this.#groups, times }
+    for (let from = 0; from < count; ) from = this.#encodeFrame(rows, from, count, null)
+    this.#count = 0
+  }
+
+  /**
+   * One frame from `from` on, or all those of a large record; returns where to go on. `range`: of the groups,
+   * where it is known.
+   */
+  #encodeFrame(rows: GroupedRecords, from: number, to: number, range: GroupRange | null): number {
     const { encoder } = this.#encoder!
     this.#encoder!.rowsMax *= 2
-    for (let from = 0; from < count; ) {
-      const frame = this.#encode(encoder, rows, from, count)
-      const to = encoder.next
-      const [first, last] = rangeOf(groups, from, Math.max(to, from + 1))
-      this.#into.add(this.#section, first, last, frame, to - from)
-      from = to
+    let next = from
+    while (next === from) {
+      const frame = this.#encode(encoder, rows, from, to)
+      next = encoder.next
+      const [first, last] = range ?? rangeOf(rows.groups, from, Math.max(next, from + 1))
+      this.#into.add(this.#section, first, last, frame, next - from)
     }
-    this.#count = 0
+    return next
   }
 
   #encode(encoder: BatchEncoder, rows: Records, from: number, to: number): ArrayBuffer {
@@ -208,7 +250,13 @@ class SectionRows {
   }
 }
 
-function rangeOf(groups: readonly number[], from: number, to: number): [number, number] {
+/** One group for each row from `from` up to `to`; valid until the next call. */
+function allOf(group: number, from: number, to: number): Uint16Array {
+  if (sameGroup.length < to) sameGroup = new Uint16Array(to)
+  return sameGroup.fill(group, from, to)
+}
+
+function rangeOf(groups: ArrayLike<number>, from: number, to: number): GroupRange {
   let [first, last] = [groups[from]!, groups[from]!]
   for (let i = from + 1; i < to; i++) {
     if (groups[i]! < first) first = groups[i]!

@@ -16,7 +16,7 @@ import type { CreateStateSnapshots, StateChunk, StateSnapshots } from './state-s
 /** Rounds that build on each other at most. */
 export const CHAIN_MAX = 32
 /** A step ends early after so much, where rows are large … */
-const STEP_BYTES = 256 * 1024
+const STEP_BYTES = 1024 * 1024
 /** … and after so long, which is looked at behind so many rows of the heap. */
 const STEP_MS = 2.5
 const ROWS_PER_LOOK = 512
@@ -101,6 +101,8 @@ class StateRounds implements StateSnapshots {
     for (let left = rows; left > 0 && this.#current !== null; left -= ROWS_PER_LOOK) {
       this.#pace.left = Math.min(left, ROWS_PER_LOOK) / rowCost
       this.#walkOn(encoding)
+      // A run goes on until its frame is full.
+      left += Math.min(0, this.#pace.left * rowCost)
       if (encoding.isFull || this.#now() >= untilMs) break
     }
     return encoding.take()

@@ -61,6 +61,18 @@ export interface Rows {
   dropPart(group: number, key: unknown, part: unknown): void
   /** `timeMs`: with a TTL the end of life; of timers their time; otherwise 0. */
   put(group: number, key: unknown, record: unknown, timeMs: number): void
+  /**
+   * As `put` of one key after the other, without times, from place `from` on: of so many as fill a frame or,
+   * where they do not, of `max`. Returns the place to go on from. Absent: rows are taken one by one. *Caller
+   * must* not change the lists until they are through.
+   */
+  putRun?(
+    group: number,
+    keys: readonly unknown[],
+    records: readonly unknown[],
+    from: number,
+    max: number,
+  ): number
 }
 
 /** One state of a store. */

@@ -92,6 +92,7 @@ export class HeapValueState<V> implements ValueState<V> {
 }
 
 const VALUES: RowShape<unknown> = {
+  isRecord: true,
   whole(rows, group, key, now) {
     rows.put(group, key, now, 0)
     return null

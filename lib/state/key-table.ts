@@ -49,6 +49,12 @@ export interface RowWorld<V> {
   readonly notesMax: number
 }
 
+/** All that a table held, side by side: of each entry the key and what is kept of its value. */
+export interface Columns<N> {
+  readonly keys: unknown[]
+  readonly values: N[]
+}
+
 /** Takes what a key had when the epoch began; null where that is done at once. */
 export type Give<N> = (key: unknown, now: N) => Generator<void> | null
 
@@ -236,6 +242,31 @@ export class KeyTable<V, N = V> {
       if (steps !== null) return steps
     }
     return null
+  }
+
+  /**
+   * As `frozen`, side by side and in one go, in a fraction of the time. Null where there are more than `max`,
+   * they lie in rows, or more is kept of a value than the value: none is given. What a key had when the epoch
+   * began is not kept any more from then on.
+   */
+  columns(max: number): Columns<V> | null {
+    const before = this.#before
+    const { copy, note, compares, epochs } = this.#world
+    if (before instanceof RowTable || before.size > max) return null
+    if (copy !== null || note !== null || compares) return null
+    const columns: Columns<V> =
+      before instanceof PairMap
+        ? before.columns()
+        : { keys: [...before.keys()], values: [...before.values()] }
+    const undo = this.#undo as Journal<V, V> | null
+    if (undo !== null && undo.changed.size > 0) layOver(columns, undo)
+    const { keys } = columns
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as CanonicalKey
+      if (isEscaped(key)) keys[i] = this.#keyOf(key)
+    }
+    this.#walkedEpoch = epochs.now
+    return columns
   }
 
   /** As `frozen`, in one go, and how many; −1 where they lie in rows or are more than `max`: none is given. */
@@ -531,5 +562,23 @@ export class KeyTable<V, N = V> {
     } finally {
       this.#walks--
     }
+  }
+}
+
+/** Makes what a table holds by canonical key of what it held when the epoch of the journal began. */
+function layOver<V>({ keys, values }: Columns<V>, { changed, removed }: Journal<V, V>): void {
+  let to = 0
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as CanonicalKey
+    const was = changed.get(key)
+    if (was === ABSENT) continue
+    keys[to] = key
+    values[to++] = was === undefined && !changed.has(key) ? values[i]! : (was as V)
+  }
+  keys.length = to
+  values.length = to
+  for (const key of removed ?? []) {
+    keys.push(key)
+    values.push(changed.get(key) as V)
   }
 }

@@ -115,6 +115,13 @@ export class PairMap<V> {
     }
   }
 
+  /** All entries, side by side, in lists of the caller's own. */
+  columns(): { readonly keys: CanonicalKey[]; readonly values: V[] } {
+    if (this.#gone === 0) return { keys: this.#forms.slice(), values: this.#values.slice() as V[] }
+    const isThere = (_: unknown, place: number): boolean => this.#values[place] !== GONE
+    return { keys: this.#forms.filter(isThere), values: this.#values.filter(isThere) as V[] }
+  }
+
   cursor(): Cursor<V> {
     return new Cursor<V>((at) => this.#moveOn(at), this.#cursors)
   }

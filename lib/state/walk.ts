@@ -4,10 +4,18 @@ import type { Pace } from '../base/pace.js'
 import type { Rows } from './frozen.js'
 import type { GroupedTable } from './grouped-table.js'
 import { ABSENT, type Absent } from './journal.js'
-import type { KeyTable } from './key-table.js'
+import type { Columns, KeyTable } from './key-table.js'
+
+/**
+ * A table of more keys is given one by one: to take them all at once, an array or an object as the key of each,
+ * takes some ms.
+ */
+const RUN_KEYS_MAX = 65_536
 
 /** How what a key has becomes rows; null where that is done at once. */
 export interface RowShape<N> {
+  /** What a table keeps is the record itself. */
+  readonly isRecord?: true
   whole(rows: Rows, group: number, key: unknown, now: N, pace: Pace): Generator<void> | null
   /** What makes `now` of `before`, which was there at the beginning of epoch `from`. */
   change(
@@ -45,6 +53,8 @@ function walkTable<V, N>(
 ): Generator<void> {
   if (from === null || table.isWholeSince(from)) {
     if (from !== null) rows.dropGroup(group)
+    const columns = shape.isRecord && rows.putRun ? table.columns(RUN_KEYS_MAX) : null
+    if (columns !== null) return giveRun(columns, rows as Required<Rows>, group, pace)
     return table.frozen((key, now) => shape.whole(rows, group, key, now, pace), pace)
   }
   const give = (key: unknown, before: N | Absent, now: N | Absent): Generator<void> | null => {
@@ -56,4 +66,18 @@ function walkTable<V, N>(
     return shape.change(rows, group, key, before, now, from, pace)
   }
   return table.changes(from, give, pace)
+}
+
+function* giveRun<N>(
+  { keys, values }: Columns<N>,
+  rows: Required<Rows>,
+  group: number,
+  pace: Pace,
+): Generator<void> {
+  for (let at = 0; at < keys.length; ) {
+    const from = at
+    at = rows.putRun(group, keys, values, from, Math.ceil(pace.left))
+    pace.left -= at - from
+    if (pace.left <= 0) yield
+  }
 }

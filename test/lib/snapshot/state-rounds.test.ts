@@ -315,6 +315,66 @@ t.test(
   },
 )
 
+/** Of each kind of key a table tells apart: its own canonical form, a pair's, and what is kept beside it. */
+const LONG_KEYS: Readonly<Record<string, (n: number) => unknown>> = {
+  numbers: (n) => n,
+  'numbers that stand for pairs': (n) => -(2 ** 52) - n,
+  pairs: (n) => [n, 7],
+  'other pairs': (n) => [n, 'seven'],
+  texts: (n) => (n % 3 === 0 ? `\0${n}` : `customer number ${n}`),
+}
+
+for (const [name, keyOf] of Object.entries(LONG_KEYS)) {
+  t.test(`of long tables a round holds what was there when it began (keys: ${name})`, async (t) => {
+    const random = seededRandom(seedOf(t))
+    const store = createHeapState(GROUPS)
+    const twin = createHeapState(GROUPS)
+    const snapshots = createStateSnapshots(store, 'o')
+    const chunks = new Chunks()
+    const set = (n: number, value: unknown): void => {
+      for (const each of [store, twin]) each.value('v').set(n % 2, keyOf(n), value)
+    }
+    for (let n = 0; n < 8_000; n++) set(n, n)
+    set(5_000, 'x'.repeat(200_000))
+    const change = (): void => {
+      const n = Math.floor(random() * 10_000)
+      const dice = random()
+      if (dice < 0.6) set(n, random() < 0.5 ? n : { is: n })
+      else if (dice < 0.999)
+        for (const each of [store, twin]) each.value('v').delete(n % 2, keyOf(n))
+      else for (const each of [store, twin]) each.value('v').clear()
+    }
+    for (let round = 1; round <= 8; round++) {
+      // A round behind few changes holds those, and one behind many the tables as a whole.
+      for (let i = 0; i < (round % 3 === 0 ? 3_000 : 30); i++) change()
+      const expected = contentOf(twin)
+      snapshots.begin(round, random() < 0.2)
+      const refs: ChunkRef[] = []
+      while (!snapshots.encoded) {
+        for (let i = 0; i < 300 * random(); i++) change()
+        refs.push(...chunks.put(snapshots.step(50)))
+      }
+      const chain = snapshots.chain(refs)
+      const back = restored([{ subtask: 0, chunks: chunks.read(chain) }], 0, 1, 0, 1)
+      t.strictSame(contentOf(back), expected, `round ${round}`)
+      if (random() < 0.7) snapshots.completed(round)
+      else snapshots.abandoned(round)
+    }
+  })
+}
+
+t.test('a long table is given in few steps, and a step ends where its time is over', async (t) => {
+  const store = createHeapState(GROUPS)
+  const value = store.value<number>('v')
+  for (let key = 0; key < 60_000; key++) value.set(0, key, key)
+  let nowMs = 0
+  const snapshots = createStateSnapshots(store, 'o', () => nowMs++)
+  snapshots.begin(1, true)
+  let steps = 0
+  for (; !snapshots.encoded; steps++) snapshots.step(50_000)
+  t.ok(steps > 3 && steps < 40, `${steps} steps`)
+})
+
 t.test('a step ends behind a frame at whose end its time is over', async (t) => {
   const store = createHeapState(GROUPS)
   const value = store.value<number>('v')
