@@ -2,7 +2,7 @@
 import { assert } from '../base/assert.js'
 import { MillraceError } from '../base/errors.js'
 import type { Pace } from '../base/pace.js'
-import type { Rows, StoredState } from '../state/frozen.js'
+import type { Rows, Run, StoredState } from '../state/frozen.js'
 import { BatchEncoder, type Records } from '../wire/encoder.js'
 import { FRAME_RECORDS_MAX } from '../wire/limits.js'
 import {
@@ -114,7 +114,7 @@ export class StateEncoding {
       dropKey: (group, key) => dropKey.add(group, key, null, 0),
       dropPart: (group, key, part) => dropPart.add(group, key, part, 0),
       put: (group, key, record, timeMs) => put.add(group, key, record, timeMs),
-      putRun: (group, keys, records, from, max) => put.addRun(group, keys, records, from, max),
+      putRun: (group, run, from, max) => put.addRun(group, run, from, max),
     }
   }
 
@@ -193,14 +193,8 @@ class SectionRows {
   }
 
   /** Rows of one group; returns where to go on. A long run becomes a frame as it is, without being copied. */
-  addRun(
-    group: number,
-    keys: readonly unknown[],
-    records: readonly unknown[],
-    from: number,
-    max: number,
-  ): number {
-    const count = keys.length - from
+  addRun(group: number, { keys, records, size }: Run, from: number, max: number): number {
+    const count = size - from
     if (count < RUN_MIN) {
       const to = from + Math.min(count, max)
       for (let i = from; i < to; i++) this.add(group, keys[i], records[i], 0)

@@ -52,6 +52,13 @@ export interface TimerRecord {
   readonly at: number
 }
 
+/** Keys and records side by side, `size` of them: the lists may be longer, for they are filled several times. */
+export interface Run {
+  readonly keys: unknown[]
+  readonly records: unknown[]
+  size: number
+}
+
 /** Takes rows. Rows of one snapshot take effect in this order, whatever that of the calls. */
 export interface Rows {
   /** All keys of a group are gone. */
@@ -62,17 +69,11 @@ export interface Rows {
   /** `timeMs`: with a TTL the end of life; of timers their time; otherwise 0. */
   put(group: number, key: unknown, record: unknown, timeMs: number): void
   /**
-   * As `put` of one key after the other, without times, from place `from` on: of so many as fill a frame or,
-   * where they do not, of `max`. Returns the place to go on from. Absent: rows are taken one by one. *Caller
-   * must* not change the lists until they are through.
+   * As `put` of rows of a run, without times, from place `from` on: of so many as fill a frame or, where they
+   * do not, of `max`. Returns the place to go on from. Absent: rows are taken one by one. *Caller must* not
+   * change the run until it is through.
    */
-  putRun?(
-    group: number,
-    keys: readonly unknown[],
-    records: readonly unknown[],
-    from: number,
-    max: number,
-  ): number
+  putRun?(group: number, run: Run, from: number, max: number): number
 }
 
 /** One state of a store. */

@@ -20,6 +20,7 @@ import {
 } from '../base/key.js'
 import type { Pace } from '../base/pace.js'
 import { type EntryCursor, MapCursor } from './entry-cursor.js'
+import type { Run } from './frozen.js'
 import { ABSENT, type Absent, firstOf, flatForm, Journal, pruned } from './journal.js'
 import { PairMap } from './pair-map.js'
 import type { RowsAsked } from './read-ahead.js'
@@ -47,12 +48,6 @@ export interface RowWorld<V> {
   readonly growAt: number
   /** Changed keys that a journal may hold: what it cannot tell is written as a whole. */
   readonly notesMax: number
-}
-
-/** All that a table held, side by side: of each entry the key and what is kept of its value. */
-export interface Columns<N> {
-  readonly keys: unknown[]
-  readonly values: N[]
 }
 
 /** Takes what a key had when the epoch began; null where that is done at once. */
@@ -245,28 +240,29 @@ export class KeyTable<V, N = V> {
   }
 
   /**
-   * As `frozen`, side by side and in one go, in a fraction of the time. Null where there are more than `max`,
-   * they lie in rows, or more is kept of a value than the value: none is given. What a key had when the epoch
-   * began is not kept any more from then on.
+   * As `frozen`, into a run and in one go, in a fraction of the time. False where there are more than `max`,
+   * they lie in rows, or values are changed in place: nothing is given. What a key had when the epoch began is
+   * not kept any more from then on.
    */
-  columns(max: number): Columns<V> | null {
+  fillRun(run: Run, max: number): boolean {
     const before = this.#before
-    const { copy, note, compares, epochs } = this.#world
-    if (before instanceof RowTable || before.size > max) return null
-    if (copy !== null || note !== null || compares) return null
-    const columns: Columns<V> =
-      before instanceof PairMap
-        ? before.columns()
-        : { keys: [...before.keys()], values: [...before.values()] }
-    const undo = this.#undo as Journal<V, V> | null
-    if (undo !== null && undo.changed.size > 0) layOver(columns, undo)
-    const { keys } = columns
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i] as CanonicalKey
-      if (isEscaped(key)) keys[i] = this.#keyOf(key)
+    const { copy, epochs } = this.#world
+    if (before instanceof RowTable || before.size > max || copy !== null) return false
+    const undo = this.#undo
+    const changed = undo?.changed ?? null
+    const { keys, records } = run
+    let size = 0
+    const take = (value: V, canonical: CanonicalKey): void => {
+      const was = this.#wasWith(changed, canonical, value)
+      if (was === ABSENT) return
+      keys[size] = this.#keyOf(canonical)
+      records[size++] = was
     }
+    before.forEach(take)
+    for (const canonical of undo?.removed ?? []) take(undefined as V, canonical)
+    run.size = size
     this.#walkedEpoch = epochs.now
-    return columns
+    return true
   }
 
   /** As `frozen`, in one go, and how many; −1 where they lie in rows or are more than `max`: none is given. */
@@ -562,23 +558,5 @@ export class KeyTable<V, N = V> {
     } finally {
       this.#walks--
     }
-  }
-}
-
-/** Makes what a table holds by canonical key of what it held when the epoch of the journal began. */
-function layOver<V>({ keys, values }: Columns<V>, { changed, removed }: Journal<V, V>): void {
-  let to = 0
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i] as CanonicalKey
-    const was = changed.get(key)
-    if (was === ABSENT) continue
-    keys[to] = key
-    values[to++] = was === undefined && !changed.has(key) ? values[i]! : (was as V)
-  }
-  keys.length = to
-  values.length = to
-  for (const key of removed ?? []) {
-    keys.push(key)
-    values.push(changed.get(key) as V)
   }
 }

@@ -115,11 +115,12 @@ export class PairMap<V> {
     }
   }
 
-  /** All entries, side by side, in lists of the caller's own. */
-  columns(): { readonly keys: CanonicalKey[]; readonly values: V[] } {
-    if (this.#gone === 0) return { keys: this.#forms.slice(), values: this.#values.slice() as V[] }
-    const isThere = (_: unknown, place: number): boolean => this.#values[place] !== GONE
-    return { keys: this.#forms.filter(isThere), values: this.#values.filter(isThere) as V[] }
+  /** As of a Map. *Caller must* not change it meanwhile. */
+  forEach(take: (value: V, form: CanonicalKey) => void): void {
+    for (let place = 0; place < this.#values.length; place++) {
+      const value = this.#values[place]!
+      if (value !== GONE) take(value as V, this.#forms[place]!)
+    }
   }
 
   cursor(): Cursor<V> {

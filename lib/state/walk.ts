@@ -1,10 +1,10 @@
 /** Walks over what tables were when the epoch began, and gives it as rows. */
 
 import type { Pace } from '../base/pace.js'
-import type { Rows } from './frozen.js'
+import type { Rows, Run } from './frozen.js'
 import type { GroupedTable } from './grouped-table.js'
 import { ABSENT, type Absent } from './journal.js'
-import type { Columns, KeyTable } from './key-table.js'
+import type { KeyTable } from './key-table.js'
 
 /**
  * A table of more keys is given one by one: to take them all at once, an array or an object as the key of each,
@@ -36,8 +36,9 @@ export function* walkGroups<V, N>(
   from: number | null,
   pace: Pace,
 ): Generator<void> {
+  const run: Run = { keys: [], records: [], size: 0 }
   for (const [group, each] of table.tables()) {
-    const steps = walkTable(each, shape, rows, group, from, pace)
+    const steps = walkTable(each, shape, rows, run, group, from, pace)
     yield* steps
     each.walked()
   }
@@ -47,14 +48,16 @@ function walkTable<V, N>(
   table: KeyTable<V, N>,
   shape: RowShape<N>,
   rows: Rows,
+  run: Run,
   group: number,
   from: number | null,
   pace: Pace,
 ): Generator<void> {
   if (from === null || table.isWholeSince(from)) {
     if (from !== null) rows.dropGroup(group)
-    const columns = shape.isRecord && rows.putRun ? table.columns(RUN_KEYS_MAX) : null
-    if (columns !== null) return giveRun(columns, rows as Required<Rows>, group, pace)
+    if (shape.isRecord === true && rows.putRun !== undefined && table.fillRun(run, RUN_KEYS_MAX)) {
+      return giveRun(run, rows as Required<Rows>, group, pace)
+    }
     return table.frozen((key, now) => shape.whole(rows, group, key, now, pace), pace)
   }
   const give = (key: unknown, before: N | Absent, now: N | Absent): Generator<void> | null => {
@@ -68,15 +71,10 @@ function walkTable<V, N>(
   return table.changes(from, give, pace)
 }
 
-function* giveRun<N>(
-  { keys, values }: Columns<N>,
-  rows: Required<Rows>,
-  group: number,
-  pace: Pace,
-): Generator<void> {
-  for (let at = 0; at < keys.length; ) {
+function* giveRun(run: Run, rows: Required<Rows>, group: number, pace: Pace): Generator<void> {
+  for (let at = 0; at < run.size; ) {
     const from = at
-    at = rows.putRun(group, keys, values, from, Math.ceil(pace.left))
+    at = rows.putRun(group, run, from, Math.ceil(pace.left))
     pace.left -= at - from
     if (pace.left <= 0) yield
   }
