@@ -33,7 +33,7 @@ import {
 import type { StateSnapshots } from '../../lib/snapshot/state-snapshots.js'
 
 /** Rows encoded in one go at most: time ends most steps before. */
-const ROWS_PER_STEP = 32_768
+const ROWS_PER_STEP = 131_072
 /** Chunks on their way to the store: more would only wait, in memory. */
 const PUTS_MAX = 4
 

@@ -9,7 +9,7 @@ import { type Gap, Gaps } from './gaps.js'
 
 export const GROUPS = 128
 /** As a subtask does between two turns. */
-const ROWS_PER_STEP = 32_768
+const ROWS_PER_STEP = 131_072
 
 export interface Taken {
   readonly chunks: readonly StateChunk[]
