@@ -237,7 +237,10 @@ const RULES: readonly Rule[] = [
   },
   {
     says: 'asynchronous records in flight are stored, and called again',
-    by: [[SIMULATION, '… seeds: every row is shown once, and every count is right']],
+    by: [
+      [SIMULATION, '… seeds: every row is shown once, and every count is right'],
+      [SIMULATION, 'the oracle sees a mutant: '],
+    ],
   },
   {
     says: 'partly emitted expansions are stored with the number of results already sent',
@@ -274,7 +277,10 @@ const RULES: readonly Rule[] = [
   },
   {
     says: 'assignments made after the trigger return to the assigner',
-    by: [[SIMULATION, '… seeds: every row is shown once, and every count is right']],
+    by: [
+      [SIMULATION, '… seeds: every row is shown once, and every count is right'],
+      [SIMULATION, 'the oracle sees a mutant: '],
+    ],
   },
   // ---- store ----------------------------------------------------------------------------------
   {

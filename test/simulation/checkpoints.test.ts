@@ -4,7 +4,8 @@
  * must be seen.
  */
 import t from 'tap'
-import { MUTANTS, type Outcome } from '../support/checkpoint-simulation.js'
+import { MUTANTS } from '../support/checkpoint-mutants.js'
+import type { Outcome } from '../support/checkpoint-simulation.js'
 import { STEPS } from '../support/crashing-store.js'
 import { runSeeds, timesOf } from '../support/seed-threads.js'
 

@@ -10,10 +10,9 @@ import { seededRandom } from '../../lib/base/random.js'
 import { generate } from '../../lib/connectors/index.js'
 import type { Source } from '../../lib/connectors/source.js'
 import type { Pipeline } from '../../lib/index.js'
-import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
-import { decodeManifest, encodeManifest } from '../../lib/snapshot/manifest.js'
 import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual-clock.js'
-import { CrashingWorld, type Mutation } from './crashing-store.js'
+import { forgettingSource, forgettingStore, type Mutant } from './checkpoint-mutants.js'
+import { CrashingWorld } from './crashing-store.js'
 import { memoryBackend } from './level-state.js'
 import { settle } from './settle.js'
 import { live } from './simulated-life.js'
@@ -22,17 +21,6 @@ import { judge } from './simulation-oracle.js'
 
 /** Lives after which a seed that makes no progress is called stuck. */
 const LIVES_MAX = 40
-
-export interface Mutant extends Mutation {
-  /** Barriers block no channel. */
-  readonly notAligned?: boolean
-  /** What barriers have overtaken is not in the manifest. */
-  readonly losesFlights?: boolean
-  /** Sources go on where they were, wherever the snapshot was. */
-  readonly noReplay?: boolean
-  /** What is called again for the rest of its results gives them in another order. */
-  readonly expandsAnew?: boolean
-}
 
 /** By seed: in the heap, larger than memory, or now here and now there. */
 const BACKENDS = ['heap', 'level', 'both'] as const
@@ -64,19 +52,6 @@ function modeOf(seed: number, life: number): Pick<CheckpointOptions, 'mode' | 'a
   }
 }
 
-function withoutFlights(store: ChunkStore, { losesFlights = false }: Mutant): ChunkStore {
-  if (!losesFlights) return store
-  const forgetting = (bytes: Uint8Array): Uint8Array => {
-    const manifest = decodeManifest(bytes, 'a manifest')
-    const operators = manifest.operators.map((operator) => ({
-      ...operator,
-      subtasks: operator.subtasks.map((subtask) => ({ ...subtask, flights: [] })),
-    }))
-    return encodeManifest({ ...manifest, operators })
-  }
-  return { ...store, commit: (number, bytes) => store.commit(number, forgetting(bytes)) }
-}
-
 interface Life {
   readonly number: number
   readonly clock: VirtualClock
@@ -99,7 +74,7 @@ export async function simulate(seed: number, mutant: Mutant = {}): Promise<Outco
   const fault = new Fault(random)
   const topology = topologyOf(random, fault, mutant.expandsAnew === true ? 'expand' : null)
   const world = new CrashingWorld(mutant)
-  const oneByOne = random() < 0.5
+  const oneByOne = random() < 0.5 || mutant.inTurn === true
   const backend = BACKENDS[Math.floor(seed / 3) % BACKENDS.length]!
   const splits = 1 + Math.floor(random() * (oneByOne ? 6 : 3))
   const interval = 1 + Math.floor(random() * 11)
@@ -109,7 +84,7 @@ export async function simulate(seed: number, mutant: Mutant = {}): Promise<Outco
       perSecond: 3_000,
       splits,
     })
-    const read = mutant.noReplay === true ? forgetful(made, positions, index) : made
+    const read = mutant.noReplay === true ? forgettingSource(made, positions, index) : made
     return oneByOne ? inTurn(read) : read
   }
   // Some of the dead do not know it yet, and go on beside their successor.
@@ -168,7 +143,7 @@ export async function simulate(seed: number, mutant: Mutant = {}): Promise<Outco
         pick: seededRandom(seed ^ lives),
         openState: async () => memoryBackend(CACHE_BYTES),
         openStore: async () =>
-          withoutFlights(
+          forgettingStore(
             world.open(life, () => failures() < 0.02),
             mutant,
           ),
@@ -232,39 +207,3 @@ const inTurn = (made: Source<Row>): Source<Row> => ({
   splits: (count) => made.splits(count),
   open: (...args) => made.open(...args),
 })
-
-/** A source whose position is always that of what was read last, whatever the snapshot says. */
-function forgetful(made: Source<Row>, positions: Map<string, number>, index: number): Source<Row> {
-  return {
-    ...made,
-    splits: (count) => made.splits(count),
-    open(split, position, context) {
-      const id = `${index}/${split.id}`
-      const reader = made.open(
-        split,
-        position === null ? null : (positions.get(id) ?? position),
-        context,
-      )
-      return {
-        read: (out, max) => reader.read(out, max),
-        close: () => reader.close(),
-        position() {
-          const at = reader.position()
-          if (at !== null) positions.set(id, at as number)
-          return at
-        },
-      }
-    },
-  }
-}
-
-/** By name: one protection taken away. */
-export const MUTANTS: Readonly<Record<string, Mutant>> = {
-  'alignment off': { notAligned: true },
-  'overtaken data dropped': { losesFlights: true },
-  'replay off': { noReplay: true },
-  'commit before complete': { commitsEarly: true },
-  'stale life accepted': { acceptsStale: true },
-  // No fault of what is tested: it shows that expansions go on in the middle in another life.
-  'expansions give others again': { expandsAnew: true },
-}

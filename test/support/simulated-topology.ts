@@ -260,6 +260,10 @@ function expanded(row: Row, isReversed: boolean): readonly (Row | null)[] {
   return isReversed ? results.reverse() : results
 }
 
+/** Of an operator by that name: it waits for what its function promises, and has no other state. */
+export const callsAsync = (name: string): boolean =>
+  /^(async|keyed|fan) \d+$|^(diamond|expand) \d+ slow$/.test(name)
+
 /** Each row takes its time. */
 const slow = (name: string, after: Clock['after']) =>
   mergeMap(
