@@ -288,6 +288,12 @@ const RULES: readonly Rule[] = [
     by: [['cluster/phases', 'whoever dies at whichever step, each row is in the output once']],
   },
   {
+    says: 'chunks on their way delay neither data nor heartbeats',
+    by: [
+      ['cluster/slow-link', 'chunks of megabytes on a link of 1 Mbit/s delay neither heartbeats'],
+    ],
+  },
+  {
     says: 'local copies only speed recovery up: the death of a node loses no completed checkpoint',
     by: [
       [

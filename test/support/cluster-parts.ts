@@ -22,6 +22,8 @@ export interface ProcessSettings {
   /** Of chunks, in the folder for temporary files. */
   readonly keepsCopies?: boolean
   readonly stateDirectory?: string
+  /** It tells how much of its lease was left whenever that was renewed. */
+  readonly tellsLeases?: boolean
 }
 
 const CLUSTER = 'test'

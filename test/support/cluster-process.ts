@@ -3,6 +3,7 @@
  * it as lines of JSON.
  */
 import { clusterNode, coordinatorOf } from './cluster-parts.js'
+import { tellLeases } from './told-leases.js'
 
 const settings = JSON.parse(process.argv[2]!)
 const say = (event: object) =>
@@ -15,6 +16,7 @@ if (settings.kind === 'coordinator') {
   say({ kind: 'Listening', url: coordinator.url, term: coordinator.term })
   process.once('SIGTERM', () => void coordinator.stop().then(() => process.exit(0)))
 } else {
+  if (settings.tellsLeases) tellLeases((leftMs) => say({ kind: 'Renewed', leftMs }))
   const node = clusterNode(settings)
   node.events$.subscribe(say)
   await node.start()

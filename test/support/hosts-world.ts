@@ -19,6 +19,9 @@ export const NODES = 3
 /** The host of the coordinator; those of nodes follow. */
 export const HUB_HOST = 1
 
+/** Of the job. */
+type Args = Readonly<Record<string, string>>
+
 export const hostOf = (node: number): number => HUB_HOST + 1 + node
 
 export class HostsWorld {
@@ -30,6 +33,8 @@ export class HostsWorld {
   client!: Talking
   /** The cable of one of the hosts, where it was asked for. */
   cable: LossyLink | null = null
+  /** Nodes that are started later tell how much of their leases is left. */
+  tellsLeases = false
   /** Environment of nodes, by number. */
   readonly #own = new Map<number, NodeJS.ProcessEnv>()
   /** Where nodes keep state that is larger than memory, by number. */
@@ -92,6 +97,7 @@ export class HostsWorld {
       join: this.url,
       slots: 2,
       keepsCopies: this.#own.has(i),
+      tellsLeases: this.tellsLeases,
       ...(this.#states.has(i) && { stateDirectory: this.#states.get(i)! }),
     } as const
     this.nodes[i] = this.#spawn(host, settings, this.#own.get(i))
@@ -99,12 +105,12 @@ export class HostsWorld {
   }
 
   /** By a client on a host; resolves when the job has taken its first checkpoint. */
-  async submit(rows = ROWS, more: object = {}): Promise<void> {
-    this.submitOnly(rows, more)
+  async submit(rows = ROWS, more: object = {}, args: Args = {}): Promise<void> {
+    this.submitOnly(rows, more, args)
     await this.client.hear(({ kind }) => kind === 'Checkpointed')
   }
 
-  submitOnly(rows = ROWS, more: object = {}): void {
+  submitOnly(rows = ROWS, more: object = {}, args: Args = {}): void {
     const options = {
       args: {
         out: join(this.dir, 'out'),
@@ -112,6 +118,7 @@ export class HostsWorld {
         perSecond: String(PER_SECOND),
         name: 'counts',
         parallelism: '3',
+        ...args,
       },
       checkpoint: { interval: 100 },
       supervise: { maxRestarts: 50, restart: { firstMs: 50, maxMs: 500 } },
