@@ -49,6 +49,12 @@ export class LoopbackCluster {
     await isUp(this.nodes[i])
   }
 
+  /** Where nothing runs. `failpoint`: where each dies that comes there. */
+  async startAll(failpoint: string | null = null): Promise<void> {
+    const nodes = this.nodes.map((_, i) => this.startNode(i, failpoint))
+    await Promise.all([this.startHub(failpoint), ...nodes])
+  }
+
   /** Kills all of them first. */
   async startNodesAnew(failpoint: string | null = null): Promise<void> {
     await Promise.all(this.nodes.map((node) => this.kill(node)))
