@@ -80,7 +80,7 @@ t.test('whichever step a process dies at, each row is in the output once', async
     const pass = 1 + Math.floor(random() * PASSES)
     if (!(await dies(t, dir, `${name}:${isRare(name) ? 1 : pass}`))) return
   }
-  t.comment(`${places.length} failpoints in ${Date.now() - startMs} ms`)
+  t.comment(`killed at ${places.length} failpoints in ${Date.now() - startMs} ms`)
   await endsExactly(t, dir)
 })
 
