@@ -7,7 +7,7 @@ import {
   type Side,
 } from '../../lib/operators/window/gathered.js'
 import { GatheringWindows } from '../../lib/operators/window/gathering-windows.js'
-import type { KeySlices } from '../../lib/operators/window/key-slices.js'
+import type { KeySlices, ListedSlices } from '../../lib/operators/window/key-slices.js'
 import { WindowOutput } from '../../lib/operators/window/window-output.js'
 import type { StateStore } from '../../lib/state/state.js'
 import type { Slicing } from '../../lib/window/slicing.js'
@@ -20,7 +20,7 @@ export function openGathering(store: StateStore, slicing: Slicing, sided = true)
     slicing,
     sided,
     state: store.value<Gathered>('gathered', { mutable: true, copy: copyGathered }),
-    former: store.value<KeySlices>('slices', { mutable: true }),
+    former: store.value<KeySlices | ListedSlices>('slices', { mutable: true }),
     groupOf: (key) => keyGroupOf(key, GROUPS),
   })
 }

@@ -27,15 +27,28 @@ export interface Gathered {
 }
 
 export function gather(start: number, side: Side, record: unknown): Gathered {
-  return {
+  return made(
     start,
-    sides: 1 << side,
-    left: side === 0 ? record : null,
-    lefts: null,
-    right: side === 0 ? null : record,
-    rights: null,
-    later: null,
-  }
+    1 << side,
+    side === 0 ? record : null,
+    null,
+    side === 0 ? null : record,
+    null,
+    null,
+  )
+}
+
+/** The only place where one is made: V8 takes objects of several literals for several types. */
+function made(
+  start: number,
+  sides: number,
+  left: unknown,
+  lefts: unknown[] | null,
+  right: unknown,
+  rights: unknown[] | null,
+  later: Gathered[] | null,
+): Gathered {
+  return { start, sides, left, lefts, right, rights, later }
 }
 
 export function gatherMore(into: Gathered, side: Side, record: unknown): void {
@@ -61,13 +74,16 @@ export function gatheredOf(of: Gathered, side: Side): unknown[] {
 
 /** What the key has, to be changed apart from the original. */
 export function copyGathered(of: Gathered): Gathered {
-  return {
-    ...of,
-    lefts: of.lefts === null ? null : of.lefts.slice(),
-    rights: of.rights === null ? null : of.rights.slice(),
-    later: of.later === null ? null : of.later.map(copyGathered),
-  }
+  const { start, sides, left, right } = of
+  const lefts = of.lefts === null ? null : of.lefts.slice()
+  const rights = of.rights === null ? null : of.rights.slice()
+  const later = of.later === null ? null : of.later.map(copyGathered)
+  return made(start, sides, left, lefts, right, rights, later)
 }
+
+/** The same of a window that starts elsewhere, without what the key has in later ones. */
+const movedTo = (start: number, { sides, left, lefts, right, rights }: Gathered): Gathered =>
+  made(start, sides, left, lefts, right, rights, null)
 
 /** That of a key's later windows which starts at `start`, or undefined. */
 export function laterAt({ later }: Gathered, start: number): Gathered | undefined {
@@ -110,13 +126,13 @@ export function withoutFirst(of: Gathered): Gathered | null {
 export function regather(of: Gathered, startOf: (start: number) => number): Gathered {
   const stays = (each: Gathered): boolean => startOf(each.start) === each.start
   if (stays(of) && (of.later === null || of.later.every(stays))) return of
-  const first: Gathered = { ...of, start: startOf(of.start), later: null }
+  const first = movedTo(startOf(of.start), of)
   let newest = first
   for (const each of of.later ?? []) {
     const start = startOf(each.start)
     if (start === newest.start) gatherAll(newest, each)
     else {
-      newest = { ...each, start }
+      newest = movedTo(start, each)
       if (first.later === null) first.later = [newest]
       else first.later.push(newest)
     }

@@ -19,7 +19,7 @@ import {
   withoutFirst,
   withWindow,
 } from './gathered.js'
-import type { KeySlices } from './key-slices.js'
+import { type KeySlices, type ListedSlices, startsOf, valuesOf } from './key-slices.js'
 import { LiveSlices, lentAt, type Slice } from './live-slices.js'
 import type { WindowOutput } from './window-output.js'
 import { HELD, LATE, OUTSIDE, type Windows } from './windows.js'
@@ -31,7 +31,7 @@ export interface GatheringOptions {
   readonly sided: boolean
   readonly state: ValueState<Gathered>
   /** What a snapshot of before had for the same windows: lists of records by slice. */
-  readonly former: ValueState<KeySlices>
+  readonly former: ValueState<KeySlices | ListedSlices>
   readonly groupOf: (key: unknown) => number
 }
 
@@ -160,12 +160,13 @@ export class GatheringWindows implements Windows {
     return window.lastEnd === -Infinity ? this.#windows.at(window.end) : window
   }
 
-  #take(former: ValueState<KeySlices>, groupOf: (key: unknown) => number): void {
-    for (const [key, { shownTo, starts, values }] of former.entries()) {
-      for (const [i, start] of starts.entries()) {
+  #take(former: ValueState<KeySlices | ListedSlices>, groupOf: (key: unknown) => number): void {
+    for (const [key, of] of former.entries()) {
+      const values = valuesOf(of)
+      for (const [i, start] of startsOf(of).entries()) {
         const window = this.#holderOf(start)
         // Kept for what might come late, which nothing does any more.
-        if (window.end <= shownTo) continue
+        if (window.end <= of.shownTo) continue
         for (const record of values[i] as readonly unknown[]) {
           const [side, own] = this.#sided ? (record as Sided) : [0 as const, record]
           this.#gather(window, side, own, groupOf(key), key)

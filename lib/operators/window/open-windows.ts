@@ -15,7 +15,7 @@ import type { Signal } from '../signal.js'
 import { type Counted, CountedWindows } from './counted-windows.js'
 import { copyGathered, type Gathered } from './gathered.js'
 import { GatheringWindows } from './gathering-windows.js'
-import { copyKeySlices, type KeySlices } from './key-slices.js'
+import { copyKeySlices, type KeySlices, type ListedSlices } from './key-slices.js'
 import { lateRecords } from './late-records.js'
 import type { PaneRecords } from './pane.js'
 import { accumulating, foldAll, joiningParts, keeping, type PaneFold } from './pane-fold.js'
@@ -110,7 +110,7 @@ function openGathering(
     slicing: (assigner.plan as SlicePlan).slicing,
     sided,
     state: context.state.value<Gathered>('gathered', { mutable: true, copy: copyGathered }),
-    former: context.state.value<KeySlices>('slices', { mutable: true }),
+    former: context.state.value<KeySlices | ListedSlices>('slices', { mutable: true }),
     groupOf: groupOf(context),
   })
 }

@@ -10,7 +10,17 @@ import type { ValueState } from '../../state/state.js'
 import type { Slicing } from '../../window/slicing.js'
 import type { WindowSpan } from '../../window/span.js'
 import { SLICES_MIN, TwoStacks } from '../../window/two-stacks.js'
-import { createKeySlices, dropThrough, firstAt, insertSlice, type KeySlices } from './key-slices.js'
+import {
+  createKeySlices,
+  dropThrough,
+  firstAt,
+  insertSlice,
+  type KeySlices,
+  restoredKeySlices,
+  startsOf,
+  valueAt,
+  valuesOf,
+} from './key-slices.js'
 import { LiveSlices, lentAt, type Slice } from './live-slices.js'
 import type { WindowOutput } from './window-output.js'
 import { HELD, LATE, OUTSIDE, SPEAKS, type Windows } from './windows.js'
@@ -113,10 +123,8 @@ export class SlicedWindows implements Windows {
     }
     if (slice.expiresMs <= this.timeMs) return this.#refused(slice, timeMs)
     const found = this.#state.get(group, key)
-    const last = found === undefined ? -1 : found.starts.length - 1
-    // Most records are in the newest slice of their key.
-    if (found !== undefined && last >= 0 && found.starts[last] === slice.start) {
-      found.values[last] = this.#fold.add(found.values[last], input)
+    if (found !== undefined && found.start === slice.start) {
+      found.value = this.#fold.add(found.value, input)
       this.#changed(found, slice)
       this.#keep(found, group, key)
     } else this.#addOther(found, slice, input, group, key)
@@ -144,9 +152,8 @@ export class SlicedWindows implements Windows {
       for (let i = 0; i < keys.length; i++) {
         const found = lentAt(slice, i, epoch) ?? this.#state.get(groups[i]!, keys[i])
         if (found === undefined) continue
-        dropThrough(found, start)
-        if (found.starts.length === 0) this.#state.delete(groups[i]!, keys[i])
-        else this.#keep(found, groups[i]!, keys[i])
+        if (dropThrough(found, start)) this.#keep(found, groups[i]!, keys[i])
+        else this.#state.delete(groups[i]!, keys[i])
       }
     }
   }
@@ -156,7 +163,7 @@ export class SlicedWindows implements Windows {
     return timeMs + this.#latenessMs <= this.timeMs ? LATE : OUTSIDE
   }
 
-  /** A record in a slice that is not the newest of its key, or not there yet. */
+  /** A record in a slice that is not the only one of its key. */
   #addOther(
     found: KeySlices | undefined,
     slice: Slice<KeySlices>,
@@ -172,8 +179,10 @@ export class SlicedWindows implements Windows {
       return
     }
     const at = firstAt(found, slice.start)
-    if (found.starts[at] === slice.start) found.values[at] = this.#fold.add(found.values[at], input)
-    else {
+    const { starts, values } = found
+    if (starts !== null && starts[at] === slice.start) {
+      values![at] = this.#fold.add(values![at], input)
+    } else {
       insertSlice(found, at, slice.start, this.#fold.begin(input))
       this.#addKey(found, slice, group, key, this.#state.epoch)
     }
@@ -264,7 +273,7 @@ export class SlicedWindows implements Windows {
     const { sumAll } = this.#fold
     // Most windows of most keys: nothing of the user's that could fail.
     if (sumAll !== null || to - from === 1) {
-      const made = sumAll === null ? of.values[from] : sumAll(of.values, from, to)
+      const made = sumAll === null ? valueAt(of, from) : sumAll(valuesOf(of), from, to)
       output.giveMade(group, key, start, end, made)
       return
     }
@@ -290,10 +299,11 @@ export class SlicedWindows implements Windows {
 
   #sum(of: KeySlices, from: number, to: number, sums: TwoStacks | null): unknown {
     const { merge, sumAll } = this.#fold
-    if (sumAll !== null) return sumAll(of.values, from, to)
-    if (sums !== null) return sums.sum(of.revision, of.starts, of.values, from, to)
-    let sum = of.values[from]
-    for (let i = from + 1; i < to; i++) sum = merge!(sum, of.values[i])
+    const values = valuesOf(of)
+    if (sumAll !== null) return sumAll(values, from, to)
+    if (sums !== null) return sums.sum(of.revision, startsOf(of), values, from, to)
+    let sum = values[from]
+    for (let i = from + 1; i < to; i++) sum = merge!(sum, values[i])
     return sum
   }
 
@@ -323,12 +333,17 @@ export class SlicedWindows implements Windows {
 
   /** Finds the slices of the keys that are in state already. */
   #restore(groupOf: (key: unknown) => number): void {
-    for (const [key, of] of this.#state.entries()) {
+    for (const [key, stored] of this.#state.entries()) {
       const group = groupOf(key)
-      of.active = 0
+      const of = restoredKeySlices(stored)
+      if (of === null) {
+        this.#state.delete(group, key)
+        continue
+      }
       of.revision = ++this.#last
-      for (const start of of.starts)
+      for (const start of startsOf(of)) {
         this.#addKey(of, this.#slices.at(start), group, key, Number.NaN)
+      }
       this.#state.set(group, key, of)
     }
   }

@@ -15,7 +15,7 @@ import {
   gatherMore,
   type Sided,
 } from '../../../../lib/operators/window/gathered.js'
-import type { KeySlices } from '../../../../lib/operators/window/key-slices.js'
+import type { KeySlices, ListedSlices } from '../../../../lib/operators/window/key-slices.js'
 import { WindowOutput } from '../../../../lib/operators/window/window-output.js'
 import { HELD, LATE } from '../../../../lib/operators/window/windows.js'
 import { sourceOf } from '../../../../lib/snapshot/state-rounds.js'
@@ -103,13 +103,11 @@ for (const [name, create] of Object.entries(STORES)) {
 t.test('lists of records by slice, as snapshots of before have them, are taken over', async (t) => {
   for (const sided of [true, false]) {
     const store = createHeapState(GROUPS)
-    const former = store.value<KeySlices>('slices', { mutable: true })
+    const former = store.value<KeySlices | ListedSlices>('slices', { mutable: true })
     const list = (...records: unknown[]) =>
       sided ? records.map((record, i): Sided => [i === 1 ? 1 : 0, record]) : records
     former.set(keyGroupOf('x', GROUPS), 'x', {
       shownTo: 10,
-      revision: 1,
-      active: 0,
       starts: [0, 10, 30],
       values: [list('shown'), list('a', 'b', 'c'), list(null)],
     })
