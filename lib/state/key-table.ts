@@ -135,7 +135,7 @@ export class KeyTable<V, N = V> {
   delete(key: unknown): void {
     this.#disown()
     const canonical = canonicalKey(key)
-    if (this.#world.epochs.now !== 0) this.#beforeDelete(canonical)
+    if (this.#world.epochs.now !== this.#openEpoch) this.#beforeDelete(canonical)
     this.#values.delete(canonical)
     this.#keys?.delete(canonical)
   }
@@ -147,7 +147,8 @@ export class KeyTable<V, N = V> {
     if (found === undefined) return found
     const { epochs, copy } = this.#world
     let own: V = found
-    if (epochs.now !== 0 && this.#touch(canonical) && copy !== null && this.#isRead) {
+    const { now } = epochs
+    if (now !== this.#openEpoch && this.#touch(canonical) && copy !== null && this.#isRead) {
       own = copy(found)
       this.#values.set(canonical, own, undefined)
     }
@@ -155,7 +156,7 @@ export class KeyTable<V, N = V> {
     if (this.#rows !== null) return own
     this.#ownKey = key
     this.#ownValue = own
-    this.#ownEpoch = epochs.now
+    this.#ownEpoch = now
     return own
   }
 
