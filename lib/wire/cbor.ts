@@ -31,6 +31,9 @@ const SCRATCH_BYTES = 65_536
 /** A value that needed more leaves a buffer behind that is given back at once. */
 const SCRATCH_BYTES_KEPT_MAX = 1 << 20
 
+/** Values of a column are written one by one where no more than one in so many is there. */
+const SPARSE = 4
+
 const codec = new Encoder({
   useRecords: false,
   mapsAsObjects: true,
@@ -100,7 +103,38 @@ export function encodeCbor(value: unknown, name = 'value'): Uint8Array {
 
 /** As {@link encodeCbor}, of values that are to travel as one array. */
 export function encodeCborValues(values: readonly unknown[], name: string): Uint8Array {
+  let present = 0
+  for (let i = 0; i < values.length; i++) if (values[i] !== undefined) present++
+  if (present * SPARSE <= values.length) return encodeSparse(values, name)
   return encodeChecked(values.map((value) => toTravel(value, name)))
+}
+
+/** Initial bytes of CBOR items: an array with 32 bits of length, and undefined. */
+const ARRAY_32 = 0x9a
+const ARRAY_HEAD_BYTES = 5
+const UNDEFINED = 0xf7
+
+/** What is not there, which is most, is written without cbor-x. */
+function encodeSparse(values: readonly unknown[], name: string): Uint8Array {
+  const parts: Uint8Array[] = []
+  let byteLength = ARRAY_HEAD_BYTES + values.length
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] === undefined) continue
+    const part = encodeChecked(toTravel(values[i], name))
+    parts.push(part)
+    byteLength += part.length - 1
+  }
+  const bytes = new Uint8Array(byteLength).fill(UNDEFINED)
+  bytes[0] = ARRAY_32
+  new DataView(bytes.buffer).setUint32(1, values.length)
+  let at = ARRAY_HEAD_BYTES
+  for (let i = 0, next = 0; next < parts.length; i++) {
+    if (values[i] !== undefined) {
+      bytes.set(parts[next]!, at)
+      at += parts[next++]!.length
+    } else at += 1
+  }
+  return bytes
 }
 
 function encodeChecked(value: unknown): Uint8Array {

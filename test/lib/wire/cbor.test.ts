@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { MillraceError } from '../../../lib/base/errors.js'
-import { decodeCbor, encodeCbor } from '../../../lib/wire/cbor.js'
+import { decodeCbor, encodeCbor, encodeCborValues } from '../../../lib/wire/cbor.js'
 import { DEPTH_MAX, profileViolation } from '../../../lib/wire/profile.js'
 import { anyValue, isSame, quickestMs, seed } from './values.js'
 
@@ -88,6 +88,25 @@ t.test('the corner cases arrive exactly', (t) => {
   values.forEach((value, i) => {
     t.ok(isSame(roundTrip(value), value), `case ${i}`)
   })
+  t.end()
+})
+
+t.test('values of which few are there arrive exactly, as those of which many are', (t) => {
+  const some = [undefined, null, -0, 'a', [undefined], { a: 1n }, new Date(0), 'x'.repeat(70_000)]
+  for (const length of [0, 1, 3, 4, 23, 24, 300]) {
+    for (const nth of [1, 2, 4, 5, 64, Number.POSITIVE_INFINITY]) {
+      const value = (i: number) => some[(i / nth) % some.length]
+      const values = Array.from({ length }, (_, i) => (i % nth === 0 ? value(i) : undefined))
+      const bytes = encodeCborValues(values, 'record')
+      t.ok(isSame(decodeCbor(bytes), values), `one in ${nth} of ${length}`)
+      t.equal(bytes.buffer.byteLength, bytes.byteLength, 'and the caller owns them')
+    }
+  }
+  const many = new Array<unknown>(70_000).fill(undefined)
+  many[69_999] = 1
+  t.ok(isSame(decodeCbor(encodeCborValues(many, 'record')), many))
+  const spoilt = [undefined, undefined, undefined, undefined, { a: () => 1 }]
+  t.equal(failure(() => encodeCborValues(spoilt, 'record')).details.field, 'record.a')
   t.end()
 })
 
