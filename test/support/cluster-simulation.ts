@@ -124,6 +124,12 @@ export async function simulate(seed: number): Promise<Outcome> {
     modules,
     delay: () => Math.floor(random() * slowMs),
   })
+  for (const { world } of jobs) {
+    world.watch = {
+      acts: (process, of, what) => cluster.laws.live.acts(process, of, what),
+      shown: (id) => cluster.laws.commits.shown(id),
+    }
+  }
   /** Ids by name of the job. */
   const ids = new Map<string, string>()
   const asked: { readonly what: string; isSettled: boolean }[] = []
@@ -351,7 +357,6 @@ export async function simulate(seed: number): Promise<Outcome> {
       const verdict = judge(job)
       if (verdict !== null) return outcome(`${job.name}: ${verdict}`)
     }
-    if (cluster.violations.length > 0) return outcome(cluster.violations[0]!)
     // What is pending has its deadlines, and who was away has to join.
     for (let tries = 0; tries < 15 && (await leftBehind()) !== null; tries++) {
       await cluster.runFor(1_000)
@@ -386,7 +391,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     const told = (kind: string) => cluster.events.filter((event) => event.includes(kind)).length
     const events = process.env.SHOW_EVENTS === undefined ? [] : cluster.events
     return {
-      verdict: failed[0] ?? verdict,
+      verdict: cluster.laws.violations[0] ?? failed[0] ?? verdict,
       faults,
       slots: told('SlotStarted'),
       returns: told('NodeReturned'),

@@ -13,6 +13,8 @@ export class MemoryStores {
   cordons: readonly string[] = []
   /** Called before the record of a job is kept; where it throws, it is not. */
   onSave: (record: JobRecord) => void = () => {}
+  /** Called before a snapshot is complete. */
+  onManifest: (round: number, manifest: Uint8Array) => void = () => {}
   readonly #snapshots = new Map<string, MemoryChunkStore>()
 
   /** Each step takes a little time, and is never done for a process that is dead by then. */
@@ -66,7 +68,11 @@ export class MemoryStores {
       get: (id) => step(() => store.get(id)),
       list: () => store.list(),
       delete: (ids) => step(() => store.delete(ids)),
-      commit: (number, manifest) => step(() => store.commit(number, manifest)),
+      commit: (number, manifest) =>
+        step(() => {
+          this.onManifest(number, manifest)
+          return store.commit(number, manifest)
+        }),
       manifests: () => step(() => store.manifests()),
       manifest: (number) => step(() => store.manifest(number)),
       retire: (number) => step(() => store.retire(number)),

@@ -19,6 +19,7 @@ import { createVirtualClock, type VirtualClock } from '../../lib/testing/virtual
 import { createLoopback } from '../../lib/transport/loopback.js'
 import type { Lane } from '../../lib/transport/node-links.js'
 import type { Link } from '../../lib/transport/transport.js'
+import { ClusterLaws } from './cluster-laws.js'
 import { identityOf, MemoryInternet } from './memory-network.js'
 import { MemoryStores } from './memory-stores.js'
 import { SimulatedProcess } from './simulated-process.js'
@@ -62,8 +63,7 @@ export class SimulatedCluster {
   /** States in which jobs have ended, in the order in which that was told. */
   readonly ended = new Map<string, string>()
   readonly events: string[] = []
-  /** Laws that were seen broken. */
-  readonly violations: string[] = []
+  readonly laws = new ClusterLaws(this.stores)
   /** Jobs of as many slots cannot be planned; null: all can. */
   unplannable: number | null = null
   #starts = 0
@@ -112,7 +112,9 @@ export class SimulatedCluster {
 
   resume(name: string): void {
     // Timers first, then sockets: as an event loop has it.
-    this.processOf(name)?.resume()
+    const process = this.processOf(name)
+    if (process?.isPaused) this.laws.live.wakes(process)
+    process?.resume()
     this.internet.resume(name)
   }
 
@@ -128,6 +130,7 @@ export class SimulatedCluster {
   async step(): Promise<void> {
     this.clock.runNext()
     await this.settle()
+    this.laws.live.instantEnds()
   }
 
   /** The newest snapshot in that directory; 0: there is none. */
@@ -184,6 +187,7 @@ export class SimulatedCluster {
     coordinator.events$.subscribe((event) => {
       if (process.isDead) return
       this.note(`hub ${JSON.stringify(event)}`)
+      if (event.kind === 'JobAdopted') this.laws.adopted(event.job)
       if (event.kind === 'JobEnded') this.ended.set(event.job, event.state)
       if (event.kind === 'JobSubmitted' || event.kind === 'JobRecovered') this.#watch(event.job)
     })
@@ -238,9 +242,11 @@ export class SimulatedCluster {
   #ground(process: SimulatedProcess): SlotGround {
     return {
       clock: process,
-      open: ({ slot, bundle }) => {
+      open: (setup) => {
+        const { slot, bundle } = setup
         const local = createLocalSlot(slot, { clock: process, random: this.random, watch: false })
         this.#watchRounds(local, process)
+        this.laws.slot(process, setup, local)
         return byReference(local, () => this.#options.modules[bundle]!(process))
       },
     }
@@ -253,7 +259,7 @@ export class SimulatedCluster {
     commands.snapshot = (barrier, stop) => {
       const { round } = barrier
       if (round <= last)
-        this.violations.push(`slot ${index} on ${name}: round ${round} begun twice`)
+        this.laws.violations.push(`slot ${index} on ${name}: round ${round} begun twice`)
       last = Math.max(last, round)
       return snapshot.call(commands, barrier, stop)
     }

@@ -6,11 +6,20 @@ import type { Json } from '../../lib/base/json.js'
 import type { Sink, SinkContext, TransactionalWriter } from '../../lib/connectors/sink.js'
 import type { SimulatedProcess } from './simulated-process.js'
 
+export interface TransactionWatch {
+  /** A sink is given something there, or its barrier has come. */
+  acts(process: SimulatedProcess, of: SinkContext, what: string): void
+  /** A transaction becomes visible, and was not before. */
+  shown(id: string): void
+}
+
 export class TransactionWorld {
   /** What everyone can see, in the order in which it was committed. */
   readonly shown: unknown[] = []
   /** So long it takes to prepare something. */
   prepareMs = 1
+  /** Told of what happens, before it does. */
+  watch: TransactionWatch = { acts: () => {}, shown: () => {} }
   readonly #prepared = new Map<string, readonly unknown[]>()
   readonly #committed = new Set<string>()
   #transactions = 0
@@ -40,6 +49,7 @@ export class TransactionWorld {
     if (this.#committed.has(id)) return
     const records = this.#prepared.get(id)
     if (records === undefined) throw new Error(`transaction ${id} is gone`)
+    this.watch.shown(id)
     this.#committed.add(id)
     this.#prepared.delete(id)
     this.shown.push(...records)
@@ -63,6 +73,7 @@ class Writer implements TransactionalWriter<unknown> {
   }
 
   write(records: readonly unknown[]): boolean {
+    this.#world.watch.acts(this.#process, this.#context, 'something is written')
     this.#open.push(...records)
     return true
   }
@@ -72,6 +83,7 @@ class Writer implements TransactionalWriter<unknown> {
   async abort(): Promise<void> {}
 
   async prepare(round: number): Promise<readonly Json[]> {
+    this.#world.watch.acts(this.#process, this.#context, `round ${round} is prepared`)
     const records = this.#open
     this.#open = []
     if (records.length === 0) return []
