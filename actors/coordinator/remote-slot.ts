@@ -70,6 +70,7 @@ export class RemoteSlot implements AdoptedSlot {
   #place: Place | null = null
   #tables: SlotTables | null = null
   #ended = false
+  #killed: Promise<void> = Promise.resolve()
   /** What an adopted slot has said before anybody has listened. */
   #early: SlotEvent[] | null = null
 
@@ -121,8 +122,19 @@ export class RemoteSlot implements AdoptedSlot {
   /** For the job it is lost at once: whoever waits for an answer of it hears that. */
   async kill(reason: string): Promise<void> {
     const place = this.place
+    if (place === null) return this.lost(reason)
+    const killed = place.calls.call('killSlot', [this.ref, reason])
+    this.#killed = killed.catch(() => {})
     this.lost(reason)
-    await place?.calls.call('killSlot', [this.ref, reason]).catch(() => {})
+    await this.#killed
+  }
+
+  /**
+   * Once it has ended, resolves when nothing of it runs any more, as far as that can be known: its node has said
+   * so, or is no member any more, or does not come to the end of it.
+   */
+  get gone(): Promise<void> {
+    return this.#killed
   }
 
   // ---- adopted --------------------------------------------------------------------------------

@@ -155,3 +155,22 @@ t.test(
     }
   },
 )
+
+t.test('what has not heard that it is ended runs nowhere else until it stands still', async (t) => {
+  const nodes = [...ONE_EACH, { name: 'd', slots: 1 }]
+  const { cluster, job, nodesOf } = await running(nodes)
+  const [here, other] = nodesOf() as [string, string]
+  cluster.internet.cut(HUB, here)
+  cluster.internet.cut(here, HUB)
+  // Its region is to begin again, and waits until that slot has stopped; then the whole job is to.
+  cluster.kill(other)
+  await cluster.runFor(400)
+  void cluster.coordinator!.evacuate(here).catch(() => {})
+  await cluster.runFor(1_000)
+  t.ok(nodesOf().includes(null), 'no slot has a place while one of those before may run')
+  t.ok(await cluster.runUntil(() => nodesOf().every((node) => node !== null), 3_000))
+  cluster.internet.heal()
+  t.ok(await cluster.runUntil(() => cluster.ended.has(ID), 60_000))
+  t.same(cluster.laws.violations, [])
+  t.equal(judge(job), null)
+})

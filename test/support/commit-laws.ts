@@ -35,7 +35,8 @@ export class CommitLaws {
   manifest(round: number, bytes: Uint8Array): void {
     const { run, operators } = decodeManifest(bytes, `manifest ${round}`)
     const job = this.#owner.jobOf(run)
-    if (job === null) return this.#owner.violated(`round ${round} is of run ${run}, which is no job`)
+    if (job === null)
+      return this.#owner.violated(`round ${round} is of run ${run}, which is no job`)
     const line = this.#lineOf(job)
     if (round <= line.newest) {
       this.#owner.violated(`${job}: round ${round} is complete behind round ${line.newest}`)

@@ -5,7 +5,6 @@
 
 import { Coordinator } from '../../actors/coordinator/coordinator.js'
 import type { BundleFacts, SubmitOptions } from '../../actors/coordinator/protocol.js'
-import { createLocalSlot } from '../../actors/job/local-slot.js'
 import type { SlotGround } from '../../actors/node/hosted-slot.js'
 import { ClusterNode } from '../../actors/node/node.js'
 import type { SlotPorts } from '../../actors/node/peer-links.js'
@@ -23,6 +22,7 @@ import { ClusterLaws } from './cluster-laws.js'
 import { identityOf, MemoryInternet } from './memory-network.js'
 import { MemoryStores } from './memory-stores.js'
 import { SimulatedProcess } from './simulated-process.js'
+import { simulatedSlot } from './simulated-slot.js'
 
 export const HUB = 'hub'
 
@@ -244,10 +244,10 @@ export class SimulatedCluster {
       clock: process,
       open: (setup) => {
         const { slot, bundle } = setup
-        const local = createLocalSlot(slot, { clock: process, random: this.random, watch: false })
+        const local = simulatedSlot(slot, process, this.random, this.#options.modules[bundle]!)
         this.#watchRounds(local, process)
         this.laws.slot(process, setup, local)
-        return byReference(local, () => this.#options.modules[bundle]!(process))
+        return local
       },
     }
   }
@@ -277,14 +277,6 @@ export class SimulatedCluster {
     const { graph, fingerprint } = this.#options.modules[file]!(process).compose()
     return { graph, fingerprint, plan: planGraph(graph, planOptions) }
   }
-}
-
-/** Its module comes by reference. */
-function byReference(slot: Slot, pipeline: () => Pipeline): Slot {
-  const { setUp } = slot.commands
-  slot.commands.setUp = (setup) =>
-    setUp.call(slot.commands, setup, { kind: 'pipeline', pipeline: pipeline() })
-  return slot
 }
 
 /** Links go to the slots as they are. */
