@@ -82,7 +82,12 @@ export function judge({ rows, world }: JobShape): string | null {
 }
 
 export interface Outcome {
+  /** The first law that was seen broken, or else what is wrong in the end. */
   readonly verdict: string | null
+  /** Laws that were seen broken while it ran: `cluster-laws.ts`. */
+  readonly broken: readonly string[]
+  /** What is wrong in the end alone. */
+  readonly end: string | null
   readonly faults: number
   readonly slots: number
   /** Times that a node connected again and went on. */
@@ -300,6 +305,17 @@ export async function simulate(seed: number): Promise<Outcome> {
     } catch {}
   }
 
+  /** Someone starts another coordinator in its place, on data that is not of this cluster's present. */
+  function outdated(): void {
+    if (!cluster.startOutdated()) return
+    cluster.note('FAULT outdated coordinator')
+    faults++
+    cluster.clock.after(500 + pick(2_000), () => {
+      cluster.kill(HUB)
+      cluster.start(HUB)
+    })
+  }
+
   function restartOften(): void {
     if (cluster.clock.now() >= endOfTroubleMs) return
     for (const { id } of cluster.coordinator?.jobs() ?? []) restartRegion(id)
@@ -330,6 +346,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     }
     if (troubled) cluster.clock.after(pick(3_000), scheduleFault)
     if (isRestless) restartOften()
+    if (seed % 10 === 0) cluster.clock.after(500 + pick(TROUBLE_MS), outdated)
     const look = () => {
       for (const job of jobs) if (idOf(job.name) === null) submit(job)
       cluster.clock.after(200, look)
@@ -388,10 +405,14 @@ export async function simulate(seed: number): Promise<Outcome> {
   }
 
   function outcome(verdict: string | null): Outcome {
+    const broken = cluster.laws.violations
+    const end = failed[0] ?? verdict
     const told = (kind: string) => cluster.events.filter((event) => event.includes(kind)).length
     const events = process.env.SHOW_EVENTS === undefined ? [] : cluster.events
     return {
-      verdict: cluster.laws.violations[0] ?? failed[0] ?? verdict,
+      verdict: broken[0] ?? end,
+      broken,
+      end,
       faults,
       slots: told('SlotStarted'),
       returns: told('NodeReturned'),

@@ -34,7 +34,7 @@ interface Watched {
 export interface LiveAttemptsOwner {
   violated(law: string): void
   /** Its slots have been told to start it, for the first time. */
-  began(attempt: Attempt, before: readonly SimulatedProcess[]): void
+  began(attempt: Attempt): void
   /** A slot is told to open it from the snapshot of that round; 0: from the beginning. */
   opened(attempt: Attempt, round: number): void
   /** A slot of the job is told that this round is complete. */
@@ -47,6 +47,8 @@ export class LiveAttempts {
   readonly #slots = new Set<Watched>()
   /** The attempt that began last, by job and region. */
   readonly #newest = new Map<string, Attempt>()
+  readonly #begun = new Set<string>()
+  /** By run. */
   readonly #jobs = new Map<string, string>()
   readonly #waking = new Set<SimulatedProcess>()
 
@@ -148,25 +150,19 @@ export class LiveAttempts {
     if (hosted?.attempt.attempt !== attempt || hosted.isStarted) return
     hosted.isStarted = true
     const place = placeOf(hosted.attempt.job, region)
-    if (isSame(this.#newest.get(place), hosted.attempt)) return this.#judge(watched)
     if (!this.#isNew(hosted.attempt)) return this.#judge(watched)
     this.#newest.set(place, hosted.attempt)
-    const others = [...this.#slots].filter((other) => this.#hosts(other, hosted.attempt))
-    for (const other of others) this.#judge(other)
-    this.#owner.began(
-      hosted.attempt,
-      others.map(({ process }) => process),
-    )
+    for (const other of this.#slots) if (this.#hosts(other, hosted.attempt)) this.#judge(other)
+    this.#owner.began(hosted.attempt)
   }
 
   /** It has begun nowhere before. */
-  #isNew(attempt: Attempt): boolean {
-    const key = `${attempt.region} ${attempt.run}@${attempt.attempt}`
-    if (this.#begun.has(key)) return false
+  #isNew({ region, run, attempt }: Attempt): boolean {
+    const key = `${region} ${run}@${attempt}`
+    const isNew = !this.#begun.has(key)
     this.#begun.add(key)
-    return true
+    return isNew
   }
-  readonly #begun = new Set<string>()
 
   /** It hosts an earlier attempt of the same region. */
   #hosts({ setup, hosted, process }: Watched, { job, region, run, attempt }: Attempt): boolean {

@@ -17,6 +17,14 @@ export class MemoryStores {
   onManifest: (round: number, manifest: Uint8Array) => void = () => {}
   readonly #snapshots = new Map<string, MemoryChunkStore>()
 
+  /** Of another coordinator, which knows the same jobs and was started less often; it has no snapshots. */
+  outdated(): MemoryStores {
+    const copy = new MemoryStores()
+    copy.term = this.term - 2
+    for (const [id, record] of this.jobs) copy.jobs.set(id, record)
+    return copy
+  }
+
   /** Each step takes a little time, and is never done for a process that is dead by then. */
   of(process: SimulatedProcess): CoordinatorStores {
     const step = async <R>(action: () => R | Promise<R>): Promise<R> => {

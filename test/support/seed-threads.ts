@@ -76,6 +76,9 @@ export async function runSeeds<D, O>(
   }
 }
 
+/** In such a thread: what it was started with. */
+export const threadData = <D>(): D => (workerData as Share<D>).data
+
 /** In such a thread: its seeds, one after the other. */
 export async function eachSeed<D>(
   simulate: (seed: number, data: D) => Promise<unknown>,

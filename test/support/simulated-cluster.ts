@@ -44,6 +44,7 @@ export interface SimulatedClusterOptions {
 
 interface Hub {
   readonly process: SimulatedProcess
+  readonly stores: MemoryStores
   readonly coordinator: Coordinator
 }
 
@@ -66,6 +67,8 @@ export class SimulatedCluster {
   readonly laws = new ClusterLaws(this.stores)
   /** Jobs of as many slots cannot be planned; null: all can. */
   unplannable: number | null = null
+  /** Nodes that have served the coordinator. */
+  readonly #served = new WeakSet<SimulatedProcess>()
   #starts = 0
 
   constructor(options: SimulatedClusterOptions) {
@@ -76,7 +79,12 @@ export class SimulatedCluster {
   }
 
   get coordinator(): Coordinator | null {
-    return this.hub?.coordinator ?? null
+    return this.#isOutdated ? null : (this.hub?.coordinator ?? null)
+  }
+
+  /** One of an earlier term has its place. */
+  get #isOutdated(): boolean {
+    return this.hub !== null && this.hub.stores !== this.stores
   }
 
   get names(): readonly string[] {
@@ -92,8 +100,22 @@ export class SimulatedCluster {
   }
 
   start(name: string): void {
-    if (name === HUB) this.#startHub()
+    if (name === HUB) this.#startHub(this.stores)
+    // It has served no term yet, and could not know better.
+    else if (this.#isOutdated) this.clock.after(100, () => this.start(name))
     else this.#startNode(this.#options.nodes.find((shape) => shape.name === name)!)
+  }
+
+  /**
+   * A coordinator takes the place of the present one whose term nodes are to refuse. False where one of them
+   * has served none.
+   */
+  startOutdated(): boolean {
+    const haveAllServed = [...this.nodes.values()].every(({ process }) => this.#served.has(process))
+    if (!haveAllServed) return false
+    this.kill(HUB)
+    this.#startHub(this.stores.outdated())
+    return true
   }
 
   kill(name: string): void {
@@ -169,7 +191,7 @@ export class SimulatedCluster {
     return new SimulatedProcess(name, this.clock, Math.floor(this.random() * 1e6))
   }
 
-  #startHub(): void {
+  #startHub(stores: MemoryStores): void {
     if (this.hub !== null) return
     const process = this.#process(HUB)
     const identity = identityOf('coordinator', HUB, `${HUB}-${++this.#starts}`)
@@ -180,10 +202,15 @@ export class SimulatedCluster {
       cluster: 'test',
       clock: process,
       random: this.random,
-      stores: this.stores.of(process),
+      stores: stores.of(process),
       planModule: (options) => this.#plan(process, options),
     })
-    this.hub = { process, coordinator }
+    this.hub = { process, stores, coordinator }
+    if (stores === this.stores) this.#follow(process, coordinator)
+    void coordinator.start()
+  }
+
+  #follow(process: SimulatedProcess, coordinator: Coordinator): void {
     coordinator.events$.subscribe((event) => {
       if (process.isDead) return
       this.note(`hub ${JSON.stringify(event)}`)
@@ -191,7 +218,6 @@ export class SimulatedCluster {
       if (event.kind === 'JobEnded') this.ended.set(event.job, event.state)
       if (event.kind === 'JobSubmitted' || event.kind === 'JobRecovered') this.#watch(event.job)
     })
-    void coordinator.start()
   }
 
   /** What is told of a job, for whoever looks for what went wrong. */
@@ -234,6 +260,7 @@ export class SimulatedCluster {
     })
     this.nodes.set(name, { process, node })
     node.events$.subscribe((event) => {
+      if (event.kind === 'Joined') this.#served.add(process)
       if (!process.isDead) this.note(`${name} ${JSON.stringify(event)}`)
     })
     void node.start()
