@@ -77,27 +77,30 @@ for (const [mutant, seen] of Object.entries(MUTANTS)) {
   })
 }
 
-t.test('without leases and waiting attempts run beside each other, and nothing is shown twice', async (t) => {
-  const ends: string[] = []
-  const broken: string[] = []
-  await runSeeds<ClusterMutant, Outcome>(
-    THREAD,
-    { first: SEED, seeds: 50 },
-    'no lease ends and nobody waits',
-    ({ outcome }) => {
-      if (outcome.end !== null) ends.push(outcome.end)
-      broken.push(...outcome.broken)
-      return true
-    },
-  )
-  t.same(ends, [])
-  t.ok(broken.length > 0, 'some did')
-  t.same(
-    broken.filter((law) => !/^two attempts .* are live/.test(law)),
-    [],
-    'and no other law was broken',
-  )
-})
+t.test(
+  'without leases and waiting attempts run beside each other, and nothing is shown twice',
+  async (t) => {
+    const ends: string[] = []
+    const broken: string[] = []
+    await runSeeds<ClusterMutant, Outcome>(
+      THREAD,
+      { first: SEED, seeds: 50 },
+      'no lease ends and nobody waits',
+      ({ outcome }) => {
+        if (outcome.end !== null) ends.push(outcome.end)
+        broken.push(...outcome.broken)
+        return true
+      },
+    )
+    t.same(ends, [])
+    t.ok(broken.length > 0, 'some did')
+    t.same(
+      broken.filter((law) => !/^two attempts .* are live/.test(law)),
+      [],
+      'and no other law was broken',
+    )
+  },
+)
 
 async function firstVerdict(mutant: ClusterMutant, seeds: number): Promise<string | null> {
   let found: string | null = null

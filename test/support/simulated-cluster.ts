@@ -67,8 +67,8 @@ export class SimulatedCluster {
   readonly laws = new ClusterLaws(this.stores)
   /** Jobs of as many slots cannot be planned; null: all can. */
   unplannable: number | null = null
-  /** Nodes that have served the coordinator. */
-  readonly #served = new WeakSet<SimulatedProcess>()
+  /** The term that each node has served last. */
+  readonly #served = new WeakMap<SimulatedProcess, number>()
   #starts = 0
 
   constructor(options: SimulatedClusterOptions) {
@@ -101,17 +101,19 @@ export class SimulatedCluster {
 
   start(name: string): void {
     if (name === HUB) this.#startHub(this.stores)
-    // It has served no term yet, and could not know better.
+    // It has served no term yet.
     else if (this.#isOutdated) this.clock.after(100, () => this.start(name))
     else this.#startNode(this.#options.nodes.find((shape) => shape.name === name)!)
   }
 
   /**
    * A coordinator takes the place of the present one whose term nodes are to refuse. False where one of them
-   * has served none.
+   * has not served the present one: it could not know better.
    */
   startOutdated(): boolean {
-    const haveAllServed = [...this.nodes.values()].every(({ process }) => this.#served.has(process))
+    const haveAllServed = [...this.nodes.values()].every(
+      ({ process }) => this.#served.get(process) === this.stores.term,
+    )
     if (!haveAllServed) return false
     this.kill(HUB)
     this.#startHub(this.stores.outdated())
@@ -260,7 +262,7 @@ export class SimulatedCluster {
     })
     this.nodes.set(name, { process, node })
     node.events$.subscribe((event) => {
-      if (event.kind === 'Joined') this.#served.add(process)
+      if (event.kind === 'Joined') this.#served.set(process, event.term)
       if (!process.isDead) this.note(`${name} ${JSON.stringify(event)}`)
     })
     void node.start()
