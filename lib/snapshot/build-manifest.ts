@@ -1,4 +1,5 @@
 /** Makes the manifest of a round of what its subtasks have acknowledged. Pure. */
+import type { JsonObject } from '../base/json.js'
 import type { NodeRole } from '../graph/graph.js'
 import type { Plan } from '../graph/plan.js'
 import { subtaskName } from '../graph/subtasks.js'
@@ -21,10 +22,14 @@ export interface NamedNode {
   readonly kind: string
   readonly role: NodeRole
   readonly state?: StateVersion
+  readonly settings?: JsonObject
   readonly traits: { readonly saved?: false; readonly idempotent?: true }
 }
 
 const versionOf = ({ state }: NamedNode) => (state === undefined ? {} : { version: state.version })
+
+const windowOf = ({ settings }: NamedNode) =>
+  settings?.window === undefined ? {} : { window: settings.window as JsonObject }
 
 export interface ManifestFacts {
   readonly run: string
@@ -62,6 +67,7 @@ export function buildManifest(plan: Plan, round: CheckpointRound, facts: Manifes
                 kind: facts.nodes[node]!.kind,
                 parallelism: chain.parallelism,
                 ...versionOf(facts.nodes[node]!),
+                ...windowOf(facts.nodes[node]!),
                 unassigned: facts.unassigned.get(node) ?? null,
                 subtasks: Array.from({ length: chain.parallelism }, (_, index) => ({
                   ...snapshotOf(round, chain.id, index, step),

@@ -23,7 +23,7 @@
  * Readers refuse another format or a higher version, by name. A field that a version adds is optional
  * for readers of the same version; what changes its meaning raises the version.
  */
-import type { Json } from '../base/json.js'
+import type { Json, JsonObject } from '../base/json.js'
 import type { ChunkRef } from './chunk-store.js'
 import { checkManifest } from './manifest-shape.js'
 import { seal, unseal } from './sealed.js'
@@ -61,6 +61,8 @@ export interface OperatorSnapshot {
   readonly parallelism: number
   /** Of the values that the user's functions stored; 1 where it is not there. */
   readonly version?: number
+  /** The windows of an operator that has any, as its settings say; not there before 0.1. */
+  readonly window?: JsonObject
   /** By index, complete. */
   readonly subtasks: readonly SubtaskSnapshot[]
   /** Of a source: splits that no subtask had been given; null where they had not been listed yet. */

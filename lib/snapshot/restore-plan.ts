@@ -9,6 +9,7 @@ import { MillraceError } from '../base/errors.js'
 import type { Chain, Plan } from '../graph/plan.js'
 import { channelsOf, type SubtaskId, subtaskName } from '../graph/subtasks.js'
 import { FIRST_VERSION, missingUpcasts } from '../state/upcast.js'
+import { checkWindowChange } from '../window/window-change.js'
 import type { NamedNode } from './build-manifest.js'
 import type { ChunkRef } from './chunk-store.js'
 import type { Manifest, OperatorSnapshot, SplitSnapshot, SubtaskSnapshot } from './manifest.js'
@@ -66,7 +67,8 @@ export function reportRestore(
 
 /**
  * Throws `E_RESTORE_DROPS` where state would be lost and that was not allowed, `E_STATE_VERSION` where what
- * is stored is of a version that the pipeline cannot read.
+ * is stored is of a version that the pipeline cannot read, `E_RESTORE_WINDOWS` where it cannot be put in the
+ * windows that there are now.
  */
 export function checkRestore(
   manifest: Manifest,
@@ -77,7 +79,9 @@ export function checkRestore(
   const report = reportRestore(manifest, plan, nodes)
   for (const operator of manifest.operators) {
     const node = nodes.find(({ name }) => name === operator.name)
-    if (node !== undefined && holdsState(operator)) checkVersion(manifest, operator, node)
+    if (node === undefined || !holdsState(operator)) continue
+    checkVersion(manifest, operator, node)
+    checkWindowChange(operator.name, operator.window ?? null, node.settings ?? {})
   }
   if (report.dropped.length > 0 && !allowDropped) {
     throw new MillraceError('E_RESTORE_DROPS', dropsMessage(manifest, plan, report), {

@@ -41,7 +41,7 @@ export function restoredInVain(
   return new MillraceError(
     'E_RESTORE_DROPS',
     `the snapshot has state of operator ${operator} that this operator, as it is set now, does not read: ` +
-      `${seen.join(', ')} in subtask ${subtask}. Give it its former settings back (of a window its trigger, ` +
+      `${seen.join(', ')} in subtask ${subtask}. Give it its former settings back (of a window its kind, trigger, ` +
       'evictor and allowedLateness; of a function its states), or allow the loss (--allow-dropped-state)',
     { details: { operator, subtask, dropped: states.map(({ name }) => name).join(', ') } },
   )

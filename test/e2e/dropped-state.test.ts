@@ -4,7 +4,11 @@ import t, { type Test } from 'tap'
 import { type Job, type RunOptions, run } from '../../actors/index.js'
 import { generate, toObservable } from '../../lib/connectors/index.js'
 import {
+  type Assigner,
   count,
+  countEvictor,
+  countTrigger,
+  countWindow,
   keyBy,
   type NoKey,
   pipeline,
@@ -12,6 +16,7 @@ import {
   type Stream,
   scan,
   session,
+  slidingCount,
   timestamps,
   tumbling,
   valueState,
@@ -44,23 +49,21 @@ async function stopHalfWay(job: Job): Promise<void> {
 }
 
 /** Every window is open until the end. */
-const sessions =
+const counting =
+  (assigner: Assigner<number, 'event'>) =>
   (options: object): Content =>
   (rows) =>
     rows.pipe(
       keyBy((n) => n % KEYS),
-      window(session('1h'), options),
+      window(assigner, options),
       count({ name: 'counts' }),
     )
 
-const spans =
-  (options: object): Content =>
-  (rows) =>
-    rows.pipe(
-      keyBy((n) => n % KEYS),
-      window(tumbling('1h'), options),
-      count({ name: 'counts' }),
-    )
+const sessions = counting(session('1h'))
+const spans = counting(tumbling('1h'))
+const byCount = (assigner: Assigner<number, 'none'>) => counting(assigner as never)({})
+const trigger = countTrigger(1e6)
+const evictor = countEvictor(1e6)
 
 const remembering =
   (names: readonly string[]): Content =>
@@ -89,6 +92,26 @@ const CHANGES: Readonly<Record<string, readonly [Content, Content, RegExp]>> = {
     sessions({ allowedLateness: '1s' }),
     sessions({}),
     /"windows" \(value, /,
+  ],
+  'an evictor beside a trigger': [
+    spans({ trigger }),
+    spans({ trigger, evictor }),
+    /"windows" \(value, /,
+  ],
+  'no evictor beside a trigger': [
+    spans({ trigger, evictor }),
+    spans({ trigger }),
+    /"records" \(value, /,
+  ],
+  'windows by count that slide now': [
+    byCount(countWindow(1e6)),
+    byCount(slidingCount(1e6, 1e5)),
+    /"counted" \(value, /,
+  ],
+  'windows by count that slide no more': [
+    byCount(slidingCount(1e6, 1e5)),
+    byCount(countWindow(1e6)),
+    /"counted records" \(value, /,
   ],
   'a state of process is gone': [remembering(['a', 'b']), remembering(['a']), /"b" \(value, /],
   'another operator by that name': [

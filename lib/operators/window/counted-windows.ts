@@ -2,7 +2,8 @@
  * Windows of so many records, per key: one after the other, or sliding. They know no time, so nothing is
  * late; what no result has shown speaks when the stream ends.
  *
- * State `counted`: one accumulator per key, or where windows overlap the last `size` records.
+ * State `counted`: one accumulator per key; `counted records` where windows overlap, or are to be seen as they
+ * are: the last `size` of them, or those of the window.
  */
 import type { ValueState } from '../../state/state.js'
 import type { PaneFold } from './pane-fold.js'

@@ -137,7 +137,7 @@ export class GatheringWindows implements Windows {
 
   /** Finds what state has already, which may have been gathered in other windows than there are now. */
   #restore(groupOf: (key: unknown) => number): void {
-    const startOf = (start: number): number => this.#holderOf(start).start
+    const startOf = (start: number): number => this.#windows.holderOf(start).start
     for (const [key, before] of this.#state.entries()) {
       const group = groupOf(key)
       const of = regather(before, startOf)
@@ -151,20 +151,11 @@ export class GatheringWindows implements Windows {
     this.#windows.addKey(this.#windows.at(of.start), group, key, of, Number.NaN)
   }
 
-  /**
-   * Which window takes all that was gathered in one that started at `start`: it holds that instant, or comes next
-   * where that lies between windows. Records have no times of their own any more.
-   */
-  #holderOf(start: number): Slice<Gathered> {
-    const window = this.#windows.at(start)
-    return window.lastEnd === -Infinity ? this.#windows.at(window.end) : window
-  }
-
   #take(former: ValueState<KeySlices | ListedSlices>, groupOf: (key: unknown) => number): void {
     for (const [key, of] of former.entries()) {
       const values = valuesOf(of)
       for (const [i, start] of startsOf(of).entries()) {
-        const window = this.#holderOf(start)
+        const window = this.#windows.holderOf(start)
         // Kept for what might come late, which nothing does any more.
         if (window.end <= of.shownTo) continue
         for (const record of values[i] as readonly unknown[]) {

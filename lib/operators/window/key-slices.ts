@@ -5,7 +5,10 @@
 
 /** One key's slices that windows still need, at least one; only those in which it has records. */
 export interface KeySlices {
-  /** Windows that end at or before have spoken, or had nothing to say; −∞ before the first. */
+  /**
+   * End of a window that has spoken, or had nothing to say, as all before it; −∞ before the first. So slices that
+   * start before it have been shown, whichever windows there are, and those behind have not.
+   */
   shownTo: number
   /** Raised when a slice changes that a result has shown already: sums over it are stale. */
   revision: number
@@ -36,14 +39,32 @@ export function copyKeySlices(of: KeySlices, copy: (accumulator: unknown) => unk
   return made(shownTo, revision, active, start, value, starts.slice(), values!.map(copy))
 }
 
-/** What a snapshot had; null: no slice. */
-export function restoredKeySlices(of: KeySlices | ListedSlices): KeySlices | null {
-  if (hasOne(of)) return made(of.shownTo, 0, 0, of.start, of.value, null, null)
-  const { shownTo, starts, values } = of
+/**
+ * What a snapshot had, put in the slices that there are now: `startOf` gives the start of the one that takes all of
+ * a former one, and keeps their order; `join` sums two that come to lie in the same. Null: no slice.
+ */
+export function restoredKeySlices(
+  of: KeySlices | ListedSlices,
+  startOf: (start: number) => number,
+  join: (earlier: unknown, later: unknown) => unknown,
+): KeySlices | null {
+  const starts: number[] = []
+  const values: unknown[] = []
+  const had = valuesOf(of)
+  for (const [i, former] of startsOf(of).entries()) {
+    const start = startOf(former)
+    const last = starts.length - 1
+    if (starts[last] === start) values[last] = join(values[last], had[i])
+    else {
+      starts.push(start)
+      values.push(had[i])
+    }
+  }
+  const { shownTo } = of
   const [first] = starts
   if (first === undefined) return null
   if (starts.length === 1) return made(shownTo, 0, 0, first, values[0], null, null)
-  return made(shownTo, 0, 0, Number.NaN, null, starts.slice(), values.slice())
+  return made(shownTo, 0, 0, Number.NaN, null, starts, values)
 }
 
 const hasOne = (of: KeySlices | ListedSlices): of is KeySlices => of.starts === null

@@ -13,6 +13,9 @@ export interface Slice<T> {
   /** Ends of the first and the last window with it; the last −∞ where it lies in none. */
   readonly firstEnd: number
   readonly lastEnd: number
+  /** End of the last of them that is known to be over, −∞ before the first; and of the one that is over next. */
+  overTo: number
+  nextEnd: number
   /** Nothing needs it once time has come so far. */
   readonly expiresMs: number
   /** False until a key has a record in it. */
@@ -50,6 +53,26 @@ export class LiveSlices<T> {
   at(timeMs: number): Slice<T> {
     const { start, end } = this.#slicing.sliceAt(timeMs)
     return this.#byStart.get(start) ?? this.#create(start, end, timeMs)
+  }
+
+  /**
+   * Which slice takes all of a former one that began at `start`: the one that holds that instant, or the next
+   * where that lies between windows. Records have no times of their own any more.
+   */
+  holderOf(start: number): Slice<T> {
+    const slice = this.at(start)
+    return slice.lastEnd === -Infinity ? this.at(slice.end) : slice
+  }
+
+  /** End of the last window with this slice that is over at `timeMs`; −∞ where there is none. Time goes on. */
+  overTo(slice: Slice<T>, timeMs: number): number {
+    while (slice.nextEnd - 1 <= timeMs) {
+      slice.overTo = slice.nextEnd
+      const next =
+        slice.overTo < slice.lastEnd ? this.#slicing.firstWindow(slice.start, slice.overTo) : null
+      slice.nextEnd = next === null ? Infinity : next.end
+    }
+    return slice.overTo
   }
 
   /**
@@ -112,6 +135,8 @@ export class LiveSlices<T> {
       end,
       firstEnd,
       lastEnd,
+      overTo: -Infinity,
+      nextEnd: first === null ? Infinity : firstEnd,
       expiresMs,
       live: false,
       keys: emptyList(),

@@ -98,6 +98,7 @@ function openSliced(
       copy: (of: KeySlices) => copyKeySlices(of, aggregation === null ? copyList : copyPlain),
     }),
     groupOf: groupOf(context),
+    operator: context.operator,
   })
 }
 
@@ -239,7 +240,7 @@ function openCounted(
     slide,
     fold,
     trim: overlap ? (content) => trim(content as PaneRecords, size) : null,
-    state: context.state.value('counted', {
+    state: context.state.value(fold.keeps ? 'counted records' : 'counted', {
       mutable: true,
       copy: (of: Counted) => ({ ...of, value: of.filled ? fold.copy(of.value) : undefined }),
     }),
@@ -248,7 +249,8 @@ function openCounted(
 
 function trim(content: PaneRecords, size: number): PaneRecords {
   const { records, times } = content
-  if (records.length > size) {
+  // More than one where there were to be more before a restore.
+  while (records.length > size) {
     records.shift()
     times.shift()
   }

@@ -2,7 +2,7 @@
  * Windows with a content of their own per key: for triggers, evictors, sessions that are by the clock or may
  * speak again, and aggregates that cannot merge. The meaning of each step is that of Flink's WindowOperator.
  *
- * What a key has lies in the state `windows`, its timers in `event` and `clock`: one per key and kind of
+ * What a key has lies in the state `windows`, or `records` where it keeps them, its timers in `event` and `clock`: one per key and kind of
  * time, at or before the first time that one of its windows waits for, so that a session which grows
  * with every record moves no timer.
  */
@@ -83,7 +83,8 @@ export class PanedWindows implements Windows {
 
   constructor(options: PanedOptions) {
     this.#options = options
-    this.#state = options.state.value('windows', {
+    // Records and accumulators are never taken for each other: who finds the other's refuses it.
+    this.#state = options.state.value(options.fold.keeps ? 'records' : 'windows', {
       mutable: true,
       copy: (of: KeyPanes) => copyKeyPanes(of, options.fold.copy),
     })

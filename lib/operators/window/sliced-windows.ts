@@ -10,6 +10,7 @@ import type { ValueState } from '../../state/state.js'
 import type { Slicing } from '../../window/slicing.js'
 import type { WindowSpan } from '../../window/span.js'
 import { SLICES_MIN, TwoStacks } from '../../window/two-stacks.js'
+import { windowsBecomeOne } from '../../window/window-change.js'
 import {
   createKeySlices,
   dropThrough,
@@ -43,6 +44,8 @@ export interface SlicedOptions {
   readonly byClock: boolean
   readonly state: ValueState<KeySlices>
   readonly groupOf: (key: unknown) => number
+  /** For messages. */
+  readonly operator: string
 }
 
 /** A key of the windows under way. */
@@ -65,6 +68,7 @@ export class SlicedWindows implements Windows {
   timeMs = -Infinity
   readonly fatal = null
   readonly #byClock: boolean
+  readonly #operator: string
   readonly #slicing: Slicing
   readonly #fold: SliceFold
   readonly #latenessMs: number
@@ -94,6 +98,7 @@ export class SlicedWindows implements Windows {
     this.#fold = options.fold
     this.#latenessMs = options.latenessMs
     this.#byClock = options.byClock
+    this.#operator = options.operator
     this.#state = options.state
     this.#slices = new LiveSlices(options.slicing, options.latenessMs)
     this.#restore(options.groupOf)
@@ -197,7 +202,9 @@ export class SlicedWindows implements Windows {
 
   #changed(of: KeySlices, slice: Slice<KeySlices>): void {
     // Windows that time has come to are over for this key, though they may have had nothing to show.
-    if (slice.firstEnd - 1 <= this.timeMs) of.shownTo = Math.max(of.shownTo, this.timeMs + 1)
+    if (slice.firstEnd - 1 <= this.timeMs) {
+      of.shownTo = Math.max(of.shownTo, this.#slices.overTo(slice, this.timeMs))
+    }
     if (slice.start < of.shownTo) of.revision = ++this.#last
   }
 
@@ -331,11 +338,13 @@ export class SlicedWindows implements Windows {
     output.give(this.#againGroup, this.#againKey, start, end, () => this.#sum(of, from, to, null))
   }
 
-  /** Finds the slices of the keys that are in state already. */
+  /** Finds the slices of the keys that are in state already, which may be those of other windows. */
   #restore(groupOf: (key: unknown) => number): void {
+    const startOf = (start: number): number => this.#slices.holderOf(start).start
+    const join = (earlier: unknown, later: unknown): unknown => this.#joined(earlier, later)
     for (const [key, stored] of this.#state.entries()) {
       const group = groupOf(key)
-      const of = restoredKeySlices(stored)
+      const of = restoredKeySlices(stored, startOf, join)
       if (of === null) {
         this.#state.delete(group, key)
         continue
@@ -346,6 +355,13 @@ export class SlicedWindows implements Windows {
       }
       this.#state.set(group, key, of)
     }
+  }
+
+  #joined(earlier: unknown, later: unknown): unknown {
+    const { merge, sumAll } = this.#fold
+    if (sumAll !== null) return sumAll([earlier, later], 0, 2)
+    if (merge !== null) return merge(earlier, later)
+    throw windowsBecomeOne(this.#operator, 'other windows', 'windows are longer')
   }
 }
 

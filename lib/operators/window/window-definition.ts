@@ -37,6 +37,7 @@ export function windowDefinition(
     settings: {
       ...content.settings,
       window: { kind: assigner.kind, ...assigner.settings },
+      ...(aggregation?.merge === null && isSliced(window, aggregation) ? { joins: false } : {}),
       ...(trigger === null ? {} : { trigger: { kind: trigger.kind, ...trigger.settings } }),
       ...(evictor === null ? {} : { evictor: { kind: evictor.kind, ...evictor.settings } }),
       ...(latenessMs === 0 ? {} : { latenessMs }),

@@ -91,6 +91,7 @@ t.test('a snapshot that has all slices in lists speaks as one of today', async (
     byClock: false,
     state: state as never,
     groupOf: (key) => keyGroupOf(key, GROUPS),
+    operator: 'sums',
   })
   t.equal(state.size, 2, 'a key without slices is gone')
   windows.add(5, 11, keyGroupOf(0, GROUPS), 0)
@@ -115,9 +116,11 @@ t.test('a snapshot that has all slices in lists speaks as one of today', async (
 })
 
 t.test('what is restored belongs to who restores', async (t) => {
+  const same = (start: number) => start
+  const sum = (a: unknown, b: unknown) => (a as number) + (b as number)
   const stored = { shownTo: 0, starts: [0, 10], values: [1, 2] }
-  const of = restoredKeySlices(stored)!
+  const of = restoredKeySlices(stored, same, sum)!
   insertSlice(of, 2, 20, 3)
   t.same(stored.starts, [0, 10])
-  t.same(restoredKeySlices(of), { ...of, revision: 0 }, 'and is stored as it is')
+  t.same(restoredKeySlices(of, same, sum), { ...of, revision: 0 }, 'and is stored as it is')
 })
