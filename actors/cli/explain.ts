@@ -3,7 +3,7 @@ import { MillraceError } from '../../lib/base/errors.js'
 import { explainJson, explainText } from '../../lib/graph/explain.js'
 import type { Graph } from '../../lib/graph/graph.js'
 import type { Plan } from '../../lib/graph/plan.js'
-import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
+import { openToRead } from '../../lib/snapshot/open-to-read.js'
 import { checkRestore } from '../../lib/snapshot/restore-plan.js'
 import { readManifest } from '../../lib/snapshot/verify.js'
 import { bundleModule } from '../planner/bundle.js'
@@ -35,11 +35,7 @@ async function restoreText(
   plan: Plan,
   graph: Graph,
 ): Promise<string> {
-  const store = await openLevelChunkStore(directory, { create: false }).catch((error) => {
-    throw error instanceof MillraceError && error.code === 'E_STORE_LOCKED'
-      ? inUse(directory, error)
-      : error
-  })
+  const { store, close } = await openToRead(directory)
   try {
     const newest = (await store.manifests()).at(-1)
     if (newest === undefined) {
@@ -53,16 +49,6 @@ async function restoreText(
       `  kept     ${list(kept)}\n  new      ${list(added)}\n  dropped  ${list(dropped)}\n`
     )
   } finally {
-    await store.close()
+    await close()
   }
 }
-
-/** LevelDB lets one process at a time open a store, be it to read. */
-const inUse = (directory: string, cause: MillraceError): MillraceError =>
-  new MillraceError(
-    'E_STORE_LOCKED',
-    `the job whose checkpoints are in ${directory} runs. Check a savepoint of it, while it goes on: ` +
-      'millrace savepoint JOB DIR on a cluster, job.savepoint(DIR) in a program. A job of `millrace run` ' +
-      'takes none: end it with Ctrl-C, check, and go on with --restore latest, by the old module if need be',
-    { cause, retryable: true, details: cause.details },
-  )

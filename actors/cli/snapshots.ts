@@ -6,6 +6,7 @@ import { describeSnapshot, diffSnapshots } from '../../lib/snapshot/describe.js'
 import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
 import type { Manifest } from '../../lib/snapshot/manifest.js'
 import { chunksOf } from '../../lib/snapshot/manifest-chunks.js'
+import { openToRead, type StoreToRead } from '../../lib/snapshot/open-to-read.js'
 import { type StoredManifest, unnamedChunks } from '../../lib/snapshot/retention.js'
 import { isDamage, readManifest, verifySnapshot } from '../../lib/snapshot/verify.js'
 import { EXIT, type ExitCode } from './exit.js'
@@ -17,12 +18,18 @@ export async function snapshotsCommand(
   command: SnapshotsCommand,
   world: CliWorld,
 ): Promise<ExitCode> {
-  const store = await openLevelChunkStore(command.directory, { create: false })
+  const { directory, action } = command
+  const { store, close } = await (action === 'delete' ? openToChange : openToRead)(directory)
   try {
     return await new SnapshotsInspection(store, command, world).carryOut()
   } finally {
-    await store.close()
+    await close()
   }
+}
+
+async function openToChange(directory: string): Promise<StoreToRead> {
+  const store = await openLevelChunkStore(directory, { create: false })
+  return { store, close: () => store.close() }
 }
 
 class SnapshotsInspection {

@@ -1,8 +1,8 @@
 /** `millrace state read`: what an operator keeps, in a snapshot. */
 import { MillraceError } from '../../lib/base/errors.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
-import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
 import type { Manifest } from '../../lib/snapshot/manifest.js'
+import { openToRead } from '../../lib/snapshot/open-to-read.js'
 import { isKey, readState } from '../../lib/snapshot/read-state.js'
 import { readManifest } from '../../lib/snapshot/verify.js'
 import { EXIT, type ExitCode } from './exit.js'
@@ -17,7 +17,7 @@ export async function stateReadCommand(
   command: StateReadCommand,
   world: CliWorld,
 ): Promise<ExitCode> {
-  const store = await openLevelChunkStore(command.directory, { create: false })
+  const { store, close } = await openToRead(command.directory)
   let isRead = true
   const cancel = world.onOutputClosed(() => {
     isRead = false
@@ -42,7 +42,7 @@ export async function stateReadCommand(
     return EXIT.failed
   } finally {
     cancel()
-    await store.close()
+    await close()
   }
 }
 

@@ -47,7 +47,8 @@ const NOTHING = new Uint8Array(0)
 const SIZES = { writeBufferBytes: 16 * 1024 * 1024, fileBytesMax: 16 * 1024 * 1024 }
 
 /**
- * Opens the store in `directory`, or makes one there; with `create: false` only what exists.
+ * Opens the store in `directory`, or makes one there; with `create: false` only what exists. `place`: what a copy
+ * to be read is called in messages.
  *
  * @throws MillraceError `E_STORE_LOCKED` where it is open already, in whatever process; `E_NO_SNAPSHOT`
  * where there is none and none is to be made; `E_SNAPSHOT_DAMAGED` where its own files are missing or
@@ -55,7 +56,7 @@ const SIZES = { writeBufferBytes: 16 * 1024 * 1024, fileBytesMax: 16 * 1024 * 10
  */
 export async function openLevelChunkStore(
   directory: string,
-  { create = true }: { readonly create?: boolean } = {},
+  { create = true, place = directory }: { readonly create?: boolean; readonly place?: string } = {},
 ): Promise<ChunkStore> {
   try {
     const exists = await isStoreDirectory(directory, create)
@@ -63,7 +64,7 @@ export async function openLevelChunkStore(
     const db = await openLevel(directory, !exists, SIZES)
     try {
       const numbers = await openIndex(directory, db)
-      return new LevelChunkStore(directory, db, numbers, await identityOf(directory))
+      return new LevelChunkStore(place, db, numbers, await identityOf(directory))
     } catch (error) {
       await db.close()
       throw error

@@ -1,6 +1,6 @@
 /** The state of an operator in a directory of snapshots, for programs. */
 import { MillraceError } from '../base/errors.js'
-import { openLevelChunkStore } from './level-chunk-store.js'
+import { openToRead } from './open-to-read.js'
 import { isKey, readState, type StateRow } from './read-state.js'
 import { readManifest } from './verify.js'
 
@@ -17,11 +17,10 @@ export interface SavepointQuery {
 }
 
 /**
- * Reads what an operator keeps in a savepoint, or in the checkpoints of a job that does not run, row by row:
- * a value, an element of a list, an entry of a map, a timer. The state of one subtask at a time is in memory.
+ * Reads what an operator keeps in a savepoint, or in the checkpoints of a job, row by row: a value, an element of a list, an entry of a map, a timer. The state of one subtask at a time is in memory.
  *
  * @throws MillraceError `E_NO_SNAPSHOT`, `E_NO_OPERATOR`, `E_NO_STATE` with what there is;
- * `E_SNAPSHOT_DAMAGED`; `E_STORE_LOCKED` while a job runs on it.
+ * `E_SNAPSHOT_DAMAGED`. While a job runs on it, a copy of the store is read.
  *
  * @example
  * for await (const { key, record } of readSavepoint('savepoint', { operator: 'balance' })) {
@@ -32,7 +31,7 @@ export async function* readSavepoint(
   directory: string,
   query: SavepointQuery,
 ): AsyncIterable<StateRow> {
-  const store = await openLevelChunkStore(directory, { create: false })
+  const { store, close } = await openToRead(directory)
   try {
     const round = query.round ?? (await store.manifests()).at(-1)
     if (round === undefined) throw empty(directory)
@@ -42,7 +41,7 @@ export async function* readSavepoint(
       isWanted: 'key' in query ? isKey(query.key) : null,
     })
   } finally {
-    await store.close()
+    await close()
   }
 }
 

@@ -277,19 +277,30 @@ t.test('a directory without snapshots says so, and is left as it was', async (t)
   t.match(await millrace('snapshots', 'list', empty, '--json'), { code: 0, out: '[]\n' })
 })
 
-t.test('a store that a job has open is not read', async (t) => {
-  const directory = fresh()
-  const store = await openLevelChunkStore(directory)
-  t.match(await millrace('explain', ENDLESS, '--restore', directory), {
-    code: 2,
-    err: /^millrace: the job whose checkpoints are in \S+ runs\. Check a savepoint of it/,
-  })
-  t.match(await millrace('snapshots', 'list', directory), {
-    code: 2,
-    err: /^millrace: the snapshot store \S+ is in use: a job runs on it, or a command reads it; end that first\n$/,
-  })
-  await store.close()
-})
+t.test(
+  'what a job has open is read by all that only read, and changed by nobody else',
+  async (t) => {
+    const directory = await snapshotOfState()
+    const read = ['state', 'read', directory, '--operator', 'words']
+    const closed = await millrace(...read)
+    const store = await openLevelChunkStore(directory)
+    t.same(await millrace(...read), closed)
+    for (const action of ['list', 'show', 'verify']) {
+      t.match(await millrace('snapshots', action, directory), { code: 0, err: '' }, action)
+    }
+    const explained = await millrace('explain', ENDLESS, '--restore', directory)
+    t.match(explained, {
+      code: 2,
+      err: /^millrace: snapshot 1 has state of operators that pipeline/,
+    })
+    t.match(await millrace('snapshots', 'delete', directory, '1', '--force'), {
+      code: 2,
+      err: /^millrace: the snapshot store \S+ is in use: a job runs on it, or a command reads it; end that first\n$/,
+    })
+    t.same(await store.manifests(), [1])
+    await store.close()
+  },
+)
 
 t.test('state read shows what an operator keeps, of one key and of all', async (t) => {
   const directory = await snapshotOfState()
