@@ -18,7 +18,7 @@
  *   job/          a job's life as one pure protocol                     base, graph, supervision
  *   spill/        what does not fit into memory, in temporary files     base, wire
  *   operators/    operator.ts is the contract; one operator per file    base, time, window, state, spill
- *   snapshot/     barriers, rounds, manifests, chunk stores, restoring  base, time, state, wire, connectors, graph
+ *   snapshot/     barriers, rounds, manifests, chunk stores, restoring  base, time, window, state, wire, connectors, graph
  *   formats/      lines, csv, ndjson                                    base
  *   connectors/   source and sink contracts and the built-ins           base, time, formats, operators
  *   graph/        logical graph → chains → subtasks; explain            base, operators, connectors

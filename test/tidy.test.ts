@@ -30,7 +30,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   job: ['base', 'connectors', 'graph', 'supervision'],
   cluster: ['base'],
   placement: ['base'],
-  snapshot: ['base', 'time', 'state', 'wire', 'connectors', 'graph'],
+  snapshot: ['base', 'time', 'window', 'state', 'wire', 'connectors', 'graph'],
   flow: ['base', 'graph', 'operators', 'connectors', 'window'],
   testing: ['base', 'connectors', 'flow'],
 }

@@ -186,7 +186,7 @@ export function badTextReporter(
     const offset = runs.offsetAt(at)
     const where = countsLines ? `${name}:${line}` : `${name}@${offset}`
     const details = { file: name, offset, ...(countsLines ? { line } : {}) }
-    const message = `${where} (byte ${offset}): ${reason}; the line is ${JSON.stringify(raw)}`
+    const message = `${where} (byte ${offset}): ${reason}`
     context.badRecord(new MillraceError('E_BAD_RECORD', message, { cause, details }), raw, where)
   }
 }

@@ -12,6 +12,8 @@ import { syncDirectory } from './store-index.js'
 
 /** What a store leaves that was being made when the process died: nothing was in it yet. */
 const BEGINNINGS = /^(LOCK|LOG|LOG\.old|MANIFEST-000001|000001\.dbtmp)$/
+/** Where a coordinator's data has the stores of its jobs: see actors/coordinator/coordinator.ts. */
+const JOBS_SNAPSHOTS = 'snapshots'
 /** What belongs to a store that has been used. */
 const REMAINS = /^(SNAPSHOTS(\.tmp)?|MANIFEST-\d{6,}|\d{6,}\.(ldb|log|sst))$/
 
@@ -39,7 +41,11 @@ export async function isStoreDirectory(directory: string, create: boolean): Prom
 
 /** Why there is nothing to be read. */
 export function noStoreIn(directory: string): MillraceError {
-  const why = existsSync(directory) ? 'it is no snapshot store' : 'there is no such directory'
+  const ofJobs = join(directory, JOBS_SNAPSHOTS)
+  const seen = existsSync(ofJobs)
+    ? `it is no snapshot store; of the jobs of a coordinator each has one in ${ofJobs}`
+    : 'it is no snapshot store'
+  const why = existsSync(directory) ? seen : 'there is no such directory'
   return new MillraceError('E_NO_SNAPSHOT', `there are no snapshots in ${directory}: ${why}`, {
     details: { place: directory },
   })

@@ -261,11 +261,14 @@ t.test('a directory without snapshots says so, and is left as it was', async (t)
   writeFileSync(join(other, 'sales.csv'), '')
   const empty = fresh()
   await (await openLevelChunkStore(empty)).close()
+  const data = fresh()
+  mkdirSync(join(data, 'snapshots'), { recursive: true })
   const cases: [string, RegExp][] = [
     [fresh(), /^millrace: there are no snapshots in .*: there is no such directory\n$/],
     [other, /^millrace: there are no snapshots in .*: it is no snapshot store\n$/],
     [join(other, 'sales.csv'), /^millrace: cannot open the snapshot store .*name a directory\)\n$/],
     [empty, /^millrace: there are no snapshots in .*: it is empty\n$/],
+    [data, /^millrace: .*: it is no snapshot store; of the jobs .* in \S+\/snapshots\n$/],
   ]
   for (const [directory, message] of cases) {
     t.match(await millrace('snapshots', 'show', directory), { code: 2, out: '', err: message })
