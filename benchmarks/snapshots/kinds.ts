@@ -2,6 +2,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { keyGroupOf } from '../../lib/base/key.js'
+import {
+  createKeySlices,
+  insertSlice,
+  type KeySlices,
+} from '../../lib/operators/window/key-slices.js'
 import { createStateSnapshots } from '../../lib/snapshot/state-rounds.js'
 import { createHeapState } from '../../lib/state/heap-state.js'
 import type { StateStore } from '../../lib/state/state.js'
@@ -9,11 +14,6 @@ import type { Result } from '../micro/main.js'
 import { GROUPS, restoreTimed, stepResults, take } from './take.js'
 
 const TTL = { ttl: { ms: 3_600_000, update: 'write' } } as const
-
-interface Slices {
-  readonly starts: number[]
-  readonly values: number[]
-}
 
 type Fill = (store: StateStore, i: number, group: number) => void
 
@@ -27,8 +27,10 @@ const KINDS: Readonly<Record<string, Fill>> = {
     store.value('v').set(group, i, { id: i, name: `name ${i % 100}`, price: i / 7, open: true })
   },
   'slices of windows': (store, i, group) => {
-    const value: Slices = { starts: [i, i + 60_000], values: [1, 2] }
-    store.value<Slices>('v', { mutable: true }).set(group, i, value)
+    const value = createKeySlices(i, i, 1)
+    // Nine keys in ten have one.
+    if (i % 10 === 0) insertSlice(value, 1, i + 60_000, 2)
+    store.value<KeySlices>('v', { mutable: true }).set(group, i, value)
   },
   'lists of 4': (store, i, group) => store.list('l').append(group & ~3, i >> 2, i),
   'maps of 4': (store, i, group) => store.map('m').set(group & ~3, i >> 2, i & 3, i),

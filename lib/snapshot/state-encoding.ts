@@ -4,7 +4,6 @@ import { MillraceError } from '../base/errors.js'
 import type { Pace } from '../base/pace.js'
 import type { Rows, Run, StoredState } from '../state/frozen.js'
 import { BatchEncoder, type Records } from '../wire/encoder.js'
-import { FRAME_RECORDS_MAX } from '../wire/limits.js'
 import {
   type ChunkHead,
   PARTS,
@@ -203,7 +202,8 @@ class SectionRows {
     assert(!this.#hasTimes, 'rows of a run have no times')
     this.flush()
     this.#encoder ??= this.#encoders.of(this.#section.state, this.#section.part)
-    const to = from + Math.min(count, this.#encoder.rowsMax, FRAME_RECORDS_MAX)
+    const { encoder, rowsMax } = this.#encoder
+    const to = from + Math.min(count, rowsMax, encoder.recordsPerFrame)
     const groups = allOf(group, from, to)
     return this.#encodeFrame({ records, keys, groups, times: null }, from, to, [group, group])
   }

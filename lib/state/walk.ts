@@ -7,10 +7,10 @@ import { ABSENT, type Absent } from './journal.js'
 import type { KeyTable } from './key-table.js'
 
 /**
- * A table of more keys is given one by one: to take them all at once, an array or an object as the key of each,
- * takes some ms.
+ * A table of more keys is given one by one: to take them all at once takes ms, most where the key of each is an array
+ * or an object.
  */
-const RUN_KEYS_MAX = 65_536
+const RUN_KEYS_MAX = 8_192
 
 /** How what a key has becomes rows; null where that is done at once. */
 export interface RowShape<N> {

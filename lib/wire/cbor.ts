@@ -32,7 +32,7 @@ const SCRATCH_BYTES = 65_536
 const SCRATCH_BYTES_KEPT_MAX = 1 << 20
 
 /** Values of a column are written one by one where no more than one in so many is there. */
-const SPARSE = 4
+const SPARSE = 16
 
 const codec = new Encoder({
   useRecords: false,

@@ -82,6 +82,10 @@ function made(
   return { shownTo, revision, active, start, value, starts, values }
 }
 
+/** Whether the newest of several slices starts there. */
+export const isNewest = ({ starts }: KeySlices, start: number): boolean =>
+  starts !== null && starts[starts.length - 1] === start
+
 /** Index of the first slice that starts at or behind `timeMs`. */
 export function firstAt({ start, starts }: KeySlices, timeMs: number): number {
   if (starts === null) return start >= timeMs ? 0 : 1

@@ -16,6 +16,7 @@ import {
   dropThrough,
   firstAt,
   insertSlice,
+  isNewest,
   type KeySlices,
   restoredKeySlices,
   startsOf,
@@ -130,6 +131,12 @@ export class SlicedWindows implements Windows {
     const found = this.#state.get(group, key)
     if (found !== undefined && found.start === slice.start) {
       found.value = this.#fold.add(found.value, input)
+      this.#changed(found, slice)
+      this.#keep(found, group, key)
+    } else if (found !== undefined && isNewest(found, slice.start)) {
+      const values = found.values!
+      const last = values.length - 1
+      values[last] = this.#fold.add(values[last], input)
       this.#changed(found, slice)
       this.#keep(found, group, key)
     } else this.#addOther(found, slice, input, group, key)

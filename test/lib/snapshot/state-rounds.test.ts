@@ -363,6 +363,30 @@ for (const [name, keyOf] of Object.entries(LONG_KEYS)) {
   })
 }
 
+t.test('what fills a frame is encoded for that frame alone', async (t) => {
+  const store = createHeapState(GROUPS)
+  let reads = 0
+  const listOf = (n: number) =>
+    new Proxy(
+      Array.from({ length: 300 + (n % 30) }, (_, i) => i),
+      {
+        get(list, name, itself) {
+          if (name === '1') reads++
+          return Reflect.get(list, name, itself)
+        },
+      },
+    )
+  for (let n = 0; n < 4_000; n++) store.value('v').set(0, n, listOf(n))
+  const snapshots = createStateSnapshots(store, 'o')
+  for (let round = 1; round <= 2; round++) {
+    snapshots.begin(round, true)
+    reads = 0
+    while (!snapshots.encoded) snapshots.step(4_096)
+    t.ok(reads >= 4_000 && reads < 4_000 * 8, `each list is read ${reads / 4_000} times`)
+    snapshots.abandoned(round)
+  }
+})
+
 t.test('a long table is given in few steps, and a step ends where its time is over', async (t) => {
   const store = createHeapState(GROUPS)
   const value = store.value<number>('v')
