@@ -387,10 +387,10 @@ t.test('what fills a frame is encoded for that frame alone', async (t) => {
   }
 })
 
-t.test('a long table is given in few steps, and a step ends where its time is over', async (t) => {
+t.test('long tables are given in few steps, and a step ends where its time is over', async (t) => {
   const store = createHeapState(GROUPS)
   const value = store.value<number>('v')
-  for (let key = 0; key < 60_000; key++) value.set(0, key, key)
+  for (let key = 0; key < 60_000; key++) value.set(key % 8, key, key)
   let nowMs = 0
   const snapshots = createStateSnapshots(store, 'o', () => nowMs++)
   snapshots.begin(1, true)
