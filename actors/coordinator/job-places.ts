@@ -97,7 +97,11 @@ export class JobPlaces {
 
   /** Once nothing of the job runs that was killed. */
   async #alone(slot: RemoteSlot, place: () => Promise<Place>): Promise<Place> {
-    while (this.#dying.size > 0) await Promise.all(this.#dying)
+    while (this.#dying.size > 0 && this.#slots.has(slot)) {
+      this.#waits.waitsBriefly(slot.ref, 'a slot of the job that was ended still has to stop')
+      await Promise.all(this.#dying)
+    }
+    this.#waits.isOver(slot.ref)
     // A wish that nobody takes back would keep its place for ever.
     if (!this.#slots.has(slot)) throw endedMeanwhile(slot.ref)
     return place()

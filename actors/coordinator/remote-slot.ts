@@ -3,6 +3,7 @@
  * bound to one membership of one node for life: with that it is lost.
  */
 import { errorToData, MillraceError } from '../../lib/base/errors.js'
+import { REDEPLOY_MS } from '../../lib/cluster/times.js'
 import type { SlotHolding } from '../../lib/job/adoption.js'
 import { counterRow, operatorRow } from '../../lib/metrics/counters.js'
 import type { Calls } from '../../lib/transport/calls.js'
@@ -123,7 +124,7 @@ export class RemoteSlot implements AdoptedSlot {
   async kill(reason: string): Promise<void> {
     const place = this.place
     if (place === null) return this.lost(reason)
-    const killed = place.calls.call('killSlot', [this.ref, reason])
+    const killed = place.calls.call('killSlot', [this.ref, reason], { deadlineMs: REDEPLOY_MS })
     this.#killed = killed.catch(() => {})
     this.lost(reason)
     await this.#killed
@@ -131,7 +132,8 @@ export class RemoteSlot implements AdoptedSlot {
 
   /**
    * Once it has ended, resolves when nothing of it runs any more, as far as that can be known: its node has said
-   * so, or is no member any more, or does not come to the end of it.
+   * so, or is no member any more; or has paused, where it has not heard in this time; where it has, a call that does
+   * not end is all that is left.
    */
   get gone(): Promise<void> {
     return this.#killed

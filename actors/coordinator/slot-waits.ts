@@ -27,6 +27,11 @@ export class SlotWaits {
     return isNew
   }
 
+  /** As `waits`, of what is over in a moment: who asks hears of it, and nobody else. */
+  waitsBriefly(ref: string, missing: string): void {
+    this.#missing.set(ref, missing)
+  }
+
   /** It has its place, or is wanted no more. */
   isOver(ref: string): void {
     if (this.#missing.delete(ref)) this.#tellSoon()
