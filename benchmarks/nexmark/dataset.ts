@@ -25,6 +25,10 @@ export const BASE_TIME_MS = 1_436_918_400_000
 export const disorderMs = ({ outOfOrder, rate }: Dataset): number =>
   outOfOrder === 1 ? 0 : Math.ceil((outOfOrder * 1000) / rate)
 
+/** The event time of so many events, ms. */
+export const spanMs = ({ rate }: Dataset, events: number): number =>
+  Math.ceil((events * 1000) / rate)
+
 /** `timestampOf(dataset)(seq)`: ms; the double product is truncated before the division, as upstream. */
 export function timestampOf({ rate }: Pick<Dataset, 'rate'>): (seq: number) => number {
   const delayUs = 1e6 / rate

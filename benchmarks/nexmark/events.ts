@@ -5,7 +5,7 @@
 import { type Flow, filter, type Stream, timestamps } from 'millrace'
 import type { Source } from 'millrace/connectors'
 import { replayed } from './data-source.js'
-import { disorderMs } from './dataset.js'
+import { disorderMs, spanMs } from './dataset.js'
 import { generated } from './generated-source.js'
 import {
   type Auction,
@@ -19,6 +19,12 @@ import {
 } from './model.js'
 import { observed } from './observed-source.js'
 import type { QuerySettings } from './settings.js'
+
+/**
+ * So many events may one partition lead another, in event time. Joins keep what leads until time has come as far:
+ without it, all of that by which the slower thread or host is behind.
+ */
+const LEAD_MAX = 500_000
 
 /** Branches of one stream. Reading a kind that the query's `reads` does not name is an error. */
 export interface Events {
@@ -35,6 +41,7 @@ export function openEvents(
   const all = flow.from(sourceOf(reads, settings), { name: 'events' }).pipe(
     timestamps((event: NexmarkEvent) => event.dateTime, {
       outOfOrderMs: disorderMs(settings.dataset),
+      align: { group: 'events', maxDrift: spanMs(settings.dataset, LEAD_MAX) },
     }),
   )
   const branch = (kind: EventKind, pick: () => Stream<NexmarkEvent, 'event'>) => {
