@@ -14,11 +14,15 @@ export class JobBooks {
   #record: JobRecord
   #restarts: number
   #slotsKept: Promise<void> = Promise.resolve()
+  /** Drains that are not durable yet. */
+  #drainsToKeep = 0
+  #isDrainKept: boolean
 
   constructor(parts: Pick<ClusterJobParts, 'record' | 'save'>) {
     this.#parts = parts
     this.#record = parts.record
     this.#restarts = parts.record.restarts ?? 0
+    this.#isDrainKept = parts.record.drains === true
   }
 
   get record(): JobRecord {
@@ -53,9 +57,25 @@ export class JobBooks {
     this.#record = { ...this.#record, options: { ...options, placement } }
   }
 
+  /** Whatever is saved meanwhile says so, too; what cannot be kept was not asked for. */
   async drain(): Promise<void> {
+    this.#drainsToKeep++
     this.#record = { ...this.#record, drains: true }
-    await this.#parts.save(this.#record)
+    try {
+      await this.#parts.save(this.#record)
+      this.#isDrainKept = true
+    } finally {
+      this.#drainsToKeep--
+      if (!this.#isDrainKept && this.#drainsToKeep === 0) {
+        const { drains: _, ...record } = this.#record
+        this.#record = record
+      }
+    }
+  }
+
+  /** Durably: its lives may be drained. */
+  get isDrainKept(): boolean {
+    return this.#isDrainKept
   }
 
   /** Before any of it is opened. It has as many slots as it had until it `runsOn` as many as these. */

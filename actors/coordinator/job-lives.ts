@@ -143,7 +143,7 @@ export class JobLives {
   /** Where the job is to drain, so is each of its lives as soon as it runs. */
   drainWhereAsked(): void {
     const life = this.#present
-    if (this.#books.record.drains === true && life?.state === 'Running') void life.drain()
+    if (this.#books.isDrainKept && life?.state === 'Running') void life.drain()
   }
 
   peerLost(node: string, other: string): void {

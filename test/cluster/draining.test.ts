@@ -104,6 +104,41 @@ t.test('behind a drain it is not stopped, nor is a savepoint taken', async (t) =
   t.same(drained, { code: null, isOver: true })
 })
 
+t.test('a drain that cannot be kept was not asked for, unless another one can', async (t) => {
+  for (const isAskedAgain of [false, true]) {
+    const cluster = await running()
+    const coordinator = cluster.coordinator!
+    const job = coordinator.job(ID)
+    let saves = 0
+    cluster.stores.onSave = () => {
+      if (saves++ === 0) throw new Error('no space left')
+    }
+    const drained = outcomeOf(coordinator.drain(ID))
+    const again = isAskedAgain ? outcomeOf(coordinator.drain(ID)) : null
+    await cluster.runFor(50)
+    t.same(drained, { code: 'none', isOver: true }, 'who wanted that is told')
+    if (again !== null) {
+      await drains(t, cluster, 'as it was asked the second time')
+      t.same(again, { code: null, isOver: true })
+      continue
+    }
+    const saved = outcomeOf(job.savepoint('data/savepoint'))
+    await cluster.runFor(1_000)
+    t.same(saved, { code: null, isOver: true })
+    cluster.kill('a')
+    await cluster.runFor(500)
+    cluster.start('a')
+    t.ok(
+      await cluster.runUntil(() => job.state === 'Running', 10_000),
+      'its next try is not drained',
+    )
+    t.notOk(job.record.drains)
+    const stopped = outcomeOf(job.stop(null))
+    await cluster.runFor(5_000)
+    t.same(stopped, { code: null, isOver: true })
+  }
+})
+
 t.test('while it drains it moves, and drains on', async (t) => {
   const cluster = await running()
   const coordinator = cluster.coordinator!
