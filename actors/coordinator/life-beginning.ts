@@ -45,8 +45,10 @@ export class LifeBeginning {
     const mayGoOn = books.record.deployment != null
     if (recovered && !mayGoOn) await books.remember(takenOver(before))
     const life = await this.begin(recovered)
-    // The next coordinator takes over what this one has found.
-    if (lives.isSuspended && life === null && recovered && !mayGoOn) await books.remember(before)
+    // The next coordinator takes over what this one has found, but for what was cancelled: that is removed by now,
+    // or is when this is kept.
+    const isLeft = lives.isSuspended && !lives.isCancelled
+    if (isLeft && life === null && recovered && !mayGoOn) await books.remember(before)
     return life
   }
 

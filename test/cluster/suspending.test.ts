@@ -1,11 +1,13 @@
 /** What is asked of a job while its coordinator stops, in order to go on with it at its next start. */
 import t from 'tap'
+import { SETTLE_MS } from '../../lib/cluster/times.js'
 import {
   LONG_JOB as ID,
   recoveringLong as recovering,
   runningLong as running,
 } from '../support/long-job.js'
 import { outcomeOf } from '../support/outcome-of.js'
+import { HUB } from '../support/simulated-cluster.js'
 
 t.setTimeout(400_000)
 
@@ -36,6 +38,34 @@ t.test('what is cancelled while its coordinator stops does not come back', async
     t.same(cancelled, { code: null, isOver: true })
     t.notOk(cluster.stores.jobs.has(ID), `${laterMs} ms later`)
   }
+})
+
+t.test('nor does what is cancelled as it begins again, and nothing of it ran', async (t) => {
+  const outcomes = new Set<string | null>()
+  for (let agoMs = SETTLE_MS; agoMs < SETTLE_MS + 8; agoMs++) {
+    for (const laterMs of [0, 1, 2, 3]) {
+      const cluster = await recovering(0)
+      cluster.kill(HUB)
+      const { jobs } = cluster.stores
+      jobs.set(ID, { ...jobs.get(ID)!, deployment: null })
+      cluster.start(HUB)
+      await cluster.runFor(agoMs)
+      const coordinator = cluster.coordinator!
+      const job = coordinator.job(ID)
+      void coordinator.stop()
+      await cluster.runFor(laterMs)
+      const cancelled = outcomeOf(job.cancel())
+      await cluster.runFor(3_000)
+      const { code } = cancelled
+      outcomes.add(code)
+      t.equal(
+        jobs.has(ID),
+        code !== null,
+        `${agoMs} ms after the start, ${laterMs} ms later: ${code}`,
+      )
+    }
+  }
+  t.same(outcomes, new Set(['E_STOPPING', null]), 'it was left, or ended')
 })
 
 t.test('what is asked of it when it is left to the next coordinator is refused', async (t) => {
