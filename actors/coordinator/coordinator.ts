@@ -61,6 +61,9 @@ export interface CoordinatorParts {
   readonly planModule?: PlanModule
 }
 
+/** So long its last answers have to leave: who gets none does not know what has become of what they asked for. */
+const LAST_WORDS_MS = 10
+
 export class Coordinator {
   readonly events$ = new Subject<ClusterEvent>()
   readonly #parts: CoordinatorParts
@@ -111,7 +114,7 @@ export class Coordinator {
       open: (record) => this.#open(record),
       roomFor: (job) => this.#roomFor(job),
       lackingFor: (...wanted) => this.#slots.lackingFor(...wanted),
-      over: (job) => this.#recoveries.over(job),
+      over: (job, left) => this.#recoveries.over(job, left),
     })
     this.#nodes = new NodeDesk({
       slots: this.#slots,
@@ -226,6 +229,8 @@ export class Coordinator {
     this.#isStopping = true
     this.#asked.close()
     await Promise.allSettled(this.#jobs.all.map((job) => job.suspend()))
+    await this.#asked.leave()
+    await new Promise<void>((goOn) => this.#clock.after(LAST_WORDS_MS, goOn))
     this.#closeDesks()
     this.#listener.close()
     await this.#system.stop()
@@ -285,7 +290,10 @@ export class Coordinator {
     return this.#asked.move(id, placement)
   }
 
-  /** Resolves when it has drained, over whatever lives it has until then. Rejects where it ends otherwise. */
+  /**
+   * Resolves when it has drained, over whatever lives it has until then. Rejects where it ends otherwise, or this
+   * coordinator stops before.
+   */
   drain(id: string): Promise<void> {
     return this.#asked.drain(id)
   }

@@ -8,15 +8,16 @@ import { isEnded } from '../../lib/job/job-record.js'
 import type { SlotWish } from '../../lib/placement/place.js'
 import { checkPlacement, checkSlots, checkSubmit, checkWait } from './check-submit.js'
 import type { ClusterJob } from './cluster-job.js'
+import { DrainDesk, type DrainDeskOwner } from './drain-desk.js'
 import type { JobRecord } from './job-records.js'
-import { drainsLater, hasEnded, notDrained } from './job-refusals.js'
+import { hasEnded } from './job-refusals.js'
 import type { JobTable } from './job-table.js'
 import { MoveDesk } from './move-desk.js'
 import type { BundleFacts, ClusterEvent, PlacementOptions, SubmitOptions } from './protocol.js'
 import type { Room } from './reactive-desk.js'
 import type { Records } from './stores.js'
 
-export interface JobDeskOwner {
+export interface JobDeskOwner extends DrainDeskOwner {
   readonly clock: Clock
   readonly jobs: JobTable
   readonly events$: Subject<ClusterEvent>
@@ -30,22 +31,35 @@ export interface JobDeskOwner {
   roomFor(job: ClusterJob): Promise<Room>
   /** What is not there for as many slots, for people; null: there is room. */
   lackingFor(wish: SlotWish, slots: number): Promise<string | null>
-  /** Resolves when nothing of it is tried any more, with the last try. */
-  over(job: ClusterJob): Promise<ClusterJob>
 }
 
 export class JobDesk {
   readonly #owner: JobDeskOwner
   readonly #moves: MoveDesk
+  readonly #drains: DrainDesk
+  /** Submissions under way. */
+  readonly #submits = new Map<ClusterJob, Promise<void>>()
+  readonly #closed: Promise<void>
+  #close!: () => void
 
   constructor(owner: JobDeskOwner) {
     this.#owner = owner
     this.#moves = new MoveDesk(owner)
+    this.#drains = new DrainDesk(owner)
+    this.#closed = new Promise((resolve) => {
+      this.#close = resolve
+    })
   }
 
-  /** Whoever waits for room is refused. */
+  /** Whoever waits for room, or to be submitted, is refused. */
   close(): void {
     this.#moves.close()
+    this.#close()
+  }
+
+  /** What has not ended by now is the next coordinator's affair. Resolves when all who wait for that are told. */
+  leave(): Promise<void> {
+    return this.#drains.leave()
   }
 
   /** `opened` is called before anything happens to the job. Resolves when it is planned. */
@@ -66,18 +80,23 @@ export class JobDesk {
     const job = this.#owner.open(record)
     try {
       opened(job)
-      await this.#begin(job)
+      const submitting = this.#begin(job)
+      this.#submits.set(job, submitting)
+      await submitting
       return job
     } catch (error) {
       // Where it was cancelled meanwhile, another one may have its id by now.
       if (jobs.remove(job)) await this.#owner.records().remove(id)
       throw error
+    } finally {
+      this.#submits.delete(job)
     }
   }
 
   async #begin(job: ClusterJob): Promise<void> {
     const { settled, roomFor, records, events$ } = this.#owner
-    await settled()
+    await Promise.race([settled(), this.#closed])
+    this.#checkNotStopping()
     if (job.record.options.reactive !== undefined) {
       const { slots: room } = await roomFor(job)
       job.beginWith(Math.max(1, room))
@@ -117,20 +136,17 @@ export class JobDesk {
     await job.move(slots, placement ?? undefined)
   }
 
-  /** Resolves when it has drained, over whatever lives it has until then. Rejects where it ends otherwise. */
+  /**
+   * Resolves when it has drained, over whatever lives it has until then. Rejects where it ends otherwise, or this
+   * coordinator stops before.
+   */
   async drain(id: string): Promise<void> {
     const asked = this.#owner.jobs.job(id)
+    // Until it is submitted nothing is kept of it.
+    const submitting = this.#submits.get(asked)
+    if (submitting !== undefined) await submitting
     await asked.drain()
-    const job = await this.#owner.over(asked)
-    if (job.state === 'Finished') return
-    if (job.goesOn) throw drainsLater(id)
-    throw notDrained(
-      id,
-      await job.done.then(
-        () => null,
-        (cause: Error) => cause,
-      ),
-    )
+    await this.#drains.drained(asked)
   }
 
   #rescaled({ id }: ClusterJob, slots: number): void {

@@ -64,6 +64,7 @@ export class JobStops {
     const { books } = this.#owner
     const lives = this.#lives
     lives.assertNotEnded()
+    if (this.#isLeft) throw this.#left()
     if (lives.stops.size > 0) throw isStopping(this.#id)
     await books.drain()
     lives.drainWhereAsked()

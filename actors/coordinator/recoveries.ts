@@ -65,10 +65,10 @@ export class Recoveries {
     return true
   }
 
-  /** Resolves when nothing of it is tried any more, with the last try. */
-  async over(job: ClusterJob): Promise<ClusterJob> {
+  /** Resolves when nothing of it is tried any more, or it is left to the next coordinator, with the last try. */
+  async over(job: ClusterJob, left: Promise<void>): Promise<ClusterJob> {
     for (let last = job; ; ) {
-      await last.done.catch(() => {})
+      await Promise.race([last.done.catch(() => {}), left])
       const next = this.#next.get(last)
       if (next === undefined) return last
       last = next

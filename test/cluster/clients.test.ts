@@ -222,6 +222,23 @@ t.test('a coordinator that stops accepts no job which has waited for it to begin
   t.notOk(cluster.stores.jobs.has(late))
 })
 
+t.test('who drains a job that has not begun hears that its coordinator stops', async (t) => {
+  const world = await worldOf(t)
+  const { cluster } = world
+  const job = await world.job()
+  world.killAll()
+  cluster.start(HUB)
+  await cluster.runFor(2_500)
+  const heard = settledAs(job.drain())
+  await cluster.runFor(100)
+  await world.stopHub()
+  cluster.start(HUB)
+  cluster.start('a')
+  await world.ends(job)
+  t.match(await heard, { code: 'E_STOPPING', message: /goes on to drain at its next start/ })
+  t.match(await job.done, { state: 'Finished', partial: true })
+})
+
 t.test('a job that nobody knows any more is not waited for', async (t) => {
   const world = await worldOf(t)
   const { cluster } = world

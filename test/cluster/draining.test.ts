@@ -7,7 +7,7 @@ import {
   startNodes,
 } from '../support/long-job.js'
 import { outcomeOf } from '../support/outcome-of.js'
-import { HUB, type SimulatedCluster } from '../support/simulated-cluster.js'
+import { bundleOf, HUB, type SimulatedCluster } from '../support/simulated-cluster.js'
 
 t.setTimeout(400_000)
 
@@ -47,6 +47,23 @@ t.test('nor does the next coordinator forget it', async (t) => {
     cluster.start('a')
     await cluster.runFor(35_000)
     await drains(t, cluster, isStopped ? 'after a stop' : 'after a death')
+  }
+})
+
+t.test('who wanted that is told where its coordinator stops before it has begun', async (t) => {
+  for (const agoMs of [100, 6_000, 20_000]) {
+    const cluster = await recovering(agoMs)
+    const coordinator = cluster.coordinator!
+    const drained = outcomeOf(coordinator.drain(ID))
+    await cluster.runFor(50)
+    t.same(drained, { code: null, isOver: false })
+    void coordinator.stop()
+    await cluster.runFor(3_000)
+    t.same(drained, { code: 'E_STOPPING', isOver: true }, `${agoMs} ms after its start`)
+    t.ok(cluster.stores.jobs.get(ID)?.drains, 'the next coordinator drains it')
+    const later = outcomeOf(coordinator.drain(ID))
+    await cluster.runFor(50)
+    t.same(later, { code: 'E_STOPPING', isOver: true })
   }
 })
 
@@ -136,6 +153,32 @@ t.test('a drain that cannot be kept was not asked for, unless another one can', 
     const stopped = outcomeOf(job.stop(null))
     await cluster.runFor(5_000)
     t.same(stopped, { code: null, isOver: true })
+  }
+})
+
+t.test('what is told to drain as it is submitted drains, or was not submitted', async (t) => {
+  const late = 'rows-00000002'
+  for (const stops of [false, true]) {
+    const cluster = await running()
+    cluster.kill(HUB)
+    cluster.stores.jobs.clear()
+    cluster.start(HUB)
+    await cluster.runFor(500)
+    const coordinator = cluster.coordinator!
+    const options = { memoryMb: 0, checkpoint: { interval: 300 }, parallelism: 2 }
+    const submitted = outcomeOf(coordinator.submit(late, bundleOf('rows'), options, () => {}))
+    const drained = outcomeOf(coordinator.drain(late))
+    await cluster.runFor(50)
+    t.same([submitted, drained], Array(2).fill({ code: null, isOver: false }))
+    if (stops) {
+      void coordinator.stop()
+      await cluster.runFor(50)
+      t.same([submitted, drained], Array(2).fill({ code: 'E_STOPPING', isOver: true }))
+      t.notOk(cluster.stores.jobs.has(late))
+      continue
+    }
+    t.ok(await cluster.runUntil(() => cluster.ended.get(late) === 'Finished', 15_000))
+    t.same([submitted, drained], Array(2).fill({ code: null, isOver: true }))
   }
 })
 
