@@ -8,6 +8,8 @@ import type { JobView } from './protocol.js'
 export class JobTable {
   readonly #jobs = new Map<string, ClusterJob>()
   readonly #ended = new EndedJobs()
+  /** Those that go on under the next coordinator, and with how many slots: however many there are. */
+  readonly #goOn = new Map<string, number>()
 
   /** That have not ended. */
   get all(): readonly ClusterJob[] {
@@ -28,6 +30,7 @@ export class JobTable {
   ended(job: ClusterJob): void {
     this.#jobs.delete(job.id)
     this.#ended.add(job)
+    if (job.goesOn) this.#goOn.set(job.id, job.record.slots)
   }
 
   /** It is not listed any more. False where another one has its id by now. */
@@ -40,8 +43,8 @@ export class JobTable {
   job(id: string): ClusterJob {
     const job = this.#jobs.get(id)
     if (job !== undefined) return job
-    const ended = this.#ended.job(id)
-    if (ended?.goesOn === true) throw coordinatorStops(id, ended.record.slots)
+    const slots = this.#goOn.get(id)
+    if (slots !== undefined) throw coordinatorStops(id, slots)
     throw this.#noSuchJob(id)
   }
 

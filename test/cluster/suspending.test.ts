@@ -1,13 +1,16 @@
 /** What is asked of a job while its coordinator stops, in order to go on with it at its next start. */
 import t from 'tap'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
+import { moduleOf } from '../support/cluster-simulation.js'
 import {
   LONG_JOB as ID,
   recoveringLong as recovering,
   runningLong as running,
+  SEED,
 } from '../support/long-job.js'
 import { outcomeOf } from '../support/outcome-of.js'
-import { HUB } from '../support/simulated-cluster.js'
+import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
+import { TransactionWorld } from '../support/transaction-world.js'
 
 t.setTimeout(400_000)
 
@@ -111,3 +114,24 @@ t.test(
     }
   },
 )
+
+t.test('of however many jobs, none has ended that goes on with the next coordinator', async (t) => {
+  const jobs = 20
+  const shape = { name: 'rows', rows: 600, splits: 1, parallelism: 1, interval: 300, seconds: 60 }
+  const world = new TransactionWorld()
+  const modules = { rows: moduleOf({ ...shape, isReactive: false, world }) }
+  const nodes = [{ name: 'a', slots: jobs }]
+  const cluster = new SimulatedCluster({ seed: SEED, nodes, modules })
+  cluster.start(HUB)
+  cluster.start('a')
+  await cluster.runFor(1_000)
+  const coordinator = cluster.coordinator!
+  const options = { memoryMb: 0, checkpoint: { interval: 300 }, parallelism: 1 }
+  const ids = Array.from({ length: jobs }, (_, i) => `rows-${String(i).padStart(8, '0')}`)
+  for (const id of ids) void coordinator.submit(id, bundleOf('rows'), options, () => {})
+  await cluster.runFor(3_000)
+  void coordinator.stop()
+  await cluster.runFor(3_000)
+  for (const id of ids) t.throws(() => coordinator.job(id), { code: 'E_STOPPING' }, id)
+  t.equal(cluster.stores.jobs.size, jobs)
+})
