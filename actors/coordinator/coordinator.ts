@@ -290,10 +290,7 @@ export class Coordinator {
     return this.#asked.move(id, placement)
   }
 
-  /**
-   * Resolves when it has drained, over whatever lives it has until then. Rejects where it ends otherwise, or this
-   * coordinator stops before.
-   */
+  /** Resolves when it has drained, over whatever lives it has until then. Rejects where it does not under this one. */
   drain(id: string): Promise<void> {
     return this.#asked.drain(id)
   }

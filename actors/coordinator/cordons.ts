@@ -7,8 +7,6 @@ import type { Records } from './stores.js'
 export class Cordons {
   readonly #records: Records
   readonly #names: Set<string>
-  /** The last write: one at a time, in order. */
-  #writing: Promise<void> = Promise.resolve()
 
   private constructor(records: Records, names: readonly string[]) {
     this.#records = records
@@ -31,8 +29,6 @@ export class Cordons {
   set(node: string, cordoned: boolean): Promise<void> {
     if (cordoned) this.#names.add(node)
     else this.#names.delete(node)
-    // What is written is what holds by then.
-    this.#writing = this.#writing.catch(() => {}).then(() => this.#records.saveCordons(this.names))
-    return this.#writing
+    return this.#records.saveCordons(this.names)
   }
 }

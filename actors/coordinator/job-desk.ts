@@ -39,6 +39,8 @@ export class JobDesk {
   readonly #drains: DrainDesk
   /** Submissions under way. */
   readonly #submits = new Map<ClusterJob, Promise<void>>()
+  /** Of which there may be a record. */
+  readonly #kept = new WeakSet<ClusterJob>()
   readonly #closed: Promise<void>
   #close!: () => void
 
@@ -85,8 +87,9 @@ export class JobDesk {
       await submitting
       return job
     } catch (error) {
-      // Where it was cancelled meanwhile, another one may have its id by now.
-      if (jobs.remove(job)) await this.#owner.records().remove(id)
+      // Where it was cancelled meanwhile, another one may have its id by now; and where nothing was kept of it,
+      // another coordinator may have the data.
+      if (jobs.remove(job) && this.#kept.has(job)) await this.#owner.records().remove(id)
       throw error
     } finally {
       this.#submits.delete(job)
@@ -104,6 +107,7 @@ export class JobDesk {
     // Another coordinator may have the data already.
     this.#checkNotStopping()
     checkGoesOn(job)
+    this.#kept.add(job)
     await records().save(job.record)
     checkGoesOn(job)
     events$.next({ kind: 'JobSubmitted', job: job.id, pipeline: job.record.pipeline })

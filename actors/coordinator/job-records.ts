@@ -34,10 +34,12 @@ export interface JobRecord {
 }
 
 const RECORD = /^(.+)\.json$/
+/** No job has such an id. */
+const CORDONS = 'cordons.json'
 
 export class JobRecords {
   readonly #directory: string
-  /** The last write of each job: one at a time, in the order in which they were asked for. */
+  /** The last write of each job, and of the cordons: one at a time, in the order in which they were asked for. */
   readonly #writing = new Map<string, Promise<void>>()
 
   private constructor(directory: string) {
@@ -64,7 +66,7 @@ export class JobRecords {
 
   /** Names of the nodes that are to get nothing new. */
   async cordons(): Promise<readonly string[]> {
-    const path = join(this.#directory, 'cordons.json')
+    const path = join(this.#directory, CORDONS)
     const found = (await readJson(path)) as { nodes?: unknown } | null
     const nodes: unknown = found === null ? [] : found.nodes
     if (!Array.isArray(nodes) || !nodes.every(isName)) throw damaged(path)
@@ -72,7 +74,7 @@ export class JobRecords {
   }
 
   saveCordons(nodes: readonly string[]): Promise<void> {
-    return writeDurably(this.#directory, 'cordons.json', { nodes })
+    return this.#inTurn(CORDONS, () => writeDurably(this.#directory, CORDONS, { nodes }))
   }
 
   async all(): Promise<readonly JobRecord[]> {
@@ -102,7 +104,7 @@ export class JobRecords {
     return this.#inTurn(id, () => rm(join(this.#directory, 'jobs', `${id}.json`), { force: true }))
   }
 
-  /** Resolves when all that was asked of jobs' records is done, however that went. */
+  /** Resolves when all that was asked for is done, however that went. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#writing.values())
   }

@@ -21,7 +21,7 @@ export interface Records {
   all(): Promise<readonly JobRecord[]>
   save(record: JobRecord): Promise<void>
   remove(id: string): Promise<void>
-  /** Names of the nodes that are to get nothing new. One write at a time. */
+  /** Names of the nodes that are to get nothing new. Written in the order in which that is asked for. */
   cordons(): Promise<readonly string[]>
   saveCordons(nodes: readonly string[]): Promise<void>
 }
