@@ -4,7 +4,7 @@ import { MillraceError } from '../../lib/base/errors.js'
 import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import { CHECKPOINT_OPTIONS } from '../job/open-snapshots.js'
 import { stateSettingsOf } from '../job/state-options.js'
-import { SLOT_MEMORY_MB } from './life-options.js'
+import { SLOT_MEMORY_MB } from '../worker/protocol.js'
 import {
   PLACEMENT_OPTIONS,
   type PlacementOptions,

@@ -1,9 +1,9 @@
 /** What a job of a cluster is made with: what the coordinator knows, keeps and does for it. */
 import type { SlotWish } from '../../lib/placement/place.js'
 import type { RunWorld } from '../job/launch.js'
+import type { Planner } from '../planner/protocol.js'
 import type { ClusterPoolParts } from './cluster-pool.js'
 import type { JobRecord } from './job-records.js'
-import type { PlanModule } from './prepare-life.js'
 import type { SlotsWanted } from './protocol.js'
 import type { Place, RemoteSlot } from './remote-slot.js'
 
@@ -21,8 +21,7 @@ export interface ClusterJobParts
   /** The newest of them; 0: there is none. */
   readonly lastRound: () => Promise<number>
   readonly bundleFile: string
-  /** Default: each in a worker thread. */
-  readonly planModule?: PlanModule
+  readonly planner: Planner
   readonly world: RunWorld
   place(
     ref: string,

@@ -19,6 +19,8 @@ import type { ActorRef } from '../kernel/ref.js'
 import { type ActorSystem, createActorSystem } from '../kernel/system.js'
 import { createPlacement } from '../placement/placement.js'
 import type { PlacementMessage } from '../placement/protocol.js'
+import { SparePlanner } from '../planner/plan-module.js'
+import type { Planner } from '../planner/protocol.js'
 import { ClientDesk } from './client-desk.js'
 import type { ClusterJob } from './cluster-job.js'
 import { Cordons } from './cordons.js'
@@ -29,7 +31,6 @@ import { JobTable } from './job-table.js'
 import { KeptSlots } from './kept-slots.js'
 import { NodeDesk } from './node-desk.js'
 import { NodeRegistry } from './node-registry.js'
-import type { PlanModule } from './prepare-life.js'
 import type {
   BundleFacts,
   ClusterEvent,
@@ -58,7 +59,7 @@ export interface CoordinatorParts {
   /** Default: files below `data`. */
   readonly stores?: CoordinatorStores
   /** How job modules are planned. Default: in a worker thread each. */
-  readonly planModule?: PlanModule
+  readonly planner?: Planner
 }
 
 /** So long its last answers have to leave: who gets none does not know what has become of what they asked for. */
@@ -84,6 +85,7 @@ export class Coordinator {
   #listener!: Listener
   #clients!: ClientDesk
   #reactive!: ReactiveDesk
+  #planner!: Planner
   #term = 0
   /** Resolves when nodes of a former coordinator have let go of their work. */
   #settled: Promise<void> = Promise.resolve()
@@ -194,13 +196,14 @@ export class Coordinator {
       roomFor: (job) => this.#roomFor(job),
       adapt: (job, slots) => this.#asked.adapt(job, slots),
     })
+    this.#planner = this.#parts.planner ?? new SparePlanner()
     this.#maker = new JobMaker({
       term: this.#term,
       clock: this.#clock,
       random: this.#random,
       stores: this.#stores,
       snapshots: this.#parts.snapshots ?? join(this.#parts.data, 'snapshots'),
-      planModule: this.#parts.planModule,
+      planner: this.#planner,
       slots: this.#slots,
       nodes: this.#nodes,
       registry: this.#registry,
@@ -217,7 +220,7 @@ export class Coordinator {
         onData: (link) => this.#acceptData(link),
       })
     } catch (error) {
-      this.#closeDesks()
+      await this.#closeDesks()
       throw error
     }
     for (const job of recovered) void this.#recoveries.begin(job)
@@ -231,17 +234,18 @@ export class Coordinator {
     await Promise.allSettled(this.#jobs.all.map((job) => job.suspend()))
     await this.#asked.leave()
     await new Promise<void>((goOn) => this.#clock.after(LAST_WORDS_MS, goOn))
-    this.#closeDesks()
+    await this.#closeDesks()
     this.#listener.close()
     await this.#system.stop()
     await this.#stores.close()
     this.events$.complete()
   }
 
-  #closeDesks(): void {
+  #closeDesks(): Promise<void> {
     this.#clients.close()
     this.#reactive.close()
     this.#registry.close()
+    return this.#planner.close()
   }
 
   get #records(): Records {

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import type { Subject } from 'rxjs'
 import type { Clock } from '../../lib/base/clock.js'
 import type { Random } from '../../lib/base/random.js'
+import type { Planner } from '../planner/protocol.js'
 import { ClusterJob } from './cluster-job.js'
 import type { JobRecord } from './job-records.js'
 import type { KeptSlots } from './kept-slots.js'
 import type { NodeDesk } from './node-desk.js'
 import type { NodeRegistry } from './node-registry.js'
-import type { PlanModule } from './prepare-life.js'
 import type { ClusterEvent } from './protocol.js'
 import type { SlotDesk } from './slot-desk.js'
 import type { CoordinatorStores } from './stores.js'
@@ -20,7 +20,7 @@ export interface JobMakerParts {
   readonly stores: CoordinatorStores
   /** Where snapshots lie, of each job in a directory of its own. */
   readonly snapshots: string
-  readonly planModule: PlanModule | undefined
+  readonly planner: Planner
   readonly slots: SlotDesk
   readonly nodes: NodeDesk
   readonly registry: NodeRegistry
@@ -44,7 +44,7 @@ export class JobMaker {
 
   make(record: JobRecord): ClusterJob {
     const { term, clock, random, stores, slots, nodes, registry, kept, events$ } = this.#parts
-    const { planModule } = this.#parts
+    const { planner } = this.#parts
     const snapshots = join(this.#parts.snapshots, record.id)
     return new ClusterJob({
       record,
@@ -53,7 +53,7 @@ export class JobMaker {
       hasSnapshots: () => stores.hasSnapshots(snapshots),
       lastRound: () => stores.lastRound(snapshots),
       bundleFile: stores.shelf.fileOf(record.bundle.sha256),
-      ...(planModule !== undefined && { planModule }),
+      planner,
       world: { clock, random, openStore: (place) => stores.openSnapshots(place) },
       place: (...wanted) => slots.place(...wanted),
       urlOf: (node) => registry.urlOf(node),

@@ -55,7 +55,7 @@ export class LifeBeginning {
   /** Null: its coordinator stops, or it was cancelled, and nothing begins any more. */
   async begin(goesOn: boolean, slots = this.#owner.books.record.slots): Promise<Job | null> {
     const { books, places, lives, course, world } = this.#owner
-    const { snapshots, hasSnapshots, bundleFile, term, planModule } = this.#parts
+    const { snapshots, hasSnapshots, bundleFile, term, planner } = this.#parts
     const record = { ...books.record, slots }
     const restore =
       goesOn && books.takesSnapshots && (await hasSnapshots()) ? 'latest' : record.options.restore
@@ -67,7 +67,7 @@ export class LifeBeginning {
         record,
         runOptions,
         bundleFile,
-        planModule,
+        planner,
         pool,
         takeOver: (...what) => this.#takeOver(pool, ...what),
         deployed: (...what) => this.#deployed(life, ...what),

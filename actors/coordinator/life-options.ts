@@ -1,10 +1,8 @@
 /** With what options a life of a job begins. */
 import type { RunOptions } from '../job/launch.js'
+import { SLOT_MEMORY_MB } from '../worker/protocol.js'
 import type { JobRecord } from './job-records.js'
 import type { SubmitOptions } from './protocol.js'
-
-/** Of a slot, in MiB, where nothing else is said. */
-export const SLOT_MEMORY_MB = 2048
 
 /** `snapshots`: its directory. */
 export function lifeOptions(

@@ -5,19 +5,16 @@ import type { JobSnapshots } from '../job/job-rounds.js'
 import type { FromBefore, Launch, RunOptions } from '../job/launch.js'
 import { checkpointsOf } from '../job/open-snapshots.js'
 import type { DeployedAttempts } from '../job/region-opening.js'
-import { planModule } from '../planner/plan-module.js'
+import type { Planner } from '../planner/protocol.js'
 import type { Slot } from '../worker/protocol.js'
 import type { ClusterPool } from './cluster-pool.js'
 import type { JobRecord } from './job-records.js'
-
-export type PlanModule = typeof planModule
 
 export interface LifeParts {
   readonly record: JobRecord
   readonly runOptions: RunOptions
   readonly bundleFile: string
-  /** Default: in a worker thread. */
-  readonly planModule?: PlanModule | undefined
+  readonly planner: Planner
   readonly pool: ClusterPool
   takeOver(
     plan: Plan,
@@ -31,7 +28,7 @@ export async function prepareLife(parts: LifeParts): Promise<Launch> {
   const { record, runOptions, bundleFile, pool } = parts
   const { options, slots, bundle } = record
   const { args = {} } = options
-  const { plan, graph } = await (parts.planModule ?? planModule)({
+  const { plan, graph } = await parts.planner.plan({
     file: bundleFile,
     args,
     slots,

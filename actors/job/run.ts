@@ -12,6 +12,7 @@ import { assertOutsideJobModule } from '../planner/evaluating.js'
 import { planModule } from '../planner/plan-module.js'
 import type { ModuleArgs } from '../planner/protocol.js'
 import { connectSlot } from '../worker/connect-slots.js'
+import { SLOT_MEMORY_MB } from '../worker/protocol.js'
 import { createThreadSlot } from '../worker/thread-slot.js'
 import type { Job } from './job.js'
 import { launch, RUN_OPTIONS, type RunOptions, type RunWorld, systemWorld } from './launch.js'
@@ -28,8 +29,6 @@ export interface RunModuleOptions extends RunOptions {
   /** A subtask that makes no progress for this long is ended, with its slot. Default 30 s. */
   readonly stallMs?: number
 }
-
-const SLOT_MEMORY_MB = 2048
 
 /**
  * Starts a pipeline and returns the job's handle at once; `done` tells how it ended.

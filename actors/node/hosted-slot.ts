@@ -1,5 +1,5 @@
 /** One slot on this node: a worker thread, and the tables it counts in. */
-import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
+import type { Cancel, Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import {
   operatorRowOf,
@@ -16,9 +16,9 @@ import {
 } from '../../lib/metrics/counters.js'
 import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
 import type { Slot, SlotEvent, SlotPort } from '../worker/protocol.js'
-import { createThreadSlot } from '../worker/thread-slot.js'
 import type { SlotCopies } from './node-copies.js'
 import { type CounterRows, FORWARDED, type Forwarded, type RemoteSetup } from './protocol.js'
+import type { SlotGround } from './slot-ground.js'
 
 /** Between two reports of the counters. */
 const COUNTERS_MS = 250
@@ -30,22 +30,6 @@ export interface SlotVoice {
   counters(rows: CounterRows): void
   putChunk(round: number, id: string, bytes: Uint8Array): Promise<void>
   getChunk(round: number, ref: ChunkRef): Promise<Uint8Array | null>
-}
-
-/** What it stands on; a simulation has a clock of its own, and slots that are no threads. */
-export interface SlotGround {
-  readonly clock: Clock
-  open(setup: RemoteSetup): Slot
-}
-
-const threads: SlotGround = {
-  clock: systemClock,
-  open: ({ slot, settings, stallMs }) =>
-    createThreadSlot({
-      index: slot,
-      memoryBytesMax: settings.memoryBytesMax,
-      ...(stallMs !== null && { stallMs }),
-    }),
 }
 
 export class HostedSlot {
@@ -60,12 +44,7 @@ export class HostedSlot {
   #isOver = false
   #told = ''
 
-  constructor(
-    setup: RemoteSetup,
-    voice: SlotVoice,
-    copies: SlotCopies,
-    ground: SlotGround = threads,
-  ) {
+  constructor(setup: RemoteSetup, voice: SlotVoice, copies: SlotCopies, ground: SlotGround) {
     const { plan } = setup
     this.#copies = copies
     this.#clock = ground.clock

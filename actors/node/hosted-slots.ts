@@ -25,6 +25,7 @@ import type {
   RemoteSetup,
 } from './protocol.js'
 import { resultsTo } from './send-results.js'
+import { type SlotGround, ThreadGround } from './slot-ground.js'
 import { SlotLedger } from './slot-ledger.js'
 import { keepingStateIn } from './slot-state.js'
 
@@ -63,12 +64,14 @@ interface Hosted {
 export class HostedSlots {
   readonly peers: PeerLinks
   readonly #parts: HostedSlotsParts
+  readonly #ground: SlotGround
   /** By ref. */
   readonly #slots = new Map<string, Hosted>()
 
   constructor(parts: HostedSlotsParts) {
     this.#parts = parts
-    const { network, ports, random } = parts.parts
+    const { network, ports, random, ground } = parts.parts
+    this.#ground = ground ?? new ThreadGround()
     const onLost = (node: string, reason: string) => {
       for (const { ledger } of this.#slots.values()) ledger.peerLost(node)
       parts.tell({ kind: 'PeerLost', node, reason })
@@ -101,7 +104,7 @@ export class HostedSlots {
       setup,
       this.#voiceOf(() => hosted),
       copies.slot(setup.job, ref),
-      parts.ground,
+      this.#ground,
     )
     const ledger = new SlotLedger(setup.plan)
     const hosted: Hosted = {
@@ -114,6 +117,7 @@ export class HostedSlots {
       waiting: [],
     }
     this.#slots.set(ref, hosted)
+    this.expectMore()
     if (office.isPaused) pause(hosted)
     tell({ kind: 'SlotStarted', ref })
     try {
@@ -223,6 +227,11 @@ export class HostedSlots {
 
   // ---- for the node ---------------------------------------------------------------------------
 
+  /** Slots may be ordered for all room that is left. */
+  expectMore(): void {
+    this.#ground.expect(this.#parts.parts.slots - this.#slots.size)
+  }
+
   /** Ends those of these that nobody wants. Resolves when they are gone. */
   async endOthers(refs: readonly string[], wanted: readonly string[], why: string): Promise<void> {
     const others = refs.filter((ref) => !wanted.includes(ref))
@@ -233,6 +242,7 @@ export class HostedSlots {
   async end(reason: string): Promise<void> {
     this.peers.close()
     await this.endOthers(this.refs, [], reason)
+    await this.#ground.close()
   }
 
   #of(office: Office): readonly Hosted[] {
@@ -250,6 +260,7 @@ export class HostedSlots {
     if (hosted === undefined) return
     this.peers.forget(ref)
     this.#slots.delete(ref)
+    this.expectMore()
     for (const go of hosted.waiting.splice(0)) go()
     this.#parts.tell({ kind: 'SlotEnded', ref })
   }

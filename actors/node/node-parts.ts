@@ -3,9 +3,9 @@ import type { Clock } from '../../lib/base/clock.js'
 import type { Random } from '../../lib/base/random.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { BundleFiles } from './bundles.js'
-import type { SlotGround } from './hosted-slot.js'
 import type { CopyPlace } from './node-copies.js'
 import type { SlotPorts } from './peer-links.js'
+import type { SlotGround } from './slot-ground.js'
 
 export interface NodeParts {
   readonly network: Network

@@ -136,6 +136,7 @@ export class ClusterNode {
         this.#joinedMs = this.#clock.now()
         this.#term = term
         this.#member = member
+        this.#slots.expectMore()
         this.events$.next({ kind: 'Joined', coordinator: this.#parts.join, term })
         member.serve((reason) => this.#onEnded(member, reason))
       },

@@ -1,24 +1,16 @@
 /** Planning a job module: its graph comes out of a planning worker, the plan is made here. */
-import { Worker } from 'node:worker_threads'
+import { systemClock } from '../../lib/base/clock.js'
 import { errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
-import type { Graph } from '../../lib/graph/graph.js'
-import type { Plan } from '../../lib/graph/plan.js'
-import { type PlanOptions, planGraph } from '../../lib/graph/planner.js'
-import type { ModuleArgs, PlanningReply, PlanningRequest } from './protocol.js'
-
-export interface PlanModuleOptions extends PlanOptions {
-  /** A bundle, as made by `bundleModule`. */
-  readonly file: string
-  readonly args?: ModuleArgs
-  /** Time the module has to be evaluated. Default 15 s. */
-  readonly timeoutMs?: number
-}
-
-export interface PlannedModule {
-  readonly graph: Graph
-  readonly fingerprint: string
-  readonly plan: Plan
-}
+import { planGraph } from '../../lib/graph/planner.js'
+import { SpareThreads } from '../kernel/spare-threads.js'
+import { PlanningThread } from './planning-thread.js'
+import type {
+  PlanModuleOptions,
+  PlannedModule,
+  Planner,
+  PlanningReply,
+  PlanningRequest,
+} from './protocol.js'
 
 const TIMEOUT_MS = 15_000
 
@@ -27,22 +19,41 @@ const TIMEOUT_MS = 15_000
  * `loadModule`, `compose` and `planGraph` throw; E_DIFFERENT_GRAPH where the module builds another graph
  * each time; E_PLANNING_TIMEOUT where it does not finish; E_MODULE_FAILED where it ends its thread.
  */
-export async function planModule(options: PlanModuleOptions): Promise<PlannedModule> {
+export async function planModule(
+  options: PlanModuleOptions,
+  thread = new PlanningThread(),
+): Promise<PlannedModule> {
   const { file, args = {}, timeoutMs = TIMEOUT_MS, ...planOptions } = options
-  const reply = await evaluate({ file, args }, timeoutMs)
+  const reply = await evaluate(thread, { file, args }, timeoutMs)
   if (reply.kind === 'Failed') throw errorFromData(reply.error)
   const { graph, fingerprint } = reply
   return { graph, fingerprint, plan: planGraph(graph, planOptions) }
 }
 
-async function evaluate(request: PlanningRequest, timeoutMs: number): Promise<PlanningReply> {
-  const worker = new Worker(new URL('./planning-worker.js', import.meta.url), {
-    name: 'millrace planner',
-    workerData: request,
-    stdout: true,
-  })
-  // Standard output belongs to the job's results; what a module says while it is built is not one.
-  worker.stdout.on('data', (chunk) => process.stderr.write(chunk))
+/** Each in a thread of its own, the next of which has been started in advance. */
+export class SparePlanner implements Planner {
+  readonly #spares = new SpareThreads(systemClock, () => new PlanningThread())
+
+  constructor() {
+    this.#spares.keep(1)
+  }
+
+  plan(options: PlanModuleOptions): Promise<PlannedModule> {
+    const planning = planModule(options, this.#spares.take() ?? undefined)
+    this.#spares.keep(1)
+    return planning
+  }
+
+  close(): Promise<void> {
+    return this.#spares.close()
+  }
+}
+
+async function evaluate(
+  { worker }: PlanningThread,
+  request: PlanningRequest,
+  timeoutMs: number,
+): Promise<PlanningReply> {
   let timer: NodeJS.Timeout | undefined
   try {
     return await new Promise<PlanningReply>((resolve) => {
@@ -52,6 +63,7 @@ async function evaluate(request: PlanningRequest, timeoutMs: number): Promise<Pl
       worker.on('message', resolve)
       worker.on('error', (error) => fail('E_MODULE_FAILED', thrownLater(error), error))
       worker.on('exit', (code) => fail('E_MODULE_FAILED', ended(code)))
+      worker.postMessage(request)
     })
   } finally {
     clearTimeout(timer)

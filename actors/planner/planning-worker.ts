@@ -2,7 +2,7 @@
  * The planning worker: evaluates a job module in a thread of its own and answers with graph data. It
  * builds the graph twice, which already shows most modules that do not build the same one each time.
  */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import { assertSameFingerprint } from '../../lib/graph/same-graph.js'
 import { declareJobThread } from './evaluating.js'
@@ -23,9 +23,15 @@ async function plan({ file, args }: PlanningRequest): Promise<PlanningReply> {
 const answer = (reply: PlanningReply) => parentPort?.postMessage(reply)
 
 declareJobThread()
+process.setSourceMapsEnabled(true)
+// What job modules import, before there is one.
+await Promise.all([import('../../lib/index.js'), import('../../lib/connectors/index.js')])
+const request = await new Promise<PlanningRequest>((resolve) =>
+  parentPort!.once('message', resolve),
+)
 // Nothing is left that could go on: not said of a module that ends the process itself.
 process.once('beforeExit', () => answer({ kind: 'Failed', error: errorToData(waitsForNothing()) }))
-void plan(workerData as PlanningRequest).then(answer)
+void plan(request).then(answer)
 
 function waitsForNothing(): MillraceError {
   return new MillraceError(

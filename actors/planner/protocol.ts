@@ -1,10 +1,12 @@
 /**
  * The planner's messages: a thread that evaluates a job module once, answers with graph data, and is
- * thrown away. `PlanningRequest` is its worker data; it sends exactly one `PlanningReply`, or none
+ * thrown away. It takes one `PlanningRequest`, and sends exactly one `PlanningReply`, or none
  * where the module ends its thread or never finishes.
  */
 import type { ErrorData } from '../../lib/base/errors.js'
 import type { Graph } from '../../lib/graph/graph.js'
+import type { Plan } from '../../lib/graph/plan.js'
+import type { PlanOptions } from '../../lib/graph/planner.js'
 
 /**
  * What a job module that exports a function is called with: `--arg name=value` by name, and what
@@ -21,3 +23,23 @@ export interface PlanningRequest {
 export type PlanningReply =
   | { readonly kind: 'Planned'; readonly graph: Graph; readonly fingerprint: string }
   | { readonly kind: 'Failed'; readonly error: ErrorData }
+
+export interface PlanModuleOptions extends PlanOptions {
+  /** A bundle, as made by `bundleModule`. */
+  readonly file: string
+  readonly args?: ModuleArgs
+  /** Time the module has to be evaluated. Default 15 s. */
+  readonly timeoutMs?: number
+}
+
+export interface PlannedModule {
+  readonly graph: Graph
+  readonly fingerprint: string
+  readonly plan: Plan
+}
+
+/** Plans the modules of many jobs. */
+export interface Planner {
+  plan(options: PlanModuleOptions): Promise<PlannedModule>
+  close(): Promise<void>
+}

@@ -43,8 +43,8 @@ export interface ControlLinkOptions {
   readonly peer: string
   /** Methods that the other side may call. */
   readonly handlers: object
-  /** Default for calls. */
-  readonly deadlineMs: number
+  /** Default for calls; null: they wait as long as it takes. */
+  readonly deadlineMs: number | null
   readonly clock: Clock
 }
 

@@ -46,6 +46,9 @@ import type { StateSettings } from '../../lib/state/state-backend.js'
 import type { Link } from '../../lib/transport/transport.js'
 import type { ModuleArgs } from '../planner/protocol.js'
 
+/** Budget of a slot in a thread, in MiB, where nothing else is said: heap and Buffers together. */
+export const SLOT_MEMORY_MB = 2048
+
 /** Where a slot gets the pipeline from. Only a slot in the calling thread takes it by reference. */
 export type JobModule =
   | { readonly kind: 'pipeline'; readonly pipeline: Pipeline }

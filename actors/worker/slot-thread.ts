@@ -21,12 +21,12 @@ import { writeOutputAtOnce } from './worker-output.js'
 
 /** What the thread is started with. */
 export interface SlotThreadData {
-  readonly slot: number
   readonly port: MessagePort
   readonly vitals: SharedArrayBuffer
   /** URL of the module that exports `createSlotRuntime`. */
   readonly runtime: string
-  readonly callDeadlineMs: number
+  /** Loads what job modules import, too. */
+  readonly inAdvance: boolean
 }
 
 /** The last message of a thread. */
@@ -45,7 +45,7 @@ export interface SlotListener {
 
 assert(parentPort !== null, 'slot-thread.js is the entry point of a worker thread')
 const parent = parentPort
-const { slot, port, vitals: memory, runtime, callDeadlineMs } = workerData as SlotThreadData
+const { port, vitals: memory, runtime, inAdvance } = workerData as SlotThreadData
 
 let noticeSent = false
 process.setSourceMapsEnabled(true)
@@ -62,26 +62,32 @@ const commands = createSlotRuntime({
   vitals,
   emit(event) {
     // An answer is needed only where the job side has a bug, and that must not pass unnoticed.
-    link.call('event', [event], { deadlineMs: null }).catch(dieOf)
+    link.call('event', [event]).catch(dieOf)
   },
-  publish: (records) => link.call('results', [records], { deadlineMs: null }),
-  // A slow disk makes a slow snapshot; whether it takes too long is for the job to say.
+  publish: (records) => link.call('results', [records]),
   chunks: {
     put: (round, id, bytes) =>
       link.call('putChunk', [round, id, bytes], {
         transfer: [bytes.buffer as ArrayBuffer],
-        deadlineMs: null,
       }),
-    get: (round, ref) => link.call('getChunk', [round, ref], { deadlineMs: null }),
+    get: (round, ref) => link.call('getChunk', [round, ref]),
   },
 })
 const link = createControlLink<SlotListener>({
   port,
-  peer: `the job of slot ${slot}`,
+  peer: 'the job of this slot',
   handlers: commands,
-  deadlineMs: callDeadlineMs,
+  // A slow disk makes a slow snapshot; whether it takes too long is for the job to say.
+  deadlineMs: null,
   clock: systemClock,
 })
+if (inAdvance) {
+  await Promise.all([
+    import('../planner/load.js'),
+    import('../../lib/index.js'),
+    import('../../lib/connectors/index.js'),
+  ])
+}
 
 function dieOf(error: unknown): never {
   sendNotice({ how: 'threw', error: errorToData(error) })

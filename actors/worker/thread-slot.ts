@@ -6,19 +6,19 @@
  * way: calls in flight reject with `E_WORKER_DIED`, then `SlotLost` is raised, once, as the last event,
  * with the cause and the operator whose code was running. Only after `close` does it end in silence.
  */
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
 import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { errorFromData, errorToData, MillraceError } from '../../lib/base/errors.js'
 import { counterRow, leaveTurn } from '../../lib/metrics/counters.js'
-import { createVitalsMemory, type Vitals, vitalsIn } from '../../lib/metrics/vitals.js'
+import { type Vitals, vitalsIn } from '../../lib/metrics/vitals.js'
 import { useJobFolders } from './job-folders.js'
 import { type ControlLink, createControlLink } from './link.js'
-import { heapLimitsFor, isTurnOverBudget, overBudget } from './memory-guard.js'
+import { isTurnOverBudget, overBudget } from './memory-guard.js'
 import type { ChunkAccess, Slot, SlotCommands, SlotEvent, SlotSetup } from './protocol.js'
 import { noChunks } from './slot-host.js'
-import type { DeathNotice, SlotListener, SlotThreadData } from './slot-thread.js'
+import type { DeathNotice, SlotListener } from './slot-thread.js'
+import { SlotWorker } from './slot-worker.js'
 import { subtasksOfSlot, type WatchedSubtask, watchForStalls } from './stall-watch.js'
-import { ThreadInspector } from './thread-inspector.js'
 
 /** A thread that has sent its death notice ends in a moment; after this time it is ended. */
 const NOTICE_TO_EXIT_MS = 500
@@ -38,6 +38,8 @@ export interface ThreadSlotOptions {
   readonly clock?: Clock
   /** Module that exports `createSlotRuntime`. Default: the runtime of this package. */
   readonly runtime?: URL
+  /** Started before, with the same budget and runtime. Default: a new one. */
+  readonly thread?: SlotWorker
 }
 
 /** Starts the thread at once; commands wait until it is up. */
@@ -52,13 +54,12 @@ class ThreadSlot implements Slot {
   onResults: (records: readonly unknown[]) => Promise<void> = async () => {}
   chunks: ChunkAccess = noChunks
 
-  readonly #thread: ThreadInspector
+  readonly #thread: SlotWorker
   readonly #link: ControlLink<SlotCommands>
   readonly #clock: Clock
   readonly #stallMs: number
   readonly #memoryBytesMax: number
-  readonly #vitalsMemory = createVitalsMemory()
-  readonly #vitals: Vitals = vitalsIn(this.#vitalsMemory)
+  readonly #vitals: Vitals
   readonly #ended: Promise<void>
   #resolveEnded: () => void = () => {}
   #subtasks: readonly WatchedSubtask[] = []
@@ -79,23 +80,21 @@ class ThreadSlot implements Slot {
       this.#resolveEnded = resolve
     })
     const callDeadlineMs = options.callDeadlineMs ?? this.#stallMs + DEADLINE_MARGIN_MS
-    const { port1, port2 } = new MessageChannel()
-    this.#thread = new ThreadInspector(() =>
-      startWorker(options, callDeadlineMs, port2, this.#vitalsMemory),
-    )
+    this.#thread = options.thread ?? new SlotWorker(options)
+    const { worker, port, vitals } = this.#thread
+    this.#vitals = vitalsIn(vitals)
     this.#link = createControlLink<SlotCommands>({
-      port: port1,
+      port,
       peer: `slot ${this.index}`,
       handlers: this.#listener(),
       deadlineMs: callDeadlineMs,
       clock: this.#clock,
     })
     this.commands = this.#commandsOver(this.#link)
-    const { worker } = this.#thread
     worker.on('message', (notice: DeathNotice) => this.#onNotice(notice))
     worker.on('error', (error) => this.#blame({ how: howOf(error), cause: error }))
     worker.on('exit', (code) => this.#onExit(code))
-    port1.on('messageerror', (error) => void this.#kill({ how: 'broken', cause: error }))
+    port.on('messageerror', (error) => void this.#kill({ how: 'broken', cause: error }))
   }
 
   async kill(reason: string): Promise<void> {
@@ -276,28 +275,6 @@ const ADVICE: Readonly<Record<How, string>> = {
   killed: 'It was ended on purpose.',
   stalled: 'A turn must end: move long work to an asynchronous function, or raise stallMs.',
   broken: 'A message could not be read.',
-}
-
-function startWorker(
-  options: ThreadSlotOptions,
-  callDeadlineMs: number,
-  port: SlotThreadData['port'],
-  vitals: SharedArrayBuffer,
-): Worker {
-  const runtime = options.runtime ?? new URL('./slot-runtime.js', import.meta.url)
-  const workerData: SlotThreadData = {
-    slot: options.index,
-    port,
-    vitals,
-    runtime: runtime.href,
-    callDeadlineMs,
-  }
-  return new Worker(new URL('./slot-thread.js', import.meta.url), {
-    name: `slot ${options.index}`,
-    workerData,
-    transferList: [port],
-    resourceLimits: heapLimitsFor(options.memoryBytesMax),
-  })
 }
 
 function assertBundle(kind: 'pipeline' | 'bundle'): void {

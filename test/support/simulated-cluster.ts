@@ -5,10 +5,10 @@
 
 import { Coordinator } from '../../actors/coordinator/coordinator.js'
 import type { BundleFacts, SubmitOptions } from '../../actors/coordinator/protocol.js'
-import type { SlotGround } from '../../actors/node/hosted-slot.js'
 import { ClusterNode } from '../../actors/node/node.js'
 import type { SlotPorts } from '../../actors/node/peer-links.js'
-import type { PlannedModule } from '../../actors/planner/plan-module.js'
+import type { SlotGround } from '../../actors/node/slot-ground.js'
+import type { PlanModuleOptions, PlannedModule } from '../../actors/planner/protocol.js'
 import type { Slot, SlotPort } from '../../actors/worker/protocol.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { type Random, seededRandom } from '../../lib/base/random.js'
@@ -205,7 +205,7 @@ export class SimulatedCluster {
       clock: process,
       random: this.random,
       stores: stores.of(process),
-      planModule: (options) => this.#plan(process, options),
+      planner: { plan: (options) => this.#plan(process, options), close: async () => {} },
     })
     this.hub = { process, stores, coordinator }
     if (stores === this.stores) this.#follow(process, coordinator)
@@ -278,6 +278,8 @@ export class SimulatedCluster {
         this.laws.slot(process, setup, local)
         return local
       },
+      expect: () => {},
+      close: async () => {},
     }
   }
 
@@ -294,10 +296,7 @@ export class SimulatedCluster {
     }
   }
 
-  async #plan(
-    process: SimulatedProcess,
-    options: Parameters<typeof import('../../actors/planner/plan-module.js').planModule>[0],
-  ): Promise<PlannedModule> {
+  async #plan(process: SimulatedProcess, options: PlanModuleOptions): Promise<PlannedModule> {
     const { file, args: _args, timeoutMs: _timeoutMs, ...planOptions } = options
     await process.sleep(5)
     if (options.slots === this.unplannable) {

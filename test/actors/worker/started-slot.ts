@@ -1,6 +1,7 @@
 /** Starts real slots for tests, with the misbehaving runtime, and watches them die. */
 import type { Test } from 'tap'
 import type { JobModule, Slot, SlotEvent, SlotSetup } from '../../../actors/worker/protocol.js'
+import { SlotWorker } from '../../../actors/worker/slot-worker.js'
 import { createThreadSlot } from '../../../actors/worker/thread-slot.js'
 import { type Clock, systemClock } from '../../../lib/base/clock.js'
 import { errorFromData, type MillraceError } from '../../../lib/base/errors.js'
@@ -38,6 +39,8 @@ interface Wanted {
   readonly stallMs?: number
   readonly callDeadlineMs?: number
   readonly clock?: Clock
+  /** Its thread is there before it. */
+  readonly inAdvance?: boolean
   readonly file?: string
   /** Of a slot before this one. */
   readonly counters?: SharedArrayBuffer
@@ -48,7 +51,11 @@ export async function slotThat(t: Test, behaviour: string, wanted: Wanted = {}):
   const { index = 0, slots = 2, memoryMiB = 0, stallMs = 30_000 } = wanted
   const memoryBytesMax = memoryMiB * MIB
   const { callDeadlineMs = stallMs + 10_000, clock = systemClock } = wanted
-  const slot = createThreadSlot({ index, memoryBytesMax, stallMs, runtime, callDeadlineMs, clock })
+  const thread = wanted.inAdvance
+    ? { thread: new SlotWorker({ memoryBytesMax, runtime, inAdvance: true }) }
+    : { runtime }
+  const options = { index, memoryBytesMax, stallMs, callDeadlineMs, clock, ...thread }
+  const slot = createThreadSlot(options)
   t.teardown(() => slot.kill('the test is over'))
   const events: SlotEvent[] = []
   const waiting = new Set<() => void>()

@@ -1,0 +1,72 @@
+/**
+ * Threads that are started before anybody needs them: to load the runtime takes such a thread longer than all
+ * else that a job waits for until it runs.
+ *
+ * A spare has loaded no code of anybody's job, and is taken once. It is started when nothing has changed for a
+ * moment, so that it takes no time from what begins or ends, and does not keep its process alive. One that ends by
+ * itself is missing until the next `keep`: whoever takes none starts a thread.
+ */
+import type { Worker } from 'node:worker_threads'
+import type { Cancel, Clock } from '../../lib/base/clock.js'
+
+export interface SpareThread {
+  readonly worker: Worker
+  terminate(): Promise<unknown>
+}
+
+/** Nothing has changed for so long. */
+const IDLE_MS = 1000
+
+export class SpareThreads<T extends SpareThread> {
+  readonly #clock: Clock
+  readonly #start: () => T
+  /** The oldest first. */
+  readonly #spares = new Set<T>()
+  #stopTimer: Cancel = () => {}
+  #isClosed = false
+
+  constructor(clock: Clock, start: () => T) {
+    this.#clock = clock
+    this.#start = start
+  }
+
+  get count(): number {
+    return this.#spares.size
+  }
+
+  /** So many are to be there, a moment after the last call. */
+  keep(count: number): void {
+    this.#stopTimer()
+    if (this.#isClosed) return
+    this.#stopTimer = this.#clock.after(IDLE_MS, () => {
+      while (this.#spares.size < count) this.#add()
+      while (this.#spares.size > count) void this.take()!.terminate()
+    })
+  }
+
+  /** It is the caller's from now on. Null: none is there. */
+  take(): T | null {
+    const [spare = null] = this.#spares
+    if (spare === null) return null
+    this.#spares.delete(spare)
+    spare.worker.ref()
+    return spare
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#stopTimer()
+    const ending = [...this.#spares].map((spare) => spare.terminate())
+    this.#spares.clear()
+    await Promise.all(ending)
+  }
+
+  #add(): void {
+    const spare = this.#start()
+    this.#spares.add(spare)
+    spare.worker.unref()
+    // Why it ended concerns nobody: it had nothing of anybody's.
+    spare.worker.on('error', () => this.#spares.delete(spare))
+    spare.worker.on('exit', () => this.#spares.delete(spare))
+  }
+}
