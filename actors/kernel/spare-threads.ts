@@ -4,7 +4,7 @@
  *
  * A spare has loaded no code of anybody's job, and is taken once. It is started when nothing has changed for a
  * moment, so that it takes no time from what begins or ends, and does not keep its process alive. One that ends by
- * itself is missing until the next `keep`: whoever takes none starts a thread.
+ * itself, or cannot be started, is missing until the next `keep`: whoever takes none starts a thread.
  */
 import type { Worker } from 'node:worker_threads'
 import type { Cancel, Clock } from '../../lib/base/clock.js'
@@ -39,8 +39,8 @@ export class SpareThreads<T extends SpareThread> {
     this.#stopTimer()
     if (this.#isClosed) return
     this.#stopTimer = this.#clock.after(IDLE_MS, () => {
-      while (this.#spares.size < count) this.#add()
       while (this.#spares.size > count) void this.take()!.terminate()
+      while (this.#spares.size < count) if (!this.#add()) return
     })
   }
 
@@ -61,12 +61,19 @@ export class SpareThreads<T extends SpareThread> {
     await Promise.all(ending)
   }
 
-  #add(): void {
-    const spare = this.#start()
+  /** False: no more can be started now. Nobody waits for one; who does is told. */
+  #add(): boolean {
+    let spare: T
+    try {
+      spare = this.#start()
+    } catch {
+      return false
+    }
     this.#spares.add(spare)
     spare.worker.unref()
     // Why it ended concerns nobody: it had nothing of anybody's.
     spare.worker.on('error', () => this.#spares.delete(spare))
     spare.worker.on('exit', () => this.#spares.delete(spare))
+    return true
   }
 }

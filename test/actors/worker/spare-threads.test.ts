@@ -87,6 +87,25 @@ t.test('does not give one that has ended by itself', async (t) => {
   t.equal(kept.take(), null)
 })
 
+t.test('does without where no thread can be started, until it is asked again', async (t) => {
+  const clock = createVirtualClock()
+  let refuses = true
+  let tries = 0
+  const kept = new SpareThreads(clock, () => {
+    tries++
+    if (refuses) throw new Error('no more threads')
+    return new Thread()
+  })
+  t.teardown(() => kept.close())
+  kept.keep(2)
+  clock.advance(10_000)
+  t.same([tries, kept.take()], [1, null])
+  refuses = false
+  kept.keep(1)
+  clock.advance(1000)
+  t.equal(kept.count, 1)
+})
+
 t.test('a thread that was started in advance becomes any slot', async (t) => {
   const { slot, events } = await slotThat(t, '', { index: 1, inAdvance: true })
   await slot.commands.close()
