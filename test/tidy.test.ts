@@ -66,6 +66,7 @@ const STARTS: Readonly<Record<string, readonly string[]>> = {
   'actors/worker/region-state.ts': ['subtask'],
   'actors/node/slot-ground.ts': ['worker'],
   'actors/node/bundles.ts': ['planner'],
+  'actors/planner/planning-thread.ts': ['worker'],
   'actors/coordinator/cluster-pool.ts': ['job'],
   'actors/coordinator/cluster-job.ts': ['job'],
   'actors/coordinator/cluster-job-parts.ts': ['job'],

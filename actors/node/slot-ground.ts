@@ -5,6 +5,7 @@ import { SpareThreads } from '../kernel/spare-threads.js'
 import { SLOT_MEMORY_MB, type Slot } from '../worker/protocol.js'
 import { SlotWorker } from '../worker/slot-worker.js'
 import { createThreadSlot } from '../worker/thread-slot.js'
+import { workerSessions } from '../worker/worker-sessions.js'
 import type { RemoteSetup } from './protocol.js'
 
 /** A simulation has a clock of its own, and slots that are no threads. */
@@ -28,6 +29,11 @@ export class ThreadGround implements SlotGround {
     systemClock,
     () => new SlotWorker({ memoryBytesMax: SPARE_BYTES_MAX, inAdvance: true }),
   )
+
+  constructor() {
+    // Before a thread is, of this node or of what else its process does.
+    workerSessions()
+  }
 
   open({ slot, settings: { memoryBytesMax }, stallMs }: RemoteSetup): Slot {
     const spare = memoryBytesMax === SPARE_BYTES_MAX ? this.#spares.take() : null
