@@ -234,8 +234,10 @@ export class Coordinator {
     await Promise.allSettled(this.#jobs.all.map((job) => job.suspend()))
     await this.#asked.leave()
     await new Promise<void>((goOn) => this.#clock.after(LAST_WORDS_MS, goOn))
-    await this.#closeDesks()
+    const closed = this.#closeDesks()
+    // At once: a node whose membership has just ended would join again meanwhile.
     this.#listener.close()
+    await closed
     await this.#system.stop()
     await this.#stores.close()
     this.events$.complete()
