@@ -54,6 +54,8 @@ async function evaluate(
   request: PlanningRequest,
   timeoutMs: number,
 ): Promise<PlanningReply> {
+  // Standard output belongs to the job's results; what a module says while it is built is not one.
+  worker.stdout.on('data', (chunk) => process.stderr.write(chunk))
   let timer: NodeJS.Timeout | undefined
   try {
     return await new Promise<PlanningReply>((resolve) => {

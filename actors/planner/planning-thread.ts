@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { workerSessions } from '../worker/worker-sessions.js'
 
 export class PlanningThread {
+  /** Its standard output is the caller's to read, but not before the thread has work: that keeps the process alive. */
   readonly worker: Worker
 
   constructor() {
@@ -12,8 +13,6 @@ export class PlanningThread {
       name: 'millrace planner',
       stdout: true,
     })
-    // Standard output belongs to the job's results; what a module says while it is built is not one.
-    this.worker.stdout.on('data', (chunk) => process.stderr.write(chunk))
   }
 
   terminate(): Promise<unknown> {

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { SpareThreads } from '../../../actors/kernel/spare-threads.js'
 import { createVirtualClock } from '../../../lib/testing/virtual-clock.js'
+import { command } from '../../support/command.js'
 import { slotThat } from './started-slot.js'
 
 /** A thread that ends when it is told anything. */
@@ -104,6 +106,12 @@ t.test('does without where no thread can be started, until it is asked again', a
   kept.keep(1)
   clock.advance(1000)
   t.equal(kept.count, 1)
+})
+
+t.test('a planner that waits does not keep its process alive', async (t) => {
+  const script = fileURLToPath(new URL('./only-a-planner.js', import.meta.url))
+  const { ended } = command(script, [], { deadlineMs: 20_000 })
+  t.match(await ended, { code: 0, signal: null, stdout: 'started' })
 })
 
 t.test('a thread that was started in advance becomes any slot', async (t) => {
