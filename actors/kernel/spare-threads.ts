@@ -9,6 +9,7 @@
 import type { Worker } from 'node:worker_threads'
 import type { Cancel, Clock } from '../../lib/base/clock.js'
 
+/** *Contract*: until it is taken, its thread sends no message but the one that it dies. */
 export interface SpareThread {
   readonly worker: Worker
   terminate(): Promise<unknown>
@@ -70,10 +71,12 @@ export class SpareThreads<T extends SpareThread> {
       return false
     }
     this.#spares.add(spare)
+    // Why it ended concerns nobody: it had nothing of anybody's. Without work it says nothing but that it dies.
+    for (const sign of ['message', 'error', 'exit']) {
+      spare.worker.once(sign, () => this.#spares.delete(spare))
+    }
+    // Behind them: who listens to a worker keeps the process alive.
     spare.worker.unref()
-    // Why it ended concerns nobody: it had nothing of anybody's.
-    spare.worker.on('error', () => this.#spares.delete(spare))
-    spare.worker.on('exit', () => this.#spares.delete(spare))
     return true
   }
 }

@@ -7,13 +7,15 @@ import { createVirtualClock } from '../../../lib/testing/virtual-clock.js'
 import { command } from '../../support/command.js'
 import { slotThat } from './started-slot.js'
 
-/** A thread that ends when it is told anything. */
+/** A thread that says `notice`, and ends when it is told anything else. */
 class Thread {
   readonly worker = new Worker(
-    "require('node:worker_threads').parentPort.once('message', () => {})",
-    {
-      eval: true,
-    },
+    `const { parentPort } = require('node:worker_threads')
+    parentPort.on('message', (told) => {
+      if (told === 'notice') parentPort.postMessage(told)
+      else parentPort.close()
+    })`,
+    { eval: true },
   )
 
   terminate(): Promise<unknown> {
@@ -86,6 +88,17 @@ t.test('does not give one that has ended by itself', async (t) => {
   const exited = once(threads[0]!.worker, 'exit')
   threads[0]!.worker.postMessage('end')
   await exited
+  t.equal(kept.take(), null)
+})
+
+t.test('does not give one that has said why it dies', async (t) => {
+  const { clock, threads, kept } = spares(t)
+  kept.keep(1)
+  clock.advance(1000)
+  const { worker } = threads[0]!
+  worker.ref()
+  worker.postMessage('notice')
+  await once(worker, 'message')
   t.equal(kept.take(), null)
 })
 
