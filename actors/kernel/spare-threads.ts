@@ -15,7 +15,7 @@ export interface SpareThread {
   terminate(): Promise<unknown>
 }
 
-/** Nothing has changed for so long. */
+/** Nothing has changed for so long, and no other has been started. */
 const IDLE_MS = 1000
 
 export class SpareThreads<T extends SpareThread> {
@@ -35,13 +35,13 @@ export class SpareThreads<T extends SpareThread> {
     return this.#spares.size
   }
 
-  /** So many are to be there, a moment after the last call. */
+  /** So many are to be there, but none sooner than a moment after the last call. */
   keep(count: number): void {
     this.#stopTimer()
     if (this.#isClosed) return
     this.#stopTimer = this.#clock.after(IDLE_MS, () => {
       while (this.#spares.size > count) void this.take()!.terminate()
-      while (this.#spares.size < count) if (!this.#add()) return
+      this.#startMore(count - this.#spares.size)
     })
   }
 
@@ -60,6 +60,12 @@ export class SpareThreads<T extends SpareThread> {
     const ending = [...this.#spares].map((spare) => spare.terminate())
     this.#spares.clear()
     await Promise.all(ending)
+  }
+
+  /** One at a time. Those that end meanwhile are not replaced. */
+  #startMore(missing: number): void {
+    if (missing <= 0 || !this.#add()) return
+    this.#stopTimer = this.#clock.after(IDLE_MS, () => this.#startMore(missing - 1))
   }
 
   /** False: no more can be started now. Nobody waits for one; who does is told. */

@@ -20,8 +20,8 @@ export interface SlotGround {
 
 /** Most jobs do not ask for another budget, and the limits of a thread cannot be changed. */
 const SPARE_BYTES_MAX = SLOT_MEMORY_MB * 2 ** 20
-/** More at a time do not start sooner than one behind the other. */
-const SPARES_MAX = availableParallelism()
+/** More than cores do not start sooner than one behind the other; each takes about 30 MiB while it waits. */
+const SPARES_MAX = Math.min(4, availableParallelism())
 
 export class ThreadGround implements SlotGround {
   readonly clock = systemClock

@@ -50,10 +50,21 @@ t.test('starts as many as are wanted, when nothing has changed for a moment', (t
   t.end()
 })
 
+t.test('starts one at a time', (t) => {
+  const { clock, threads, kept } = spares(t)
+  kept.keep(3)
+  const counts = [1, 2, 3, 4].map(() => {
+    clock.advance(1000)
+    return threads.length
+  })
+  t.same(counts, [1, 2, 3, 3])
+  t.end()
+})
+
 t.test('gives each once, the oldest first, and replaces none by itself', (t) => {
   const { clock, threads, kept } = spares(t)
   kept.keep(2)
-  clock.advance(1000)
+  clock.advance(2000)
   t.equal(kept.take(), threads[0])
   t.equal(kept.take(), threads[1])
   t.equal(kept.take(), null)
@@ -65,7 +76,7 @@ t.test('gives each once, the oldest first, and replaces none by itself', (t) => 
 t.test('ends those that are too many, and all of them when it is closed', async (t) => {
   const { clock, threads, kept } = spares(t)
   kept.keep(3)
-  clock.advance(1000)
+  clock.advance(3000)
   for (const { worker } of threads) worker.ref()
   const ended = threads.map(({ worker }) => once(worker, 'exit'))
   kept.keep(1)
