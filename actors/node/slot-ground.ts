@@ -14,7 +14,7 @@ export interface SlotGround {
   open(setup: RemoteSetup): Slot
   /** So many more may be opened. */
   expect(slots: number): void
-  /** None is opened any more. */
+  /** No more are expected, and none waits in advance any more. */
   close(): Promise<void>
 }
 
@@ -24,15 +24,15 @@ const SPARE_BYTES_MAX = SLOT_MEMORY_MB * 2 ** 20
 const SPARES_MAX = Math.min(4, availableParallelism())
 
 export class ThreadGround implements SlotGround {
-  readonly clock = systemClock
-  readonly #spares = new SpareThreads(
-    systemClock,
-    () => new SlotWorker({ memoryBytesMax: SPARE_BYTES_MAX, inAdvance: true }),
-  )
+  readonly clock: Clock
+  readonly #spares: SpareThreads<SlotWorker>
 
-  constructor() {
+  constructor(clock: Clock = systemClock) {
     // Before a thread is, of this node or of what else its process does.
     workerSessions()
+    this.clock = clock
+    const start = () => new SlotWorker({ memoryBytesMax: SPARE_BYTES_MAX, inAdvance: true })
+    this.#spares = new SpareThreads(clock, start)
   }
 
   open({ slot, settings: { memoryBytesMax }, stallMs }: RemoteSetup): Slot {
