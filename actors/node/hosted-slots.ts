@@ -67,6 +67,7 @@ export class HostedSlots {
   readonly #ground: SlotGround
   /** By ref. */
   readonly #slots = new Map<string, Hosted>()
+  #isLeaving = false
 
   constructor(parts: HostedSlotsParts) {
     this.#parts = parts
@@ -229,7 +230,14 @@ export class HostedSlots {
 
   /** Slots may be ordered for all room that is left. */
   expectMore(): void {
-    this.#ground.expect(this.#parts.parts.slots - this.#slots.size)
+    const room = this.#parts.parts.slots - this.#slots.size
+    this.#ground.expect(this.#isLeaving ? 0 : room)
+  }
+
+  /** Nor where slots end from now on. */
+  expectNoMore(): void {
+    this.#isLeaving = true
+    this.expectMore()
   }
 
   /** Ends those of these that nobody wants. Resolves when they are gone. */
@@ -240,9 +248,11 @@ export class HostedSlots {
 
   /** Ends all slots and data connections. */
   async end(reason: string): Promise<void> {
+    this.#isLeaving = true
     this.peers.close()
+    const closed = this.#ground.close()
     await this.endOthers(this.refs, [], reason)
-    await this.#ground.close()
+    await closed
   }
 
   #of(office: Office): readonly Hosted[] {

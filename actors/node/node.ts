@@ -111,6 +111,7 @@ export class ClusterNode {
     const member = this.#member
     if (member === null || this.#state !== 'member') return this.stop()
     this.#state = 'leaving'
+    this.#slots.expectNoMore()
     await member.evacuate(withinMs)
     await this.stop()
   }
