@@ -3,8 +3,8 @@
  * else that a job waits for until it runs.
  *
  * A spare has loaded no code of anybody's job, and is taken once. It is started when nothing has changed for a
- * moment, so that it takes no time from what begins or ends, and does not keep its process alive. One that ends by
- * itself, or cannot be started, is missing until the next `keep`: whoever takes none starts a thread.
+ * moment, so that it takes no time from what begins or ends; once started, it does not keep its process alive. One
+ * that ends by itself, or cannot be started, is missing until the next `keep`: whoever takes none starts a thread.
  */
 import type { Worker } from 'node:worker_threads'
 import type { Cancel, Clock } from '../../lib/base/clock.js'
