@@ -56,7 +56,7 @@ const MUTANTS: Readonly<Partial<Record<ClusterMutant, RegExp>>> = {
   'places are not released': /slots taken|not done/,
   'jobs are placed slot by slot': /not done|slots taken/,
   'splits of a former attempt count': /rows were shown/,
-  'what is prepared is shown': /shown twice|given twice/,
+  'what is prepared is shown': /is shown, and no snapshot holds it/,
   'a lost slot is not told of': /not done|slots taken/,
   'what is in doubt is adopted': /not done/,
   'splits that were given are handed out again': /shown twice|given twice/,
