@@ -9,7 +9,7 @@ export const CLUSTER_EDITS = {
   },
   'what was killed is not waited for': {
     file: 'actors/coordinator/job-places.js',
-    from: 'while (this.#dying.size > 0)',
+    from: 'while (this.#dying.size > 0 && this.#slots.has(slot))',
     to: 'while (false)',
   },
   'what is deployed is not durable': {
