@@ -3,6 +3,7 @@
  * that it has not answered then are refused.
  */
 import { createLocalSlot } from '../../actors/job/local-slot.js'
+import { FORWARDED } from '../../actors/node/protocol.js'
 import type { Slot, SlotCommands } from '../../actors/worker/protocol.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
@@ -42,18 +43,7 @@ type Command = (...args: readonly unknown[]) => Promise<unknown>
 const NAMES = [
   'setUp',
   'connect',
-  'open',
-  'start',
-  'abort',
-  'clear',
-  'replace',
-  'enumerate',
-  'assign',
-  'snapshot',
-  'snapshotCompleted',
-  'snapshotAbandoned',
-  'snapshotHurried',
-  'drain',
+  ...FORWARDED,
   'pause',
   'resume',
   'close',

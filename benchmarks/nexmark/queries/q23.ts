@@ -13,6 +13,9 @@ import { columnsOf, OFFER } from './columns.js'
 
 type Row = readonly [readonly [Bid, Person], Auction]
 
+/** All that has come, whatever the number of events: memory is the limit. */
+const KEPT = { retention: 'unbounded', bufferMax: Number.MAX_SAFE_INTEGER } as const
+
 export default defineQuery<Row>({
   name: 'q23',
   title: 'bids by persons who also sell',
@@ -39,7 +42,7 @@ export default defineQuery<Row>({
   build: (_flow, { bids, persons, auctions }) =>
     bids.pipe(
       keyBy(({ bidder }) => bidder),
-      join(persons.pipe(keyBy(({ id }) => id)), { retention: 'unbounded', unique: 'right' }),
-      join(auctions.pipe(keyBy(({ seller }) => seller)), { retention: 'unbounded' }),
+      join(persons.pipe(keyBy(({ id }) => id)), { ...KEPT, unique: 'right' }),
+      join(auctions.pipe(keyBy(({ seller }) => seller)), KEPT),
     ),
 })
