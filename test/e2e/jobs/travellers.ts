@@ -2,6 +2,7 @@
  * Any values, over a rebalance and a hash exchange. Each thread makes the same values from the same
  * seed, and compares what arrives with its own; what comes out are the indexes of those that differ.
  */
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { aggregate, count, filter, keyBy, map, pipeline, rebalance } from 'millrace'
 import { fromArray, results } from 'millrace/connectors'
@@ -42,8 +43,11 @@ export function makeTravellers({ seed, count }: Args): Traveller[] {
   return values.map((value, index) => ({ index, value, key: known[index % known.length]! }))
 }
 
-/** Keys are equal as keys are: -0 is 0, and the order of fields does not matter. */
-const isSameKey = (a: unknown, b: unknown) => isSame(a, b) || a === b
+/** Keys are equal as keys are: -0 is 0, and neither the order of fields nor the prototype matters. */
+const isSameKey = (a: unknown, b: unknown) => isSame(withPrototype(a), withPrototype(b)) || a === b
+
+const withPrototype = (key: unknown) =>
+  key !== null && typeof key === 'object' && Object.getPrototypeOf(key) === null ? { ...key } : key
 
 export default (args: Args) =>
   pipeline('travellers', (flow) => {
@@ -79,7 +83,7 @@ export default (args: Args) =>
         rebalance(),
         map(([key, n]) => {
           const same = expected.filter((it) => isSameKey(it.key, key)).length
-          return same === n ? 'key' : `key ${String(key)}: ${n} instead of ${same}`
+          return same === n ? 'key' : `key ${inspect(key)}: ${n} instead of ${same}`
         }),
       )
       .to(results())
