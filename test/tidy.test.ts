@@ -47,6 +47,8 @@ const WRAPPED = [
   'uWebSockets.js',
   'ws',
 ]
+/** Its types are named everywhere, since they are those of the public surface. */
+const RXJS = 'lib/base/rxjs.ts'
 /** Files of the public surface; the only ones that re-export. */
 const ENTRIES = [
   'lib/index.ts',
@@ -157,6 +159,13 @@ t.test('each wrapped package is named by one file', async (t) => {
     const users = shipped.filter(({ packages }) => packages.includes(name)).map(({ path }) => path)
     t.ok(users.length <= 1, `${name}: ${users.join(', ')}`)
   }
+})
+
+t.test('of rxjs all but one file import types only', async (t) => {
+  const wrong = shipped
+    .filter(({ path, text }) => path !== RXJS && /^import (?!type )[^'";]*'rxjs\b/m.test(text))
+    .map(({ path }) => path)
+  t.same(wrong, [])
 })
 
 t.test('examples import public entry points only', async (t) => {

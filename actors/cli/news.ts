@@ -1,5 +1,6 @@
 /** What happens to a job, told as it comes, wherever the job runs. */
-import { type Observable, Subscription } from 'rxjs'
+import type { Observable } from 'rxjs'
+import { Subscription } from '../../lib/base/rxjs.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import type { Failure, JobEvent, JobMetrics } from '../index.js'
 import { eventText, failureText } from './messages.js'

@@ -6,8 +6,8 @@
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { Subscription } from 'rxjs'
 import type { Duration } from '../../lib/base/duration.js'
+import { Subscription } from '../../lib/base/rxjs.js'
 import type { Job, JobMetrics, JobSummary } from '../index.js'
 import { createDrainWatch, DRAIN_QUIET_MS, type DrainWatch } from './drain-watch.js'
 import { EXIT, type ExitCode } from './exit.js'

@@ -1,8 +1,8 @@
 /** `millrace submit`: sends a job to a cluster, and reports on it until it ends. */
 import { isAbsolute, resolve } from 'node:path'
-import { Subscription } from 'rxjs'
 import type { Duration } from '../../lib/base/duration.js'
 import { MillraceError } from '../../lib/base/errors.js'
+import { Subscription } from '../../lib/base/rxjs.js'
 import type { Cluster, PlacementOptions, SubmitOptions, SubmittedJob } from '../index.js'
 import type { SubmitCommand } from './cluster-commands.js'
 import { placesText } from './cluster-text.js'

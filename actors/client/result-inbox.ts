@@ -6,8 +6,9 @@
  * As with `run`, whoever subscribes in the turn in which the job was started misses nothing; without any
  * subscriber nothing is asked for, and nothing waits.
  */
-import { Observable, Subject } from 'rxjs'
+
 import type { Clock } from '../../lib/base/clock.js'
+import { Observable, Subject } from '../../lib/base/rxjs.js'
 
 /** Subscribers work for so long at a time; then the connection has its turn, and shows life. */
 const SLICE_MS = 20

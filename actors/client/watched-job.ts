@@ -1,7 +1,8 @@
 /** A job on a cluster as a client sees it, over as many connections as there are while it is followed. */
-import { type Observable, ReplaySubject, Subject } from 'rxjs'
+import type { Observable } from 'rxjs'
 import { durationMs } from '../../lib/base/duration.js'
 import { errorFromData, MillraceError } from '../../lib/base/errors.js'
+import { ReplaySubject, Subject } from '../../lib/base/rxjs.js'
 import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import type { JobState } from '../../lib/job/job-record.js'

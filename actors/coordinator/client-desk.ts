@@ -1,7 +1,8 @@
 /** Clients of the coordinator: what they ask, and what they have asked to be told. */
-import { type Observable, Subscription } from 'rxjs'
+import type { Observable } from 'rxjs'
 import type { Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
+import { Subscription } from '../../lib/base/rxjs.js'
 import { watchPeer } from '../../lib/cluster/peer-watch.js'
 import { CLIENT_BEAT_MS, CLIENT_SILENCE_MS } from '../../lib/cluster/times.js'
 import { isEnded } from '../../lib/job/job-record.js'

@@ -9,9 +9,9 @@
  * ```
  */
 import { join } from 'node:path'
-import { Subject } from 'rxjs'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
 import type { Random } from '../../lib/base/random.js'
+import { Subject } from '../../lib/base/rxjs.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
 import type { Network } from '../../lib/transport/network.js'
 import type { ControlLink, DataLink, Listener } from '../../lib/transport/node-links.js'

@@ -1,6 +1,6 @@
 /** What is told of a job, over all its lives under this coordinator. Whoever comes late hears the last of it. */
-import { merge, type Observable, ReplaySubject, Subject, Subscription } from 'rxjs'
 import { errorToData } from '../../lib/base/errors.js'
+import { Observable, ReplaySubject, Subject, Subscription } from '../../lib/base/rxjs.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import type { Job, JobEvent, JobSummary } from '../job/job.js'
 import type { JobNews } from './protocol.js'
@@ -13,14 +13,17 @@ export class JobFeed {
   readonly #events = new ReplaySubject<JobNews>(KEPT)
   readonly #flow = new Subject<JobNews>()
   readonly #failures = new ReplaySubject<JobNews>(KEPT)
+  readonly #told = [this.#failures, this.#events, this.#flow]
   readonly #watching = new Subscription()
   /** What was told so far. */
   #eventCount = 0
   #failureCount = 0
 
-  /** The last of what has happened and failed so far comes first. */
+  /** The last of what has happened and failed so far comes first; never completes. */
   get news$(): Observable<JobNews> {
-    return merge(this.#failures, this.#events, this.#flow)
+    return new Observable((hearing) => {
+      for (const told of this.#told) hearing.add(told.subscribe((news) => hearing.next(news)))
+    })
   }
 
   /** Its failures and metrics are told as they are; what becomes of its events is for `onEvent` to say. */
@@ -61,6 +64,6 @@ export class JobFeed {
   }
 
   complete(): void {
-    for (const told of [this.#failures, this.#events, this.#flow]) told.complete()
+    for (const told of this.#told) told.complete()
   }
 }

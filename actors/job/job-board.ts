@@ -2,9 +2,10 @@
  * The job's notice board: what the job actor reports and the user's handle shows. All observables of
  * the handle are fed here and only here.
  */
-import { Observable, ReplaySubject, Subject } from 'rxjs'
+
 import type { Clock } from '../../lib/base/clock.js'
 import { type ErrorData, errorFromData } from '../../lib/base/errors.js'
+import { Observable, ReplaySubject, Subject } from '../../lib/base/rxjs.js'
 import { type Guarantee, MAIN } from '../../lib/graph/graph.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { subtaskName } from '../../lib/graph/subtasks.js'

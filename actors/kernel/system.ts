@@ -13,10 +13,11 @@
  * - What a parent starts ends with it, in reverse order, since the younger may use the older.
  * - At the root an escalation stops the group that escalated, and leaves its neighbours alone.
  */
-import { type Observable, Subject } from 'rxjs'
+import type { Observable } from 'rxjs'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import type { Random } from '../../lib/base/random.js'
+import { Subject } from '../../lib/base/rxjs.js'
 import { optionNames, refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import { createFailure, type During, type Failure } from '../../lib/supervision/failure.js'
 import { FAILURES_KEPT, FailureHistory } from '../../lib/supervision/history.js'

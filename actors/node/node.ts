@@ -9,9 +9,10 @@
  * slots stand still (`hosted-slots.ts`); of those that its next coordinator does not want none is left when it
  * joins.
  */
-import { Subject } from 'rxjs'
+
 import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
+import { Subject } from '../../lib/base/rxjs.js'
 import { Lease } from '../../lib/cluster/lease.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
 import { backoff, backoffDelayMs } from '../../lib/supervision/backoff.js'

@@ -1,7 +1,8 @@
 /** A node in this process, reached over sockets. */
 import { availableParallelism, hostname } from 'node:os'
-import { type Observable, ReplaySubject } from 'rxjs'
+import type { Observable } from 'rxjs'
 import { packageVersion } from '../../lib/base/package-version.js'
+import { ReplaySubject } from '../../lib/base/rxjs.js'
 import { optionNames, refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import { openCopyFiles, removeLeftoverCopies } from '../../lib/snapshot/copy-files.js'
 import { formatAddress } from '../../lib/transport/address.js'

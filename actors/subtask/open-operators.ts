@@ -2,8 +2,9 @@
  * Opens the operators of a subtask as links of its chain: each run of record-wise operators becomes one
  * link, with one loop; every other operator is a link of its own.
  */
-import { catchError, type OperatorFunction, tap } from 'rxjs'
+import type { OperatorFunction } from 'rxjs'
 import { assert } from '../../lib/base/assert.js'
+import { catchError, tap } from '../../lib/base/rxjs.js'
 import type { Outlet } from '../../lib/channel/outlet.js'
 import type { ChainStep } from '../../lib/graph/plan.js'
 import type { HotKeySketch } from '../../lib/metrics/hot-keys.js'

@@ -1,9 +1,10 @@
 /**
  * Builds one subtask from the plan: its input, its operators in their chain, its end.
  */
-import { tap } from 'rxjs'
+
 import { assert } from '../../lib/base/assert.js'
 import { errorToData } from '../../lib/base/errors.js'
+import { tap } from '../../lib/base/rxjs.js'
 import { createInlet } from '../../lib/channel/inlet.js'
 import type { Outlet } from '../../lib/channel/outlet.js'
 import { SplitReading } from '../../lib/connectors/split-reading.js'

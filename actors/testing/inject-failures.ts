@@ -5,8 +5,8 @@
  * over all subtasks and attempts of the operator, so that with `times: 1` the replay passes.
  */
 import type { OperatorFunction } from 'rxjs'
-import { tap } from 'rxjs'
 import { MillraceError } from '../../lib/base/errors.js'
+import { tap } from '../../lib/base/rxjs.js'
 import type { Sink } from '../../lib/connectors/sink.js'
 import type { Source } from '../../lib/connectors/source.js'
 import type { Composed, NodeRuntime } from '../../lib/flow/composed.js'

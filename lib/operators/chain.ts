@@ -8,8 +8,9 @@
  * The owner pushes no signal while the chain is blocked, so at most one signal is ever under way in it.
  * But a barrier that must not wait passes deferred operators that can all store what they hold.
  */
-import { type OperatorFunction, pipe, Subject, type Subscription, tap } from 'rxjs'
+import type { OperatorFunction, Subscription } from 'rxjs'
 import { assert } from '../base/assert.js'
+import { pipe, Subject, tap } from '../base/rxjs.js'
 import type { Deferred, Gate } from './operator.js'
 import { BARRIER, BATCH, type Batch, INPUT, type Marker, type Signal } from './signal.js'
 

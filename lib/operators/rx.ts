@@ -1,5 +1,6 @@
-import { type OperatorFunction, Subject, type Subscription, type UnaryFunction } from 'rxjs'
+import type { OperatorFunction, Subscription, UnaryFunction } from 'rxjs'
 import { MillraceError } from '../base/errors.js'
+import { Subject } from '../base/rxjs.js'
 import { commonOptions, requireCount, requireFunction } from './arguments.js'
 import { operate } from './operate.js'
 import type { OperatorContext, OperatorDefinition, OperatorOptions } from './operator.js'

@@ -5,7 +5,8 @@
  * operator's file holds only its idea. What a handler throws, whoever called it, becomes the error
  * notification of the chain; after it, or after unsubscribing, no handler is called again.
  */
-import { Observable, type OperatorFunction, type Subscriber, Subscription } from 'rxjs'
+import type { OperatorFunction, Subscriber } from 'rxjs'
+import { Observable, Subscription } from '../base/rxjs.js'
 import type { Deferred, Gate } from './operator.js'
 import { BATCH, type Batch, END, type Signal } from './signal.js'
 
