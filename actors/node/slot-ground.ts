@@ -31,7 +31,7 @@ export class ThreadGround implements SlotGround {
     // Before a thread is, of this node or of what else its process does.
     workerSessions()
     this.clock = clock
-    const start = () => new SlotWorker({ memoryBytesMax: SPARE_BYTES_MAX, inAdvance: true })
+    const start = () => new SlotWorker({ memoryBytesMax: SPARE_BYTES_MAX })
     this.#spares = new SpareThreads(clock, start)
   }
 

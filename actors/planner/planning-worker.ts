@@ -23,7 +23,6 @@ async function plan({ file, args }: PlanningRequest): Promise<PlanningReply> {
 const answer = (reply: PlanningReply) => parentPort?.postMessage(reply)
 
 declareJobThread()
-process.setSourceMapsEnabled(true)
 // What job modules import, before there is one.
 await Promise.all([import('../../lib/index.js'), import('../../lib/connectors/index.js')])
 const request = await new Promise<PlanningRequest>((resolve) =>

@@ -23,10 +23,12 @@ import { writeOutputAtOnce } from './worker-output.js'
 export interface SlotThreadData {
   readonly port: MessagePort
   readonly vitals: SharedArrayBuffer
-  /** URL of the module that exports `createSlotRuntime`. */
-  readonly runtime: string
-  /** Loads what job modules import, too. */
-  readonly inAdvance: boolean
+  /** URL of the module that exports `createSlotRuntime`; null: the runtime of this package. */
+  readonly runtime: string | null
+}
+
+interface Runtime {
+  readonly createSlotRuntime: CreateSlotRuntime
 }
 
 /** The last message of a thread. */
@@ -45,10 +47,9 @@ export interface SlotListener {
 
 assert(parentPort !== null, 'slot-thread.js is the entry point of a worker thread')
 const parent = parentPort
-const { port, vitals: memory, runtime, inAdvance } = workerData as SlotThreadData
+const { port, vitals: memory, runtime } = workerData as SlotThreadData
 
 let noticeSent = false
-process.setSourceMapsEnabled(true)
 writeOutputAtOnce((cause) => dieOf(readerGone(cause)))
 process.on('uncaughtException', dieOf)
 process.on('unhandledRejection', dieOf)
@@ -56,7 +57,7 @@ process.on('exit', (code) => sendNotice({ how: 'exited', error: errorToData(exit
 
 const vitals = vitalsIn(memory)
 startBeating(vitals)
-const { createSlotRuntime } = (await import(runtime)) as { createSlotRuntime: CreateSlotRuntime }
+const { createSlotRuntime }: Runtime = await (runtime === null ? loadRuntime() : import(runtime))
 const commands = createSlotRuntime({
   clock: systemClock,
   vitals,
@@ -81,12 +82,19 @@ const link = createControlLink<SlotListener>({
   deadlineMs: null,
   clock: systemClock,
 })
-if (inAdvance) {
-  await Promise.all([
+
+/**
+ * With what job modules import: before there is one, and before its loader lets Node read the source map of
+ * whatever is loaded from then on.
+ */
+async function loadRuntime(): Promise<Runtime> {
+  const [loaded] = await Promise.all([
+    import('./slot-runtime.js'),
     import('../planner/load.js'),
     import('../../lib/index.js'),
     import('../../lib/connectors/index.js'),
   ])
+  return loaded
 }
 
 function dieOf(error: unknown): never {

@@ -13,8 +13,6 @@ export interface SlotWorkerOptions {
   readonly memoryBytesMax: number
   /** Module that exports `createSlotRuntime`. Default: the runtime of this package. */
   readonly runtime?: URL | undefined
-  /** Loads what job modules import, too, before there is one. Default: as they do. */
-  readonly inAdvance?: boolean
 }
 
 export class SlotWorker extends ThreadInspector {
@@ -32,12 +30,11 @@ export class SlotWorker extends ThreadInspector {
 }
 
 function startWorker(
-  { memoryBytesMax, runtime, inAdvance = false }: SlotWorkerOptions,
+  { memoryBytesMax, runtime }: SlotWorkerOptions,
   port: MessagePort,
   vitals: SharedArrayBuffer,
 ): Worker {
-  const { href } = runtime ?? new URL('./slot-runtime.js', import.meta.url)
-  const workerData: SlotThreadData = { port, vitals, runtime: href, inAdvance }
+  const workerData: SlotThreadData = { port, vitals, runtime: runtime?.href ?? null }
   return new Worker(new URL('./slot-thread.js', import.meta.url), {
     name: 'slot',
     workerData,

@@ -52,7 +52,7 @@ export async function slotThat(t: Test, behaviour: string, wanted: Wanted = {}):
   const memoryBytesMax = memoryMiB * MIB
   const { callDeadlineMs = stallMs + 10_000, clock = systemClock } = wanted
   const thread = wanted.inAdvance
-    ? { thread: new SlotWorker({ memoryBytesMax, runtime, inAdvance: true }) }
+    ? { thread: new SlotWorker({ memoryBytesMax, runtime }) }
     : { runtime }
   const options = { index, memoryBytesMax, stallMs, callDeadlineMs, clock, ...thread }
   const slot = createThreadSlot(options)
