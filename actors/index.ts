@@ -37,7 +37,8 @@ export {
 export type { Job, JobEvent, JobMetrics, JobSummary, SnapshotSummary } from './job/job.js'
 export type { RunOptions } from './job/launch.js'
 export type { CheckpointOptions } from './job/open-snapshots.js'
-export { type RunModuleOptions, run } from './job/run.js'
+export { run } from './job/run.js'
+export type { RunModuleOptions } from './job/run-module.js'
 export type { StateBackendName, StateBackendOptions } from './job/state-options.js'
 export type {
   ActorContext,

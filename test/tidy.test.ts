@@ -58,7 +58,9 @@ const ENTRIES = [
 ]
 /** Who starts an actor imports what makes it: these files put the parts together, and of whom. */
 const STARTS: Readonly<Record<string, readonly string[]>> = {
-  'actors/job/run.ts': ['planner', 'worker'],
+  'actors/job/run.ts': ['planner'],
+  'actors/job/run-module.ts': ['planner', 'worker'],
+  'actors/job/threads-ahead.ts': ['planner', 'worker'],
   'actors/job/job-rounds.ts': ['checkpoint'],
   'actors/job/open-snapshots.ts': ['checkpoint'],
   'actors/job/local-slot.ts': ['worker'],
@@ -90,6 +92,7 @@ const STARTS: Readonly<Record<string, readonly string[]>> = {
   'actors/client/client.ts': ['planner'],
   'actors/client/watched-job.ts': ['job'],
   'actors/testing/test-run.ts': ['job'],
+  'actors/cli/main.ts': ['job'],
   'actors/cli/run.ts': ['job'],
   'actors/cli/explain.ts': ['planner'],
 }

@@ -29,7 +29,14 @@ const world: CliWorld = {
     return () => process.off('exit', listener)
   },
   exit: (code) => process.exit(code),
-  loadRun: async () => (await import('../index.js')).run,
+  async loadRun(slots) {
+    const { ThreadsAhead } = await import('../job/threads-ahead.js')
+    const threads = new ThreadsAhead(slots)
+    // They load the runtime, and so does this one.
+    threads.start()
+    const { runModule } = await import('../job/run-module.js')
+    return (module, options) => runModule(module, options, threads)
+  },
 }
 
 // A reader that has gone (`… | head`) is no error of ours, whichever stream it read.

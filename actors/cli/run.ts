@@ -32,7 +32,7 @@ const PIPE_CLOSED = 'E_PIPE_CLOSED'
 export async function runCommand(command: RunCommand, world: CliWorld): Promise<ExitCode> {
   if (command.summaryFile !== null) await checkSummaryFile(command.summaryFile)
   const { module, slots, parallelism, args, quiet, verbose } = command
-  const run = await world.loadRun()
+  const run = await world.loadRun(slots)
   const job = run(pathToFileURL(resolve(module)), {
     slots,
     args,

@@ -24,6 +24,6 @@ export interface CliWorld {
   onExit(listener: () => void): Cancel
   /** Ends the process at once. */
   exit(code: number): void
-  /** `run` of `millrace/actors`, loaded when it is needed. */
-  loadRun(): Promise<(module: URL, options: RunModuleOptions) => Job>
+  /** Loads `run` for a module, and starts threads for so many slots, since they will be needed. */
+  loadRun(slots: number): Promise<(module: URL, options: RunModuleOptions) => Job>
 }

@@ -5,30 +5,14 @@
 import { MillraceError } from '../../lib/base/errors.js'
 import { refuseUnknownOptions } from '../../lib/base/unknown-option.js'
 import { isPipeline, type Pipeline } from '../../lib/flow/pipeline.js'
-import type { Graph } from '../../lib/graph/graph.js'
 import { planGraph } from '../../lib/graph/planner.js'
-import { bundleModule } from '../planner/bundle.js'
 import { assertOutsideJobModule } from '../planner/evaluating.js'
-import { planModule } from '../planner/plan-module.js'
-import type { ModuleArgs } from '../planner/protocol.js'
-import { connectSlot } from '../worker/connect-slots.js'
-import { SLOT_MEMORY_MB } from '../worker/protocol.js'
-import { createThreadSlot } from '../worker/thread-slot.js'
 import type { Job } from './job.js'
 import { launch, RUN_OPTIONS, type RunOptions, type RunWorld, systemWorld } from './launch.js'
 import { createLocalSlot } from './local-slot.js'
 import { checkpointsOf } from './open-snapshots.js'
+import { namesOf, type RunModuleOptions, runModule } from './run-module.js'
 import type { SlotPool } from './slot-table.js'
-
-/** Options of `run` for a module, on worker threads. */
-export interface RunModuleOptions extends RunOptions {
-  /** Worker threads. Default 1. */
-  readonly slots?: number
-  /** What the module's function is called with. */
-  readonly args?: ModuleArgs
-  /** A subtask that makes no progress for this long is ended, with its slot. Default 30 s. */
-  readonly stallMs?: number
-}
 
 /**
  * Starts a pipeline and returns the job's handle at once; `done` tells how it ended.
@@ -95,59 +79,9 @@ export function runHere(pipeline: Pipeline, options: RunOptions, world: RunWorld
   })
 }
 
-function runModule(module: URL | string, options: RunModuleOptions): Job {
-  const { slots = 1, args = {}, parallelism, stallMs, memoryMb = SLOT_MEMORY_MB } = options
-  if (!(Number.isInteger(slots) && slots >= 1 && slots <= SLOTS_MAX)) {
-    throw new MillraceError(
-      'E_BAD_SLOTS',
-      `slots must be a whole number from 1 to ${SLOTS_MAX}; it is ${slots}`,
-    )
-  }
-  const pool: SlotPool = {
-    size: slots,
-    create: (index) =>
-      createThreadSlot({
-        index,
-        memoryBytesMax: memoryMb * 2 ** 20,
-        ...(stallMs === undefined ? {} : { stallMs }),
-      }),
-    connect: (slot, other) => connectSlot(slot, [other]),
-  }
-  const name = moduleName(module)
-  return launch(name, { ...options, memoryMb }, systemWorld, async () => {
-    const { file, warnings } = await bundleModule(module)
-    const { plan, graph } = await planModule({
-      file,
-      args,
-      slots,
-      checkpoints: checkpointsOf(options.checkpoint),
-      ...(parallelism === undefined ? {} : { parallelism }),
-    })
-    return {
-      plan,
-      operators: namesOf(graph),
-      nodes: graph.nodes,
-      module: { kind: 'bundle', file, args },
-      pool,
-      warnings,
-    }
-  })
-}
-
 const slotsForPipeline = (name: string): MillraceError =>
   new MillraceError(
     'E_BAD_SLOTS',
     `run was given pipeline '${name}' and slots: a pipeline at hand runs in the calling thread. For worker ` +
       "threads, export it as default of a module of its own: run(new URL('./job.ts', import.meta.url), { slots: 2 })",
   )
-
-const SLOTS_MAX = 1024
-
-const namesOf = (graph: Graph): readonly string[] => graph.nodes.map(({ label }) => label)
-
-/** The file's name, until the pipeline's own is known. */
-const moduleName = (module: URL | string): string =>
-  String(module)
-    .split('/')
-    .at(-1)!
-    .replace(/\.\w+$/, '')

@@ -2,9 +2,10 @@
  * Threads that are started before anybody needs them: to load the runtime takes such a thread longer than all
  * else that a job waits for until it runs.
  *
- * A spare has loaded no code of anybody's job, and is taken once. It is started when nothing has changed for a
- * moment, so that it takes no time from what begins or ends; once started, it does not keep its process alive. One
- * that ends by itself, or cannot be started, is missing until the next `keep`: whoever takes none starts a thread.
+ * A spare has loaded no code of anybody's job, and is taken once. `keep` starts it when nothing has changed for a
+ * moment, so that it takes no time from what begins or ends; `start` at once, for what is sure to be needed. It does
+ * not keep its process alive. One that ends by itself, or cannot be started, is missing until the next call of these:
+ * whoever takes none starts a thread.
  */
 import type { Worker } from 'node:worker_threads'
 import type { Cancel, Clock } from '../../lib/base/clock.js'
@@ -43,6 +44,12 @@ export class SpareThreads<T extends SpareThread> {
       while (this.#spares.size > count) void this.take()!.terminate()
       this.#startMore(count - this.#spares.size)
     })
+  }
+
+  /** At once; what is there counts. */
+  start(count: number): void {
+    this.#stopTimer()
+    while (!this.#isClosed && this.#spares.size < count && this.#add());
   }
 
   /** It is the caller's from now on. Null: none is there. */
