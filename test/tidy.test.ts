@@ -94,7 +94,7 @@ const STARTS: Readonly<Record<string, readonly string[]>> = {
   'actors/testing/test-run.ts': ['job'],
   'actors/cli/main.ts': ['job'],
   'actors/cli/run.ts': ['job'],
-  'actors/cli/explain.ts': ['planner'],
+  'actors/cli/explain.ts': ['job', 'planner'],
 }
 const PUBLIC = ['millrace', 'millrace/actors', 'millrace/connectors', 'millrace/testing']
 
