@@ -61,6 +61,21 @@ t.test('starts one at a time', (t) => {
   t.end()
 })
 
+t.test('starts at once what is sure to be needed, but for what is there', async (t) => {
+  const { clock, threads, kept } = spares(t)
+  kept.start(2)
+  t.equal(threads.length, 2)
+  kept.start(2)
+  t.equal(threads.length, 2)
+  kept.take()
+  kept.start(2)
+  t.equal(threads.length, 3)
+  await kept.close()
+  kept.start(3)
+  clock.advance(10_000)
+  t.equal(threads.length, 3, 'none is started any more')
+})
+
 t.test('gives each once, the oldest first, and replaces none by itself', (t) => {
   const { clock, threads, kept } = spares(t)
   kept.keep(2)
