@@ -7,7 +7,7 @@
  * That is kept per thread: *caller must* not open one directory in two threads.
  */
 import { mkdir, realpath } from 'node:fs/promises'
-import type { Level } from 'level'
+import { Level } from 'level'
 
 export type LevelDb = Level<string, Uint8Array>
 /** The same of text by text: what is read makes no buffer, which takes longer than finding it. */
@@ -44,8 +44,6 @@ async function open<V>(
   { writeBufferBytes, fileBytesMax, blockCacheBytes }: LevelSizes,
   valueEncoding: 'utf8' | 'view',
 ): Promise<Level<string, V>> {
-  // Loaded by those who use it only: it brings a native library.
-  const { Level } = await import('level')
   if (create) await makeDirectory(directory)
   const path = await realpath(directory)
   if (held.has(path)) throw lockedError(directory)

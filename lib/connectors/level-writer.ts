@@ -8,7 +8,7 @@
 import { MillraceError } from '../base/errors.js'
 import { failpoint } from '../base/failpoint.js'
 import type { Json } from '../base/json.js'
-import { type LevelDb, openLevel } from '../base/level.js'
+import type { LevelDb } from '../base/level.js'
 import { levelError } from './level-error.js'
 import type { SinkContext, SinkWriter, TransactionalWriter } from './sink.js'
 
@@ -199,6 +199,8 @@ class EpochStore<T> {
 
   async #open(): Promise<LevelDb> {
     if (this.#db !== null) return this.#db
+    // Loaded by those who use it only: it brings a native library.
+    const { openLevel } = await import('../base/level.js')
     this.#db = await openLevel(this.#directory, true, SIZES)
     return this.#db
   }
