@@ -19,10 +19,16 @@ export class JobFeed {
   #eventCount = 0
   #failureCount = 0
 
-  /** The last of what has happened and failed so far comes first; never completes. */
+  /** The last of what has happened and failed so far comes first; completes with the job. */
   get news$(): Observable<JobNews> {
     return new Observable((hearing) => {
-      for (const told of this.#told) hearing.add(told.subscribe((news) => hearing.next(news)))
+      const next = (news: JobNews) => hearing.next(news)
+      let open = this.#told.length
+      const complete = () => {
+        open -= 1
+        if (open === 0) hearing.complete()
+      }
+      for (const told of this.#told) hearing.add(told.subscribe({ next, complete }))
     })
   }
 

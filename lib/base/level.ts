@@ -5,6 +5,9 @@
  * process loses it as soon as it closes that file once, which a second, refused attempt to open the same
  * directory does: another process could then open it too. So such an attempt never reaches LevelDB.
  * That is kept per thread: *caller must* not open one directory in two threads.
+ *
+ * The main thread of what runs jobs loads this file whether it opens a store or not: a native library that
+ * only ended threads have loaded is taken out of memory, below LevelDB's own thread, which ends with the process.
  */
 import { mkdir, realpath } from 'node:fs/promises'
 import { Level } from 'level'

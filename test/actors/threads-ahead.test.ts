@@ -44,7 +44,6 @@ async function allEnd(t: Test, threads: readonly Worker[]): Promise<void> {
 
 t.test('one that plans and one for each slot, before the module is bundled', async (t) => {
   const { threads, job } = started(t, JOB, { slots: 2 })
-  t.equal(threads.length, 0, 'nothing starts before the next turn')
   await nextTurn()
   const ahead = 1 + Math.min(2, availableParallelism())
   t.equal(threads.length, ahead)
@@ -100,3 +99,18 @@ t.test('none is started for options that are wrong', async (t) => {
   await nextTurn()
   t.same(threads, [])
 })
+
+t.test(
+  'the library of level stays in memory whatever threads end, since this thread has loaded it',
+  (t) => {
+    t.match(loadedLibraries(), /classic.level/)
+    t.end()
+  },
+)
+
+function loadedLibraries(): string {
+  const { sharedObjects } = process.report.getReport() as {
+    readonly sharedObjects: readonly string[]
+  }
+  return sharedObjects.join(' ')
+}
