@@ -21,14 +21,20 @@ function channelId(index: number): number {
   return reversed === -(2 ** 31) ? reversed : Math.abs(reversed)
 }
 
+/**
+ * A text as a file would give it. Put together from parts it stays a tree of them in V8, and whoever writes
+ * it, into a frame for one, goes through that tree each time: 300 ns per bid that crosses.
+ */
+const flat = (text: string): string => Buffer.from(text, 'latin1').toString('latin1')
+
 function url(index: number): string {
   const random = new JavaRandom().seedNumber(index)
   const text = base(random)
-  return random.nextBelow(10) > 0 ? `${text}&channel_id=${channelId(index)}` : text
+  return flat(random.nextBelow(10) > 0 ? `${text}&channel_id=${channelId(index)}` : text)
 }
 
 export const HOT_URLS: readonly string[] = HOT_CHANNELS.map((_, index) =>
-  base(new JavaRandom().seedNumber(CHANNELS + index)),
+  flat(base(new JavaRandom().seedNumber(CHANNELS + index))),
 )
 
 export interface Channels {
