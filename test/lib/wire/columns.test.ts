@@ -540,6 +540,17 @@ if (ROLE === 'all') {
     t.end()
   })
 
+  t.test('texts arrive whole, cut from runs and read one by one', (t) => {
+    for (const character of ['x', 'ÿ', '文']) {
+      const text = (length: number): string => character.repeat(length) + length
+      const short = Array.from({ length: 40 }, (_, i) => ({ a: text(i % 9), b: i }))
+      const long = Array.from({ length: 40 }, (_, i) => ({ a: text(10 * i), b: i }))
+      const batch = batchOf([...short, ...long, ...short, { a: '', b: 0 }])
+      t.ok(arrivesExactly([batch, batch]), character)
+    }
+    t.end()
+  })
+
   t.test('a kept key keeps little else alive', (t) => {
     const script = fileURLToPath(new URL('kept-keys.js', import.meta.url))
     const bytesPerKey = (mode: string): number =>
@@ -548,10 +559,12 @@ if (ROLE === 'all') {
       )
     const asDecoded = bytesPerKey('decoded')
     const copied = bytesPerKey('copied')
-    t.comment(`bytes per kept key: ${asDecoded} as decoded, ${copied} copied`)
+    const long = bytesPerKey('long')
+    t.comment(`bytes per kept key: ${asDecoded} as decoded, ${copied} copied, ${long} of long ones`)
     t.ok(copied > 0 && asDecoded > copied, 'both were measured')
     t.ok(asDecoded < 700, 'a key as decoded keeps its run of 16')
     t.ok(copied < 250, 'a copied key keeps itself')
+    t.ok(long > 900 && long < 2000, 'a long key as decoded keeps itself, not its neighbours')
     t.end()
   })
 }

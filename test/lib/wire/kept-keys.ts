@@ -1,13 +1,15 @@
 /**
  * Keeps one key of each of many frames and prints how many bytes each of them keeps alive; with the
- * argument `copied`, of keys copied as state does. To be run with `--expose-gc`.
+ * argument `copied`, of keys copied as state does, with `long`, of keys of a thousand characters. To be run
+ * with `--expose-gc`.
  */
 import { flatKey } from '../../../lib/base/key.js'
 import { BatchDecoder } from '../../../lib/wire/decoder.js'
 import { BatchEncoder } from '../../../lib/wire/encoder.js'
 
 const FRAMES = 4000
-const RECORDS = 200
+const RECORDS = 40
+const LONG = 1000
 /** Frames before it counts: code is compiled and caches are filled by then. */
 const WARM_UP = 1000
 
@@ -18,12 +20,14 @@ function heapUsed(): number {
   return heapUsed + arrayBuffers
 }
 
-function bytesPerKey(copy: (key: unknown) => unknown): number {
+function bytesPerKey(copy: (key: unknown) => unknown, length: number): number {
   const encoder = new BatchEncoder({ operator: 'test' })
   const decoder = new BatchDecoder()
   const kept: unknown[] = []
   const receive = (frame: number): void => {
-    const keys = Array.from({ length: RECORDS }, (_, i) => `key-${frame}-of-customer-${i}`)
+    const keys = Array.from({ length: RECORDS }, (_, i) =>
+      `key-${frame}-of-customer-${i}`.padEnd(length, 'x'),
+    )
     const batch = { records: keys, keys, groups: null }
     kept.push(copy(decoder.decode(encoder.encode(batch, 0, RECORDS))?.keys?.[RECORDS / 2]))
   }
@@ -34,4 +38,5 @@ function bytesPerKey(copy: (key: unknown) => unknown): number {
   return Math.round((heapUsed() - before) / kept.length)
 }
 
-console.log(bytesPerKey(process.argv[2] === 'copied' ? flatKey : (key) => key))
+const mode = process.argv[2]
+console.log(bytesPerKey(mode === 'copied' ? flatKey : (key) => key, mode === 'long' ? LONG : 0))
