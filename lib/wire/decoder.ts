@@ -2,7 +2,7 @@
  * The receiving half of the batch codec: data frames in, batches out. Nothing of a frame is believed:
  * a damaged or hostile one is E_BAD_FRAME, whatever it says.
  *
- * Decoded strings may be slices of a text of up to 16 neighbours and 512 characters, and keep it alive: what
+ * Decoded strings may be slices of a text of up to 16 neighbours and 768 characters, and keep it alive: what
  * is kept for long, keys of state above all, is to be copied (`flatKey` of `base/key.ts`).
  */
 import { MillraceError } from '../base/errors.js'
