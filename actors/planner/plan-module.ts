@@ -8,11 +8,14 @@ import type {
   PlanModuleOptions,
   PlannedModule,
   Planner,
+  PlanningBegun,
   PlanningReply,
   PlanningRequest,
 } from './protocol.js'
 
 const TIMEOUT_MS = 15_000
+/** For the thread to load the runtime, which takes half a second on a machine at rest. */
+const LOADING_MS = 60_000
 
 /**
  * Evaluates the module in a worker thread that is thrown away, and plans its graph. Throws what
@@ -61,8 +64,15 @@ async function evaluate(
     return await new Promise<PlanningReply>((resolve) => {
       const fail = (code: string, message: string, cause?: unknown) =>
         resolve({ kind: 'Failed', error: errorToData(new MillraceError(code, message, { cause })) })
-      timer = setTimeout(() => fail('E_PLANNING_TIMEOUT', tooLong(timeoutMs)), timeoutMs)
-      worker.on('message', resolve)
+      const limit = (afterMs: number, message: string) => {
+        clearTimeout(timer)
+        timer = setTimeout(() => fail('E_PLANNING_TIMEOUT', message), afterMs)
+      }
+      limit(LOADING_MS, LOADS_TOO_LONG)
+      worker.on('message', (said: PlanningBegun | PlanningReply) => {
+        if (said.kind === 'Begun') limit(timeoutMs, tooLong(timeoutMs))
+        else resolve(said)
+      })
       worker.on('error', (error) => fail('E_MODULE_FAILED', thrownLater(error), error))
       worker.on('exit', (code) => fail('E_MODULE_FAILED', ended(code)))
       worker.postMessage(request)
@@ -75,6 +85,8 @@ async function evaluate(
 
 const tooLong = (timeoutMs: number) =>
   `The job module was still being evaluated after ${timeoutMs / 1000} s, and was stopped. A job module only describes the pipeline: look for an endless loop or an await at its top level, and move what takes long into an operator or a source.`
+
+const LOADS_TOO_LONG = `The thread that is to evaluate the job module was still loading the runtime after ${LOADING_MS / 1000} s. Is the machine busy, or its disk slow? Try again when it has time.`
 
 const thrownLater = (error: Error) =>
   `The job module threw outside its own evaluation, in a callback: ${error.name}: ${error.message}`

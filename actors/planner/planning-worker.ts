@@ -7,7 +7,7 @@ import { errorToData, MillraceError } from '../../lib/base/errors.js'
 import { assertSameFingerprint } from '../../lib/graph/same-graph.js'
 import { declareJobThread } from './evaluating.js'
 import { loadModule } from './load.js'
-import type { PlanningReply, PlanningRequest } from './protocol.js'
+import type { PlanningBegun, PlanningReply, PlanningRequest } from './protocol.js'
 
 async function plan({ file, args }: PlanningRequest): Promise<PlanningReply> {
   try {
@@ -20,7 +20,7 @@ async function plan({ file, args }: PlanningRequest): Promise<PlanningReply> {
   }
 }
 
-const answer = (reply: PlanningReply) => parentPort?.postMessage(reply)
+const answer = (reply: PlanningBegun | PlanningReply) => parentPort?.postMessage(reply)
 
 declareJobThread()
 // What job modules import, before there is one.
@@ -30,6 +30,7 @@ const request = await new Promise<PlanningRequest>((resolve) =>
 )
 // Nothing is left that could go on: not said of a module that ends the process itself.
 process.once('beforeExit', () => answer({ kind: 'Failed', error: errorToData(waitsForNothing()) }))
+answer({ kind: 'Begun' })
 void plan(request).then(answer)
 
 function waitsForNothing(): MillraceError {

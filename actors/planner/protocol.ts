@@ -1,7 +1,7 @@
 /**
  * The planner's messages: a thread that evaluates a job module once, answers with graph data, and is
- * thrown away. It takes one `PlanningRequest`, and sends exactly one `PlanningReply`, or none
- * where the module ends its thread or never finishes.
+ * thrown away. It takes one `PlanningRequest`, says that it has `Begun`, and sends exactly one `PlanningReply`, or
+ * none where the module ends its thread or never finishes.
  */
 import type { ErrorData } from '../../lib/base/errors.js'
 import type { Graph } from '../../lib/graph/graph.js'
@@ -20,6 +20,11 @@ export interface PlanningRequest {
   readonly args: ModuleArgs
 }
 
+/** The runtime is loaded, and the module's time begins. */
+export interface PlanningBegun {
+  readonly kind: 'Begun'
+}
+
 export type PlanningReply =
   | { readonly kind: 'Planned'; readonly graph: Graph; readonly fingerprint: string }
   | { readonly kind: 'Failed'; readonly error: ErrorData }
@@ -28,7 +33,7 @@ export interface PlanModuleOptions extends PlanOptions {
   /** A bundle, as made by `bundleModule`. */
   readonly file: string
   readonly args?: ModuleArgs
-  /** Time the module has to be evaluated. Default 15 s. */
+  /** Time the module has to be evaluated, from when the thread has loaded the runtime. Default 15 s. */
   readonly timeoutMs?: number
 }
 
