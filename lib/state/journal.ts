@@ -26,6 +26,10 @@ const SMALL = 64
 const ONE_IN = 4
 /** Keys that wait, as they came, to be added to the set of those that were changed. */
 const RECENT_MAX = 16_384
+/** So many of the keys that wait are looked for among them before a set of all is made to count them. */
+const PROBES = 8
+/** A set of fewer is made as quickly. */
+const PROBED_MIN = 256
 
 /** In memory of its own: what changed a key may have cut it out of a batch. */
 export const flatForm = (canonical: CanonicalKey): CanonicalKey =>
@@ -64,11 +68,22 @@ export class Journal<V, N> {
     return this.isWhole || this.cleared !== null
   }
 
-  /** All keys that were changed, some of them several times. */
-  *keysChanged(): IterableIterator<CanonicalKey> {
+  /** All keys that were changed, each once. */
+  keysChanged(): IterableIterator<CanonicalKey> {
+    this.#settle()
+    if (this.#touched === null) return this.changed.keys()
+    return this.changed.size === 0 ? this.#touched.values() : this.#keysOfBoth(this.#touched)
+  }
+
+  *#keysOfBoth(touched: ReadonlySet<CanonicalKey>): Generator<CanonicalKey, undefined> {
     yield* this.changed.keys()
-    if (this.#touched !== null) yield* this.#touched
-    yield* this.#recent
+    for (const canonical of touched) if (!this.changed.has(canonical)) yield canonical
+  }
+
+  /** True for a key that was changed. */
+  has(canonical: CanonicalKey): boolean {
+    this.#settle()
+    return this.changed.has(canonical) || this.#touched?.has(canonical) === true
   }
 
   /** Notes what a key has. Caller must know that it has not changed yet in this epoch. */
@@ -84,12 +99,21 @@ export class Journal<V, N> {
       if (this.#touched.has(canonical)) return
       this.#touched.add(flatForm(canonical))
     } else {
-      if (this.#recent.push(canonical) < Math.min(notesMax, RECENT_MAX)) return
-      if (this.#touched === null) this.#touched = new Set(this.#recent)
-      else for (const each of this.#recent) this.#touched.add(each)
-      this.#recent = []
+      const count = this.#recent.push(canonical)
+      if (count < Math.min(notesMax, RECENT_MAX)) return
+      // Where every key changes, the set would be most of what changing them costs, and be thrown away.
+      if (count >= notesMax && seemDistinct(this.#recent)) return this.noteNoMore()
+      this.#settle()
     }
-    if (this.#touched.size + this.changed.size >= notesMax) this.noteNoMore()
+    if (this.#touched!.size + this.changed.size >= notesMax) this.noteNoMore()
+  }
+
+  /** Adds the keys that wait: a set of all at once takes less than adding one by one. */
+  #settle(): void {
+    if (this.#recent.length === 0) return
+    if (this.#touched === null) this.#touched = new Set(this.#recent)
+    else for (const each of this.#recent) this.#touched.add(each)
+    this.#recent = []
   }
 
   /** Keys to be noted at most, of a table of `size` keys; `rowsMax`: where it lies in rows, else null. */
@@ -120,6 +144,18 @@ export class Journal<V, N> {
   }
 }
 
+/** True for numbers none of which is likely to be there twice; others take longer to compare than to count. */
+function seemDistinct(keys: readonly CanonicalKey[]): boolean {
+  if (keys.length < PROBED_MIN) return false
+  for (let probe = 0; probe < PROBES; probe++) {
+    const at = Math.floor((probe * keys.length) / PROBES)
+    const key = keys[at]
+    if (typeof key !== 'number') return false
+    if (keys.indexOf(key) !== at || keys.indexOf(key, at + 1) >= 0) return false
+  }
+  return true
+}
+
 function clearedKey<V>(cleared: Cleared<V> | null, canonical: CanonicalKey): unknown {
   if (cleared === null) return undefined
   const { values, keys } = cleared
@@ -131,6 +167,28 @@ export function pruned<V, N>(newest: Journal<V, N> | null, needed: number): Jour
   if (newest === null || newest.epoch < needed) return null
   newest.older = pruned(newest.older, needed)
   return newest
+}
+
+/** The keys that were changed from the beginning of epoch `from` on, each once. */
+export function changedSince<V, N>(
+  newest: Journal<V, N>,
+  from: number,
+): IterableIterator<CanonicalKey> {
+  const isAlone = newest.older === null || newest.older.epoch < from
+  return isAlone ? newest.keysChanged() : changedInAll(newest, from)
+}
+
+function* changedInAll<V, N>(
+  newest: Journal<V, N>,
+  from: number,
+): Generator<CanonicalKey, undefined> {
+  for (let at: Journal<V, N> | null = newest; at !== null && at.epoch >= from; at = at.older) {
+    for (const canonical of at.keysChanged()) {
+      let newer: Journal<V, N> = newest
+      while (newer !== at && !newer.has(canonical)) newer = newer.older!
+      if (newer === at) yield canonical
+    }
+  }
 }
 
 /**

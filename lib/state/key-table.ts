@@ -21,7 +21,7 @@ import {
 import type { Pace } from '../base/pace.js'
 import { type EntryCursor, MapCursor } from './entry-cursor.js'
 import type { Run } from './frozen.js'
-import { ABSENT, type Absent, firstOf, flatForm, Journal, pruned } from './journal.js'
+import { ABSENT, type Absent, changedSince, firstOf, flatForm, Journal, pruned } from './journal.js'
 import { PairMap } from './pair-map.js'
 import type { RowsAsked } from './read-ahead.js'
 import { RowTable } from './row-table.js'
@@ -59,6 +59,16 @@ export type GiveChange<N> = (
   before: N | Absent,
   now: N | Absent,
 ) => Generator<void> | null
+
+/** Changed keys that are looked up together. */
+const LOOK_UPS = 64
+
+/** Keys, and what each had when the epoch began. */
+interface Found<N> {
+  readonly keys: CanonicalKey[]
+  readonly was: (N | Absent)[]
+  size: number
+}
 
 const NO_KEY: unique symbol = Symbol('no key')
 /** Of a walk: every entry has been given. */
@@ -291,16 +301,48 @@ export class KeyTable<V, N = V> {
   *changes(from: number, give: GiveChange<N>, pace: Pace): Generator<void> {
     const newest =
       this.#journal?.epoch === this.#world.epochs.now ? this.#journal.older : this.#journal
-    const seen = new Set<CanonicalKey>()
-    for (let at = newest; at !== null && at.epoch >= from; at = at.older) {
-      for (const canonical of at.keysChanged()) {
-        if (seen.size === seen.add(canonical).size) continue
-        const before = this.#world.compares ? firstOf(at, canonical, from) : (undefined as N)
-        const steps = give(this.#keyOf(canonical), before, this.#was(canonical))
+    if (newest === null || newest.epoch < from) return
+    const keys = changedSince(newest, from)
+    const found: Found<N> = { keys: [], was: [], size: 0 }
+    while (this.#lookUp(keys, found, pace.left)) {
+      for (let i = 0; i < found.size; i++) {
+        const canonical = found.keys[i]!
+        const before = this.#world.compares ? firstOf(newest, canonical, from) : (undefined as N)
+        const steps = give(this.#keyOf(canonical), before, found.was[i]!)
         if (steps !== null) yield* steps
-        if (--pace.left <= 0) yield
       }
+      pace.left -= found.size
+      if (pace.left <= 0) yield
     }
+  }
+
+  /**
+   * Takes some keys, `max` or fewer but one at least, with what they had when the epoch began; false where none
+   * are left. They lie anywhere in memory: while look-ups follow each other, with nothing in between, a processor
+   * waits for several at a time. Of rows each is given before the next is read, which may throw it out.
+   */
+  #lookUp(keys: Iterator<CanonicalKey>, found: Found<N>, max: number): boolean {
+    const before = this.#before
+    const most = before instanceof RowTable ? 1 : Math.min(LOOK_UPS, max)
+    let size = 0
+    for (let next = keys.next(); next.done !== true; next = keys.next()) {
+      found.keys[size++] = next.value
+      if (size >= most) break
+    }
+    found.size = size
+    const changed = this.#undo?.changed ?? null
+    const values = found.was as (V | undefined)[]
+    if (before instanceof RowTable) {
+      if (size > 0) values[0] = before.peek(found.keys[0]!)
+    } else for (let i = 0; i < size; i++) values[i] = before.get(found.keys[i]!)
+    for (let i = 0; i < size; i++) {
+      const canonical = found.keys[i]!
+      const value = values[i]
+      const isThere = value !== undefined || before.has(canonical)
+      found.was[i] =
+        isThere || changed?.has(canonical) ? this.#wasWith(changed, canonical, value as V) : ABSENT
+    }
+    return size > 0
   }
 
   /** True where more has changed than is known by key: cleared, or most of it set. */
@@ -355,16 +397,7 @@ export class KeyTable<V, N = V> {
     return this.#undo?.cleared?.values ?? this.#values
   }
 
-  /** What a key had when the epoch began. */
-  #was(canonical: CanonicalKey): N | Absent {
-    const changed = this.#undo?.changed
-    if (changed?.has(canonical)) return changed.get(canonical) as N | Absent
-    const before = this.#before
-    const value = before instanceof RowTable ? before.peek(canonical) : before.get(canonical)
-    return value !== undefined || before.has(canonical) ? this.#note(value as V) : ABSENT
-  }
-
-  /** The same of a key that is there. `value`: what a walk has met; `changed`: since the epoch began. */
+  /** What a key had when the epoch began. `value`: what is there; `changed`: since then. */
   #wasWith(
     changed: ReadonlyMap<CanonicalKey, N | Absent> | null,
     canonical: CanonicalKey,
