@@ -1,12 +1,17 @@
 /** `npm run bench -- snapshots [--quick] [--reps N]`: what snapshots cost, by themselves and in jobs. */
 import { machine, median, round } from '../cost/report.js'
 import type { Result } from '../micro/main.js'
+import { fewBench } from './few.js'
 import { jobBench } from './job.js'
 import { stateBench } from './state.js'
 
 type Bench = (options: { readonly quick: boolean }) => AsyncIterable<Result>
 
-const BENCHES: Readonly<Record<string, Bench>> = { state: stateBench, job: jobBench }
+const BENCHES: Readonly<Record<string, Bench>> = {
+  state: stateBench,
+  few: fewBench,
+  job: jobBench,
+}
 
 /** Wide enough for every name. */
 const NAME_WIDTH = 64
