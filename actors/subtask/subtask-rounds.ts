@@ -31,11 +31,10 @@ import {
   type SubtaskAck,
 } from '../../lib/snapshot/round.js'
 import type { StateSnapshots } from '../../lib/snapshot/state-snapshots.js'
+import { ChunkPuts } from './chunk-puts.js'
 
 /** Rows encoded in one go at most: time ends most steps before. */
 const ROWS_PER_STEP = 131_072
-/** Chunks on their way to the store: more would only wait, in memory. */
-const PUTS_MAX = 4
 
 /** What a subtask needs in order to take part in snapshots. */
 export interface SnapshotPlace {
@@ -130,7 +129,7 @@ export class SubtaskRounds {
   /** Round that became unaligned last. */
   #hurried = 0
   #current: Round | null = null
-  #putting = 0
+  readonly #puts = new ChunkPuts()
   #closed = false
 
   constructor(
@@ -155,7 +154,7 @@ export class SubtaskRounds {
   /** True while there is something to encode. */
   get busy(): boolean {
     const round = this.#current
-    if (round === null || round.isSealed || this.#putting >= PUTS_MAX) return false
+    if (round === null || round.isSealed || this.#puts.isFull) return false
     if (this.#flights?.log.busy) return true
     return round.hasPassed && (this.#hasRows || this.#isComplete(round))
   }
@@ -328,12 +327,13 @@ export class SubtaskRounds {
     const { chain, index } = this.#owner.subtask
     const id = `${run}/${round.barrier.round}/${attempt}/${chain}.${index}/${part}`
     const ref = refOf(id, bytes, count)
-    this.#putting++
     try {
-      await this.#place.put(round.barrier.round, id, bytes)
+      await this.#puts.put(bytes.length, async () => {
+        if (this.#current !== round) throw new Error('the round was given up')
+        await this.#place.put(round.barrier.round, id, bytes)
+      })
       return ref
     } finally {
-      this.#putting--
       if (!this.#closed) this.#owner.ready()
     }
   }

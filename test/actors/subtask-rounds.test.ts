@@ -11,7 +11,7 @@ const none = () => {
 }
 
 /** The rounds of a subtask with one operator; `pass` is the barrier leaving it, and the chain. */
-function roundsOf(step: RoundStep) {
+function roundsOf(step: RoundStep, put: (id: string) => Promise<void> = none) {
   const acks: SubtaskAck[] = []
   const rounds = new SubtaskRounds(
     {
@@ -19,7 +19,7 @@ function roundsOf(step: RoundStep) {
       attempt: 1,
       exactlyOnce: true,
       alwaysFull: false,
-      put: none,
+      put: (_round, id) => put(id),
       acknowledge: (ack) => acks.push(ack),
       decline: none,
       awaitsCommit: none,
@@ -113,6 +113,57 @@ t.test(
     t.same(
       acks.map(({ round }) => round),
       [2],
+    )
+  },
+)
+
+t.test(
+  'chunks that wait for their way to the store go nowhere once their round is given up',
+  async (t) => {
+    let left = 0
+    const snapshots: StateSnapshots = {
+      begin() {
+        left = 6
+      },
+      step() {
+        left--
+        return [{ bytes: new Uint8Array(8), count: 1 }]
+      },
+      get encoded() {
+        return left === 0
+      },
+      chain: (refs) => refs,
+      completed: none,
+      abandoned() {
+        left = 0
+      },
+    }
+    const put: string[] = []
+    const stored: (() => void)[] = []
+    const { rounds, acks, enter, pass, encode } = roundsOf(
+      { snapshots, timeMs: Number.NaN, owedMs: Number.NaN },
+      (id) => {
+        put.push(id)
+        return new Promise((resolve) => stored.push(resolve))
+      },
+    )
+    enter(1)
+    pass(1)
+    await encode()
+    t.equal(put.length, 4, 'the others are encoded, and wait')
+    rounds.abandon(1)
+    enter(2)
+    pass(2)
+    await encode()
+    while (stored.length > 0) {
+      stored.shift()!()
+      await encode()
+    }
+    const roundOf = (id: string): string => id.split('/')[1]!
+    t.same(put.map(roundOf), ['1', '1', '1', '1', '2', '2', '2', '2', '2', '2'])
+    t.same(
+      acks.map(({ round, steps }) => [round, steps[0]!.chunks.length]),
+      [[2, 6]],
     )
   },
 )
