@@ -52,8 +52,8 @@ export async function take(
   }
 }
 
-/** What the steps of a round hold up. */
-export function* stepResults(name: string, { steps }: Taken): Iterable<Result> {
+/** What the steps of a round, or of several, hold up. */
+export function* stepResults(name: string, { steps }: Pick<Taken, 'steps'>): Iterable<Result> {
   const lengths = steps.map(({ ms }) => ms).sort((a, b) => a - b)
   const longest = steps.reduce((a, b) => (b.ms > a.ms ? b : a))
   const values: Readonly<Record<string, number>> = {
