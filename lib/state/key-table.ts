@@ -310,9 +310,9 @@ export class KeyTable<V, N = V> {
         const before = this.#world.compares ? firstOf(newest, canonical, from) : (undefined as N)
         const steps = give(this.#keyOf(canonical), before, found.was[i]!)
         if (steps !== null) yield* steps
+        // What was looked up is as it was when the epoch began, so it may wait: a few values can fill a step.
+        if (--pace.left <= 0) yield
       }
-      pace.left -= found.size
-      if (pace.left <= 0) yield
     }
   }
 
