@@ -196,7 +196,10 @@ class SectionRows {
     const count = size - from
     if (count < RUN_MIN) {
       const to = from + Math.min(count, max)
-      for (let i = from; i < to; i++) this.add(group, keys[i], records[i], 0)
+      for (let i = from; i < to; i++) {
+        this.add(group, keys[i], records[i], 0)
+        if (this.#into.isFull) return i + 1
+      }
       return to
     }
     assert(!this.#hasTimes, 'rows of a run have no times')
