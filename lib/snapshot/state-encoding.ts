@@ -117,10 +117,12 @@ export class StateEncoding {
     }
   }
 
-  endState(): void {
-    if (this.#sections === null) return
-    for (const part of PARTS) this.#sections[part].flush()
+  /** False while more of it is left than the step may hold: to be called again in the next one. */
+  endState(): boolean {
+    if (this.#sections === null) return true
+    for (const part of PARTS) if (!this.#sections[part].flush()) return false
     this.#sections = null
+    return true
   }
 
   /** Nothing comes any more. */
@@ -165,6 +167,8 @@ class SectionRows {
   readonly #groups: number[] = []
   readonly #times: number[] = []
   #count = 0
+  /** Of those, how many are encoded: a step may be over within them, if they are larger than others before. */
+  #encoded = 0
 
   constructor(
     into: StateEncoding,
@@ -188,10 +192,14 @@ class SectionRows {
     this.#groups[i] = group
     if (this.#hasTimes) this.#times[i] = timeMs
     const { encoder, rowsMax } = this.#encoder
-    if (this.#count >= rowsMax || this.#count >= encoder.recordsPerFrame) this.flush()
+    const waiting = this.#count - this.#encoded
+    if (waiting >= rowsMax || waiting >= encoder.recordsPerFrame) this.flush()
   }
 
-  /** Rows of one group; returns where to go on. A long run becomes a frame as it is, without being copied. */
+  /**
+   * Rows of one group; returns where to go on, at once or in the next step. A long run becomes a frame as it is,
+   * without being copied.
+   */
   addRun(group: number, { keys, records, size }: Run, from: number, max: number): number {
     const count = size - from
     if (count < RUN_MIN) {
@@ -203,7 +211,7 @@ class SectionRows {
       return to
     }
     assert(!this.#hasTimes, 'rows of a run have no times')
-    this.flush()
+    if (!this.flush()) return from
     this.#encoder ??= this.#encoders.of(this.#section.state, this.#section.part)
     const { encoder, rowsMax } = this.#encoder
     const to = from + Math.min(count, rowsMax, encoder.recordsPerFrame)
@@ -211,13 +219,18 @@ class SectionRows {
     return this.#encodeFrame({ records, keys, groups, times: null }, from, to, [group, group])
   }
 
-  flush(): void {
+  /** As far as the step goes; true where nothing waits any more. */
+  flush(): boolean {
     const count = this.#count
-    if (count === 0) return
     const times = this.#hasTimes ? this.#times : null
     const rows = { records: this.#records, keys: this.#keys, groups: this.#groups, times }
-    for (let from = 0; from < count; ) from = this.#encodeFrame(rows, from, count, null)
+    while (this.#encoded < count) {
+      if (this.#into.isFull) return false
+      this.#encoded = this.#encodeFrame(rows, this.#encoded, count, null)
+    }
     this.#count = 0
+    this.#encoded = 0
+    return true
   }
 
   /**

@@ -116,10 +116,7 @@ class StateRounds implements StateSnapshots {
         encoding.end()
         return this.#stop()
       }
-      if (this.#walk.next().done === true) {
-        encoding.endState()
-        this.#walk = null
-      }
+      if (this.#walk.next().done === true && encoding.endState()) this.#walk = null
     }
   }
 

@@ -64,6 +64,21 @@ t.test('full rounds of large values take steps of their bytes', async (t) => {
   checkSteps(t, stepsOf(snapshots, 2, true), BYTES, 600 * BYTES)
 })
 
+t.test(
+  'rows that wait together take steps of their bytes where they have become large',
+  async (t) => {
+    const store = createHeapState(1)
+    const snapshots = createStateSnapshots(store, 'o')
+    for (let n = 0; n < 4_000; n++) store.value('v').set(0, n, n)
+    for (const round of [1, 2, 3]) stepsOf(snapshots, round, true)
+    for (let n = 0; n < 300; n++) store.value('v').set(0, n, 'y'.repeat(BYTES))
+    checkSteps(t, stepsOf(snapshots, 4), BYTES, 300 * BYTES)
+    const first = createHeapState(1)
+    for (let n = 0; n < 100; n++) first.value('v').set(0, n, 'y'.repeat(BYTES))
+    checkSteps(t, stepsOf(createStateSnapshots(first, 'o'), 1), BYTES, 100 * BYTES)
+  },
+)
+
 /** Values begin with what tells them apart. */
 const briefly = (content: ReturnType<typeof contentOf>): unknown =>
   Object.entries(content).map(([name, rows]) => [name, rows.map((row) => String(row).slice(0, 60))])
