@@ -79,6 +79,23 @@ t.test(
   },
 )
 
+t.test(
+  'large elements of one list, and entries of one map, take steps of their bytes',
+  async (t) => {
+    for (const put of [
+      (store: StateStore, n: number, value: string) => store.list('l').append(0, 'all', value + n),
+      (store: StateStore, n: number, value: string) => store.map('m').set(0, 'all', n, value),
+    ]) {
+      const store = createHeapState(1)
+      const snapshots = createStateSnapshots(store, 'o')
+      for (let n = 0; n < 5; n++) put(store, n, 'x'.repeat(BYTES))
+      stepsOf(snapshots, 1)
+      for (let n = 0; n < 100; n++) put(store, n, 'y'.repeat(BYTES))
+      checkSteps(t, stepsOf(snapshots, 2, true), BYTES, 100 * BYTES)
+    }
+  },
+)
+
 /** Values begin with what tells them apart. */
 const briefly = (content: ReturnType<typeof contentOf>): unknown =>
   Object.entries(content).map(([name, rows]) => [name, rows.map((row) => String(row).slice(0, 60))])
