@@ -6,13 +6,21 @@
 
 /** On their way. */
 const PUTS_MAX = 4
-/** With those that wait. One chunk more may come, however large it is. */
-const UNSTORED_BYTES_MAX = 8 * 2 ** 20
+/**
+ * With those that wait: twice what is on its way. What one step encodes may come on top, about a mebibyte, or one
+ * value, however large it is. Each subtask of a process may have as much.
+ */
+const UNSTORED_BYTES_MAX = 4 * 2 ** 20
+
+interface Waiting {
+  begin(): void
+  giveUp(reason: Error): void
+}
 
 export class ChunkPuts {
   #bytes = 0
   #putting = 0
-  readonly #waiting: (() => void)[] = []
+  #waiting: Waiting[] = []
 
   /** Caller should encode nothing more. */
   get isFull(): boolean {
@@ -22,15 +30,32 @@ export class ChunkPuts {
   /** `put` is called in the order of calls, at once or later; resolves, or rejects, as it does. */
   async put(bytes: number, put: () => Promise<void>): Promise<void> {
     this.#bytes += bytes
-    if (this.#putting < PUTS_MAX) this.#putting++
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
     try {
-      await put()
+      if (this.#putting < PUTS_MAX) this.#putting++
+      else {
+        await new Promise<void>((begin, giveUp) => this.#waiting.push({ begin, giveUp }))
+      }
+      try {
+        await put()
+      } finally {
+        this.#begin()
+      }
     } finally {
       this.#bytes -= bytes
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#putting--
-      else next()
     }
+  }
+
+  /** What waits is rejected, and kept no longer; what is on its way goes on. */
+  giveUp(reason: Error): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const each of waiting) each.giveUp(reason)
+  }
+
+  /** One is stored: the next may go. */
+  #begin(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#putting--
+    else next.begin()
   }
 }

@@ -308,6 +308,7 @@ export class SubtaskRounds {
     if (this.#flights !== null && this.#flights.log.round <= round) this.#flights = null
     if (this.#current?.barrier.round !== round) return
     this.#current = null
+    this.#puts.giveUp(givenUp())
     this.#owner.ready()
   }
 
@@ -319,6 +320,7 @@ export class SubtaskRounds {
   close(): void {
     this.#closed = true
     this.#current = null
+    this.#puts.giveUp(givenUp())
     this.#flights = null
   }
 
@@ -329,7 +331,7 @@ export class SubtaskRounds {
     const ref = refOf(id, bytes, count)
     try {
       await this.#puts.put(bytes.length, async () => {
-        if (this.#current !== round) throw new Error('the round was given up')
+        if (this.#current !== round) throw givenUp()
         await this.#place.put(round.barrier.round, id, bytes)
       })
       return ref
@@ -389,6 +391,8 @@ export class SubtaskRounds {
     }
   }
 }
+
+const givenUp = (): Error => new Error('the round was given up')
 
 /** Who waits for all of a round hears of a failure; until then, which may be long, it is nobody's. */
 function heeded<T>(promise: Promise<T>): Promise<T> {

@@ -40,9 +40,9 @@ t.test('four chunks are on their way at a time, the others follow in their order
   t.equal(begun.at(-1), 7, 'and the next goes at once again')
 })
 
-t.test('it is full once eight mebibytes are not stored, those that wait among them', async (t) => {
+t.test('it is full once four mebibytes are not stored, those that wait among them', async (t) => {
   const { puts, ends, put } = putsByHand()
-  const all = Array.from({ length: 16 }, (_, n) => {
+  const all = Array.from({ length: 8 }, (_, n) => {
     t.notOk(puts.isFull, `${n} chunks`)
     return put(n, MEBIBYTE / 2)
   })
@@ -50,6 +50,21 @@ t.test('it is full once eight mebibytes are not stored, those that wait among th
   ends[1]!.resolve()
   await all[1]
   t.notOk(puts.isFull)
-  void put(16, 256 * MEBIBYTE)
+  void put(8, 256 * MEBIBYTE)
   t.ok(puts.isFull, 'one more may be large')
+})
+
+t.test('chunks that wait are not kept once they are given up', async (t) => {
+  const { puts, begun, ends, put } = putsByHand()
+  const all = Array.from({ length: 8 }, (_, n) => put(n, MEBIBYTE / 2))
+  t.ok(puts.isFull)
+  puts.giveUp(new Error('given up'))
+  for (const waiting of all.slice(4)) await t.rejects(waiting, { message: 'given up' })
+  t.notOk(puts.isFull, 'what is on its way is half of what may be')
+  const next = put(8, 1)
+  for (const n of [0, 1, 2, 3]) ends[n]!.resolve()
+  await settled()
+  t.same(begun, [0, 1, 2, 3, 8])
+  ends[8]!.resolve()
+  await Promise.all([...all.slice(0, 4), next])
 })

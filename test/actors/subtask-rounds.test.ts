@@ -127,7 +127,7 @@ t.test(
       },
       step() {
         left--
-        return [{ bytes: new Uint8Array(8), count: 1 }]
+        return [{ bytes: new Uint8Array(700 * 1_024), count: 1 }]
       },
       get encoded() {
         return left === 0
@@ -152,9 +152,11 @@ t.test(
     await encode()
     t.equal(put.length, 4, 'the others are encoded, and wait')
     rounds.abandon(1)
+    await encode()
     enter(2)
     pass(2)
     await encode()
+    t.equal(left, 4, 'and leave their room to the next round')
     while (stored.length > 0) {
       stored.shift()!()
       await encode()
