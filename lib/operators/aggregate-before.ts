@@ -43,8 +43,10 @@ export function aggregateBefore(
     const slots = new KeyIndex()
     let keys: unknown[] = []
     let accumulators: unknown[] = []
-    /** Records folded since the last flush; records still to pass through unfolded. */
+    /** Of the sample: its records, and how many of these were the first of their key since a flush. */
     let folded = 0
+    let begun = 0
+    /** Records still to pass through unfolded. */
     let passing = 0
 
     function foldBatch(input: Batch): void {
@@ -70,10 +72,20 @@ export function aggregateBefore(
         const accumulator = begin(value)
         keys.push(slots.set(key, accumulators.length))
         accumulators.push(accumulator)
+        begun++
       }
     }
 
-    const begun = (record: unknown): unknown => begin(select === null ? record : select(record))
+    /** Over flushes: where these come soon, most of a sample may be sent one by one. True where folding does not pay. */
+    function isWaste(): boolean {
+      if (folded < SAMPLE_RECORDS) return false
+      const isWaste = begun > folded * DISTINCT_SHARE_MAX
+      folded = 0
+      begun = 0
+      return isWaste
+    }
+
+    const alone = (record: unknown): unknown => begin(select === null ? record : select(record))
 
     /** Each record as an accumulator of its own. */
     function passBatch(input: Batch): Batch | null {
@@ -84,9 +96,9 @@ export function aggregateBefore(
         const key = inputKeys === null ? undefined : inputKeys[i]
         let accumulator: unknown
         try {
-          accumulator = begun(input.records[i])
+          accumulator = alone(input.records[i])
         } catch (error) {
-          const again = () => begun(input.records[i])
+          const again = () => alone(input.records[i])
           accumulator = errors.recover(error, input.records[i], key, again)
           if (accumulator === SKIP) continue
         }
@@ -105,7 +117,6 @@ export function aggregateBefore(
       slots.clear()
       accumulators = []
       keys = []
-      folded = 0
       let at = 0
       const next = (): Batch | null => {
         if (at >= flushed.length) return null
@@ -127,9 +138,7 @@ export function aggregateBefore(
         }
         foldBatch(input)
         context.count(input.records.length, 0)
-        if (folded >= SAMPLE_RECORDS && accumulators.length > folded * DISTINCT_SHARE_MAX) {
-          passing = PASS_RECORDS
-        }
+        if (isWaste()) passing = PASS_RECORDS
         if (passing > 0 || accumulators.length >= KEYS_MAX) flush(() => {})
         else if (!alarm.isSet && accumulators.length > 0) alarm.set(clock.wallTime() + holdMs)
       },

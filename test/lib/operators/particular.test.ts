@@ -263,6 +263,40 @@ t.test('folding that does not pay gives way to passing, for a while', async (t) 
   t.equal(total, key + 1025 * 1024)
 })
 
+t.test(
+  'folding gives way where most records are sent alone because nothing is held for long',
+  async (t) => {
+    const total = {
+      create: () => 0,
+      add: (a: number, x: number) => a + x,
+      merge: (a: number, b: number) => a + b,
+    }
+    const harness = opened(aggregate(total, { emit: 'changes', hold: 50 }), {
+      keyed: true,
+      half: 'before',
+    })
+    let key = 0
+    const distinctBatch = () =>
+      harness.batch(
+        range(1024),
+        range(1024).map(() => key++),
+      )
+    for (let i = 0; i < 16; i++) {
+      distinctBatch()
+      t.equal(
+        harness.values.length,
+        (i < 15 ? i : 16) * 1024,
+        'held, but for what was the end of the sample',
+      )
+      harness.clock.advance(50)
+      harness.drain()
+      t.equal(harness.values.length, (i + 1) * 1024)
+    }
+    distinctBatch()
+    t.equal(harness.values.length, 17 * 1024, 'passed at once')
+  },
+)
+
 t.test('keys held before the exchange are bounded', async (t) => {
   const harness = opened(count(), { keyed: true, half: 'before' })
   // Three records per key: folding pays, and the keys never end.
