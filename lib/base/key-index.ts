@@ -1,9 +1,10 @@
 /**
  * Places by key (`base/key.ts`), for who holds keys for a short while and forgets them all at once.
  *
- * The usual keys, a small whole number or a pair of them, lie in a table of 32-bit integers: open
+ * The usual keys, a small whole number, a pair of them, or a text and one, lie in a table of 32-bit integers: open
  * addressing, at most half full. Beside a Map that spares each look-up the canonical form, which for
- * a pair is a number on the heap. Other keys lie in a Map. Nexmark's q17 looks 9 M pairs up here.
+ * a pair is a number on the heap. Texts of pairs are numbered in the order in which they come. Other keys lie in a
+ * Map. Nexmark's q17 looks 9 M pairs up here, its q16 18 M texts with numbers.
  */
 import { type CanonicalKey, canonicalKey, flatKey } from './key.js'
 
@@ -15,7 +16,7 @@ const CELLS_MIN = 64
 const ALONE = -1
 const NOTHING = -2
 
-/** The parts of the key that was told apart last. */
+/** The parts of the key that was told apart last; of a text with a number, the first is below 0. */
 let first = 0
 let second = 0
 
@@ -27,6 +28,9 @@ export class KeyIndex {
   /** Keys in cells. */
   #used = 0
   readonly #others = new Map<CanonicalKey, number>()
+  /** Those of pairs, with their numbers. */
+  readonly #texts = new Map<string, number>()
+  readonly #textOf: string[] = []
 
   /** `expected`: number of keys for which there is room at once. */
   constructor(expected = 0) {
@@ -38,7 +42,13 @@ export class KeyIndex {
 
   /** −1 where the key has no place. Throws E_BAD_KEY. */
   get(key: unknown): number {
-    if (!isInCells(key)) return this.#others.get(canonicalKey(key)) ?? -1
+    if (!isInCells(key)) {
+      if (!isTextPair(key)) return this.#others.get(canonicalKey(key)) ?? -1
+      const number = this.#texts.get(key[0])
+      if (number === undefined) return -1
+      first = ~number
+      second = key[1]
+    }
     const place = this.#cells[this.#cellOf(first, second) + PLACE]!
     return place - 1
   }
@@ -48,8 +58,11 @@ export class KeyIndex {
    * not keep a batch alive.
    */
   set(key: unknown, place: number): unknown {
-    if (!isInCells(key)) {
-      const own = flatKey(key)
+    // Numbers keep nothing alive.
+    let own = key
+    if (isTextPair(key)) own = this.#takeUp(key)
+    else if (!isInCells(key)) {
+      own = flatKey(key)
       this.#others.set(canonicalKey(own), place)
       this.size = this.#used + this.#others.size
       return own
@@ -63,8 +76,7 @@ export class KeyIndex {
       this.size++
       if (2 * this.#used > this.#mask) this.#grow()
     }
-    // Numbers keep nothing alive.
-    return key
+    return own
   }
 
   /** Forgets all keys; the memory stays, as long as much of it was in use. */
@@ -76,7 +88,22 @@ export class KeyIndex {
     } else this.#cells.fill(0)
     this.#used = 0
     this.#others.clear()
+    this.#texts.clear()
+    this.#textOf.length = 0
     this.size = 0
+  }
+
+  /** Numbers the text, if it is new, and gives the pair with what is kept of it. */
+  #takeUp([text, rest]: TextPair): TextPair {
+    let number = this.#texts.get(text)
+    if (number === undefined) {
+      const own = flatKey(text) as string
+      number = this.#textOf.push(own) - 1
+      this.#texts.set(own, number)
+    }
+    first = ~number
+    second = rest
+    return [this.#textOf[number]!, rest]
   }
 
   /** Where the key is, or belongs. */
@@ -126,6 +153,14 @@ function isInCells(key: unknown): boolean {
   first = a | 0
   second = b | 0
   return first === a && second === b && a >= 0 && b >= 0
+}
+
+type TextPair = readonly [text: string, rest: number]
+
+function isTextPair(key: unknown): key is TextPair {
+  if (typeof key !== 'object' || !isArray(key) || key.length !== 2) return false
+  const [text, rest] = [key[0], key[1]]
+  return typeof text === 'string' && typeof rest === 'number' && (rest | 0) === rest && rest >= 0
 }
 
 const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray

@@ -54,17 +54,25 @@ export function canonicalKey(key: unknown): CanonicalKey {
 const PAIR_BITS = 26
 const PAIR_PART = 2 ** PAIR_BITS
 const PAIR_MOST = -(2 ** (2 * PAIR_BITS))
-const PAIR_LEAST = 2 * PAIR_MOST
 
 const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray
 
+/**
+ * From 2^52 up to below 2^53 lie the forms that a state gives to pairs of a text and a whole number
+ * (`state/text-pairs.ts`): such numbers, too, are escaped where they are keys themselves.
+ */
+export const TEXT_PAIR_FIRST = -PAIR_MOST
+
 /** True for the numbers that stand for pairs. */
-export const isPairForm = (form: number): boolean => form <= PAIR_MOST && form > PAIR_LEAST
+export function isPairForm(form: number): boolean {
+  const size = Math.abs(form)
+  return size >= TEXT_PAIR_FIRST && size < 2 * TEXT_PAIR_FIRST
+}
 
 /** True for a key whose form is such a number. */
 export const isPair = (key: unknown): boolean => isArray(key) && pairForm(key) !== null
 
-/** The first number of a pair, by its form. */
+/** The first number of a pair, by its form; of a text with a number, what may be hashed in its place. */
 export const pairPart = (form: number): number => Math.floor((PAIR_MOST - form) / PAIR_PART)
 
 /** The second one. */
@@ -109,33 +117,70 @@ const scratch = Buffer.allocUnsafeSlow(3 + NUMBERS_MAX * 12) as Buffer & {
  * digit by digit, it is one flat string: four times as fast as putting it together.
  */
 function wholeNumbersText(values: readonly unknown[]): string | null {
-  const length = writeWholeNumbers(values)
-  return length === 0 ? null : scratch.latin1Slice(0, length)
-}
-
-/** Writes that text to `scratch`; returns its length, 0 for any other array. */
-function writeWholeNumbers(values: readonly unknown[]): number {
   const { length } = values
-  if (length === 0 || length > NUMBERS_MAX) return 0
+  if (length === 0 || length > NUMBERS_MAX) return null
   let at = 0
   scratch[at++] = ESCAPE_CODE
   scratch[at++] = OPEN
   for (let i = 0; i < length; i++) {
     const value = values[i]
-    if (typeof value !== 'number' || (value | 0) !== value || value < 0) return 0
-    let digits = 1
-    for (let bound = 10; value >= bound; bound *= 10) digits++
-    scratch[at] = NUMBER
-    let rest = value
-    for (let place = at + digits; place > at; place--) {
-      const next = (rest / 10) | 0
-      scratch[place] = ZERO + rest - next * 10
-      rest = next
-    }
-    at += digits + 1
-    scratch[at++] = END
+    if (typeof value !== 'number' || (value | 0) !== value || value < 0) return null
+    at = writeNumber(scratch, at, value)
   }
   scratch[at++] = CLOSE
+  return scratch.latin1Slice(0, at)
+}
+
+/** The text of `encode` for an int32 that is not negative. Returns where it ends. */
+function writeNumber(target: Uint8Array | Uint16Array, at: number, value: number): number {
+  target[at] = NUMBER
+  const end = writeDigits(target, at + 1, value)
+  target[end] = END
+  return end + 1
+}
+
+function writeDigits(target: Uint8Array | Uint16Array, at: number, value: number): number {
+  let digits = 1
+  for (let bound = 10; value >= bound; bound *= 10) digits++
+  let rest = value
+  for (let place = at + digits - 1; place >= at; place--) {
+    const next = (rest / 10) | 0
+    target[place] = ZERO + rest - next * 10
+    rest = next
+  }
+  return at + digits
+}
+
+const UNITS_MAX = 512
+/** A number with its letter and its end, or a text's length with those. */
+const PART_UNITS = 12
+const units = new Uint16Array(UNITS_MAX)
+
+/**
+ * Writes the UTF-16 code units of the canonical text to `units`, where the key is an array of texts and of int32
+ * that are not negative, and not long; returns how many, 0 for any other array.
+ */
+function writeUnits(values: readonly unknown[]): number {
+  const { length } = values
+  if (length === 0 || length > NUMBERS_MAX) return 0
+  let at = 0
+  units[at++] = ESCAPE_CODE
+  units[at++] = OPEN
+  for (let i = 0; i < length; i++) {
+    const value = values[i]
+    if (typeof value === 'number') {
+      if ((value | 0) !== value || value < 0) return 0
+      if (at + PART_UNITS >= UNITS_MAX) return 0
+      at = writeNumber(units, at, value)
+    } else if (typeof value === 'string') {
+      if (at + PART_UNITS + value.length >= UNITS_MAX) return 0
+      units[at] = STRING
+      at = writeDigits(units, at + 1, value.length)
+      units[at++] = COLON
+      for (let place = 0; place < value.length; place++) units[at++] = value.charCodeAt(place)
+    } else return 0
+  }
+  units[at++] = CLOSE
   return at
 }
 
@@ -151,9 +196,10 @@ export function isSpelled(key: unknown): boolean {
   return true
 }
 
-/** The key that a canonical form spells out; undefined where it must be kept beside it. */
+/** The key that a canonical form by `canonicalKey` spells out; undefined where it must be kept beside it. */
 export function spelledKey(canonical: CanonicalKey): readonly number[] | undefined {
-  if (typeof canonical === 'number' && isPairForm(canonical)) {
+  if (typeof canonical === 'number') {
+    if (canonical > 0 || !isPairForm(canonical)) return undefined
     return [pairPart(canonical), pairRest(canonical)]
   }
   if (typeof canonical !== 'string') return undefined
@@ -181,6 +227,8 @@ const SPELLED_MIN = 6
 const OPEN = 0x5b
 const CLOSE = 0x5d
 const NUMBER = 0x6e
+const STRING = 0x73
+const COLON = 0x3a
 const END = 0x3b
 const ZERO = 0x30
 
@@ -309,8 +357,8 @@ export function hashKey(key: unknown): number {
 
 /** Of its text, also where a number is the canonical form. */
 function hashComposite(key: object): number {
-  const length = isArray(key) ? writeWholeNumbers(key) : 0
-  if (length > 0) return murmurScratch(length, SEED_STRING)
+  const length = isArray(key) ? writeUnits(key) : 0
+  if (length > 0) return murmurUnits(length, SEED_STRING)
   return murmur(compositeForm(key) as string, SEED_STRING)
 }
 
@@ -369,11 +417,11 @@ function murmur(text: string, seed: number): number {
   return mix(hash ^ (length << 1))
 }
 
-/** As `murmur`, of the text in `scratch`. */
-function murmurScratch(length: number, seed: number): number {
+/** As `murmur`, of the text in `units`. */
+function murmurUnits(length: number, seed: number): number {
   const even = length & ~1
   let hash = seed
-  for (let i = 0; i < even; i += 2) hash = step(hash, scratch[i]! | (scratch[i + 1]! << 16))
-  if (even !== length) hash ^= scramble(scratch[even]!)
+  for (let i = 0; i < even; i += 2) hash = step(hash, units[i]! | (units[i + 1]! << 16))
+  if (even !== length) hash ^= scramble(units[even]!)
   return mix(hash ^ (length << 1))
 }

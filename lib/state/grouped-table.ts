@@ -4,10 +4,13 @@ import { isPair } from '../base/key.js'
 import { KeyTable, type TableWorld } from './key-table.js'
 import { PairMap } from './pair-map.js'
 import type { RowsAsked } from './read-ahead.js'
+import { isTextPair, TextPairs } from './text-pairs.js'
 
 export class GroupedTable<V, N = V> {
   readonly #world: TableWorld<V, N>
   readonly #groups: (KeyTable<V, N> | null)[]
+  /** Of all groups: each has keys with the same texts. */
+  #texts: TextPairs | null = null
 
   constructor(maxParallelism: number, world: TableWorld<V, N>) {
     this.#world = world
@@ -73,7 +76,9 @@ export class GroupedTable<V, N = V> {
     // In place too: who reads entries meanwhile must not go on in what is gone.
     for (const group of this.#groups) group?.clear()
     // What a snapshot still has to read lies in the tables.
-    if (this.#world.epochs.now === 0) this.#groups.fill(null)
+    if (this.#world.epochs.now > 0) return
+    this.#groups.fill(null)
+    this.#texts = null
   }
 
   clearGroup(group: number): void {
@@ -93,9 +98,18 @@ export class GroupedTable<V, N = V> {
       group >= 0 && group < this.#groups.length,
       'a key group is below the maximal parallelism',
     )
-    const isOfPairs = this.#world.rows === null && isPair(key)
-    const created = new KeyTable<V, N>(this.#world, isOfPairs ? new PairMap() : null)
+    const created = this.#createFor(key)
     this.#groups[group] = created
     return created
+  }
+
+  /** As the first key is, so are mostly the others. */
+  #createFor(key: unknown): KeyTable<V, N> {
+    const world = this.#world
+    if (world.rows !== null) return new KeyTable(world)
+    if (isPair(key)) return new KeyTable(world, new PairMap())
+    if (!isTextPair(key)) return new KeyTable(world)
+    this.#texts ??= new TextPairs()
+    return new KeyTable(world, new PairMap(), this.#texts)
   }
 }

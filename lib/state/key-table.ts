@@ -25,6 +25,7 @@ import { ABSENT, type Absent, changedSince, firstOf, flatForm, Journal, pruned }
 import { PairMap } from './pair-map.js'
 import type { RowsAsked } from './read-ahead.js'
 import { RowTable } from './row-table.js'
+import type { TextPairs } from './text-pairs.js'
 
 /** What the tables of one state have in common. */
 export interface TableWorld<V, N = V> {
@@ -94,6 +95,8 @@ const ALONE: TableWorld<never, never> = {
 /** A Map ends at 2^24 entries, so keyed state has one table per key group. */
 export class KeyTable<V, N = V> {
   readonly #world: TableWorld<V, N>
+  /** Where forms are numbers for pairs with a text; null: nowhere. */
+  readonly #texts: TextPairs | null
   #values: Values<V>
   /** The same, where it lies in rows. */
   #rows: RowTable<V> | null = null
@@ -112,28 +115,30 @@ export class KeyTable<V, N = V> {
   /** Walks over a table that can grow out of its Map: it does not while there are any. */
   #walks = 0
 
-  /** `values`: what it begins with. */
+  /** `values`: what it begins with. `texts`: only where that is a map of pairs. */
   constructor(
     world: TableWorld<V, N> = ALONE as unknown as TableWorld<V, N>,
     values: Values<V> | null = null,
+    texts: TextPairs | null = null,
   ) {
     this.#world = world
+    this.#texts = texts
     this.#values = values ?? this.#begin()
     if (this.#values instanceof RowTable) this.#rows = this.#values
   }
 
   get(key: unknown): V | undefined {
-    return this.#values.get(canonicalKey(key))
+    return this.#values.get(this.#formOf(key))
   }
 
   has(key: unknown): boolean {
-    return this.#values.has(canonicalKey(key))
+    return this.#values.has(this.#formOf(key))
   }
 
   set(key: unknown, value: V): void {
     if (key === this.#ownKey && this.#isOwn(value)) return
     this.#disown()
-    const canonical = canonicalKey(key)
+    const canonical = this.#formOf(key)
     if (this.#world.epochs.now !== this.#openEpoch) this.#touch(canonical)
     const values = this.#values
     if (values instanceof RowTable) return values.set(canonical, value, key)
@@ -144,7 +149,7 @@ export class KeyTable<V, N = V> {
 
   delete(key: unknown): void {
     this.#disown()
-    const canonical = canonicalKey(key)
+    const canonical = this.#formOf(key)
     if (this.#world.epochs.now !== this.#openEpoch) this.#beforeDelete(canonical)
     this.#values.delete(canonical)
     this.#keys?.delete(canonical)
@@ -152,7 +157,7 @@ export class KeyTable<V, N = V> {
 
   /** The value of a key, for who is going to change it in place. */
   own(key: unknown): V | undefined {
-    const canonical = canonicalKey(key)
+    const canonical = this.#formOf(key)
     const found = this.#rows === null ? this.#values.get(canonical) : this.#rows.own(canonical)
     if (found === undefined) return found
     const { epochs, copy } = this.#world
@@ -421,15 +426,24 @@ export class KeyTable<V, N = V> {
     return note === null ? (value as unknown as N) : note(value)
   }
 
+  #formOf(key: unknown): CanonicalKey {
+    return this.#texts === null ? canonicalKey(key) : this.#texts.formOf(key)
+  }
+
   #keyOf(canonical: CanonicalKey): unknown {
     if (!isEscaped(canonical)) return canonical
     const key = this.#rows === null ? this.#kept(canonical) : this.#rows.keyFor(canonical)
-    return key ?? this.#journal?.keyOf(canonical) ?? spelledKey(canonical)
+    return key ?? this.#journal?.keyOf(canonical) ?? this.#spelled(canonical)
   }
 
   /** Of a Map: the key of a canonical form that is not the key itself. */
   #kept(canonical: CanonicalKey): unknown {
-    return this.#keys?.get(canonical) ?? spelledKey(canonical)
+    return this.#keys?.get(canonical) ?? this.#spelled(canonical)
+  }
+
+  /** Undefined where the key is kept beside its form. */
+  #spelled(canonical: CanonicalKey): unknown {
+    return this.#texts?.keyOf(canonical) ?? spelledKey(canonical)
   }
 
   #current(): Journal<V, N> {
@@ -498,7 +512,7 @@ export class KeyTable<V, N = V> {
   }
 
   #keep(canonical: CanonicalKey, key: unknown): void {
-    if (isSpelled(key)) return
+    if (typeof canonical === 'number' || isSpelled(key)) return
     this.#keys ??= new Map()
     this.#keys.set(canonical, flatKey(key))
   }
@@ -514,7 +528,7 @@ export class KeyTable<V, N = V> {
   fill(entries: Iterable<readonly [key: unknown, value: V]>): void {
     const values = this.#values as HeapValues<V>
     for (const [key, value] of entries) {
-      const canonical = canonicalKey(key)
+      const canonical = this.#formOf(key)
       values.set(canonical, value)
       if (isEscaped(canonical)) this.#keep(canonical, key)
     }
@@ -522,7 +536,7 @@ export class KeyTable<V, N = V> {
 
   /** As `RowTable.ask`; nothing where it lies in a Map. */
   ask(key: unknown, asked: RowsAsked): void {
-    this.#rows?.ask(canonicalKey(key), asked)
+    this.#rows?.ask(this.#formOf(key), asked)
   }
 
   /** Every entry, with its key. */

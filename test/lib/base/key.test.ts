@@ -190,7 +190,12 @@ t.test('no number equals the form of a pair', async (t) => {
     t.ok(isEscaped(canonicalKey(form)))
     t.equal(spelledKey(canonicalKey(form)), undefined)
   }
-  for (const key of [-(2 ** 52) + 1, -(2 ** 53), 2 ** 52, Number.NEGATIVE_INFINITY]) {
+  for (const key of [2 ** 52, 2 ** 52 + 5, 2 ** 53 - 1]) {
+    t.ok(isEscaped(canonicalKey(key)), 'a state may give it to a pair of a text and a number')
+    t.equal(spelledKey(canonicalKey(key)), undefined)
+  }
+  const around = [2 ** 52 - 1, 2 ** 53].flatMap((size) => [size, -size])
+  for (const key of [...around, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]) {
     t.equal(canonicalKey(key), key)
     t.notOk(isEscaped(key))
   }
@@ -204,4 +209,31 @@ t.test('the hash of an array of whole numbers is that of its text', async (t) =>
   )
   const near = [-(2 ** 52), -(2 ** 52) - 5, -(2 ** 53)]
   t.same(near.map(hashKey), [2911512856, 2936462640, 1661795248])
+})
+
+t.test('the hash of an array of texts and whole numbers is that of its text', async (t) => {
+  const keys = [
+    ['a', 1],
+    ['16631 channel-12', 12345678],
+    ['', 0],
+    ['\u0000', -0],
+    ['é漢', 2 ** 31 - 1],
+    ['a', 2 ** 31],
+    ['x'.repeat(600), 1],
+    ['x'.repeat(480), 1],
+    [1, 'a'],
+    ['a', 'b'],
+    [['a'], 1],
+    ['a', 1, 'b', 2],
+    ['a', -1],
+    ['a', null],
+    ['a', 1.5],
+  ]
+  t.same(
+    keys.map(hashKey),
+    [
+      1542032940, 3502484563, 4247295569, 499866469, 2808395823, 3622112015, 3327985544, 1947390967,
+      3580382556, 1946737483, 2293594570, 3266951835, 52170266, 3745281698, 3975928220,
+    ],
+  )
 })

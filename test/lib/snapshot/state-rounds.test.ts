@@ -321,6 +321,9 @@ const LONG_KEYS: Readonly<Record<string, (n: number) => unknown>> = {
   'numbers that stand for pairs': (n) => -(2 ** 52) - n,
   pairs: (n) => [n, 7],
   'other pairs': (n) => [n, 'seven'],
+  'a few texts with numbers': (n) => [`customer number ${n % 7}`, n],
+  'texts with a number': (n) => [`customer number ${n}`, 7],
+  'numbers that stand for texts with numbers': (n) => (n % 4 < 2 ? ['a', n] : 2 ** 52 + n),
   texts: (n) => (n % 3 === 0 ? `\0${n}` : `customer number ${n}`),
 }
 
