@@ -24,7 +24,7 @@ import type { QuerySettings } from './settings.js'
  * So many events may one partition lead another, in event time. Joins keep what leads until time has come as far:
  without it, all of that by which the slower thread or host is behind.
  */
-const LEAD_MAX = 500_000
+const LEAD_MAX = 100_000
 
 /** Branches of one stream. Reading a kind that the query's `reads` does not name is an error. */
 export interface Events {

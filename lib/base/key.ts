@@ -14,13 +14,18 @@
  * an int32. The seed tells the types apart.
  */
 import { MillraceError } from './errors.js'
+import {
+  ESCAPE,
+  ESCAPE_CODE,
+  spelledNumbers,
+  units,
+  wholeNumbersText,
+  writeUnits,
+} from './key-text.js'
 
 /** What stands for a key in a Map: equal keys have the same canonical form. */
 export type CanonicalKey = string | number | boolean | bigint | null | undefined
 
-/** First code unit of every text that is a canonical form and not the key itself. Do not change. */
-const ESCAPE = '\u0000'
-const ESCAPE_CODE = 0
 /** Deeper keys are refused; also what ends a cycle. */
 const DEPTH_MAX = 16
 
@@ -104,133 +109,14 @@ function compositeForm(key: unknown): string | number {
   return form
 }
 
-/** Longer arrays take the slow path. */
-const NUMBERS_MAX = 16
-/** An int32 has ten digits at most, beside the letter and the end. */
-const scratch = Buffer.allocUnsafeSlow(3 + NUMBERS_MAX * 12) as Buffer & {
-  /** Not in Node's types: skips the look-up of the encoding. */
-  latin1Slice(start: number, end: number): string
-}
-
-/**
- * The text of `encode` for an array of a few int32 that are not negative; null for any other. Written
- * digit by digit, it is one flat string: four times as fast as putting it together.
- */
-function wholeNumbersText(values: readonly unknown[]): string | null {
-  const { length } = values
-  if (length === 0 || length > NUMBERS_MAX) return null
-  let at = 0
-  scratch[at++] = ESCAPE_CODE
-  scratch[at++] = OPEN
-  for (let i = 0; i < length; i++) {
-    const value = values[i]
-    if (typeof value !== 'number' || (value | 0) !== value || value < 0) return null
-    at = writeNumber(scratch, at, value)
-  }
-  scratch[at++] = CLOSE
-  return scratch.latin1Slice(0, at)
-}
-
-/** The text of `encode` for an int32 that is not negative. Returns where it ends. */
-function writeNumber(target: Uint8Array | Uint16Array, at: number, value: number): number {
-  target[at] = NUMBER
-  const end = writeDigits(target, at + 1, value)
-  target[end] = END
-  return end + 1
-}
-
-function writeDigits(target: Uint8Array | Uint16Array, at: number, value: number): number {
-  let digits = 1
-  for (let bound = 10; value >= bound; bound *= 10) digits++
-  let rest = value
-  for (let place = at + digits - 1; place >= at; place--) {
-    const next = (rest / 10) | 0
-    target[place] = ZERO + rest - next * 10
-    rest = next
-  }
-  return at + digits
-}
-
-const UNITS_MAX = 512
-/** A number with its letter and its end, or a text's length with those. */
-const PART_UNITS = 12
-const units = new Uint16Array(UNITS_MAX)
-
-/**
- * Writes the UTF-16 code units of the canonical text to `units`, where the key is an array of texts and of int32
- * that are not negative, and not long; returns how many, 0 for any other array.
- */
-function writeUnits(values: readonly unknown[]): number {
-  const { length } = values
-  if (length === 0 || length > NUMBERS_MAX) return 0
-  let at = 0
-  units[at++] = ESCAPE_CODE
-  units[at++] = OPEN
-  for (let i = 0; i < length; i++) {
-    const value = values[i]
-    if (typeof value === 'number') {
-      if ((value | 0) !== value || value < 0) return 0
-      if (at + PART_UNITS >= UNITS_MAX) return 0
-      at = writeNumber(units, at, value)
-    } else if (typeof value === 'string') {
-      if (at + PART_UNITS + value.length >= UNITS_MAX) return 0
-      units[at] = STRING
-      at = writeDigits(units, at + 1, value.length)
-      units[at++] = COLON
-      for (let place = 0; place < value.length; place++) units[at++] = value.charCodeAt(place)
-    } else return 0
-  }
-  units[at++] = CLOSE
-  return at
-}
-
-/** True for the arrays whose canonical form spells them out: `spelledKey` gives them back. */
-export function isSpelled(key: unknown): boolean {
-  if (typeof key !== 'object' || !isArray(key)) return false
-  const { length } = key
-  if (length === 0 || length > NUMBERS_MAX) return false
-  for (let i = 0; i < length; i++) {
-    const value = key[i]
-    if (typeof value !== 'number' || (value | 0) !== value || value < 0) return false
-  }
-  return true
-}
-
 /** The key that a canonical form by `canonicalKey` spells out; undefined where it must be kept beside it. */
 export function spelledKey(canonical: CanonicalKey): readonly number[] | undefined {
   if (typeof canonical === 'number') {
     if (canonical > 0 || !isPairForm(canonical)) return undefined
     return [pairPart(canonical), pairRest(canonical)]
   }
-  if (typeof canonical !== 'string') return undefined
-  const { length } = canonical
-  if (length < SPELLED_MIN || canonical.charCodeAt(0) !== ESCAPE_CODE) return undefined
-  if (canonical.charCodeAt(1) !== OPEN || canonical.charCodeAt(length - 1) !== CLOSE) {
-    return undefined
-  }
-  const key: number[] = []
-  for (let at = 2; at < length - 1; at++) {
-    if (canonical.charCodeAt(at++) !== NUMBER) return undefined
-    let value = 0
-    for (; canonical.charCodeAt(at) !== END; at++) {
-      const digit = canonical.charCodeAt(at) - ZERO
-      if (!(digit >= 0 && digit <= 9)) return undefined
-      value = value * 10 + digit
-    }
-    key.push(value)
-  }
-  return key
+  return typeof canonical === 'string' ? spelledNumbers(canonical) : undefined
 }
-
-/** `[`, `n`, a digit, `;` and `]` behind the escape. */
-const SPELLED_MIN = 6
-const OPEN = 0x5b
-const CLOSE = 0x5d
-const NUMBER = 0x6e
-const STRING = 0x73
-const COLON = 0x3a
-const END = 0x3b
-const ZERO = 0x30
 
 /** Throws E_BAD_KEY unless `key` can be a key. Free for primitives, cheap for arrays of them. */
 export function assertKey(key: unknown): void {

@@ -62,7 +62,8 @@ const HOLD: Duration = '100ms'
  * With `emit: 'changes'` it speaks whenever a result has changed, `[key, { before, after }]`, also of a
  * stream that never ends. Records that come soon after each other make one change, so that the number of
  * changes differs from run to run, and only the last of each key does not. A change belongs to no
- * instant of event time. Not behind `window`, whose results are final.
+ * instant of event time. Where `add` and `merge` give back the accumulator that they were given first, nothing has
+ * changed, and nothing is told. Not behind `window`, whose results are final.
  *
  *     keyBy((bid: Bid) => bid.auction), aggregate({ create: () => 0, add: (n) => n + 1, merge: (a, b) => a + b }, { emit: 'changes' })
  *

@@ -14,10 +14,10 @@ import {
   canonicalKey,
   flatKey,
   isEscaped,
-  isSpelled,
   isView,
   spelledKey,
 } from '../base/key.js'
+import { isSpelled } from '../base/key-text.js'
 import type { Pace } from '../base/pace.js'
 import { type EntryCursor, MapCursor } from './entry-cursor.js'
 import type { Run } from './frozen.js'

@@ -42,13 +42,24 @@ export const minus = (a: Totals, b: Totals): Totals => ({
   dear: a.dear - b.dear,
 })
 
-/** Each number is 0 or 1: whether there is one at all. */
-export const either = (a: Totals, b: Totals): Totals => ({
-  all: a.all | b.all,
-  cheap: a.cheap | b.cheap,
-  fair: a.fair | b.fair,
-  dear: a.dear | b.dear,
-})
+/**
+ * Each number is 0 or 1: whether there is one at all. One of the two where it has all of the other: of the same
+ * accumulator no change is told.
+ */
+export const either = (a: Totals, b: Totals): Totals =>
+  hasAll(a, b)
+    ? a
+    : hasAll(b, a)
+      ? b
+      : {
+          all: a.all | b.all,
+          cheap: a.cheap | b.cheap,
+          fair: a.fair | b.fair,
+          dear: a.dear | b.dear,
+        }
+
+const hasAll = (a: Totals, b: Totals): boolean =>
+  a.all >= b.all && a.cheap >= b.cheap && a.fair >= b.fair && a.dear >= b.dear
 
 export const totalsColumns = <Row>(name: string, totals: (row: Row) => Totals): Columns<Row> => ({
   [name]: (row) => totals(row).all,

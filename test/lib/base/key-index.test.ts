@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { assertKey, canonicalKey, isSpelled, spelledKey } from '../../../lib/base/key.js'
+import { assertKey, canonicalKey, spelledKey } from '../../../lib/base/key.js'
 import { KeyIndex } from '../../../lib/base/key-index.js'
+import { isSpelled } from '../../../lib/base/key-text.js'
 
 const parts = fc.oneof(
   fc.constantFrom(0, -0, 1, -1, 0.5, 2 ** 26 - 1, 2 ** 26, 2 ** 31, 2 ** 52, Number.NaN, '1', 'a'),
