@@ -108,8 +108,9 @@ export class GroupedTable<V, N = V> {
     const world = this.#world
     if (world.rows !== null) return new KeyTable(world)
     if (isPair(key)) return new KeyTable(world, new PairMap())
-    if (!isTextPair(key)) return new KeyTable(world)
-    this.#texts ??= new TextPairs()
+    // What has no number lies more densely in a Map.
+    if (!isTextPair(key) || this.#texts?.isFull === true) return new KeyTable(world)
+    this.#texts ??= new TextPairs(world.epochs)
     return new KeyTable(world, new PairMap(), this.#texts)
   }
 }

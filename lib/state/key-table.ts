@@ -138,7 +138,7 @@ export class KeyTable<V, N = V> {
   set(key: unknown, value: V): void {
     if (key === this.#ownKey && this.#isOwn(value)) return
     this.#disown()
-    const canonical = this.#formOf(key)
+    const canonical = this.#formToSet(key)
     if (this.#world.epochs.now !== this.#openEpoch) this.#touch(canonical)
     const values = this.#values
     if (values instanceof RowTable) return values.set(canonical, value, key)
@@ -151,7 +151,7 @@ export class KeyTable<V, N = V> {
     this.#disown()
     const canonical = this.#formOf(key)
     if (this.#world.epochs.now !== this.#openEpoch) this.#beforeDelete(canonical)
-    this.#values.delete(canonical)
+    if (this.#values.delete(canonical)) this.#texts?.letGo(canonical)
     this.#keys?.delete(canonical)
   }
 
@@ -191,6 +191,7 @@ export class KeyTable<V, N = V> {
 
   clear(): void {
     this.#disown()
+    this.#letGoOfAll()
     if (this.#world.epochs.now === 0) this.#values.clear()
     else {
       const journal = this.#current()
@@ -430,6 +431,18 @@ export class KeyTable<V, N = V> {
     return this.#texts === null ? canonicalKey(key) : this.#texts.formOf(key)
   }
 
+  #formToSet(key: unknown): CanonicalKey {
+    return this.#texts === null ? canonicalKey(key) : this.#texts.formToSet(key)
+  }
+
+  #letGoOfAll(): void {
+    const texts = this.#texts
+    if (texts === null) return
+    for (const entries = cursorOf(this.#values as HeapValues<V>); entries.next(); ) {
+      texts.letGo(entries.key)
+    }
+  }
+
   #keyOf(canonical: CanonicalKey): unknown {
     if (!isEscaped(canonical)) return canonical
     const key = this.#rows === null ? this.#kept(canonical) : this.#rows.keyFor(canonical)
@@ -511,8 +524,10 @@ export class KeyTable<V, N = V> {
     if (this.#walks === 0 && !epochs.reading) this.#grow(values, rows)
   }
 
+  /** Of a new entry. */
   #keep(canonical: CanonicalKey, key: unknown): void {
-    if (typeof canonical === 'number' || isSpelled(key)) return
+    if (typeof canonical === 'number') return this.#texts?.hold(canonical)
+    if (isSpelled(key)) return
     this.#keys ??= new Map()
     this.#keys.set(canonical, flatKey(key))
   }
@@ -528,7 +543,7 @@ export class KeyTable<V, N = V> {
   fill(entries: Iterable<readonly [key: unknown, value: V]>): void {
     const values = this.#values as HeapValues<V>
     for (const [key, value] of entries) {
-      const canonical = this.#formOf(key)
+      const canonical = this.#formToSet(key)
       values.set(canonical, value)
       if (isEscaped(canonical)) this.#keep(canonical, key)
     }
