@@ -77,11 +77,14 @@ export function isPairForm(form: number): boolean {
 /** True for a key whose form is such a number. */
 export const isPair = (key: unknown): boolean => isArray(key) && pairForm(key) !== null
 
+/** Below 2^52: which of its kind it is. */
+const pairIndex = (form: number): number => Math.abs(form) - TEXT_PAIR_FIRST
+
 /** The first number of a pair, by its form; of a text with a number, what may be hashed in its place. */
-export const pairPart = (form: number): number => Math.floor((PAIR_MOST - form) / PAIR_PART)
+export const pairPart = (form: number): number => Math.floor(pairIndex(form) / PAIR_PART)
 
 /** The second one. */
-export const pairRest = (form: number): number => PAIR_MOST - form - pairPart(form) * PAIR_PART
+export const pairRest = (form: number): number => pairIndex(form) - pairPart(form) * PAIR_PART
 
 /** `-0` is 0 here as in every key. Null for any other key. */
 function pairForm(key: readonly unknown[]): number | null {

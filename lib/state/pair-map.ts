@@ -1,7 +1,7 @@
 /**
- * A Map by canonical form for a table whose first key is a pair of small whole numbers, the usual composite
- * key: its form is a number that does not fit V8's small integers, so that a Map keeps it as an object of its
- * own and follows a pointer to compare it.
+ * A Map by canonical form for a table whose first key is a pair of small whole numbers, or of a text and a whole
+ * number (`text-pairs.ts`), the usual composite keys: their forms are numbers that do not fit V8's small integers,
+ * so that a Map keeps each as an object of its own and follows a pointer to compare it.
  *
  * Here pairs lie in a table of doubles (open addressing, at most three quarters full): form and place side by
  * side, in one line of the processor's cache. Other keys have their places in a Map. Values lie by place, in

@@ -7,7 +7,10 @@ import {
   hashKey,
   isEscaped,
   keyGroupOf,
+  pairPart,
+  pairRest,
   spelledKey,
+  TEXT_PAIR_FIRST,
 } from '../../../lib/base/key.js'
 
 /** Recorded once; a change here breaks every snapshot. */
@@ -236,4 +239,14 @@ t.test('the hash of an array of texts and whole numbers is that of its text', as
       3580382556, 1946737483, 2293594570, 3266951835, 52170266, 3745281698, 3975928220,
     ],
   )
+})
+
+t.test('the parts of neighbouring pair forms tell them apart', async (t) => {
+  const firsts = [TEXT_PAIR_FIRST, TEXT_PAIR_FIRST + 5 * 2 ** 34, 2 ** 53 - 100]
+  const forms = firsts.flatMap((first) => [...Array(100).keys()].map((i) => first + i))
+  for (const sign of [1, -1]) {
+    const parts = forms.map((form) => `${pairPart(sign * form)} ${pairRest(sign * form)}`)
+    t.equal(new Set(parts).size, forms.length)
+    t.ok(forms.every((form) => pairPart(sign * form) < 2 ** 26 && pairRest(sign * form) < 2 ** 26))
+  }
 })
