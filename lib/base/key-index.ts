@@ -43,7 +43,7 @@ export class KeyIndex {
   /** −1 where the key has no place. Throws E_BAD_KEY. */
   get(key: unknown): number {
     if (!isInCells(key)) {
-      if (!isTextPair(key)) return this.#others.get(canonicalKey(key)) ?? -1
+      if (!isTextAndInt(key)) return this.#others.get(canonicalKey(key)) ?? -1
       const number = this.#texts.get(key[0])
       if (number === undefined) return -1
       first = ~number
@@ -60,7 +60,7 @@ export class KeyIndex {
   set(key: unknown, place: number): unknown {
     // Numbers keep nothing alive.
     let own = key
-    if (isTextPair(key)) own = this.#takeUp(key)
+    if (isTextAndInt(key)) own = this.#takeUp(key)
     else if (!isInCells(key)) {
       own = flatKey(key)
       this.#others.set(canonicalKey(own), place)
@@ -94,7 +94,7 @@ export class KeyIndex {
   }
 
   /** Numbers the text, if it is new, and gives the pair with what is kept of it. */
-  #takeUp([text, rest]: TextPair): TextPair {
+  #takeUp([text, rest]: TextAndInt): TextAndInt {
     let number = this.#texts.get(text)
     if (number === undefined) {
       const own = flatKey(text) as string
@@ -155,9 +155,10 @@ function isInCells(key: unknown): boolean {
   return first === a && second === b && a >= 0 && b >= 0
 }
 
-type TextPair = readonly [text: string, rest: number]
+/** Cells hold 32 bits, so the number has 31; a text may be of any length, since it is held for a short while. */
+type TextAndInt = readonly [text: string, rest: number]
 
-function isTextPair(key: unknown): key is TextPair {
+function isTextAndInt(key: unknown): key is TextAndInt {
   if (typeof key !== 'object' || !isArray(key) || key.length !== 2) return false
   const [text, rest] = [key[0], key[1]]
   return typeof text === 'string' && typeof rest === 'number' && (rest | 0) === rest && rest >= 0
