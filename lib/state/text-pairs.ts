@@ -33,7 +33,10 @@ const EMPTY_MIN = 512
 
 const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray
 
-/** True for a short text beside a whole number. */
+/**
+ * True for a short text beside a whole number: what there is room for in a form, and what may stay in memory
+ * without keys for a while.
+ */
 export function isTextPair(key: unknown): key is readonly [text: string, rest: number] {
   if (typeof key !== 'object' || !isArray(key) || key.length !== 2) return false
   const [text, rest] = [key[0], key[1]]
@@ -114,7 +117,7 @@ export class TextPairs {
     this.#sweepIfDue()
   }
 
-  /** The key that a form spells out; undefined where it is none of these. */
+  /** The key that a form spells out, with 0 where −0 was set, as in a pair of numbers; undefined where it is none of these. */
   keyOf(form: CanonicalKey): readonly [text: string, rest: number] | undefined {
     if (typeof form !== 'number' || !isTextForm(form)) return undefined
     const number = numberIn(form)

@@ -71,6 +71,7 @@ t.test(
       t.ok(isPairForm(form) && isEscaped(form), `${form}`)
       t.same(pairs.keyOf(form), key)
     }
+    t.same(pairs.keyOf(pairs.formToSet(['a', -0])), ['a', 0], 'the same key')
     t.type(pairs.formToSet(['one too many', 7]), 'string')
     t.type(pairs.formToSet(['a', 8]), 'number', 'those that are taken up go on')
     for (const key of [
