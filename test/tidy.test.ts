@@ -211,6 +211,17 @@ t.test('no default exports, enums, or names that say nothing', async (t) => {
   t.same(wrong, [])
 })
 
+t.test('what a test draws can be drawn again: only one file reads the seed of a run', async (t) => {
+  const seeds = 'test/support/test-seed.ts'
+  const wrong = files
+    .filter(({ path, text }) => path !== seeds && /\benv\.\w*SEED\b/.test(text))
+    .map(({ path }) => `${path} reads a seed`)
+  const drawing = files
+    .filter(({ text, local }) => /\bfc\.assert\(/.test(text) && !local.includes(seeds))
+    .map(({ path }) => `${path} checks properties without a seed of ${seeds}`)
+  t.same([...wrong, ...drawing], [])
+})
+
 function walk(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)

@@ -2,12 +2,13 @@
 import t, { type Test } from 'tap'
 import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
 import { bundleOf, HUB, type NodeShape, SimulatedCluster } from '../support/simulated-cluster.js'
+import { testSeed } from '../support/test-seed.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
 t.setTimeout(400_000)
 
 const ID = 'rows-00000001'
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 
 interface World {
   readonly cluster: SimulatedCluster

@@ -13,9 +13,10 @@ import { type JobShape, moduleOf } from '../support/cluster-simulation.js'
 import { identityOf } from '../support/memory-network.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
 import { SimulatedProcess } from '../support/simulated-process.js'
+import { testSeed } from '../support/test-seed.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 const CLI = 'cli'
 const ID = 'rows-00000001'
 const PATIENCE_MS = 120_000

@@ -3,12 +3,13 @@ import t from 'tap'
 import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import { bundleOf, HUB, type NodeShape, SimulatedCluster } from '../support/simulated-cluster.js'
+import { testSeed } from '../support/test-seed.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
 t.setTimeout(400_000)
 
 const ID = 'rows-00000001'
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 
 /** A job of two slots that has run for 2 s, of 20; all nodes but `late` are there. */
 async function running(nodes: readonly NodeShape[], late: readonly string[] = []) {

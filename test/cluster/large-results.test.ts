@@ -4,10 +4,11 @@ import { generate, results } from '../../lib/connectors/index.js'
 import { pipeline } from '../../lib/index.js'
 import type { Failure } from '../../lib/supervision/failure.js'
 import { followedJob } from '../support/followed-job.js'
+import { testSeed } from '../support/test-seed.js'
 
 t.setTimeout(400_000)
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 
 /**
  * A job that publishes `count` records, behind one that may be missed, followed by a client. `ended`: its

@@ -3,10 +3,11 @@ import t from 'tap'
 import { STANDSTILL_MS } from '../../lib/cluster/times.js'
 import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
+import { testSeed } from '../support/test-seed.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
 const ID = 'rows-00000001'
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 
 t.test('where only the words between two nodes stand still, they are dialled anew', async (t) => {
   const job: JobShape = {

@@ -12,11 +12,11 @@ import { within } from '../e2e/support.js'
 import { clientOf } from '../support/cluster-parts.js'
 import type { Talking } from '../support/cluster-processes.js'
 import { LoopbackCluster } from '../support/loopback-cluster.js'
+import { testSeed } from '../support/test-seed.js'
 
 t.setTimeout(1_200_000)
 
-const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 100_000)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed()
 const ACCOUNTING = fileURLToPath(new URL('../e2e/jobs/accounting.js', import.meta.url))
 
 /** Steps that the coordinator makes: its store is the durable tier. */

@@ -4,6 +4,7 @@ import type { SubmitOptions } from '../../actors/coordinator/protocol.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
 import { bundleOf, HUB, type NodeShape, SimulatedCluster } from '../support/simulated-cluster.js'
+import { testSeed } from '../support/test-seed.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
 t.setTimeout(400_000)
@@ -21,7 +22,7 @@ interface World {
   places(): readonly string[]
 }
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 
 async function worldOf(nodes: readonly NodeShape[], begin = nodes.length): Promise<World> {
   const job: JobShape = {

@@ -10,10 +10,11 @@ import { inMessages } from '../../lib/transport/in-messages.js'
 import { EncodedRecord } from '../../lib/transport/record-parts.js'
 import { followedJob } from '../support/followed-job.js'
 import { HUB } from '../support/simulated-cluster.js'
+import { testSeed } from '../support/test-seed.js'
 
 t.setTimeout(400_000)
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 const ID = 'stream-00000001'
 const RECORDS = 4_000
 const PER_SECOND = 100

@@ -3,12 +3,13 @@ import t, { type Test } from 'tap'
 import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
+import { testSeed } from '../support/test-seed.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
 t.setTimeout(400_000)
 
 const ID = 'rows-00000001'
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 /** From before its loss is noticed until long after it has begun to wait. */
 const TIMES = [0, 500, 2_900, 3_100, 3_300, 10_000]
 

@@ -5,12 +5,13 @@ import { map, type Pipeline, pipeline } from '../../lib/index.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
 import type { SimulatedProcess } from '../support/simulated-process.js'
+import { testSeed } from '../support/test-seed.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
 t.setTimeout(400_000)
 
 const ID = 'both-00000001'
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 const ROWS = 200
 
 /** Two regions: one of one subtask, and one of so many; null: as wide as the job. */

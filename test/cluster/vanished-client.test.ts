@@ -5,12 +5,13 @@ import { type JobShape, judge, moduleOf } from '../support/cluster-simulation.js
 import { identityOf } from '../support/memory-network.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
 import { SimulatedProcess } from '../support/simulated-process.js'
+import { testSeed } from '../support/test-seed.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
 t.setTimeout(400_000)
 
 const ID = 'rows-00000001'
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 const CLI = 'cli'
 
 /** A job that runs for 10 s, as a client sees it. A message takes 5 ms. */

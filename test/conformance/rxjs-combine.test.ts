@@ -18,6 +18,7 @@ import {
 } from '../../lib/index.js'
 import { attach } from '../../lib/operators/stream.js'
 import { definitionOf, feed, OperatorHarness } from '../support/operator-harness.js'
+import { testSeed } from '../support/test-seed.js'
 import {
   combineRows,
   combineVerdicts,
@@ -27,7 +28,7 @@ import {
   seenByRx,
 } from './rxjs-combine.js'
 
-const SEED = Number(process.env.SEED ?? 20_261_121)
+const SEED = testSeed(20_261_121)
 const RUNS = 300
 const KEYS = 3
 const keyOf = (record: number) => record % KEYS

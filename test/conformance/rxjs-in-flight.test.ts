@@ -11,6 +11,7 @@ import { BATCH, END } from '../../lib/operators/signal.js'
 import { exhaustMap, switchMap } from '../../lib/operators/switch-map.js'
 import type { VirtualClock } from '../../lib/testing/virtual-clock.js'
 import { definitionOf, OperatorHarness } from '../support/operator-harness.js'
+import { testSeed } from '../support/test-seed.js'
 
 interface Event {
   /** Multiples of 64; answers take 64 n + 3 ms, so that nothing falls on the same instant. */
@@ -142,8 +143,7 @@ async function ours(
 const keyOf = (value: number) => `k${value % 2}`
 const endOf = (input: readonly Event[]) => (input.at(-1)?.atMs ?? 0) + 4
 
-const seed = Number(process.env.MILLRACE_SEED ?? Date.now() % 2 ** 31)
-t.comment(`seed ${seed}`)
+const seed = testSeed()
 
 for (const row of rows) {
   t.test(`${row[0]} is that of RxJS`, async () => {

@@ -43,6 +43,7 @@ import { windowTime } from '../../lib/operators/time/window-time.js'
 import { toArray } from '../../lib/operators/to-array.js'
 import { windowCount } from '../../lib/operators/window-count.js'
 import { definitionOf, OperatorHarness } from '../support/operator-harness.js'
+import { testSeed } from '../support/test-seed.js'
 import { singleInputRows } from './rxjs-rows.js'
 
 interface Event {
@@ -510,8 +511,7 @@ const keyOf = (value: number) => `k${value % 3}`
 const text = (heard: readonly Heard[]) =>
   JSON.stringify(heard.map(({ atMs, value, end }) => [atMs, end ?? value ?? null]))
 
-const seed = Number(process.env.MILLRACE_SEED ?? Date.now() % 2 ** 31)
-t.comment(`seed ${seed}`)
+const seed = testSeed()
 
 t.test('what is compared has its verdict in the table', async (t) => {
   for (const { operator } of rows) {

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import type { Test } from 'tap'
 import type { Timer } from '../../lib/time/timer.js'
 import type { Timers } from '../../lib/time/timers.js'
+import { testSeed } from '../support/test-seed.js'
 
 interface Registered {
   readonly timeMs: number
@@ -77,9 +78,7 @@ class NaiveTimers {
 
 /** Checks one implementation. */
 export async function timerConformance(t: Test, create: () => Timers) {
-  t.test('whatever is registered, deleted and taken: as a sorted list', async (t) => {
-    const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-    t.comment(`SEED=${seed}`)
+  t.test('whatever is registered, deleted and taken: as a sorted list', async () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const timers = create()
@@ -87,7 +86,7 @@ export async function timerConformance(t: Test, create: () => Timers) {
         for (const each of steps) compare(timers, naive, each)
         return true
       }),
-      { seed, numRuns: 300 },
+      { seed: testSeed(), numRuns: 300 },
     )
   })
 

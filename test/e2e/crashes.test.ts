@@ -8,13 +8,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { seededRandom } from '../../lib/base/random.js'
 import { readIndex } from '../../lib/snapshot/store-index.js'
+import { testSeed } from '../support/test-seed.js'
 import { directoryOf, type Life, startAccounting } from './accounting.js'
 import { judgeOutput } from './judge.js'
 
 t.setTimeout(600_000)
 
-const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 100_000)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed()
 const KILLS = process.env.CI_FULL ? 200 : 30
 const ROWS = 60_000
 /**

@@ -19,9 +19,12 @@ import {
   scan,
   sum,
 } from '../../lib/index.js'
+import { testSeed } from '../support/test-seed.js'
 import { PAIRS } from './jobs/combined.js'
 import wordCount, { LINES } from './jobs/word-count.js'
 import { ended, ending, runModule } from './support.js'
+
+fc.configureGlobal({ seed: testSeed() })
 
 t.setTimeout(400_000)
 

@@ -8,11 +8,11 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Random, seededRandom } from '../../lib/base/random.js'
 import { ROOT } from '../support/command.js'
+import { testSeed } from '../support/test-seed.js'
 import { directoryOf, type Life, startAccounting } from './accounting.js'
 import { judgeOutput, judgeSoFar } from './judge.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 100_000)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed()
 const PASSES = 3
 const ROWS = 120_000
 

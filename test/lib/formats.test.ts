@@ -7,9 +7,9 @@ import { LineDecoder } from '../../lib/formats/lines.js'
 import { NdjsonDecoder, toNdjson } from '../../lib/formats/ndjson.js'
 import { type TextOptions, type TextRange, TextRuns } from '../../lib/formats/runs.js'
 import { showRecord } from '../../lib/formats/show.js'
+import { testSeed } from '../support/test-seed.js'
 
-const seed = Number(process.env.SEED ?? 20_251_121)
-t.comment(`seed ${seed}`)
+const seed = testSeed(20_251_121)
 
 interface Got<T> {
   readonly record: T

@@ -11,9 +11,9 @@ import { createCreditLedger } from '../../lib/credit/ledger.js'
 import { BATCH, batch, END, end, WATERMARK } from '../../lib/operators/signal.js'
 import { createLoopback } from '../../lib/transport/loopback.js'
 import { type FaultPlan, SlowWire, settle } from '../support/faulty-wire.js'
+import { testSeed } from '../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed(1)
 
 const SENDERS = 3
 const RECORDS = 600

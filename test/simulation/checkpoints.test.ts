@@ -8,10 +8,11 @@ import { MUTANTS } from '../support/checkpoint-mutants.js'
 import type { Outcome } from '../support/checkpoint-simulation.js'
 import { STEPS } from '../support/crashing-store.js'
 import { runSeeds, timesOf } from '../support/seed-threads.js'
+import { testSeed } from '../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 const SEEDS = Number(process.env.MILLRACE_SEEDS ?? (process.env.CI_FULL ? 5_000 : 1_000))
-t.comment(`MILLRACE_SEED=${SEED} MILLRACE_SEEDS=${SEEDS}`)
+t.comment(`MILLRACE_SEEDS=${SEEDS}`)
 
 t.setTimeout(900_000)
 

@@ -9,10 +9,11 @@ import t from 'tap'
 import type { ClusterMutant } from '../support/cluster-seeds.js'
 import type { Outcome } from '../support/cluster-simulation.js'
 import { runSeeds, timesOf } from '../support/seed-threads.js'
+import { testSeed } from '../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 const SEEDS = Number(process.env.MILLRACE_SEEDS ?? (process.env.CI_FULL ? 5_000 : 1_000))
-t.comment(`MILLRACE_SEED=${SEED} MILLRACE_SEEDS=${SEEDS}`)
+t.comment(`MILLRACE_SEEDS=${SEEDS}`)
 
 t.setTimeout(900_000)
 

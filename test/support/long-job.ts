@@ -2,11 +2,12 @@
 import type { Duration } from '../../lib/base/duration.js'
 import { type JobShape, moduleOf } from './cluster-simulation.js'
 import { bundleOf, HUB, SimulatedCluster } from './simulated-cluster.js'
+import { testSeed } from './test-seed.js'
 import { TransactionWorld } from './transaction-world.js'
 
 export const LONG_JOB = 'rows-00000001'
 export const TWO_NODES = ['a', 'b'].map((name) => ({ name, slots: 1 }))
-export const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+export const SEED = testSeed(1)
 
 const SHAPE: Omit<JobShape, 'world'> = {
   name: 'rows',

@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { queryNames } from '../../../benchmarks/nexmark/catalog.js'
 import { seededRandom } from '../../../lib/base/random.js'
+import { testSeed } from '../../support/test-seed.js'
 import { SMALL } from './answers.js'
 import { judged } from './judge.js'
 
 t.setTimeout(600_000)
 
-const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 100_000)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed()
 const random = seededRandom(SEED)
 const KILLS = process.env.CI_FULL ? 10 : 2
 const QUERIES = process.env.CI_FULL ? queryNames() : ['q4', 'q5', 'q8', 'q11', 'q18']

@@ -3,6 +3,9 @@ import t from 'tap'
 import { assertKey, canonicalKey, spelledKey } from '../../../lib/base/key.js'
 import { KeyIndex } from '../../../lib/base/key-index.js'
 import { isSpelled } from '../../../lib/base/key-text.js'
+import { testSeed } from '../../support/test-seed.js'
+
+fc.configureGlobal({ seed: testSeed() })
 
 const parts = fc.oneof(
   fc.constantFrom(0, -0, 1, -1, 0.5, 2 ** 26 - 1, 2 ** 26, 2 ** 31, 2 ** 52, Number.NaN, '1', 'a'),

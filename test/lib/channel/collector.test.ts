@@ -3,9 +3,9 @@ import t from 'tap'
 import { type Random, seededRandom } from '../../../lib/base/random.js'
 import { Collector, NO_GROUP, NO_TIME } from '../../../lib/channel/collector.js'
 import { BATCH_RECORDS_MAX, type Batch, batch } from '../../../lib/operators/signal.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed(1)
 
 interface Columns {
   readonly keyed: boolean

@@ -10,9 +10,9 @@ import { createCreditLedger } from '../../../lib/credit/ledger.js'
 import { BARRIER, BATCH, type Barrier, batch, end } from '../../../lib/operators/signal.js'
 import type { ReplayedBatch } from '../../../lib/snapshot/restore-flights.js'
 import { numbers } from '../../conformance/channel.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed(1)
 
 const aligned = (round: number): Barrier => ({ tag: BARRIER, round, full: false })
 const unaligned = (round: number): Barrier => ({ ...aligned(round), unaligned: true })

@@ -20,11 +20,11 @@ import { seededRandom } from '../../../lib/base/random.js'
 import { DrivenWriter } from '../../../lib/testing/driven-writer.js'
 import { contentOf, recordsOf, SINKS, type SinkKind, sinkOf } from '../../support/durable-sinks.js'
 import { mount, skip, succeeds } from '../../support/mount.js'
+import { testSeed } from '../../support/test-seed.js'
 
 t.setTimeout(400_000)
 
-const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 100_000)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed()
 const POWER_CUTS = process.env.CI_FULL ? 20 : 2
 
 /** More than one round: keys that were written behind the snapshot are not taken back, but caught up with. */

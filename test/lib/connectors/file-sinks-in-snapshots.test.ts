@@ -12,9 +12,9 @@ import { fileError } from '../../../lib/connectors/file-error.js'
 import { csvFile, linesFile, ndjsonFile, type Sink } from '../../../lib/connectors/index.js'
 import { isTransactional } from '../../../lib/connectors/sink.js'
 import { DrivenWriter, type SinkPlace } from '../../../lib/testing/driven-writer.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed(1)
 
 const opened = <T>(sink: Sink<T>, place: SinkPlace = {}) =>
   new DrivenWriter(sink, { snapshots: true, ...place })

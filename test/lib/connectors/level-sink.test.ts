@@ -10,9 +10,9 @@ import { type LevelSinkOptions, levelSink } from '../../../lib/connectors/index.
 import { DrivenWriter, type SinkPlace } from '../../../lib/testing/driven-writer.js'
 import { sinkConformance } from '../../conformance/sink.js'
 import { until } from '../../support/source-harness.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed(1)
 
 type Pair = readonly [key: string, value: unknown]
 const pairs = { key: ([key]: Pair) => key, value: ([, value]: Pair) => value }

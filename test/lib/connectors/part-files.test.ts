@@ -19,9 +19,9 @@ import { type PartFilesOptions, partFiles } from '../../../lib/connectors/index.
 import { DrivenWriter, type SinkPlace } from '../../../lib/testing/driven-writer.js'
 import { transactionalSinkConformance } from '../../conformance/sink.js'
 import { HandClock, until } from '../../support/source-harness.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed(1)
 
 const opened = <T>(directory: string, options: PartFilesOptions<T> = {}, place: SinkPlace = {}) =>
   new DrivenWriter(partFiles(directory, options), { snapshots: true, ...place })

@@ -18,10 +18,11 @@ import { type Random, seededRandom } from '../../../lib/base/random.js'
 import { csv, lines, ndjson, type Source } from '../../../lib/connectors/index.js'
 import { checkSource } from '../../../lib/testing/check-source.js'
 import { DrivenReader } from '../../../lib/testing/driven-reader.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
+const SEED = testSeed(1)
 const SEEDS = Number(process.env.MILLRACE_SEEDS ?? (process.env.CI_FULL ? 1_000 : 60))
-t.comment(`MILLRACE_SEED=${SEED} MILLRACE_SEEDS=${SEEDS}`)
+t.comment(`MILLRACE_SEEDS=${SEEDS}`)
 
 const LETTERS = ['a', 'b', ' ', 'é', '€', '𝄞', '\u{1f600}', ',', '"', '\t', '\ufffd', '']
 

@@ -32,6 +32,7 @@ import {
   take,
 } from '../../../lib/index.js'
 import { lines, sink, together } from '../../support/fake-parts.js'
+import { testSeed } from '../../support/test-seed.js'
 
 const graphOf = (build: (flow: Flow) => void, options: PipelineOptions = {}): Graph =>
   pipeline('job', build, options).compose().graph
@@ -549,7 +550,7 @@ function moved(flow: Flow, on: Any, other: Any, step: Move, index: number): Any 
 }
 
 const game = fc.tuple(fc.array(move, { maxLength: 14 }), fc.integer({ min: 1, max: 4 }))
-const SEED = Number(process.env.SEED ?? 20_240_601)
+const SEED = testSeed(20_240_601)
 
 const holds = (law: string, check: (graph: Graph, plan: Plan, parallelism: number) => void) =>
   t.test(`of every plan: ${law}`, (t) => {

@@ -3,9 +3,9 @@ import t from 'tap'
 import { seededRandom } from '../../../lib/base/random.js'
 import { createHotKeySketch, HOT_SHARE_MIN } from '../../../lib/metrics/hot-keys.js'
 import { mergeHotKeys } from '../../../lib/metrics/merge-hot-keys.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-t.comment(`SEED=${SEED}`)
+const SEED = testSeed()
 
 interface Stream {
   readonly batches: readonly (readonly number[])[]

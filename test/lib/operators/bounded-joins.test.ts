@@ -8,6 +8,9 @@ import { hashJoin, type JoinKind, keyBy, pipeline, sortMergeJoin } from '../../.
 import { type AnyStream, attach } from '../../../lib/operators/stream.js'
 import { createMemorySpill } from '../../support/memory-spill.js'
 import { type HarnessOptions, type OperatorHarness, open } from '../../support/operator-harness.js'
+import { testSeed } from '../../support/test-seed.js'
+
+fc.configureGlobal({ seed: testSeed() })
 
 const KINDS: readonly JoinKind[] = ['inner', 'left', 'right', 'full']
 const JOINS = { hashJoin, sortMergeJoin } as const

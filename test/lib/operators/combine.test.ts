@@ -23,8 +23,9 @@ import {
   MAX_PARALLELISM,
   OperatorHarness,
 } from '../../support/operator-harness.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.SEED ?? 20_261_121)
+const SEED = testSeed(20_261_121)
 const KEYS = 3
 const keyOf = (record: number) => record % KEYS
 

@@ -13,6 +13,7 @@ import { createRecordErrors } from '../../../lib/operators/record-errors.js'
 import { recordWiseTraits } from '../../../lib/operators/record-wise.js'
 import { type Batch, batch } from '../../../lib/operators/signal.js'
 import { feed, type HarnessOptions, OperatorHarness } from '../../support/operator-harness.js'
+import { testSeed } from '../../support/test-seed.js'
 
 type Call = (value: never) => never
 const step = (kind: FusedStep['kind'], call: unknown): FusedStep => ({ kind, call: call as Call })
@@ -144,7 +145,7 @@ t.test('generated and interpreted loops do the same', async () => {
   const input = fc.array(fc.nat(30), { maxLength: 30 })
   fc.assert(fc.property(steps, input, fc.boolean(), fc.boolean(), policies, fc.nat(), property), {
     numRuns: 300,
-    seed: 3,
+    seed: testSeed(3),
   })
 })
 

@@ -6,6 +6,9 @@ import { broadcastJoin } from '../../../lib/operators/join/broadcast-join.js'
 import { join } from '../../../lib/operators/join/join.js'
 import { combinedDefinition } from '../../conformance/rxjs-combine.js'
 import { OperatorHarness } from '../../support/operator-harness.js'
+import { testSeed } from '../../support/test-seed.js'
+
+fc.configureGlobal({ seed: testSeed() })
 
 interface Row {
   readonly input: number

@@ -19,6 +19,9 @@ import { timestamps } from '../../../lib/operators/time/timestamps.js'
 import { window } from '../../../lib/operators/window/window.js'
 import { tumbling } from '../../../lib/window/assigner.js'
 import { feed, open } from '../../support/operator-harness.js'
+import { testSeed } from '../../support/test-seed.js'
+
+fc.configureGlobal({ seed: testSeed() })
 
 const numbers = fc.array(fc.integer({ min: -5, max: 5 }), { maxLength: 60 })
 const cuts = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 5 })

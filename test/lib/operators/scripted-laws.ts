@@ -9,6 +9,7 @@ import type { OperatorDefinition } from '../../../lib/operators/operator.js'
 import { BATCH, type Batch, WATERMARK } from '../../../lib/operators/signal.js'
 import { combinedDefinition } from '../../conformance/rxjs-combine.js'
 import { type HarnessOptions, OperatorHarness } from '../../support/operator-harness.js'
+import { testSeed } from '../../support/test-seed.js'
 import type { OfNumber } from './row.js'
 import {
   finish,
@@ -27,7 +28,7 @@ import {
 } from './script.js'
 import type { ScriptedRow } from './scripted-rows.js'
 
-const SEED = Number(process.env.SEED ?? 20_261_121)
+const SEED = testSeed(20_261_121)
 const RUNS = 8
 /** Of scripts that show that these laws say something; the same for every seed. */
 const SAMPLE = { seed: 7, numRuns: 60 }

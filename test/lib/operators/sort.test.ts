@@ -11,6 +11,9 @@ import { mergeRows } from '../../../lib/operators/batch/merge-rows.js'
 import { arrayCursor, type Row, type RowCursor } from '../../../lib/operators/batch/rows.js'
 import { createMemorySpill } from '../../support/memory-spill.js'
 import { feed, type OperatorHarness, open } from '../../support/operator-harness.js'
+import { testSeed } from '../../support/test-seed.js'
+
+fc.configureGlobal({ seed: testSeed() })
 
 const ascending = sortKeyComparer('asc') as (a: unknown, b: unknown) => number
 const text = (value: unknown) => JSON.stringify(value)

@@ -10,6 +10,9 @@ import {
   type HarnessOptions,
   OperatorHarness,
 } from '../../support/operator-harness.js'
+import { testSeed } from '../../support/test-seed.js'
+
+fc.configureGlobal({ seed: testSeed() })
 
 interface Event {
   readonly at: number

@@ -6,6 +6,7 @@ import { nodeToLeave } from '../../../lib/placement/leave.js'
 import type { NodeOffer, SlotWish } from '../../../lib/placement/place.js'
 import { placeJobs } from '../../../lib/placement/place-jobs.js'
 import { roomFor } from '../../../lib/placement/room.js'
+import { testSeed } from '../../support/test-seed.js'
 
 const node = (id: string, slots: number, taken: readonly string[] = []): NodeOffer => ({
   id,
@@ -65,9 +66,7 @@ t.test('the room of a job is that of the best nodes that reach each other', asyn
 })
 
 t.test('whatever is apart, no two of a choice are, and none could take another node', async (t) => {
-  const seed = Number(process.env.MILLRACE_SEED ?? 1)
-  t.comment(`MILLRACE_SEED=${seed}`)
-  const random = seededRandom(seed)
+  const random = seededRandom(testSeed(1))
   const pick = (n: number) => Math.floor(random() * n)
   for (let run = 0; run < 500; run++) {
     const nodes = Array.from({ length: 1 + pick(7) }, (_, i) => node(`n${i}`, 1 + pick(3)))

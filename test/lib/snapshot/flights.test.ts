@@ -11,9 +11,9 @@ import {
 } from '../../../lib/snapshot/flight-chunk.js'
 import { restoreFlights } from '../../../lib/snapshot/restore-flights.js'
 import { BatchEncoder } from '../../../lib/wire/encoder.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed(1)
 const GROUPS = 32
 
 const newLog = () => new FlightLog(1, () => new FlightChunkWriter('test'))

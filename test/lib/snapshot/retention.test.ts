@@ -2,6 +2,7 @@
 import t, { type Test } from 'tap'
 import { type Random, seededRandom } from '../../../lib/base/random.js'
 import { planRetention, type StoredManifest } from '../../../lib/snapshot/retention.js'
+import { testSeed } from '../../support/test-seed.js'
 
 const manifests = (...lists: (readonly string[] | null)[]): StoredManifest[] =>
   lists.map((chunks, index) => ({ number: index + 1, chunks }))
@@ -51,9 +52,7 @@ t.test(
 t.test(
   'whatever the history: what is kept is whole, nothing is forgotten, and nothing that nobody needs stays',
   async (t) => {
-    const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-    t.comment(`SEED=${seed}`)
-    const random = seededRandom(seed)
+    const random = seededRandom(testSeed())
     for (let run = 0; run < 500; run++) checkHistory(t, random)
   },
 )

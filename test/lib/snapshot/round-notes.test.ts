@@ -6,6 +6,7 @@ import { createStateSnapshots } from '../../../lib/snapshot/state-rounds.js'
 import type { StateSnapshots } from '../../../lib/snapshot/state-snapshots.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
 import type { ValueState } from '../../../lib/state/state.js'
+import { testSeed } from '../../support/test-seed.js'
 
 const GROUPS = 2
 const KEYS = 6_000
@@ -75,9 +76,7 @@ function wrongIn(chunks: Uint8Array[], name: string, expected: Values): number {
 
 for (const [name, keyOf] of Object.entries(KEY_OF)) {
   t.test(`rounds hold what thousands of ${name} had as they began`, async (t) => {
-    const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-    t.comment(`SEED=${seed}`)
-    const random = seededRandom(seed)
+    const random = seededRandom(testSeed())
     const store = createHeapState(GROUPS)
     const twins = new Twins(store.value<number>(name), keyOf)
     for (let i = 0; i < KEYS; i++) twins.set(i, i)

@@ -10,6 +10,9 @@ import { createHeapState } from '../../../lib/state/heap-state.js'
 import type { StateStore } from '../../../lib/state/state.js'
 import { cachedState } from '../../support/level-state.js'
 import { contentOf, GROUPS, randomOperation, show } from '../../support/state-script.js'
+import { testSeed } from '../../support/test-seed.js'
+
+const SEED = testSeed()
 
 t.setTimeout(400_000)
 
@@ -70,12 +73,6 @@ function encodeAll(snapshots: StateSnapshots): StateChunk[] {
   return chunks
 }
 
-const seedOf = (t: { comment: (text: string) => void }): number => {
-  const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-  t.comment(`SEED=${seed}`)
-  return seed
-}
-
 /** Two stores live the same life, one of them in the heap, the other with snapshots. */
 function liveWithSnapshots(
   make: MakeStore,
@@ -130,9 +127,8 @@ function liveWithSnapshots(
 for (const [name, make] of BACKENDS) {
   const law = 'a round restores what was there when it began, whatever happens meanwhile'
   t.test(`${law} (${name})`, async (t) => {
-    const seed = seedOf(t)
     for (let run = 0; run < 60; run++) {
-      const random = seededRandom(seed + run)
+      const random = seededRandom(SEED + run)
       let checked = 0
       const { store, twin } = liveWithSnapshots(
         make,
@@ -188,9 +184,8 @@ function publicContentOf(store: StateStore): unknown {
 }
 
 t.test('with another parallelism the subtasks hold together what there was', async (t) => {
-  const seed = seedOf(t)
   for (let run = 0; run < 10; run++) {
-    const random = seededRandom(seed + run)
+    const random = seededRandom(SEED + run)
     const one = createHeapState(GROUPS, { wallTime: () => 0 })
     for (let i = 0; i < 600; i++) randomOperation(random)(one)
     const expected = unionOf([one])
@@ -329,7 +324,7 @@ const LONG_KEYS: Readonly<Record<string, (n: number) => unknown>> = {
 
 for (const [name, keyOf] of Object.entries(LONG_KEYS)) {
   t.test(`of long tables a round holds what was there when it began (keys: ${name})`, async (t) => {
-    const random = seededRandom(seedOf(t))
+    const random = seededRandom(SEED)
     const store = createHeapState(GROUPS)
     const twin = createHeapState(GROUPS)
     const snapshots = createStateSnapshots(store, 'o')
@@ -492,8 +487,7 @@ t.test('a value larger than a chunk comes back whole', async (t) => {
 })
 
 t.test('damaged chunks are refused, wherever the damage is', async (t) => {
-  const seed = seedOf(t)
-  const random = seededRandom(seed)
+  const random = seededRandom(SEED)
   const store = createHeapState(GROUPS, { wallTime: () => 0 })
   for (let i = 0; i < 500; i++) randomOperation(random)(store)
   const [chunk] = snapshotOf([store])[0]!.chunks
@@ -626,7 +620,7 @@ t.test('no round builds on one that was asked to be complete in itself', async (
     snapshots.completed(round)
     return { refs, chain }
   }
-  const operations = seededRandom(seedOf(t))
+  const operations = seededRandom(SEED)
   const change = () => {
     for (let i = 0; i < 50; i++) randomOperation(operations)(store)
   }

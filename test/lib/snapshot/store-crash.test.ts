@@ -23,6 +23,7 @@ import { verifySnapshot } from '../../../lib/snapshot/verify.js'
 import { idsOf } from '../../conformance/chunk-store.js'
 import { mount, skip, succeeds } from '../../support/mount.js'
 import { putSnapshot } from '../../support/snapshots.js'
+import { testSeed } from '../../support/test-seed.js'
 
 const WRITER = fileURLToPath(new URL('../../support/snapshot-writer.js', import.meta.url))
 const KILLS = process.env.CI_FULL ? 100 : 20
@@ -38,8 +39,7 @@ const SYNCS = [
   ['fsync', 6],
 ] as const
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-t.comment(`SEED=${seed}`)
+const seed = testSeed()
 const random = seededRandom(seed)
 const root = t.testdir()
 

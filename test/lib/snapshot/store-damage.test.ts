@@ -24,12 +24,13 @@ import type { Manifest } from '../../../lib/snapshot/manifest.js'
 import { chunksOf } from '../../../lib/snapshot/manifest-chunks.js'
 import { readChunk } from '../../../lib/snapshot/verify.js'
 import { chunkBytes, putSnapshot } from '../../support/snapshots.js'
+import { testSeed } from '../../support/test-seed.js'
 
 /** Of each file; more with CI_FULL=1. */
 const FLIPS = process.env.CI_FULL ? 2000 : 200
 const TOLD = ['E_SNAPSHOT_DAMAGED', 'E_SNAPSHOT_VERSION', 'E_STORE']
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+const seed = testSeed()
 // In memory where there is such a place: nothing here is about what survives, and syncs take most of the time.
 const root = existsSync('/dev/shm') ? mkdtempSync('/dev/shm/millrace-') : t.testdir()
 const whole = join(root, 'whole')
@@ -37,7 +38,6 @@ let newest: Manifest
 
 /** Older snapshots in tables, the newest one in the log; chunks of one block and of many. */
 t.before(async () => {
-  t.comment(`SEED=${seed}`)
   let store = await openLevelChunkStore(whole)
   const first = await putSnapshot(store, 1, [3000, 50])
   await store.close()

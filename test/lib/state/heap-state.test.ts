@@ -6,13 +6,12 @@ import { deepFreeze } from '../../../lib/operators/freeze.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
 import { stateConformance } from '../../conformance/state.js'
 import { disturbed } from '../../support/disturbed-state.js'
+import { testSeed } from '../../support/test-seed.js'
 
 t.test('the heap backend keeps the laws of state', (t) => stateConformance(t, createHeapState))
 
 t.test('it keeps them whatever snapshots begin, go on, end and fail meanwhile', async (t) => {
-  const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-  t.comment(`SEED=${seed}`)
-  const random = seededRandom(seed)
+  const random = seededRandom(testSeed())
   await stateConformance(t, (groups, options) =>
     disturbed(createHeapState(groups, options), random),
   )

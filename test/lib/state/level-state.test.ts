@@ -3,6 +3,7 @@ import { seededRandom } from '../../../lib/base/random.js'
 import { stateConformance } from '../../conformance/state.js'
 import { disturbed } from '../../support/disturbed-state.js'
 import { cachedState } from '../../support/level-state.js'
+import { testSeed } from '../../support/test-seed.js'
 
 /** Two thirds of the conformance suite's states are larger. */
 const TINY_BYTES = 2_000
@@ -12,9 +13,7 @@ t.test('the level backend keeps the laws of state, larger than its cache', (t) =
 )
 
 t.test('it keeps them whatever snapshots begin, go on, end and fail meanwhile', async (t) => {
-  const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-  t.comment(`SEED=${seed}`)
-  const random = seededRandom(seed)
+  const random = seededRandom(testSeed())
   await stateConformance(t, (groups, options) =>
     disturbed(cachedState(groups, TINY_BYTES, options), random),
   )

@@ -3,6 +3,9 @@ import t from 'tap'
 import { canonicalKey } from '../../../lib/base/key.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
 import { PairMap } from '../../../lib/state/pair-map.js'
+import { testSeed } from '../../support/test-seed.js'
+
+fc.configureGlobal({ seed: testSeed() })
 
 const parts = fc.oneof(
   { weight: 9, arbitrary: fc.nat(5) },

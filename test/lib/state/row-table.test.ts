@@ -6,6 +6,9 @@ import { RowCache } from '../../../lib/state/row-cache.js'
 import { RowTable } from '../../../lib/state/row-table.js'
 import { textRows } from '../../../lib/state/row-text.js'
 import { decodeCbor, encodeCbor } from '../../../lib/wire/cbor.js'
+import { testSeed } from '../../support/test-seed.js'
+
+const SEED = testSeed()
 
 const codec = textRows({ encode: encodeCbor, decode: decodeCbor })
 
@@ -22,10 +25,8 @@ function tableOf(budgetBytes: number) {
 }
 
 t.test('a table does what a Map does, walks under way included', async (t) => {
-  const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-  t.comment(`SEED=${seed}`)
   for (let run = 0; run < 30; run++) {
-    const random = seededRandom(seed + run)
+    const random = seededRandom(SEED + run)
     const { table } = tableOf(20_000)
     const map = new Map<number | string, number>()
     const walks: [Iterator<readonly unknown[]>, Iterator<readonly unknown[]>][] = []
@@ -117,10 +118,8 @@ t.test('what is read most stays in memory', async (t) => {
 t.test(
   'what is read ahead is what a read would give, whatever happens until it comes',
   async (t) => {
-    const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-    t.comment(`SEED=${seed}`)
     for (let run = 0; run < 20; run++) {
-      const random = seededRandom(seed + run)
+      const random = seededRandom(SEED + run)
       const { cache, rows, table } = tableOf(15_000)
       const map = new Map<number, number>()
       /** Answers come late, and in any order. */

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { type Random, seededRandom } from '../../../lib/base/random.js'
 import { DueQueue } from '../../../lib/time/due-queue.js'
+import { testSeed } from '../../support/test-seed.js'
 
 const COUNT = 30_000
 
@@ -27,8 +28,7 @@ interface Numbered {
 
 const byTurn = (a: Numbered, b: Numbered): number => a.dueMs - b.dueMs || a.at - b.at
 
-const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-t.comment(`SEED=${seed}`)
+const seed = testSeed()
 
 for (const [name, timeOf] of Object.entries(KINDS)) {
   t.test(

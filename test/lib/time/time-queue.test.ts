@@ -3,6 +3,7 @@ import t from 'tap'
 import { type Random, seededRandom } from '../../../lib/base/random.js'
 import { TimeQueue } from '../../../lib/time/time-queue.js'
 import { TimeTable } from '../../../lib/time/time-table.js'
+import { testSeed } from '../../support/test-seed.js'
 
 const COUNT = 30_000
 
@@ -16,8 +17,7 @@ const KINDS: Readonly<Record<string, (i: number, random: Random) => number>> = {
   'multiples of a day': (i) => (i - COUNT / 2) * 86_400_000,
 }
 
-const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-t.comment(`SEED=${seed}`)
+const seed = testSeed()
 
 for (const [name, timeOf] of Object.entries(KINDS)) {
   t.test(`whatever comes and goes, the first is the smallest: times ${name}`, async (t) => {

@@ -13,9 +13,10 @@ import { systemClock } from '../../../lib/base/clock.js'
 import { type Random, seededRandom } from '../../../lib/base/random.js'
 import { BinaryFrames } from '../../../lib/transport/frame-reading.js'
 import { connectWs } from '../../../lib/transport/ws.js'
+import { testSeed } from '../../support/test-seed.js'
 import { until } from '../../support/until.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 1_000_000)
+const SEED = testSeed()
 const STREAMS = 40_000
 const BYTES_MAX = 70_000
 const [BINARY, TEXT, MORE, PING, CLOSE] = [0x82, 0x81, 0x80, 0x89, 0x88]
@@ -119,7 +120,6 @@ function readings(chunks: readonly Uint8Array[], isPast: boolean): string[] {
 t.test(
   `${STREAMS} streams, mutated and cut anywhere, are read as the library reads them`,
   async (t) => {
-    t.comment(`seed ${SEED}`)
     const random = seededRandom(SEED)
     let frames = 0
     let messages = 0
@@ -197,7 +197,6 @@ async function served(t: Test, first: Uint8Array = new Uint8Array(0)): Promise<S
 const message = (number: number, length = 40): Uint8Array => new Uint8Array(length).fill(number)
 
 t.test('messages come whole and in order, wherever TCP cuts them', async (t) => {
-  t.comment(`seed ${SEED}`)
   const random = seededRandom(SEED)
   const { tcp, came } = await served(t)
   const sizes = Array.from({ length: 300 }, () => [3, 126, 65_536, BYTES_MAX][below(random, 4)]!)

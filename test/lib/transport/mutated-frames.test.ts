@@ -26,8 +26,9 @@ import {
 } from '../../../lib/wire/frame.js'
 import { profileViolation } from '../../../lib/wire/profile.js'
 import { rawSelf } from '../../support/raw-peer.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 1_000_000)
+const SEED = testSeed()
 const COUNT = 100_000
 const STEP_MS_MAX = 50
 const SESSION = 7
@@ -134,7 +135,6 @@ function timeMs(step: () => void): number {
 }
 
 t.test(`${COUNT} mutated messages and frames`, { timeout: 300_000 }, async (t) => {
-  t.comment(`seed ${SEED}`)
   const random = seededRandom(SEED)
   const samples = frames()
   const hello = callerStart(rawSelf(), 'control').reply!

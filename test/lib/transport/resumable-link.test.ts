@@ -10,9 +10,9 @@ import {
   UNACKNOWLEDGED_MAX,
 } from '../../../lib/transport/resumable-link.js'
 import { identityOf, MemoryInternet } from '../../support/memory-network.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? 1)
-t.comment(`MILLRACE_SEED=${SEED}`)
+const SEED = testSeed(1)
 
 t.setTimeout(180_000)
 

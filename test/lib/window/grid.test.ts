@@ -12,6 +12,9 @@ import {
 } from '../../../lib/window/slicing.js'
 import { createTimeZone } from '../../../lib/window/time-zone.js'
 import { zoneGrid } from '../../../lib/window/zone-grid.js'
+import { testSeed } from '../../support/test-seed.js'
+
+fc.configureGlobal({ seed: testSeed() })
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR

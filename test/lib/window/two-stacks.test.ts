@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { TwoStacks } from '../../../lib/window/two-stacks.js'
+import { testSeed } from '../../support/test-seed.js'
+
+fc.configureGlobal({ seed: testSeed() })
 
 const text = (a: unknown, b: unknown): string => `${a}${b}`
 

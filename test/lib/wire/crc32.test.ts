@@ -4,8 +4,9 @@ import { seededRandom } from '../../../lib/base/random.js'
 import { createCrc32, loadNativeCrc32 } from '../../../lib/wire/crc32.js'
 import { beginData, decodeFrame, sealFrame, stampData } from '../../../lib/wire/frame.js'
 import { FRAME_BYTES_MAX } from '../../../lib/wire/limits.js'
+import { testSeed } from '../../support/test-seed.js'
 
-const SEED = Number(process.env.MILLRACE_SEED ?? Date.now() % 1_000_000)
+const SEED = testSeed()
 const random = seededRandom(SEED)
 const below = (end: number): number => Math.floor(random() * end)
 
@@ -26,7 +27,6 @@ for (const [name, crc32] of Object.entries(ways)) {
   })
 
   t.test(`${name}: any length, from any offset, in one part or in two`, async (t) => {
-    t.comment(`seed ${SEED}`)
     const bytes = Uint8Array.from({ length: 70_000 }, () => below(256))
     for (let run = 0; run < 300; run++) {
       const from = below(100)
@@ -88,7 +88,6 @@ const damages: Readonly<Record<string, (bytes: Uint8Array) => boolean>> = {
 
 for (const [name, damage] of Object.entries(damages)) {
   t.test(`a frame is refused after ${name}`, async (t) => {
-    t.comment(`seed ${SEED}`)
     const whole = sealed(FRAME_BYTES_MAX)
     t.equal(decodeFrame(whole, true).sequence, head.sequence)
     let passed = 0

@@ -2,9 +2,6 @@
 import { isDeepStrictEqual, types } from 'node:util'
 import fc from 'fast-check'
 
-/** Of every random choice in these tests. */
-export const seed = Number(process.env.MILLRACE_TEST_SEED ?? 20_261_121)
-
 /** Any code units: well-formed or not, with byte order marks, one-byte and two-byte. */
 export const anyString: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 30 }),

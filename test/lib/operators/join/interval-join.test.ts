@@ -4,8 +4,9 @@ import t from 'tap'
 import { intervalJoin } from '../../../../lib/operators/join/interval-join.js'
 import { combinedDefinition } from '../../../conformance/rxjs-combine.js'
 import { OperatorHarness } from '../../../support/operator-harness.js'
+import { testSeed } from '../../../support/test-seed.js'
 
-const SEED = Number(process.env.SEED ?? 20_261_121)
+const SEED = testSeed(20_261_121)
 
 interface Rec {
   readonly id: number

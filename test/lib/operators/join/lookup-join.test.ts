@@ -9,8 +9,9 @@ import {
   type OperatorHarness,
   open,
 } from '../../../support/operator-harness.js'
+import { testSeed } from '../../../support/test-seed.js'
 
-const SEED = Number(process.env.SEED ?? 20_261_121)
+const SEED = testSeed(20_261_121)
 
 /** Odd keys are there, every third one as null. */
 const table = (key: number) => (key % 2 === 0 ? undefined : key % 3 === 0 ? null : `of ${key}`)

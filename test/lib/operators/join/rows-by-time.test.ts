@@ -3,8 +3,9 @@ import fc from 'fast-check'
 import t from 'tap'
 import { RowsByTime } from '../../../../lib/operators/join/rows-by-time.js'
 import { createHeapState } from '../../../../lib/state/heap-state.js'
+import { testSeed } from '../../../support/test-seed.js'
 
-const SEED = Number(process.env.SEED ?? 20_261_121)
+const SEED = testSeed(20_261_121)
 
 const time = fc.integer({ min: 0, max: 99 })
 const steps = fc.array(

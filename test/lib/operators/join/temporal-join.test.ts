@@ -4,8 +4,9 @@ import t from 'tap'
 import { temporalJoin } from '../../../../lib/operators/join/temporal-join.js'
 import { combinedDefinition } from '../../../conformance/rxjs-combine.js'
 import { OperatorHarness } from '../../../support/operator-harness.js'
+import { testSeed } from '../../../support/test-seed.js'
 
-const SEED = Number(process.env.SEED ?? 20_261_121)
+const SEED = testSeed(20_261_121)
 const small = (min: number, max: number) => fc.integer({ min, max })
 const steps = fc.array(
   fc.record({ input: small(0, 1), key: small(0, 2), at: small(0, 60), what: small(0, 9) }),

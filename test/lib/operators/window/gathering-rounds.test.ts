@@ -9,9 +9,9 @@ import { fixedGrid } from '../../../../lib/window/grid.js'
 import { tumblingSlices } from '../../../../lib/window/slicing.js'
 import { addTo, GROUPS, openGathering, said, speak } from '../../../support/gathering.js'
 import { cachedState } from '../../../support/level-state.js'
+import { testSeed } from '../../../support/test-seed.js'
 
-const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-t.comment(`SEED=${SEED}`)
+const SEED = testSeed()
 
 const SIZE_MS = 10
 const slicing = tumblingSlices(fixedGrid(SIZE_MS, 0))

@@ -26,10 +26,10 @@ import { disturbed } from '../../../support/disturbed-state.js'
 import { addTo, GROUPS, openGathering, said, speak } from '../../../support/gathering.js'
 import { cachedState } from '../../../support/level-state.js'
 import { definitionOf, OperatorHarness } from '../../../support/operator-harness.js'
+import { testSeed } from '../../../support/test-seed.js'
 
 const SIZE_MS = 10
-const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-t.comment(`SEED=${SEED}`)
+const SEED = testSeed()
 
 const slicing = tumblingSlices({
   floor: (timeMs) => Math.floor(timeMs / SIZE_MS) * SIZE_MS,

@@ -19,9 +19,9 @@ import { SlicedWindows } from '../../../../lib/operators/window/sliced-windows.j
 import { WindowOutput } from '../../../../lib/operators/window/window-output.js'
 import { createHeapState } from '../../../../lib/state/heap-state.js'
 import { slidingSlices } from '../../../../lib/window/slicing.js'
+import { testSeed } from '../../../support/test-seed.js'
 
-const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-t.comment(`SEED=${SEED}`)
+const SEED = testSeed()
 const GROUPS = 8
 const STEPS = 3_000
 

@@ -1,6 +1,6 @@
 /**
  * Every assigner × trigger × lateness × kind of content against windows as they are defined
- * (`support/window-oracle.ts`), on random disorder. `SEED=n` repeats a run.
+ * (`support/window-oracle.ts`), on random disorder. `MILLRACE_SEED=n` repeats a run.
  */
 import t from 'tap'
 import { type Random, seededRandom } from '../../../../lib/base/random.js'
@@ -24,6 +24,7 @@ import {
 } from '../../../../lib/index.js'
 import type { AnyStream, Op } from '../../../../lib/operators/stream.js'
 import { definitionOf, OperatorHarness } from '../../../support/operator-harness.js'
+import { testSeed } from '../../../support/test-seed.js'
 import {
   type OracleAssigner,
   type OracleEvent,
@@ -32,9 +33,8 @@ import {
   WindowOracle,
 } from '../../../support/window-oracle.js'
 
-const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+const SEED = testSeed()
 const RUNS = Number(process.env.RUNS ?? 2)
-t.comment(`SEED=${SEED}`)
 
 interface Case {
   readonly name: string
@@ -288,7 +288,7 @@ for (const of of ASSIGNERS) {
           }
         }
       }
-      t.pass(`SEED=${SEED}`)
+      t.pass(`MILLRACE_SEED=${SEED}`)
       t.end()
     })
   }
@@ -360,9 +360,9 @@ for (const of of BY_CLOCK) {
     for (const content of ['merge', 'reduce', 'process'] as const) {
       for (let run = 0; run < RUNS * 4; run++) {
         const problem = differsByClock(of, content, run % 2 === 0, random)
-        if (problem !== null) t.fail(`${content}, run ${run}, SEED=${SEED}: ${problem}`)
+        if (problem !== null) t.fail(`${content}, run ${run}, MILLRACE_SEED=${SEED}: ${problem}`)
       }
     }
-    t.pass(`SEED=${SEED}`)
+    t.pass(`MILLRACE_SEED=${SEED}`)
   })
 }

@@ -11,9 +11,9 @@ import { type Slicing, slidingSlices, tumblingSlices } from '../../../../lib/win
 import { disturbed } from '../../../support/disturbed-state.js'
 import { addTo, GROUPS, openGathering, said, speak } from '../../../support/gathering.js'
 import { cachedState } from '../../../support/level-state.js'
+import { testSeed } from '../../../support/test-seed.js'
 
-const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-t.comment(`SEED=${SEED}`)
+const SEED = testSeed()
 
 const DAY_MS = 86_400_000
 const size = (sizeMs: number, offsetMs = 0): Slicing => tumblingSlices(fixedGrid(sizeMs, offsetMs))

@@ -17,9 +17,9 @@ import {
 } from '../../../../lib/window/slicing.js'
 import { disturbed } from '../../../support/disturbed-state.js'
 import { cachedState } from '../../../support/level-state.js'
+import { testSeed } from '../../../support/test-seed.js'
 
-const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-t.comment(`SEED=${SEED}`)
+const SEED = testSeed()
 
 const GROUPS = 8
 const KEYS = 6
@@ -206,12 +206,13 @@ for (const latenessMs of [0, 12]) {
           hear(speak(windows))
           const lost = given.filter((id) => !shown.has(id))
           if (lost.length > 0)
-            t.fail(`SEED=${SEED + run}: ${lost} of ${given.length} were never shown`)
+            t.fail(`MILLRACE_SEED=${SEED + run}: ${lost} of ${given.length} were never shown`)
           const disjoint = before.disjoint && behind.disjoint && latenessMs === 0
           const twice = [...shown].filter(([, times]) => disjoint && times > 1)
           if (twice.length > 0)
-            t.fail(`SEED=${SEED + run}: ${twice.map(([id]) => id)} were shown twice`)
-          if (store.value('slices').size > 0) t.fail(`SEED=${SEED + run}: something is left`)
+            t.fail(`MILLRACE_SEED=${SEED + run}: ${twice.map(([id]) => id)} were shown twice`)
+          if (store.value('slices').size > 0)
+            t.fail(`MILLRACE_SEED=${SEED + run}: something is left`)
         }
         t.pass()
       },

@@ -1,6 +1,6 @@
 /**
  * Sessions that are folded before the exchange, by several senders whose times drift apart: what they send
- * makes the same sessions as all records at once, whatever comes first. `SEED=n` repeats a run.
+ * makes the same sessions as all records at once, whatever comes first. `MILLRACE_SEED=n` repeats a run.
  */
 import t from 'tap'
 import { type Random, seededRandom } from '../../../../lib/base/random.js'
@@ -15,10 +15,10 @@ import {
 import { BATCH, IDLE, type Signal, WATERMARK } from '../../../../lib/operators/signal.js'
 import { DueQueue } from '../../../../lib/time/due-queue.js'
 import { definitionOf, OperatorHarness } from '../../../support/operator-harness.js'
+import { testSeed } from '../../../support/test-seed.js'
 
-const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+const SEED = testSeed()
 const RUNS = Number(process.env.RUNS ?? 150)
-t.comment(`SEED=${SEED}`)
 
 interface Event {
   readonly key: string
@@ -166,10 +166,10 @@ t.test('parts of sessions from several senders make the sessions of all records'
   for (let run = 0; run < RUNS; run++) {
     const problem = differs(random)
     if (problem === null) continue
-    t.fail(`run ${run}, SEED=${SEED}: ${problem}`)
+    t.fail(`run ${run}, MILLRACE_SEED=${SEED}: ${problem}`)
     return
   }
-  t.pass(`SEED=${SEED}`)
+  t.pass(`MILLRACE_SEED=${SEED}`)
 })
 
 const sender = (): OperatorHarness =>
