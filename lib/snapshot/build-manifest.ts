@@ -5,6 +5,7 @@ import type { Plan } from '../graph/plan.js'
 import { subtaskName } from '../graph/subtasks.js'
 import type { StateVersion } from '../state/upcast.js'
 import { type Round as CheckpointRound, phaseIn } from './checkpoint.js'
+import { keptForm } from './kept-form.js'
 import type {
   FlightRef,
   Manifest,
@@ -23,13 +24,22 @@ export interface NamedNode {
   readonly role: NodeRole
   readonly state?: StateVersion
   readonly settings?: JsonObject
-  readonly traits: { readonly saved?: false; readonly idempotent?: true }
+  readonly traits: {
+    readonly stateful: boolean
+    readonly saved?: false
+    readonly idempotent?: true
+  }
 }
 
 const versionOf = ({ state }: NamedNode) => (state === undefined ? {} : { version: state.version })
 
 const windowOf = ({ settings }: NamedNode) =>
   settings?.window === undefined ? {} : { window: settings.window as JsonObject }
+
+const keptBy = (node: NamedNode) => {
+  const keeps = keptForm(node)
+  return keeps === null ? {} : { keeps }
+}
 
 export interface ManifestFacts {
   readonly run: string
@@ -68,6 +78,7 @@ export function buildManifest(plan: Plan, round: CheckpointRound, facts: Manifes
                 parallelism: chain.parallelism,
                 ...versionOf(facts.nodes[node]!),
                 ...windowOf(facts.nodes[node]!),
+                ...keptBy(facts.nodes[node]!),
                 unassigned: facts.unassigned.get(node) ?? null,
                 subtasks: Array.from({ length: chain.parallelism }, (_, index) => ({
                   ...snapshotOf(round, chain.id, index, step),

@@ -63,6 +63,8 @@ export interface OperatorSnapshot {
   readonly version?: number
   /** The windows of an operator that has any, as its settings say; not there before 0.1. */
   readonly window?: JsonObject
+  /** What its state is of, as `kept-form.ts` says it; of operators, and not there before 0.1. */
+  readonly keeps?: string
   /** By index, complete. */
   readonly subtasks: readonly SubtaskSnapshot[]
   /** Of a source: splits that no subtask had been given; null where they had not been listed yet. */

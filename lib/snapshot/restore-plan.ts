@@ -12,6 +12,7 @@ import { FIRST_VERSION, missingUpcasts } from '../state/upcast.js'
 import { checkWindowChange } from '../window/window-change.js'
 import type { NamedNode } from './build-manifest.js'
 import type { ChunkRef } from './chunk-store.js'
+import { checkKeptForm } from './kept-form.js'
 import type { Manifest, OperatorSnapshot, SplitSnapshot, SubtaskSnapshot } from './manifest.js'
 import type { PlacedSplit, RestoredTransactions } from './round.js'
 import type { FormerChunks } from './state-snapshots.js'
@@ -66,9 +67,9 @@ export function reportRestore(
 }
 
 /**
- * Throws `E_RESTORE_DROPS` where state would be lost and that was not allowed, `E_STATE_VERSION` where what
- * is stored is of a version that the pipeline cannot read, `E_RESTORE_WINDOWS` where it cannot be put in the
- * windows that there are now.
+ * Throws `E_RESTORE_DROPS` where state would be lost and that was not allowed, `E_RESTORE_KIND` where an operator
+ * would take another's for its own, `E_STATE_VERSION` where what is stored is of a version that the pipeline cannot
+ * read, `E_RESTORE_WINDOWS` where it cannot be put in the windows that there are now.
  */
 export function checkRestore(
   manifest: Manifest,
@@ -80,6 +81,7 @@ export function checkRestore(
   for (const operator of manifest.operators) {
     const node = nodes.find(({ name }) => name === operator.name)
     if (node === undefined || !holdsState(operator)) continue
+    checkKeptForm(manifest, operator, node)
     checkVersion(manifest, operator, node)
     checkWindowChange(operator.name, operator.window ?? null, node.settings ?? {})
   }

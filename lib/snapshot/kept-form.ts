@@ -1,0 +1,76 @@
+/**
+ * What an operator keeps, in one word: where two have the same, one of them goes on from what the other has kept.
+ *
+ * States are found by their names, which many operators share: a sum would take the accumulators of an average for
+ * its own. So the manifest says of each operator whose accumulators, records or marks they are.
+ */
+import { MillraceError } from '../base/errors.js'
+import type { JsonObject } from '../base/json.js'
+import type { NodeRole } from '../graph/graph.js'
+import type { Manifest, OperatorSnapshot } from './manifest.js'
+
+/** Of an operator without state of its own: what it had in hand as the barrier passed. */
+const IN_HAND = 'records in hand'
+
+/** Their states are those of another kind, or are named and shaped by the user's functions alone. */
+const KEPT_ALIKE: ReadonlyMap<string, string> = new Map([
+  ['processWith', 'process'],
+  ['processWithBroadcast', 'process'],
+  ['combineLatestWith', 'combineLatest'],
+  ['concatWith', 'concat'],
+  ['raceWith', 'race'],
+  ['zipWith', 'zip'],
+])
+
+/** All of them keep one accumulator, each its own. */
+const AGGREGATES = ['aggregate', 'avg', 'count', 'max', 'min', 'reduce', 'sum']
+/** What theirs is the user's functions say, so they read whatever those read. */
+const OF_FUNCTIONS = ['aggregate', 'reduce']
+
+/** What is to be known of a node of the graph. */
+export interface KeepingNode {
+  readonly role: NodeRole
+  readonly kind: string
+  readonly settings?: JsonObject
+  readonly traits: { readonly stateful: boolean }
+}
+
+/** Null of what is no operator: a source, a sink, a way between. */
+export function keptForm({ role, kind, traits, settings }: KeepingNode): string | null {
+  if (role !== 'operator') return null
+  if (!traits.stateful) return IN_HAND
+  const { aggregate } = settings ?? {}
+  const content = typeof aggregate === 'string' ? aggregate : kind
+  return KEPT_ALIKE.get(content) ?? content
+}
+
+/** Throws `E_RESTORE_KIND` where what is kept is not what the operator of that name keeps now. */
+export function checkKeptForm(
+  { round }: Manifest,
+  { name, kind, keeps, subtasks }: OperatorSnapshot,
+  node: KeepingNode,
+): void {
+  // Before there was a release, snapshots did not say.
+  if (keeps === undefined || isEmpty(subtasks)) return
+  const form = keptForm(node)
+  if (form === keeps || (isAggregate(keeps) && OF_FUNCTIONS.includes(form ?? ''))) return
+  const others = isAggregate(keeps)
+    ? ', or make it an aggregate(…) whose functions, or whose upcast, read what was kept'
+    : ''
+  throw new MillraceError(
+    'E_RESTORE_KIND',
+    `snapshot ${round} has of operator ${name} what ${worded(kind, keeps)} keeps, in this pipeline it is ` +
+      `${worded(node.kind, form)}, which cannot go on from that: give the operator another name and allow the ` +
+      `loss (--allow-dropped-state)${others}`,
+    { details: { operator: name, stored: kind, kind: node.kind } },
+  )
+}
+
+const isAggregate = (form: string): boolean => AGGREGATES.includes(form)
+
+const isEmpty = (subtasks: OperatorSnapshot['subtasks']): boolean =>
+  subtasks.every(({ chunks }) => chunks.every(({ count }) => count === 0))
+
+/** `sum`, or `windowProcess of sum`. */
+const worded = (kind: string, form: string | null): string =>
+  form !== null && form !== kind && isAggregate(form) ? `${kind} of ${form}` : kind

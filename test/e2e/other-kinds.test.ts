@@ -1,0 +1,88 @@
+/** A job that goes on with an operator of another kind under its name: by jobs that are stopped, and restored. */
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type Job, run } from '../../actors/index.js'
+import { generate, toObservable } from '../../lib/connectors/index.js'
+import {
+  aggregate,
+  avg,
+  countWindow,
+  keyBy,
+  map,
+  pipeline,
+  sum,
+  window,
+  windowProcess,
+} from '../../lib/index.js'
+import { directoryOf } from './accounting.js'
+import { ended, ending, first } from './support.js'
+
+t.setTimeout(400_000)
+
+const ROWS = 2_000
+const name = 'totals'
+/** None of these windows is ever full. */
+const gathered = window(countWindow(ROWS))
+const ones = keyBy((n: number) => n % 2)
+
+const mean = {
+  create: () => ({ sum: 0, count: 0 }),
+  add: ({ sum, count }: { sum: number; count: number }, n: number) => ({
+    sum: sum + n,
+    count: count + 1,
+  }),
+}
+/** Each goes from numbers to anything. */
+const OPERATORS = {
+  sum: () => [ones, sum((n: number) => n, { name })],
+  avg: () => [ones, avg((n: number) => n, { name })],
+  map: () => [ones, map((n: number) => n, { name })],
+  aggregate: () => [
+    ones,
+    aggregate(mean, { name, stateVersion: 2, upcast: { 1: (sum) => ({ sum, count: 0 }) } }),
+  ],
+  'window of sum': () => [ones, gathered, windowProcess(sum(), ({ value }) => [value], { name })],
+  'window of avg': () => [ones, gathered, windowProcess(avg(), ({ value }) => [value], { name })],
+} as const
+
+type Kind = keyof typeof OPERATORS
+
+function start(t: Test, dir: string, kind: Kind, restored = false): Job {
+  const job = pipeline('other-kinds', (flow) => {
+    const rows = flow.from(generate(ROWS, () => 1, { perSecond: restored ? 1e6 : 2_000 }))
+    const [first, ...others] = OPERATORS[kind]() as unknown as (typeof ones)[]
+    const all = others.reduce((stream, each) => stream.pipe(each as never), rows.pipe(first!))
+    all.to(toObservable())
+  })
+  const checkpoint = { directory: join(dir, 'state'), interval: '1h' } as const
+  const restore = restored ? ({ restore: 'latest' } as const) : {}
+  return ending(t, run(job, { parallelism: 2, checkpoint, metricsIntervalMs: 20, ...restore }))
+}
+
+async function stopHalfWay(job: Job): Promise<void> {
+  await first(job.metrics$, ({ chains }) => chains.some(({ totals }) => totals.recordsIn >= 500))
+  await job.stop()
+}
+
+for (const [before, now] of [
+  ['sum', 'avg'],
+  ['sum', 'map'],
+  ['window of sum', 'window of avg'],
+] as const) {
+  t.test(`${now} does not take what ${before} has kept for its own`, async (t) => {
+    const dir = directoryOf(t, 'kinds')
+    await stopHalfWay(start(t, dir, before))
+    const { error, results } = await ended(start(t, dir, now, true))
+    t.match(error, { code: 'E_RESTORE_KIND', details: { operator: name } })
+    t.same(results, [], 'nothing has run')
+    t.equal((await ended(start(t, dir, before, true))).error, null, 'all is as it was')
+  })
+}
+
+t.test('an aggregate whose functions read what a sum has kept goes on from it', async (t) => {
+  const dir = directoryOf(t, 'kinds')
+  await stopHalfWay(start(t, dir, 'sum'))
+  const { error, results } = await ended(start(t, dir, 'aggregate', true))
+  t.equal(error, null)
+  t.match(results, [[1, { sum: ROWS }]])
+})

@@ -1,0 +1,107 @@
+/** Which operator goes on from what another one of its name has kept. */
+import t from 'tap'
+import type { NodeRole } from '../../../lib/graph/graph.js'
+import { checkKeptForm, type KeepingNode, keptForm } from '../../../lib/snapshot/kept-form.js'
+import { manifestOf, operatorOf, subtaskOf } from '../../support/snapshots.js'
+
+interface Kept {
+  readonly entries?: number
+  readonly role?: NodeRole
+}
+
+const STATELESS = ['map', 'filter', 'mergeMap', 'concatMap']
+const AGGREGATE_OF = /^windowProcess of (.*)$/
+
+/** `sum`, or `windowProcess of sum`. */
+const nodeOf = (what: string, role: NodeRole = 'operator'): KeepingNode => {
+  const aggregate = AGGREGATE_OF.exec(what)?.[1]
+  return {
+    role,
+    kind: aggregate === undefined ? what : 'windowProcess',
+    traits: { stateful: !STATELESS.includes(what) },
+    settings: aggregate === undefined ? {} : { aggregate },
+  }
+}
+
+const manifestFor = (keeps: string | null, kind: string, entries: number) => {
+  const chunk = { id: 'c', sha256: '0'.repeat(64), bytes: 100, count: entries }
+  const operator = { ...operatorOf('totals', subtaskOf(chunk)), kind }
+  return manifestOf(7, keeps === null ? operator : { ...operator, keeps })
+}
+
+/** Throws where `now` does not go on from what `before` has kept. */
+function restore(before: string, now: string, { entries = 3, role }: Kept = {}): void {
+  const former = nodeOf(before)
+  const manifest = manifestFor(keptForm(former), former.kind, entries)
+  checkKeptForm(manifest, manifest.operators[0]!, nodeOf(now, role))
+}
+
+const refused = { code: 'E_RESTORE_KIND' }
+
+t.test('each goes on from what its own kind has kept', async (t) => {
+  for (const kind of ['sum', 'scan', 'process', 'map', 'windowProcess', 'windowProcess of avg']) {
+    t.doesNotThrow(() => restore(kind, kind), kind)
+  }
+})
+
+t.test('none takes the accumulators or marks of another for its own', async (t) => {
+  for (const [before, now] of [
+    ['sum', 'avg'],
+    ['count', 'sum'],
+    ['max', 'min'],
+    ['reduce', 'sum'],
+    ['aggregate', 'avg'],
+    ['distinct', 'firstPerKey'],
+    ['scan', 'reduce'],
+    ['distinctUntilChanged', 'timeInterval'],
+    ['windowProcess of sum', 'windowProcess of avg'],
+    ['windowProcess of sum', 'avg'],
+    ['sum', 'windowProcess'],
+    ['count', 'map'],
+    ['mergeMap', 'count'],
+  ] as const) {
+    t.throws(() => restore(before, now), refused, `${before} → ${now}`)
+  }
+  t.throws(() => restore('count', 'linesFile', { role: 'sink' }), refused)
+})
+
+t.test('a refusal says what was kept, by what, and what to do', async (t) => {
+  t.throws(() => restore('windowProcess of sum', 'avg'), {
+    message:
+      'snapshot 7 has of operator totals what windowProcess of sum keeps, in this pipeline it is avg, which ' +
+      'cannot go on from that: give the operator another name and allow the loss (--allow-dropped-state), or make ' +
+      'it an aggregate(…) whose functions, or whose upcast, read what was kept',
+    details: { operator: 'totals', stored: 'windowProcess', kind: 'avg' },
+  })
+  t.throws(() => restore('scan', 'take'), { message: /\(--allow-dropped-state\)$/ })
+})
+
+t.test('what keeps the same in the same form goes on from it, whatever its kind', async (t) => {
+  for (const [before, now] of [
+    ['sum', 'aggregate'],
+    ['avg', 'reduce'],
+    ['reduce', 'aggregate'],
+    ['sum', 'windowProcess of sum'],
+    ['sum', 'windowProcess of aggregate'],
+    ['windowProcess of count', 'count'],
+    ['process', 'processWith'],
+    ['processWithBroadcast', 'process'],
+    ['zip', 'zipWith'],
+  ] as const) {
+    t.doesNotThrow(() => restore(before, now), `${before} → ${now}`)
+  }
+})
+
+t.test('without state of their own, operators go on from each other', async (t) => {
+  t.doesNotThrow(() => restore('map', 'filter'))
+  t.doesNotThrow(() => restore('mergeMap', 'concatMap'), 'both have records in hand')
+})
+
+t.test(
+  'where nothing was kept nothing is refused, nor where the snapshot does not say',
+  async (t) => {
+    t.doesNotThrow(() => restore('sum', 'avg', { entries: 0 }))
+    const unsaid = manifestFor(null, 'sum', 3)
+    t.doesNotThrow(() => checkKeptForm(unsaid, unsaid.operators[0]!, nodeOf('avg')))
+  },
+)
