@@ -129,5 +129,5 @@ t.test('state of another kind under the name is refused', async (t) => {
       .to(toObservable())
   })
   await begin(t, scanning, { parallelism: 1 })
-  await t.rejects(goOn(t, calling(true, true), { parallelism: 1 }), { code: 'E_STATE_NAME' })
+  await t.rejects(goOn(t, calling(true, true), { parallelism: 1 }), { code: 'E_RESTORE_KIND' })
 })

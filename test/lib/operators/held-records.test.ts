@@ -14,6 +14,7 @@ import { mergeMap } from '../../../lib/operators/merge-map.js'
 import type { OperatorDefinition } from '../../../lib/operators/operator.js'
 import { createPump, signalOperator } from '../../../lib/operators/signal-operator.js'
 import { timestamps } from '../../../lib/operators/time/timestamps.js'
+import { createHeapState } from '../../../lib/state/heap-state.js'
 import type { StateStore } from '../../../lib/state/state.js'
 import {
   ChainLife,
@@ -538,6 +539,17 @@ t.test('what fails behind a part that was sent in a former life cannot be skippe
     t.throws(() => next.drain(), { code: 'E_USER_CODE', message: /broken/ }, when)
   }
 })
+
+t.test(
+  'state that is not its own is refused, where the snapshot does not say of what it is',
+  async (t) => {
+    const former = createHeapState(MAX_PARALLELISM)
+    former.value<number>('result').set(0, 'a', 1)
+    const expand = defined(mergeMap(() => count(2)))
+    const { error } = new OperatorHarness([expand], { state: [former] })
+    t.match(error, { code: 'E_STATE_NAME' })
+  },
+)
 
 t.test(
   'where one deferred operator cannot store what it holds, no barrier passes any',
