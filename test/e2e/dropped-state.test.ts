@@ -14,7 +14,6 @@ import {
   pipeline,
   process,
   type Stream,
-  scan,
   session,
   slidingCount,
   timestamps,
@@ -114,15 +113,6 @@ const CHANGES: Readonly<Record<string, readonly [Content, Content, RegExp]>> = {
     /"counted records" \(value, /,
   ],
   'a state of process is gone': [remembering(['a', 'b']), remembering(['a']), /"b" \(value, /],
-  'another operator by that name': [
-    spans({}),
-    (rows) =>
-      rows.pipe(
-        keyBy((n) => n % KEYS),
-        scan((sum: number) => sum + 1, 0, { name: 'counts' }),
-      ),
-    /"slices" \(value, /,
-  ],
 }
 
 for (const [name, [before, after, message]] of Object.entries(CHANGES)) {

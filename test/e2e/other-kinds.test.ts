@@ -10,6 +10,7 @@ import {
   keyBy,
   map,
   pipeline,
+  scan,
   sum,
   window,
   windowProcess,
@@ -36,6 +37,7 @@ const mean = {
 const OPERATORS = {
   sum: () => [ones, sum((n: number) => n, { name })],
   avg: () => [ones, avg((n: number) => n, { name })],
+  scan: () => [ones, scan((sum: number, n: number) => sum + n, 0, { name })],
   map: () => [ones, map((n: number) => n, { name })],
   aggregate: () => [
     ones,
@@ -67,6 +69,7 @@ async function stopHalfWay(job: Job): Promise<void> {
 for (const [before, now] of [
   ['sum', 'avg'],
   ['sum', 'map'],
+  ['window of sum', 'scan'],
   ['window of sum', 'window of avg'],
 ] as const) {
   t.test(`${now} does not take what ${before} has kept for its own`, async (t) => {
