@@ -40,7 +40,7 @@ export interface RestoreStep {
   readonly flights: readonly ChunkRef[]
 }
 
-/** What becomes of the operators of a snapshot in a plan. */
+/** What becomes of what a snapshot holds in a plan: of sources, sinks, and operators with state or records in hand. */
 export interface RestoreReport {
   readonly kept: readonly string[]
   /** In the plan only: they begin empty. */
@@ -54,17 +54,22 @@ export function reportRestore(
   plan: Plan,
   nodes: readonly NamedNode[],
 ): RestoreReport {
-  const names = plan.chains.flatMap(({ steps }) => steps.map(({ node }) => nodes[node]!.name))
-  const planned = new Set(names)
+  const all = plan.chains.flatMap(({ steps }) => steps.map(({ node }) => nodes[node]!))
+  const planned = new Set(all.map(({ name }) => name))
   const stored = new Map(manifest.operators.map((operator) => [operator.name, operator]))
+  const isHeld = (name: string) => stored.has(name) && holdsState(stored.get(name)!)
+  const keeping = all.filter((node) => keepsAny(node) || isHeld(node.name)).map(({ name }) => name)
   return {
-    kept: [...planned].filter((name) => stored.has(name)),
-    added: [...planned].filter((name) => !stored.has(name)),
+    kept: [...new Set(keeping)].filter((name) => stored.has(name)),
+    added: [...new Set(keeping)].filter((name) => !stored.has(name)),
     dropped: manifest.operators
       .filter((operator) => !planned.has(operator.name) && holdsState(operator))
       .map(({ name }) => name),
   }
 }
+
+/** Positions, transactions, or state. */
+const keepsAny = ({ role, traits }: NamedNode): boolean => role !== 'operator' || traits.stateful
 
 /**
  * Throws `E_RESTORE_DROPS` where state would be lost and that was not allowed, `E_RESTORE_KIND` where an operator

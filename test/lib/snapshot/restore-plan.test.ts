@@ -2,9 +2,9 @@
 import t from 'tap'
 import { planGraph } from '../../../lib/graph/planner.js'
 import { subtasksOf } from '../../../lib/graph/subtasks.js'
-import { map, pipeline, rebalance } from '../../../lib/index.js'
+import { map, pipeline, rebalance, scan } from '../../../lib/index.js'
 import type { SubtaskPhase } from '../../../lib/snapshot/manifest.js'
-import { restoreOrders } from '../../../lib/snapshot/restore-plan.js'
+import { reportRestore, restoreOrders } from '../../../lib/snapshot/restore-plan.js'
 import { lines, sink } from '../../support/fake-parts.js'
 import { manifestOf, operatorOf, subtaskOf } from '../../support/snapshots.js'
 
@@ -92,5 +92,38 @@ t.test(
         readers.filter(([, reader]) => reader === index).map(([id]) => id),
       )
     }
+  },
+)
+
+t.test(
+  'a report names what holds anything, and of the operators without state those with records in hand',
+  async (t) => {
+    const { graph } = pipeline('sales', (flow) => {
+      flow
+        .from(lines('a'), { name: 'lines' })
+        .pipe(
+          map((line: string) => line, { name: 'busy' }),
+          map((line: string) => line, { name: 'idle' }),
+          map((line: string) => line, { name: 'fresh' }),
+          scan((n: number) => n + 1, 0, { name: 'counts' }),
+          scan((n: number) => n + 1, 0, { name: 'tallies' }),
+        )
+        .to(sink(), { name: 'sink' })
+    }).compose()
+    const plan = planGraph(graph, { parallelism: 1 })
+    const chunk = { id: 'c', sha256: '0'.repeat(64), bytes: 1, count: 1 }
+    const manifest = manifestOf(
+      1,
+      ...['lines', 'idle', 'counts', 'sink', 'filtered'].map((name) =>
+        operatorOf(name, subtaskOf()),
+      ),
+      operatorOf('busy', subtaskOf(chunk)),
+      operatorOf('sums', subtaskOf(chunk)),
+    )
+    t.same(reportRestore(manifest, plan, graph.nodes), {
+      kept: ['lines', 'busy', 'counts', 'sink'],
+      added: ['tallies'],
+      dropped: ['sums'],
+    })
   },
 )
