@@ -20,7 +20,8 @@ import { ended, ending, first } from './support.js'
 
 t.setTimeout(400_000)
 
-const ROWS = 2_000
+/** Far more than come until the job is stopped. */
+const ROWS = 20_000
 const name = 'totals'
 /** None of these windows is ever full. */
 const gathered = window(countWindow(ROWS))

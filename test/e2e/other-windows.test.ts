@@ -21,7 +21,8 @@ import { ended, ending, first } from './support.js'
 
 t.setTimeout(400_000)
 
-const ROWS = 2_000
+/** More than come until the job is stopped. */
+const ROWS = 4_000
 /** Of all rows no window ends before the stream does. */
 const LONG_MS = 10_000
 
