@@ -25,13 +25,14 @@ export async function stateReadCommand(
   try {
     const manifest = await readManifest(store, command.round ?? (await newestIn(store)))
     const { operator, state, key, json } = command
+    const window = manifest.operators.find(({ name }) => name === operator)?.window
     const query = { operator, state, isWanted: key === null ? null : isWantedKey(key) }
     let rows = 0
     let text = ''
     for await (const row of readState(store, manifest, query)) {
       if (!isRead) break
       rows++
-      text += `${json ? rowJson(row) : rowText(row)}\n`
+      text += `${json ? rowJson(row) : rowText(row, window)}\n`
       if (text.length < WRITE_CHARS) continue
       world.stdout.write(text)
       text = ''

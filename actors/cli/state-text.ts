@@ -1,15 +1,17 @@
 /** Rows of state as lines. Pure. */
+import type { JsonObject } from '../../lib/base/json.js'
 import { showValue } from '../../lib/formats/show.js'
 import type { StateRow } from '../../lib/snapshot/read-state.js'
 import type { ElementRecord, EntryRecord, TimerRecord } from '../../lib/state/frozen.js'
+import { type KeptWindow, keptWindows } from './window-text.js'
 
-/** State, key and what it keeps, with tabs between. */
-export function rowText(row: StateRow): string {
+/** State, key and what it keeps, with tabs between. `window`: that of the operator, where it has any. */
+export function rowText(row: StateRow, window?: JsonObject): string {
   const key = row.key === undefined ? '-' : valueText(row.key)
-  return `${row.state}\t${key}\t${keptText(row)}${expiryText(row)}`
+  return `${row.state}\t${key}\t${keptText(row, window)}${expiryText(row)}`
 }
 
-function keptText({ kind, record, timeMs }: StateRow): string {
+function keptText({ state, kind, record, timeMs }: StateRow, window?: JsonObject): string {
   switch (kind) {
     case 'list':
     case 'operatorList':
@@ -22,8 +24,15 @@ function keptText({ kind, record, timeMs }: StateRow): string {
     case 'timers':
       return `${(record as TimerRecord).name} at ${timeText(timeMs!)}`
     default:
-      return valueText(record)
+      return keptWindows(window, state, record)?.map(windowText).join('; ') ?? valueText(record)
   }
+}
+
+/** `2026-01-01T00:00:00.000Z to 2026-01-01T00:00:05.000Z: 7`. */
+function windowText({ start, end, value }: KeptWindow): string {
+  if (start === null) return valueText(value)
+  const until = end === null ? '' : ` to ${timeText(end)}`
+  return `${timeText(start)}${until}: ${valueText(value)}`
 }
 
 /** On one line and in one column, whatever the text. */
