@@ -22,6 +22,8 @@ const KEPT_ALIKE: ReadonlyMap<string, string> = new Map([
   ['zipWith', 'zip'],
 ])
 
+/** Its states are its user's: which of them are not read is said one by one, also where none is left. */
+const OF_NAMES = 'process'
 /** All of them keep one accumulator, each its own. */
 const AGGREGATES = ['aggregate', 'avg', 'count', 'max', 'min', 'reduce', 'sum']
 /** What theirs is the user's functions say, so they read whatever those read. */
@@ -38,10 +40,10 @@ export interface KeepingNode {
 /** Null of what is no operator: a source, a sink, a way between. */
 export function keptForm({ role, kind, traits, settings }: KeepingNode): string | null {
   if (role !== 'operator') return null
-  if (!traits.stateful) return IN_HAND
   const { aggregate } = settings ?? {}
   const content = typeof aggregate === 'string' ? aggregate : kind
-  return KEPT_ALIKE.get(content) ?? content
+  const form = KEPT_ALIKE.get(content) ?? content
+  return traits.stateful || form === OF_NAMES ? form : IN_HAND
 }
 
 /** Throws `E_RESTORE_KIND` where what is kept is not what the operator of that name keeps now. */

@@ -10,8 +10,10 @@ import {
   keyBy,
   map,
   pipeline,
+  process,
   scan,
   sum,
+  valueState,
   window,
   windowProcess,
 } from '../../lib/index.js'
@@ -34,6 +36,21 @@ const mean = {
     count: count + 1,
   }),
 }
+/** Adds up what comes, in each of these states. */
+const adding = (...states: readonly string[]) =>
+  process(
+    {
+      state: Object.fromEntries(states.map((state) => [state, valueState<number>()])),
+      onRecord(n: number, { state }) {
+        for (const each of states) state[each]!.set((state[each]!.get() ?? 0) + n)
+      },
+      onEnd({ state, emit }) {
+        emit(states.map((each) => state[each]!.get()))
+      },
+    },
+    { name },
+  )
+
 /** Each goes from numbers to anything. */
 const OPERATORS = {
   sum: () => [ones, sum((n: number) => n, { name })],
@@ -44,22 +61,30 @@ const OPERATORS = {
     ones,
     aggregate(mean, { name, stateVersion: 2, upcast: { 1: (sum) => ({ sum, count: 0 }) } }),
   ],
+  'process of a': () => [ones, adding('a')],
+  'process of nothing': () => [ones, adding()],
   'window of sum': () => [ones, gathered, windowProcess(sum(), ({ value }) => [value], { name })],
   'window of avg': () => [ones, gathered, windowProcess(avg(), ({ value }) => [value], { name })],
 } as const
 
 type Kind = keyof typeof OPERATORS
 
-function start(t: Test, dir: string, kind: Kind, restored = false): Job {
+interface Restoring {
+  readonly restore: 'latest'
+  readonly allowDroppedState?: boolean
+}
+
+const LATEST: Restoring = { restore: 'latest' }
+
+function start(t: Test, dir: string, kind: Kind, restoring?: Restoring): Job {
   const job = pipeline('other-kinds', (flow) => {
-    const rows = flow.from(generate(ROWS, () => 1, { perSecond: restored ? 1e6 : 2_000 }))
+    const rows = flow.from(generate(ROWS, () => 1, { perSecond: restoring ? 1e6 : 2_000 }))
     const [first, ...others] = OPERATORS[kind]() as unknown as (typeof ones)[]
     const all = others.reduce((stream, each) => stream.pipe(each as never), rows.pipe(first!))
     all.to(toObservable())
   })
   const checkpoint = { directory: join(dir, 'state'), interval: '1h' } as const
-  const restore = restored ? ({ restore: 'latest' } as const) : {}
-  return ending(t, run(job, { parallelism: 2, checkpoint, metricsIntervalMs: 20, ...restore }))
+  return ending(t, run(job, { parallelism: 2, checkpoint, metricsIntervalMs: 20, ...restoring }))
 }
 
 async function stopHalfWay(job: Job): Promise<void> {
@@ -76,17 +101,29 @@ for (const [before, now] of [
   t.test(`${now} does not take what ${before} has kept for its own`, async (t) => {
     const dir = directoryOf(t, 'kinds')
     await stopHalfWay(start(t, dir, before))
-    const { error, results } = await ended(start(t, dir, now, true))
+    const { error, results } = await ended(start(t, dir, now, LATEST))
     t.match(error, { code: 'E_RESTORE_KIND', details: { operator: name } })
     t.same(results, [], 'nothing has run')
-    t.equal((await ended(start(t, dir, before, true))).error, null, 'all is as it was')
+    t.equal((await ended(start(t, dir, before, LATEST))).error, null, 'all is as it was')
   })
 }
 
 t.test('an aggregate whose functions read what a sum has kept goes on from it', async (t) => {
   const dir = directoryOf(t, 'kinds')
   await stopHalfWay(start(t, dir, 'sum'))
-  const { error, results } = await ended(start(t, dir, 'aggregate', true))
+  const { error, results } = await ended(start(t, dir, 'aggregate', LATEST))
   t.equal(error, null)
   t.match(results, [[1, { sum: ROWS }]])
 })
+
+t.test(
+  'a process that has no state any more says what it does not read, and may drop it',
+  async (t) => {
+    const dir = directoryOf(t, 'kinds')
+    await stopHalfWay(start(t, dir, 'process of a'))
+    const { error } = await ended(start(t, dir, 'process of nothing', LATEST))
+    t.match(error, { code: 'E_RESTORE_DROPS', message: /"a"/ })
+    const allowed = start(t, dir, 'process of nothing', { ...LATEST, allowDroppedState: true })
+    t.equal((await ended(allowed)).error, null)
+  },
+)

@@ -9,7 +9,8 @@ interface Kept {
   readonly role?: NodeRole
 }
 
-const STATELESS = ['map', 'filter', 'mergeMap', 'concatMap']
+const STATELESS_PROCESS = 'process without states'
+const STATELESS = ['map', 'filter', 'mergeMap', 'concatMap', STATELESS_PROCESS]
 const AGGREGATE_OF = /^windowProcess of (.*)$/
 
 /** `sum`, or `windowProcess of sum`. */
@@ -17,7 +18,7 @@ const nodeOf = (what: string, role: NodeRole = 'operator'): KeepingNode => {
   const aggregate = AGGREGATE_OF.exec(what)?.[1]
   return {
     role,
-    kind: aggregate === undefined ? what : 'windowProcess',
+    kind: aggregate !== undefined ? 'windowProcess' : what === STATELESS_PROCESS ? 'process' : what,
     traits: { stateful: !STATELESS.includes(what) },
     settings: aggregate === undefined ? {} : { aggregate },
   }
@@ -91,6 +92,15 @@ t.test('what keeps the same in the same form goes on from it, whatever its kind'
     t.doesNotThrow(() => restore(before, now), `${before} → ${now}`)
   }
 })
+
+t.test(
+  'a process is one with or without states: what it does not read is named by another check',
+  async (t) => {
+    t.doesNotThrow(() => restore('process', STATELESS_PROCESS))
+    t.doesNotThrow(() => restore(STATELESS_PROCESS, 'processWith'))
+    t.throws(() => restore('distinct', STATELESS_PROCESS), refused)
+  },
+)
 
 t.test('without state of their own, operators go on from each other', async (t) => {
   t.doesNotThrow(() => restore('map', 'filter'))
