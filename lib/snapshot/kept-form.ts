@@ -26,8 +26,16 @@ const KEPT_ALIKE: ReadonlyMap<string, string> = new Map([
 const OF_NAMES = 'process'
 /** All of them keep one accumulator, each its own. */
 const AGGREGATES = ['aggregate', 'avg', 'count', 'max', 'min', 'reduce', 'sum']
-/** What theirs is the user's functions say, so they read whatever those read. */
-const OF_FUNCTIONS = ['aggregate', 'reduce']
+/**
+ * What lies in theirs the user's functions say, so they go on from what those read. A process names its states, too,
+ * and may name them as these do: where it does not, each that is not read is refused by its name.
+ */
+const READS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['aggregate', [...AGGREGATES, OF_NAMES]],
+  ['reduce', [...AGGREGATES, OF_NAMES]],
+  ['scan', [OF_NAMES]],
+  [OF_NAMES, [...AGGREGATES, 'scan']],
+])
 
 /** What is to be known of a node of the graph. */
 export interface KeepingNode {
@@ -55,7 +63,7 @@ export function checkKeptForm(
   // Before there was a release, snapshots did not say.
   if (keeps === undefined || isEmpty(subtasks)) return
   const form = keptForm(node)
-  if (form === keeps || (isAggregate(keeps) && OF_FUNCTIONS.includes(form ?? ''))) return
+  if (form === keeps || READS.get(form ?? '')?.includes(keeps)) return
   const others = isAggregate(keeps)
     ? ', or make it an aggregate(…) whose functions, or whose upcast, read what was kept'
     : ''

@@ -62,6 +62,7 @@ const OPERATORS = {
     aggregate(mean, { name, stateVersion: 2, upcast: { 1: (sum) => ({ sum, count: 0 }) } }),
   ],
   'process of a': () => [ones, adding('a')],
+  'process of result': () => [ones, adding('result')],
   'process of nothing': () => [ones, adding()],
   'window of sum': () => [ones, gathered, windowProcess(sum(), ({ value }) => [value], { name })],
   'window of avg': () => [ones, gathered, windowProcess(avg(), ({ value }) => [value], { name })],
@@ -127,3 +128,12 @@ t.test(
     t.equal((await ended(allowed)).error, null)
   },
 )
+
+t.test('a process goes on from a scan where it names that state as that does', async (t) => {
+  const dir = directoryOf(t, 'kinds')
+  await stopHalfWay(start(t, dir, 'scan'))
+  const { error } = await ended(start(t, dir, 'process of a', LATEST))
+  t.match(error, { code: 'E_RESTORE_DROPS', message: /"result"/ })
+  const { results } = await ended(start(t, dir, 'process of result', LATEST))
+  t.same(results, [[ROWS]])
+})

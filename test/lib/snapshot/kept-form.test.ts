@@ -102,6 +102,22 @@ t.test(
   },
 )
 
+t.test(
+  'a process and what keeps what functions say go on from each other, as names of states allow',
+  async (t) => {
+    for (const other of ['scan', 'reduce', 'aggregate']) {
+      t.doesNotThrow(() => restore(other, 'process'), `${other} → process`)
+      t.doesNotThrow(() => restore('process', other), `process → ${other}`)
+    }
+    t.doesNotThrow(() => restore('avg', 'processWith'))
+    t.throws(
+      () => restore('process', 'avg'),
+      refused,
+      'what it makes of that no function of the user says',
+    )
+  },
+)
+
 t.test('without state of their own, operators go on from each other', async (t) => {
   t.doesNotThrow(() => restore('map', 'filter'))
   t.doesNotThrow(() => restore('mergeMap', 'concatMap'), 'both have records in hand')
