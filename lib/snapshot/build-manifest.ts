@@ -5,7 +5,7 @@ import type { Plan } from '../graph/plan.js'
 import { subtaskName } from '../graph/subtasks.js'
 import type { StateVersion } from '../state/upcast.js'
 import { type Round as CheckpointRound, phaseIn } from './checkpoint.js'
-import { keptForm } from './kept-form.js'
+import { keptBy } from './kept-form.js'
 import type {
   FlightRef,
   Manifest,
@@ -35,11 +35,6 @@ const versionOf = ({ state }: NamedNode) => (state === undefined ? {} : { versio
 
 const windowOf = ({ settings }: NamedNode) =>
   settings?.window === undefined ? {} : { window: settings.window as JsonObject }
-
-const keptBy = (node: NamedNode) => {
-  const keeps = keptForm(node)
-  return keeps === null ? {} : { keeps }
-}
 
 export interface ManifestFacts {
   readonly run: string

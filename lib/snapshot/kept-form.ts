@@ -54,6 +54,12 @@ export function keptForm({ role, kind, traits, settings }: KeepingNode): string 
   return traits.stateful || form === OF_NAMES ? form : IN_HAND
 }
 
+/** As the manifest says it. */
+export function keptBy(node: KeepingNode): Pick<OperatorSnapshot, 'keeps'> {
+  const keeps = keptForm(node)
+  return keeps === null ? {} : { keeps }
+}
+
 /** Throws `E_RESTORE_KIND` where what is kept is not what the operator of that name keeps now. */
 export function checkKeptForm(
   { round }: Manifest,

@@ -13,13 +13,14 @@ import { createHeapState } from '../state/heap-state.js'
 import { refOf } from './chunk-ref.js'
 import type { ChunkRef, ChunkStore } from './chunk-store.js'
 import { fillState, type StateContent } from './fill-state.js'
+import { keptBy } from './kept-form.js'
 import { openLevelChunkStore } from './level-chunk-store.js'
 import { encodeManifest, type Manifest, type OperatorSnapshot } from './manifest.js'
 import { createStateSnapshots } from './state-rounds.js'
 
 /** What `writeSavepoint` is given. */
 export interface SavepointContent {
-  /** The pipeline that is to begin with it: names, versions of values and key groups are taken from it. */
+  /** The pipeline that is to begin with it: names, kinds, versions of values and key groups are taken from it. */
   readonly pipeline: ComposablePipeline
   /** By name of the operator (`{ name }`), and by that of its state. */
   readonly operators: Readonly<Record<string, Readonly<Record<string, StateContent>>>>
@@ -153,6 +154,7 @@ const snapshotOf = (node: GraphNode, chunks: readonly ChunkRef[]): OperatorSnaps
   kind: node.kind,
   parallelism: 1,
   ...(node.state !== undefined && { version: node.state.version }),
+  ...keptBy(node),
   unassigned: null,
   subtasks: [
     {

@@ -11,6 +11,7 @@ import {
 import { fromArray, toObservable } from '../../lib/connectors/index.js'
 import {
   aggregatingState,
+  avg,
   broadcastState,
   count,
   keyBy,
@@ -23,6 +24,7 @@ import {
   recordsOf,
   reducingState,
   scan,
+  sum,
   valueState,
 } from '../../lib/index.js'
 import { directoryOf } from './accounting.js'
@@ -300,4 +302,36 @@ t.test('a directory that holds snapshots is left as it is', async (t) => {
   const content = { pipeline: remembering(16), operators: {} }
   await writeSavepoint(savepoint, content)
   await t.rejects(writeSavepoint(savepoint, content), { code: 'E_SNAPSHOTS_THERE' })
+})
+
+t.test('what was written for an operator of another kind is refused', async (t) => {
+  const dir = directory(t)
+  const written = join(dir, 'savepoint')
+  const totals = (kind: 'sum' | 'avg') =>
+    pipeline('totals', (flow) => {
+      const keyed = flow.from(fromArray([1, 2])).pipe(keyBy((n) => n))
+      const options = { name: 'totals' }
+      if (kind === 'sum') keyed.pipe(sum((n) => n, options)).to(toObservable())
+      else keyed.pipe(avg((n) => n, options)).to(toObservable())
+    })
+  const rows = [
+    [1, 10],
+    [2, 20],
+  ] as const
+  const operators = { totals: { accumulator: { kind: 'value', rows } } } as const
+  await writeSavepoint(written, { pipeline: totals('sum'), operators })
+  const restored = (kind: 'sum' | 'avg') => {
+    const checkpoint = { directory: join(dir, kind) }
+    return ended(ending(t, run(totals(kind), { checkpoint, restore: written })))
+  }
+  const { error, results } = await restored('avg')
+  t.match(error, { code: 'E_RESTORE_KIND', details: { operator: 'totals', stored: 'sum' } })
+  t.same(results, [], 'nothing has run')
+  t.strictSame(
+    new Map((await restored('sum')).results as [number, number][]),
+    new Map([
+      [1, 11],
+      [2, 22],
+    ]),
+  )
 })
