@@ -112,13 +112,14 @@ export async function openSnapshots(
   const settings = settingsOf(checkpoint)
   const { directory, retained = 3, mode = 'aligned' } = checkpoint
   const store = await open(directory)
+  let found: Found | null = null
   try {
     const numbers = await store.manifests()
     const mayRepeat = nodes.every(
       ({ role, traits }) => role !== 'sink' || traits.idempotent === true,
     )
     const search = { restore, mayRepeat, acceptDuplicates, transactions, own: directory, note }
-    const found = await findRestored(store, numbers, search)
+    found = await findRestored(store, numbers, search)
     if (found !== null) checkRestore(found.manifest, plan, nodes, allowDroppedState)
     const stores = new SnapshotStores(
       {
@@ -133,6 +134,7 @@ export async function openSnapshots(
     )
     return { stores, settings, mode, nodes }
   } catch (error) {
+    await found?.from?.close()
     await store.close()
     throw error
   }
