@@ -45,12 +45,15 @@ export interface KeepingNode {
   readonly traits: { readonly stateful: boolean }
 }
 
-/** Null of what is no operator: a source, a sink, a way between. */
+/**
+ * Null of what is no operator: a source, a sink, a way between. With `by` a record is kept beside its rank, so that one
+ * kind has two forms.
+ */
 export function keptForm({ role, kind, traits, settings }: KeepingNode): string | null {
   if (role !== 'operator') return null
-  const { aggregate } = settings ?? {}
+  const { aggregate, by } = settings ?? {}
   const content = typeof aggregate === 'string' ? aggregate : kind
-  const form = KEPT_ALIKE.get(content) ?? content
+  const form = by === true ? `${content} by` : (KEPT_ALIKE.get(content) ?? content)
   return traits.stateful || form === OF_NAMES ? form : IN_HAND
 }
 
@@ -87,6 +90,8 @@ const isAggregate = (form: string): boolean => AGGREGATES.includes(form)
 const isEmpty = (subtasks: OperatorSnapshot['subtasks']): boolean =>
   subtasks.every(({ chunks }) => chunks.every(({ count }) => count === 0))
 
-/** `sum`, or `windowProcess of sum`. */
-const worded = (kind: string, form: string | null): string =>
-  form !== null && form !== kind && isAggregate(form) ? `${kind} of ${form}` : kind
+/** `sum`, `windowProcess of sum`, `lastPerKey by`. */
+function worded(kind: string, form: string | null): string {
+  if (form === `${kind} by`) return form
+  return kind === 'windowProcess' && form !== null && form !== kind ? `${kind} of ${form}` : kind
+}

@@ -35,7 +35,11 @@ export function lastPerKey<T, E extends Time, Key>(
     rankOf === undefined ? lastToCome : lastBy(rankOf),
     common,
   )
-  return operate({ ...definition, traits: { ...definition.traits, key: 'required' } })
+  return operate({
+    ...definition,
+    traits: { ...definition.traits, key: 'required' },
+    settings: by === undefined ? {} : { by: true },
+  })
 }
 
 const later = (_earlier: unknown, last: unknown): unknown => last

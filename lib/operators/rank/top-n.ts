@@ -53,6 +53,9 @@ const N_MAX = 10_000
  * parallelism 1. With `id` a record replaces the one with its id, also where it falls behind by that; of
  * equals the id seen first comes first. State then: the latest record of every id, for ever.
  *
+ * A restore goes on with the records that were among the first then, also where `n`, `by` or `order` is another now: what
+ * had fallen out stays out.
+ *
  *     keyBy((bid: Bid) => bid.auction), topN(3, { by: (bid) => bid.price })
  *     topN(10, { by: (bid: Bid) => bid.price, id: (bid) => bid.auction, emit: 'changes' })
  *

@@ -1,7 +1,9 @@
 /** Which operator goes on from what another one of its name has kept. */
 import t from 'tap'
 import type { NodeRole } from '../../../lib/graph/graph.js'
+import { lastPerKey } from '../../../lib/index.js'
 import { checkKeptForm, type KeepingNode, keptForm } from '../../../lib/snapshot/kept-form.js'
+import { definitionOf } from '../../support/operator-harness.js'
 import { manifestOf, operatorOf, subtaskOf } from '../../support/snapshots.js'
 
 interface Kept {
@@ -64,6 +66,21 @@ t.test('none takes the accumulators or marks of another for its own', async (t) 
     t.throws(() => restore(before, now), refused, `${before} → ${now}`)
   }
   t.throws(() => restore('count', 'linesFile', { role: 'sink' }), refused)
+})
+
+t.test('the last by its rank is kept with that, so it is not the last to come', async (t) => {
+  const nodes: KeepingNode[] = [lastPerKey(), lastPerKey({ by: (n: number) => n })].map((op) => ({
+    role: 'operator',
+    ...definitionOf(op as never),
+  }))
+  for (const before of nodes) {
+    const manifest = manifestFor(keptForm(before), 'lastPerKey', 3)
+    const restored = (now: KeepingNode) => checkKeptForm(manifest, manifest.operators[0]!, now)
+    for (const now of nodes) {
+      if (now === before) t.doesNotThrow(() => restored(now))
+      else t.throws(() => restored(now), { ...refused, message: /lastPerKey by/ })
+    }
+  }
 })
 
 t.test('a refusal says what was kept, by what, and what to do', async (t) => {
