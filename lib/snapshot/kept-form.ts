@@ -25,7 +25,18 @@ const KEPT_ALIKE: ReadonlyMap<string, string> = new Map([
 /** Its states are its user's: which of them are not read is said one by one, also where none is left. */
 const OF_NAMES = 'process'
 /** All of them keep one accumulator, each its own. */
-const AGGREGATES = ['aggregate', 'avg', 'count', 'max', 'min', 'reduce', 'sum']
+const AGGREGATES = [
+  'aggregate',
+  'avg',
+  'count',
+  'lastPerKey',
+  'lastPerKey by',
+  'max',
+  'min',
+  'reduce',
+  'sum',
+  'topN',
+]
 /**
  * What lies in theirs the user's functions say, so they go on from what those read. A process names its states, too,
  * and may name them as these do: where it does not, each that is not read is refused by its name.

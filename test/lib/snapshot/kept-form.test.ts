@@ -98,6 +98,8 @@ t.test('what keeps the same in the same form goes on from it, whatever its kind'
   for (const [before, now] of [
     ['sum', 'aggregate'],
     ['avg', 'reduce'],
+    ['topN', 'aggregate'],
+    ['lastPerKey', 'reduce'],
     ['reduce', 'aggregate'],
     ['sum', 'windowProcess of sum'],
     ['sum', 'windowProcess of aggregate'],
