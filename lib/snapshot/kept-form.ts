@@ -1,8 +1,9 @@
 /**
- * What an operator keeps, in one word: where two have the same, one of them goes on from what the other has kept.
+ * What an operator, source or sink keeps, in one word: where two have the same, one goes on from what the other has kept.
  *
  * States are found by their names, which many operators share: a sum would take the accumulators of an average for
- * its own. So the manifest says of each operator whose accumulators, records or marks they are.
+ * its own. So the manifest says of each whose accumulators, records or marks they are; of sources whose positions, and of
+ * sinks whose transactions.
  */
 import { MillraceError } from '../base/errors.js'
 import type { JsonObject } from '../base/json.js'
@@ -12,12 +13,15 @@ import type { Manifest, OperatorSnapshot } from './manifest.js'
 /** Of an operator without state of its own: what it had in hand as the barrier passed. */
 const IN_HAND = 'records in hand'
 
-/** Their states are those of another kind, or are named and shaped by the user's functions alone. */
+/** What they keep is what another kind keeps, or is named and shaped by the user's functions alone. */
 const KEPT_ALIKE: ReadonlyMap<string, string> = new Map([
   ['processWith', 'process'],
   ['processWithBroadcast', 'process'],
   ['combineLatestWith', 'combineLatest'],
   ['concatWith', 'concat'],
+  ['csvFile', 'linesFile'],
+  ['ndjson', 'lines'],
+  ['ndjsonFile', 'linesFile'],
   ['raceWith', 'race'],
   ['zipWith', 'zip'],
 ])
@@ -57,15 +61,15 @@ export interface KeepingNode {
 }
 
 /**
- * Null of what is no operator: a source, a sink, a way between. With `by` a record is kept beside its rank, so that one
+ * Null of a way between operators, which keeps nothing. With `by` a record is kept beside its rank, so that one
  * kind has two forms.
  */
 export function keptForm({ role, kind, traits, settings }: KeepingNode): string | null {
-  if (role !== 'operator') return null
+  if (role === 'partition' || role === 'union') return null
   const { aggregate, by } = settings ?? {}
   const content = typeof aggregate === 'string' ? aggregate : kind
   const form = by === true ? `${content} by` : (KEPT_ALIKE.get(content) ?? content)
-  return traits.stateful || form === OF_NAMES ? form : IN_HAND
+  return role !== 'operator' || traits.stateful || form === OF_NAMES ? form : IN_HAND
 }
 
 /** As the manifest says it. */
@@ -77,11 +81,12 @@ export function keptBy(node: KeepingNode): Pick<OperatorSnapshot, 'keeps'> {
 /** Throws `E_RESTORE_KIND` where what is kept is not what the operator of that name keeps now. */
 export function checkKeptForm(
   { round }: Manifest,
-  { name, kind, keeps, subtasks }: OperatorSnapshot,
+  operator: OperatorSnapshot,
   node: KeepingNode,
 ): void {
+  const { name, kind, keeps } = operator
   // Before there was a release, snapshots did not say.
-  if (keeps === undefined || isEmpty(subtasks)) return
+  if (keeps === undefined || isEmpty(operator)) return
   const form = keptForm(node)
   if (form === keeps || READS.get(form ?? '')?.includes(keeps)) return
   const others = isAggregate(keeps)
@@ -98,8 +103,13 @@ export function checkKeptForm(
 
 const isAggregate = (form: string): boolean => AGGREGATES.includes(form)
 
-const isEmpty = (subtasks: OperatorSnapshot['subtasks']): boolean =>
-  subtasks.every(({ chunks }) => chunks.every(({ count }) => count === 0))
+/** A source is not as soon as it knows its splits. */
+const isEmpty = ({ unassigned, subtasks }: OperatorSnapshot): boolean =>
+  unassigned === null &&
+  subtasks.every(
+    ({ chunks, splits, transactions }) =>
+      splits.length + transactions.length === 0 && chunks.every(({ count }) => count === 0),
+  )
 
 /** `sum`, `windowProcess of sum`, `lastPerKey by`. */
 function worded(kind: string, form: string | null): string {

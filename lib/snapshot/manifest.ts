@@ -63,7 +63,7 @@ export interface OperatorSnapshot {
   readonly version?: number
   /** The windows of an operator that has any, as its settings say; not there before 0.1. */
   readonly window?: JsonObject
-  /** What its state is of, as `kept-form.ts` says it; of operators, and not there before 0.1. */
+  /** What it has kept, as `kept-form.ts` says it; not there before 0.1. */
   readonly keeps?: string
   /** By index, complete. */
   readonly subtasks: readonly SubtaskSnapshot[]

@@ -85,8 +85,9 @@ export function checkRestore(
   const report = reportRestore(manifest, plan, nodes)
   for (const operator of manifest.operators) {
     const node = nodes.find(({ name }) => name === operator.name)
-    if (node === undefined || !holdsState(operator)) continue
+    if (node === undefined) continue
     checkKeptForm(manifest, operator, node)
+    if (!holdsState(operator)) continue
     checkVersion(manifest, operator, node)
     checkWindowChange(operator.name, operator.window ?? null, node.settings ?? {})
   }

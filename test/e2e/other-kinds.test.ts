@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Job, run } from '../../actors/index.js'
-import { generate, toObservable } from '../../lib/connectors/index.js'
+import { fromArray, generate, type Source, toObservable } from '../../lib/connectors/index.js'
 import {
   aggregate,
   avg,
@@ -136,4 +136,18 @@ t.test('a process goes on from a scan where it names that state as that does', a
   t.match(error, { code: 'E_RESTORE_DROPS', message: /"result"/ })
   const { results } = await ended(start(t, dir, 'process of result', LATEST))
   t.same(results, [[ROWS]])
+})
+
+t.test('a source does not take the positions of another for its own', async (t) => {
+  const checkpoint = { directory: join(directoryOf(t, 'kinds'), 'state'), interval: '1h' } as const
+  const begin = (source: Source<number>, restoring?: Restoring) => {
+    const job = pipeline('other-sources', (flow) =>
+      flow.from(source, { name: 'numbers' }).to(toObservable()),
+    )
+    return ending(t, run(job, { checkpoint, metricsIntervalMs: 20, ...restoring }))
+  }
+  await stopHalfWay(begin(generate(ROWS, (n) => n, { perSecond: 2_000 })))
+  const { error, results } = await ended(begin(fromArray([1, 2, 3]), LATEST))
+  t.match(error, { code: 'E_RESTORE_KIND', details: { operator: 'numbers', stored: 'generate' } })
+  t.same(results, [], 'nothing has run')
 })

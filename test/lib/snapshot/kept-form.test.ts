@@ -2,7 +2,13 @@
 import t from 'tap'
 import type { NodeRole } from '../../../lib/graph/graph.js'
 import { lastPerKey } from '../../../lib/index.js'
-import { checkKeptForm, type KeepingNode, keptForm } from '../../../lib/snapshot/kept-form.js'
+import {
+  checkKeptForm,
+  type KeepingNode,
+  keptBy,
+  keptForm,
+} from '../../../lib/snapshot/kept-form.js'
+import type { OperatorSnapshot } from '../../../lib/snapshot/manifest.js'
 import { definitionOf } from '../../support/operator-harness.js'
 import { manifestOf, operatorOf, subtaskOf } from '../../support/snapshots.js'
 
@@ -81,6 +87,46 @@ t.test('the last by its rank is kept with that, so it is not the last to come', 
       else t.throws(() => restored(now), { ...refused, message: /lastPerKey by/ })
     }
   }
+})
+
+const split = { id: '0/1', data: {}, position: 7 }
+
+/** Throws where `now` does not go on from what `before` has kept, of which a subtask says this. */
+function goOn(before: KeepingNode, now: KeepingNode, kept: Partial<OperatorSnapshot>): void {
+  const operator = {
+    ...operatorOf('in', subtaskOf()),
+    kind: before.kind,
+    ...keptBy(before),
+    ...kept,
+  }
+  checkKeptForm(manifestOf(7, operator), operator, now)
+}
+
+t.test('a source goes on from its own positions and those of its like only', async (t) => {
+  const unassigned = { concurrent: false, splits: [] }
+  for (const kept of [{ unassigned }, { subtasks: [{ ...subtaskOf(), splits: [split] }] }]) {
+    const between = (before: string, now: string, role: NodeRole = 'source') =>
+      goOn(nodeOf(before, 'source'), nodeOf(now, role), kept)
+    t.throws(() => between('generate', 'collection'), refused)
+    t.throws(() => between('generate', 'lines'), refused)
+    t.throws(() => between('csv', 'lines'), refused, 'that knows its header, too')
+    t.throws(() => between('lines', 'map', 'operator'), refused)
+    t.doesNotThrow(() => between('generate', 'generate'))
+    t.doesNotThrow(() => between('lines', 'ndjson'))
+  }
+  t.doesNotThrow(() => goOn(nodeOf('generate', 'source'), nodeOf('lines', 'source'), {}))
+})
+
+t.test('a sink is given the transactions of its own kind and its like only', async (t) => {
+  const kept: Partial<OperatorSnapshot> = {
+    subtasks: [{ ...subtaskOf(), transactions: [{ path: 'out' }] }],
+  }
+  const between = (before: string, now: string, role: NodeRole = 'sink', of = kept) =>
+    goOn(nodeOf(before, 'sink'), nodeOf(now, role), of)
+  t.throws(() => between('partFiles', 'linesFile'), refused)
+  t.throws(() => between('linesFile', 'filter', 'operator'), refused)
+  t.doesNotThrow(() => between('csvFile', 'ndjsonFile'))
+  t.doesNotThrow(() => between('partFiles', 'linesFile', 'sink', { subtasks: [subtaskOf()] }))
 })
 
 t.test('a refusal says what was kept, by what, and what to do', async (t) => {
