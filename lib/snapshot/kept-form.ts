@@ -103,7 +103,10 @@ export function checkKeptForm(
 
 const isAggregate = (form: string): boolean => AGGREGATES.includes(form)
 
-/** A source is not as soon as it knows its splits. */
+/**
+ * A source is not, once it knows its splits. Chunks count what they tell, deletions and what a later one supersedes
+ * included: what was cleared is empty where a chunk has all there is, and not where chunks tell of changes.
+ */
 const isEmpty = ({ unassigned, subtasks }: OperatorSnapshot): boolean =>
   unassigned === null &&
   subtasks.every(

@@ -2,13 +2,17 @@
 import t from 'tap'
 import type { NodeRole } from '../../../lib/graph/graph.js'
 import { lastPerKey } from '../../../lib/index.js'
+import { refOf } from '../../../lib/snapshot/chunk-ref.js'
+import type { ChunkRef } from '../../../lib/snapshot/chunk-store.js'
 import {
   checkKeptForm,
   type KeepingNode,
   keptBy,
   keptForm,
 } from '../../../lib/snapshot/kept-form.js'
-import type { OperatorSnapshot } from '../../../lib/snapshot/manifest.js'
+import type { Manifest, OperatorSnapshot } from '../../../lib/snapshot/manifest.js'
+import { createStateSnapshots } from '../../../lib/snapshot/state-rounds.js'
+import { createHeapState } from '../../../lib/state/heap-state.js'
 import { definitionOf } from '../../support/operator-harness.js'
 import { manifestOf, operatorOf, subtaskOf } from '../../support/snapshots.js'
 
@@ -194,5 +198,40 @@ t.test(
     t.doesNotThrow(() => restore('sum', 'avg', { entries: 0 }))
     const unsaid = manifestFor(null, 'sum', 3)
     t.doesNotThrow(() => checkKeptForm(unsaid, unsaid.operators[0]!, nodeOf('avg')))
+  },
+)
+
+t.test(
+  'what was cleared is empty in chunks of all there is, not in those that tell of changes',
+  async (t) => {
+    const manifestAfter = (isWhole: boolean) => {
+      const store = createHeapState(8)
+      const value = store.value<number>('marks')
+      const snapshots = createStateSnapshots(store, 'totals')
+      const chunks: ChunkRef[] = []
+      const encode = (round: number, whole: boolean) => {
+        for (snapshots.begin(round, whole); !snapshots.encoded; ) {
+          for (const { bytes, count } of snapshots.step(Number.POSITIVE_INFINITY)) {
+            chunks.push(refOf(`c${chunks.length}`, bytes, count))
+          }
+        }
+      }
+      value.set(0, 'a', 1)
+      encode(1, true)
+      snapshots.chain(chunks)
+      snapshots.completed(1)
+      value.delete(0, 'a')
+      if (isWhole) chunks.length = 0
+      encode(2, isWhole)
+      return manifestOf(7, {
+        ...operatorOf('totals', subtaskOf(...chunks)),
+        kind: 'process',
+        keeps: 'process',
+      })
+    }
+    const restored = (manifest: Manifest) =>
+      checkKeptForm(manifest, manifest.operators[0]!, nodeOf('sum'))
+    t.doesNotThrow(() => restored(manifestAfter(true)))
+    t.throws(() => restored(manifestAfter(false)), refused)
   },
 )
