@@ -19,6 +19,8 @@ import { manifestOf, operatorOf, putSnapshot, subtaskOf } from '../support/snaps
 
 const ENDLESS = fileURLToPath(new URL('../e2e/jobs/endless.js', import.meta.url))
 
+const WORD_COUNT = fileURLToPath(new URL('../e2e/jobs/word-count.js', import.meta.url))
+
 let directories = 0
 const root = t.testdir()
 process.env.MILLRACE_CACHE_DIR = join(root, 'cache')
@@ -304,6 +306,20 @@ t.test(
     await store.close()
   },
 )
+
+t.test('explain refuses an operator of another kind before anything runs', async (t) => {
+  const directory = fresh()
+  const store = await openLevelChunkStore(directory)
+  const ref = refOf('kept', new Uint8Array([1]), 1)
+  await store.put(ref.id, new Uint8Array([1]))
+  const kept = { ...operatorOf('words', subtaskOf(ref)), kind: 'sum', keeps: 'sum' }
+  await store.commit(1, encodeManifest(manifestOf(1, kept)))
+  await store.close()
+  t.match(await millrace('explain', WORD_COUNT, '--restore', directory), {
+    code: 2,
+    err: /^millrace: snapshot 1 has of operator words what sum keeps, in this pipeline it is count, /,
+  })
+})
 
 t.test('state read shows what an operator keeps, of one key and of all', async (t) => {
   const directory = await snapshotOfState()
