@@ -219,7 +219,10 @@ t.test('what a test draws can be drawn again: only one file reads the seed of a 
   const drawing = files
     .filter(({ text, local }) => /\bfc\.assert\(/.test(text) && !local.includes(seeds))
     .map(({ path }) => `${path} checks properties without a seed of ${seeds}`)
-  t.same([...wrong, ...drawing], [])
+  const late = files
+    .filter(({ path, text }) => path !== seeds && /^[ ]+(?!\* ).*\btestSeed\(\)/m.test(text))
+    .map(({ path }) => `${path} takes a seed while it runs, which is not said if it dies`)
+  t.same([...wrong, ...drawing, ...late], [])
 })
 
 function walk(folder: string): string[] {

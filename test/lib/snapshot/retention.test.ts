@@ -4,6 +4,8 @@ import { type Random, seededRandom } from '../../../lib/base/random.js'
 import { planRetention, type StoredManifest } from '../../../lib/snapshot/retention.js'
 import { testSeed } from '../../support/test-seed.js'
 
+const SEED = testSeed()
+
 const manifests = (...lists: (readonly string[] | null)[]): StoredManifest[] =>
   lists.map((chunks, index) => ({ number: index + 1, chunks }))
 
@@ -52,7 +54,7 @@ t.test(
 t.test(
   'whatever the history: what is kept is whole, nothing is forgotten, and nothing that nobody needs stays',
   async (t) => {
-    const random = seededRandom(testSeed())
+    const random = seededRandom(SEED)
     for (let run = 0; run < 500; run++) checkHistory(t, random)
   },
 )

@@ -8,6 +8,7 @@ import { createHeapState } from '../../../lib/state/heap-state.js'
 import type { ValueState } from '../../../lib/state/state.js'
 import { testSeed } from '../../support/test-seed.js'
 
+const SEED = testSeed()
 const GROUPS = 2
 const KEYS = 6_000
 const ROUNDS = 6
@@ -76,7 +77,7 @@ function wrongIn(chunks: Uint8Array[], name: string, expected: Values): number {
 
 for (const [name, keyOf] of Object.entries(KEY_OF)) {
   t.test(`rounds hold what thousands of ${name} had as they began`, async (t) => {
-    const random = seededRandom(testSeed())
+    const random = seededRandom(SEED)
     const store = createHeapState(GROUPS)
     const twins = new Twins(store.value<number>(name), keyOf)
     for (let i = 0; i < KEYS; i++) twins.set(i, i)

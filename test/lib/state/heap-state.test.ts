@@ -8,10 +8,12 @@ import { stateConformance } from '../../conformance/state.js'
 import { disturbed } from '../../support/disturbed-state.js'
 import { testSeed } from '../../support/test-seed.js'
 
+const SEED = testSeed()
+
 t.test('the heap backend keeps the laws of state', (t) => stateConformance(t, createHeapState))
 
 t.test('it keeps them whatever snapshots begin, go on, end and fail meanwhile', async (t) => {
-  const random = seededRandom(testSeed())
+  const random = seededRandom(SEED)
   await stateConformance(t, (groups, options) =>
     disturbed(createHeapState(groups, options), random),
   )

@@ -5,6 +5,7 @@ import { disturbed } from '../../support/disturbed-state.js'
 import { cachedState } from '../../support/level-state.js'
 import { testSeed } from '../../support/test-seed.js'
 
+const SEED = testSeed()
 /** Two thirds of the conformance suite's states are larger. */
 const TINY_BYTES = 2_000
 
@@ -13,7 +14,7 @@ t.test('the level backend keeps the laws of state, larger than its cache', (t) =
 )
 
 t.test('it keeps them whatever snapshots begin, go on, end and fail meanwhile', async (t) => {
-  const random = seededRandom(testSeed())
+  const random = seededRandom(SEED)
   await stateConformance(t, (groups, options) =>
     disturbed(cachedState(groups, TINY_BYTES, options), random),
   )
