@@ -7,6 +7,9 @@ import type { StateSnapshots } from '../../../lib/snapshot/state-snapshots.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
 import type { StateStore } from '../../../lib/state/state.js'
 import { contentOf } from '../../support/state-script.js'
+import { testSeed } from '../../support/test-seed.js'
+
+const SEED = testSeed()
 
 const KIBIBYTE = 1024
 /** A step's own, a chunk that was not full before it, and the value that is one too many. */
@@ -130,9 +133,7 @@ function randomChange(random: Random, keys: number): (store: StateStore) => void
 }
 
 t.test('what waits for the next step is given as it was when the round began', async (t) => {
-  const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-  t.comment(`SEED=${seed}`)
-  const random = seededRandom(seed)
+  const random = seededRandom(SEED)
   const keys = 400
   const options = { wallTime: () => 0 }
   const store = createHeapState(1, options)

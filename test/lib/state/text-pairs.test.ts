@@ -7,6 +7,9 @@ import { ABSENT } from '../../../lib/state/journal.js'
 import { KeyTable, type TableWorld } from '../../../lib/state/key-table.js'
 import { PairMap } from '../../../lib/state/pair-map.js'
 import { isTextPair, TextPairs } from '../../../lib/state/text-pairs.js'
+import { testSeed } from '../../support/test-seed.js'
+
+fc.configureGlobal({ seed: testSeed() })
 
 const range = (count: number): readonly number[] => [...Array(count).keys()]
 
