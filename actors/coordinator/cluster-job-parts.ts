@@ -43,4 +43,6 @@ export interface ClusterJobParts
   takeKept(): readonly Place[] | null
   /** It goes on where an earlier coordinator has left it. */
   onAdopted(): void
+  /** One try to go on with it has failed before anything ran: the job has not ended, and waits to be started again. */
+  onCouldNotBegin(error: Error): void
 }

@@ -61,7 +61,7 @@ export class ClusterJob {
       this.#stops.withdrawSnapshots(waitsText(wanted))
     })
     const lives = new JobLives(books, places)
-    const course = new JobCourse(books, lives)
+    const course = new JobCourse(books, lives, (error) => parts.onCouldNotBegin(error))
     const beginning = new LifeBeginning(parts, { books, places, lives, course, world })
     const moves = new JobMoves(parts, { books, lives, course, beginning })
     this.#books = books
@@ -121,24 +121,9 @@ export class ClusterJob {
     return this.#books.takesSnapshots
   }
 
-  /** Goes on from what a former coordinator left. */
-  get isRecovered(): boolean {
-    return this.#lives.isRecovered
-  }
-
-  /** Under this coordinator. */
-  get hasRun(): boolean {
-    return this.#lives.hasRun
-  }
-
   /** Under the next coordinator: it ends because this one stops. */
   get goesOn(): boolean {
     return this.#lives.goesOn
-  }
-
-  /** By someone, under this coordinator. */
-  get isCancelled(): boolean {
-    return this.#lives.isCancelled
   }
 
   /** It can be given other slots now. */

@@ -116,7 +116,6 @@ export class Coordinator {
       open: (record) => this.#open(record),
       roomFor: (job) => this.#roomFor(job),
       lackingFor: (...wanted) => this.#slots.lackingFor(...wanted),
-      over: (job, left) => this.#recoveries.over(job, left),
     })
     this.#nodes = new NodeDesk({
       slots: this.#slots,
@@ -209,6 +208,7 @@ export class Coordinator {
       registry: this.#registry,
       kept: this.#kept,
       events$: this.events$,
+      couldNotBegin: (job, error) => this.#recoveries.again(this.job(job), error),
     })
     const recovered = records.map((record) => this.#recoveries.expect(record))
     if (this.#term > 1) {
@@ -321,10 +321,12 @@ export class Coordinator {
   #onEnded(job: ClusterJob): void {
     this.#jobs.ended(job)
     void this.#kept.giveUp(job.id)
-    const isOver = !this.#recoveries.triesAgain(job)
-    if (isOver && !job.goesOn) void this.#records.remove(job.id)
-    if (job.goesOn) this.events$.next({ kind: 'JobSuspended', job: job.id })
-    else this.events$.next({ kind: 'JobEnded', job: job.id, state: job.state })
+    if (job.goesOn) {
+      this.events$.next({ kind: 'JobSuspended', job: job.id })
+      return
+    }
+    void this.#records.remove(job.id)
+    this.events$.next({ kind: 'JobEnded', job: job.id, state: job.state })
   }
 
   // ---- nodes ----------------------------------------------------------------------------------

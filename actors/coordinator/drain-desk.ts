@@ -3,19 +3,12 @@ import { isEnded } from '../../lib/job/job-record.js'
 import type { ClusterJob } from './cluster-job.js'
 import { drainsLater, notDrained } from './job-refusals.js'
 
-export interface DrainDeskOwner {
-  /** Resolves when nothing of it is tried any more, or it is left to the next coordinator, with the last try. */
-  over(job: ClusterJob, left: Promise<void>): Promise<ClusterJob>
-}
-
 export class DrainDesk {
-  readonly #owner: DrainDeskOwner
   readonly #waiting = new Set<Promise<void>>()
   readonly #left: Promise<void>
   #leave!: () => void
 
-  constructor(owner: DrainDeskOwner) {
-    this.#owner = owner
+  constructor() {
     this.#left = new Promise((resolve) => {
       this.#leave = resolve
     })
@@ -36,8 +29,8 @@ export class DrainDesk {
     return waiting
   }
 
-  async #drained(asked: ClusterJob): Promise<void> {
-    const job = await this.#owner.over(asked, this.#left)
+  async #drained(job: ClusterJob): Promise<void> {
+    await Promise.race([job.done.catch(() => {}), this.#left])
     if (job.state === 'Finished') return
     if (job.goesOn || !isEnded(job.state)) throw drainsLater(job.id)
     throw notDrained(

@@ -16,11 +16,9 @@ export class EndedJobs {
     return this.#views
   }
 
-  /** One that had ended, and was tried again, has ended so. */
   add(job: ClusterJob): void {
-    const isOther = ({ id }: { readonly id: string }) => id !== job.id
-    this.#views = [...this.#views.filter(isOther), job.view].slice(-VIEWS_MAX)
-    this.#jobs = [...this.#jobs.filter(isOther), job].slice(-WATCHED_MAX)
+    this.#views = [...this.#views, job.view].slice(-VIEWS_MAX)
+    this.#jobs = [...this.#jobs, job].slice(-WATCHED_MAX)
   }
 
   view(id: string): JobView | undefined {

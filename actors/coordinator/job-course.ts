@@ -11,6 +11,7 @@ import { summaryBeforeItBegan } from './summary-before-it-began.js'
 export class JobCourse {
   readonly #books: JobBooks
   readonly #lives: JobLives
+  readonly #couldNotBegin: (error: Error) => void
   readonly #feed = new JobFeed()
   readonly done: Promise<JobSummary>
   #settle!: { resolve(summary: JobSummary): void; reject(error: Error): void }
@@ -18,8 +19,10 @@ export class JobCourse {
   #toldSlots: number | null = null
   #error: string | null = null
 
-  constructor(books: JobBooks, lives: JobLives) {
+  /** `couldNotBegin`: nothing of the job has run yet under this coordinator, and it is to be tried again. */
+  constructor(books: JobBooks, lives: JobLives, couldNotBegin: (error: Error) => void) {
     this.#books = books
+    this.#couldNotBegin = couldNotBegin
     this.#lives = lives
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
@@ -59,12 +62,16 @@ export class JobCourse {
   }
 
   failed(life: Job, error: Error): void {
-    const { isOnTrial, isRecovered, hasRun, mayNotBegin } = this.#lives
+    const { isOnTrial, isRecovered, isTriedAgain, hasRun, mayNotBegin } = this.#lives
     // Another one follows, with as many slots as it had.
     const goesBack = isOnTrial && !mayNotBegin
     if (this.#hasFollower(life) || goesBack) return
-    this.#lives.endState = 'Failed'
     if (isRecovered && !hasRun) this.#books.reopen()
+    if (isTriedAgain) {
+      this.#lives.couldNotBegin()
+      return this.#couldNotBegin(error)
+    }
+    this.#lives.endState = 'Failed'
     this.#feed.unfollow()
     this.#error = error.message
     if (!this.#lives.goesOn) this.#feed.failed(error)
@@ -91,7 +98,7 @@ export class JobCourse {
 
   #onEvent(life: Job, event: JobEvent): void {
     if (life !== this.#lives.present) return
-    const { move, isSuspended } = this.#lives
+    const { move, isSuspended, isTriedAgain } = this.#lives
     if (event.kind === 'RegionRestarting' || event.kind === 'SubtaskReplacing') {
       this.#books.restarted()
     }
@@ -99,8 +106,8 @@ export class JobCourse {
       this.#onRunning(life, event)
       return
     }
-    // That a life ends in order to make room for the next is no end of the job.
-    const isNoEnd = move !== null || isSuspended
+    // That a life ends in order to make room for the next, or before another try, is no end of the job.
+    const isNoEnd = move !== null || isSuspended || isTriedAgain
     if (isNoEnd && event.kind === 'StateChanged') return
     this.#feed.event(event)
   }

@@ -1,4 +1,4 @@
-/** What is asked of the jobs of a coordinator that takes more than the job itself: records, room, or another try. */
+/** What is asked of the jobs of a coordinator that takes more than the job itself: records, or room. */
 import type { Subject } from 'rxjs'
 import type { Clock } from '../../lib/base/clock.js'
 import { durationMs } from '../../lib/base/duration.js'
@@ -8,7 +8,7 @@ import { isEnded } from '../../lib/job/job-record.js'
 import type { SlotWish } from '../../lib/placement/place.js'
 import { checkPlacement, checkSlots, checkSubmit, checkWait } from './check-submit.js'
 import type { ClusterJob } from './cluster-job.js'
-import { DrainDesk, type DrainDeskOwner } from './drain-desk.js'
+import { DrainDesk } from './drain-desk.js'
 import type { JobRecord } from './job-records.js'
 import { hasEnded } from './job-refusals.js'
 import type { JobTable } from './job-table.js'
@@ -17,7 +17,7 @@ import type { BundleFacts, ClusterEvent, PlacementOptions, SubmitOptions } from 
 import type { Room } from './reactive-desk.js'
 import type { Records } from './stores.js'
 
-export interface JobDeskOwner extends DrainDeskOwner {
+export interface JobDeskOwner {
   readonly clock: Clock
   readonly jobs: JobTable
   readonly events$: Subject<ClusterEvent>
@@ -36,7 +36,7 @@ export interface JobDeskOwner extends DrainDeskOwner {
 export class JobDesk {
   readonly #owner: JobDeskOwner
   readonly #moves: MoveDesk
-  readonly #drains: DrainDesk
+  readonly #drains = new DrainDesk()
   /** Submissions under way. */
   readonly #submits = new Map<ClusterJob, Promise<void>>()
   /** Of which there may be a record. */
@@ -47,7 +47,6 @@ export class JobDesk {
   constructor(owner: JobDeskOwner) {
     this.#owner = owner
     this.#moves = new MoveDesk(owner)
-    this.#drains = new DrainDesk(owner)
     this.#closed = new Promise((resolve) => {
       this.#close = resolve
     })

@@ -84,6 +84,18 @@ export class JobLives {
     this.#ran.add(life)
   }
 
+  /** A life that fails now is not the end of the job: nothing of it has run since its coordinator was started again. */
+  get isTriedAgain(): boolean {
+    return this.isRecovered && !this.#hasRun && !this.mayNotBegin
+  }
+
+  /** It has none until another try. */
+  couldNotBegin(): void {
+    this.#present = null
+    this.#pool = null
+    this.plan = null
+  }
+
   hasLived(life: Job): boolean {
     return this.#ran.has(life)
   }

@@ -26,6 +26,7 @@ export interface JobMakerParts {
   readonly registry: NodeRegistry
   readonly kept: KeptSlots
   readonly events$: Subject<ClusterEvent>
+  couldNotBegin(job: string, error: Error): void
 }
 
 /** Numbers of sessions fit 32 bits: so many of each coordinator, and of so many of them. */
@@ -74,6 +75,7 @@ export class JobMaker {
       save: (changed) => stores.records.save(changed),
       takeKept: () => kept.take(record.id),
       onAdopted: () => events$.next({ kind: 'JobAdopted', job: record.id }),
+      onCouldNotBegin: (error) => this.#parts.couldNotBegin(record.id, error),
     })
   }
 }

@@ -17,9 +17,7 @@ export class JobTable {
   }
 
   get views(): readonly JobView[] {
-    // One that ended may be about to begin again.
-    const ended = this.#ended.views.filter(({ id }) => !this.#jobs.has(id))
-    return [...ended, ...this.all.map(({ view }) => view)]
+    return [...this.#ended.views, ...this.all.map(({ view }) => view)]
   }
 
   add(job: ClusterJob): void {
@@ -50,7 +48,6 @@ export class JobTable {
 
   /** One that runs, or one of the last that have ended. */
   watched(id: string): ClusterJob {
-    // One that ended may have begun again.
     return this.#jobs.get(id) ?? this.#ended.job(id) ?? this.job(id)
   }
 

@@ -1,6 +1,6 @@
 /**
  * The jobs that a coordinator has found at its start: it goes on with each of them, and where one cannot begin
- * it tries again. Each try is a job of its own, under the same id, with the same record.
+ * it tries again. For whoever follows the job a try that fails is no end of it.
  */
 import type { Clock } from '../../lib/base/clock.js'
 import { isEnded } from '../../lib/job/job-record.js'
@@ -10,7 +10,7 @@ import type { KeptSlots } from './kept-slots.js'
 
 export interface RecoveriesOwner {
   readonly clock: Clock
-  readonly kept: Pick<KeptSlots, 'expect' | 'completed'>
+  readonly kept: Pick<KeptSlots, 'expect' | 'completed' | 'giveUp'>
   isStopping(): boolean
   /** Resolves when nodes of a former coordinator have let go of their work. */
   settled(): Promise<void>
@@ -24,8 +24,6 @@ const AGAIN_MS = 30_000
 
 export class Recoveries {
   readonly #owner: RecoveriesOwner
-  /** The try after each that could not begin. */
-  readonly #next = new WeakMap<ClusterJob, ClusterJob>()
 
   constructor(owner: RecoveriesOwner) {
     this.#owner = owner
@@ -50,28 +48,11 @@ export class Recoveries {
     await job.start(true).catch(() => {})
   }
 
-  /** It has ended. False where it is not to be tried again: it has begun, or somebody has cancelled it. */
-  triesAgain(job: ClusterJob): boolean {
-    const couldNotBegin = job.isRecovered && !job.hasRun && job.state === 'Failed'
-    if (!couldNotBegin || job.isCancelled) return false
-    const { error } = job.view
-    const next = this.expect(job.record)
-    this.#next.set(job, next)
-    const again = `another try in ${AGAIN_MS / 1000} s`
-    next.waitsToBegin(error === null ? again : `${again}: ${error}`)
-    this.#owner.clock.after(AGAIN_MS, () => {
-      if (!isEnded(next.state)) void this.begin(next)
-    })
-    return true
-  }
-
-  /** Resolves when nothing of it is tried any more, or it is left to the next coordinator, with the last try. */
-  async over(job: ClusterJob, left: Promise<void>): Promise<ClusterJob> {
-    for (let last = job; ; ) {
-      await Promise.race([last.done.catch(() => {}), left])
-      const next = this.#next.get(last)
-      if (next === undefined) return last
-      last = next
-    }
+  /** It could not begin. */
+  again(job: ClusterJob, error: Error): void {
+    const { kept, clock } = this.#owner
+    void kept.giveUp(job.id)
+    job.waitsToBegin(`another try in ${AGAIN_MS / 1000} s: ${error.message}`)
+    clock.after(AGAIN_MS, () => void this.begin(job))
   }
 }

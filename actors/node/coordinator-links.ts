@@ -35,6 +35,8 @@ export interface LinksListener {
 /** A connection, as a link of messages. */
 interface Dialled {
   readonly messages: MessageLink
+  /** Of the coordinator's process. */
+  readonly incarnation: string
   /** When bytes last came over it. */
   heardMs(): number
   terminate(): void
@@ -60,6 +62,8 @@ const STEADY_MS = 200
 const ANSWER_MS = 2_000
 
 export class CoordinatorLinks {
+  /** Of the process that took the membership: no other one knows it. */
+  readonly incarnation: string
   readonly #parts: CoordinatorLinksParts
   readonly #control: Line
   readonly #bulk: Line
@@ -72,6 +76,7 @@ export class CoordinatorLinks {
     const { network, join } = parts
     this.#parts = parts
     const given: Dialled[] = [first]
+    this.incarnation = first.incarnation
     this.#control = this.#line(
       id,
       linkLimits.messageBytesMax,
@@ -245,6 +250,7 @@ async function dialControl(network: Network, join: string): Promise<Dialled> {
 
 const dialled = (messages: MessageLink, connection: ControlLink | DataLink): Dialled => ({
   messages,
+  incarnation: connection.peer.incarnation,
   heardMs: () => connection.lastReceivedMs,
   terminate: () => connection.terminate('superseded'),
 })

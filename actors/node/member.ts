@@ -59,6 +59,11 @@ export class Member implements Office {
     this.bulk = createCalls({ ...common, link: links.bulk, handlers: {} })
   }
 
+  /** Incarnation of its process. */
+  get coordinator(): string {
+    return this.#links.incarnation
+  }
+
   serve(onEnded: (reason: string) => void): void {
     this.#onEnded = onEnded
     this.control.onClose((reason) => this.#over(reason?.message ?? 'the connection was closed'))

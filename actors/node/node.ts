@@ -14,6 +14,7 @@ import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { Subject } from '../../lib/base/rxjs.js'
 import { Lease } from '../../lib/cluster/lease.js'
+import { type CoordinatorStart, TermFence } from '../../lib/cluster/term-fence.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
 import { backoff, backoffDelayMs } from '../../lib/supervision/backoff.js'
 import type { Listener } from '../../lib/transport/node-links.js'
@@ -24,7 +25,7 @@ import { Member } from './member.js'
 import { NodeCopies } from './node-copies.js'
 import type { NodeEvent } from './node-event.js'
 import type { NodeParts } from './node-parts.js'
-import type { Membership, NodeFacts } from './protocol.js'
+import type { NodeFacts } from './protocol.js'
 
 /** Who was a member for so long joins again at once; else pauses grow, so that no storm begins. */
 const STEADY_MS = 10_000
@@ -45,8 +46,7 @@ export class ClusterNode {
   /** Attempts to join since it was a member for long. */
   #failures = 0
   #joinedMs = 0
-  /** The latest that it has served. */
-  #term = 0
+  readonly #fence = new TermFence()
   /** Memberships that it has asked for. */
   #memberships = 0
   #stopRetry: Cancel = () => {}
@@ -132,21 +132,21 @@ export class ClusterNode {
     if (this.#state === 'stopped') return
     this.#state = 'joining'
     this.#dial().then(
-      ({ member, term }) => {
+      ({ member, start }) => {
         if (this.#state !== 'joining') return member.end()
         this.#state = 'member'
         this.#joinedMs = this.#clock.now()
-        this.#term = term
+        this.#fence.serve(start)
         this.#member = member
         this.#slots.expectMore()
-        this.events$.next({ kind: 'Joined', coordinator: this.#parts.join, term })
+        this.events$.next({ kind: 'Joined', coordinator: this.#parts.join, term: start.term })
         member.serve((reason) => this.#onEnded(member, reason))
       },
       (error: Error) => this.#onRefused(error),
     )
   }
 
-  async #dial(): Promise<{ member: Member; term: number }> {
+  async #dial(): Promise<{ member: Member; start: CoordinatorStart }> {
     const { network, join, random = Math.random } = this.#parts
     const clock = this.#clock
     const sentMs = clock.now()
@@ -157,9 +157,10 @@ export class ClusterNode {
     try {
       const kept = await this.#keepWanted(member)
       const membership = await member.control.call('register', [this.#facts, kept])
-      this.#checkTerm(membership)
+      const start = { term: membership.term, incarnation: member.coordinator }
+      this.#fence.check(start)
       member.lease = new Lease(sentMs)
-      return { member, term: membership.term }
+      return { member, start }
     } catch (error) {
       member.end()
       throw error
@@ -171,15 +172,11 @@ export class ClusterNode {
     const held = this.#slots.refs
     if (held.length === 0) return []
     const wanted = await member.control.call('wanted', [held])
-    this.#checkTerm(wanted)
+    this.#fence.check({ term: wanted.term, incarnation: member.coordinator })
     await this.#slots.endOthers(held, wanted.refs, 'its coordinator does not want it any more')
     const kept = held.filter((ref) => wanted.refs.includes(ref) && this.#slots.refs.includes(ref))
     if (kept.length > 0) this.events$.next({ kind: 'SlotsKept', refs: kept })
     return kept
-  }
-
-  #checkTerm({ term }: Pick<Membership, 'term'>): void {
-    if (term < this.#term) throw older(term, this.#term)
   }
 
   get #facts(): NodeFacts {
@@ -214,10 +211,3 @@ export class ClusterNode {
 
 /** What trying again cannot mend. */
 const isFinal = (error: Error): boolean => error instanceof MillraceError && !error.retryable
-
-const older = (term: number, served: number): MillraceError =>
-  new MillraceError(
-    'E_OLD_TERM',
-    `the coordinator is of term ${term}; this node has served one of term ${served}: two coordinators of one cluster run, or its data directory was put back`,
-    { details: { term, served } },
-  )

@@ -41,7 +41,8 @@
  *    unknown refs are refused, transactions are committed on the coordinator's word only, and frames carry
  *    attempt and session.
  * 4. `term` counts the starts of the coordinator, durably. A node that has served a later term refuses
- *    an earlier one.
+ *    an earlier one, and of two processes of one term the one that it has not served
+ *    (`lib/cluster/term-fence.ts`): before it registers, and before it ends a slot that is not wanted.
  *
  * ## Adoption
  * A coordinator that is started again on the data of one that died goes on with what runs, where it finds all
@@ -100,7 +101,7 @@ export interface Membership {
 }
 
 export interface Wanted {
-  /** Of the coordinator: an earlier one than was served decides nothing. */
+  /** Of the coordinator: one that the node refuses for it decides nothing. */
   readonly term: number
   readonly refs: readonly string[]
 }

@@ -1,5 +1,7 @@
 /** What is asked of a job before it runs under a coordinator that was started again. */
 import t, { type Test } from 'tap'
+import { connectOver } from '../../actors/client/client.js'
+import type { JobEvent } from '../../actors/job/job.js'
 import {
   LONG_JOB as ID,
   recoveringLong as recovering,
@@ -8,8 +10,10 @@ import {
   startNodes,
   TWO_NODES,
 } from '../support/long-job.js'
+import { identityOf } from '../support/memory-network.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
+import { SimulatedProcess } from '../support/simulated-process.js'
 
 t.setTimeout(400_000)
 
@@ -47,6 +51,32 @@ t.test('it says when it is tried again, and why', async (t) => {
   startNodes(cluster)
   await cluster.runFor(35_000)
   t.match(cluster.coordinator!.jobs(), [{ state: 'Running', waitsFor: null }])
+})
+
+t.test('a try that fails is no end of it for whoever follows it', async (t) => {
+  const cluster = await recovering(1_000)
+  const clock = new SimulatedProcess('cli', cluster.clock, 777)
+  const network = cluster.internet.of(identityOf('client', 'cli'), clock)
+  const watching = connectOver(network, `ws://${HUB}:1`, { clock }).then((client) => client.job(ID))
+  await cluster.runFor(200)
+  const job = await watching
+  const done = outcomeOf(job.done)
+  const events: JobEvent[] = []
+  job.events$.subscribe((event) => events.push(event))
+  await cluster.runFor(70_000)
+  t.match(cluster.coordinator!.jobs(), [{ state: 'Created', waitsFor: /^another try/ }])
+  t.equal(job.state, 'Created')
+  t.notOk(done.isOver, 'several tries have failed')
+  t.notOk(cluster.ended.has(ID))
+  startNodes(cluster)
+  await cluster.runFor(35_000)
+  t.equal(job.state, 'Running')
+  cluster.coordinator!.job(ID).cancel()
+  await cluster.runFor(5_000)
+  t.match(await job.done, { state: 'Cancelled' })
+  const states = events.flatMap((event) => (event.kind === 'StateChanged' ? [event.to] : []))
+  t.same(states, ['Running', 'Cancelling', 'Cancelled'])
+  t.equal(cluster.ended.get(ID), 'Cancelled')
 })
 
 t.test('it stops at once, behind its last checkpoint', async (t) => {

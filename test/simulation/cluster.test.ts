@@ -69,6 +69,7 @@ const MUTANTS: Readonly<Partial<Record<ClusterMutant, RegExp>>> = {
   'what was killed is not waited for': /two attempts .* are live/,
   'what is deployed is not durable': /begins, and what is deployed is/,
   'an earlier term is served': /committed by .* and by|goes on from round 0/,
+  'another one of the same term is served': /committed by .* and by|goes on from round 0/,
 }
 for (const [mutant, seen] of Object.entries(MUTANTS)) {
   t.test(`the oracle sees a mutant: ${mutant}`, async (t) => {

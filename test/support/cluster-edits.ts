@@ -3,9 +3,14 @@ import type { SourceEdit } from './source-edit.js'
 
 export const CLUSTER_EDITS = {
   'an earlier term is served': {
-    file: 'actors/node/node.js',
-    from: 'if (term < this.#term)',
+    file: 'lib/cluster/term-fence.js',
+    from: 'if (found.term < served.term)',
     to: 'if (false)',
+  },
+  'another one of the same term is served': {
+    file: 'lib/cluster/term-fence.js',
+    from: 'const isOther = found.incarnation !== served.incarnation',
+    to: 'const isOther = false',
   },
   'what was killed is not waited for': {
     file: 'actors/coordinator/job-places.js',

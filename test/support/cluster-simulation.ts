@@ -307,8 +307,9 @@ export async function simulate(seed: number): Promise<Outcome> {
 
   /** Someone starts another coordinator in its place, on data that is not of this cluster's present. */
   function outdated(): void {
-    if (!cluster.startOutdated()) return
-    cluster.note('FAULT outdated coordinator')
+    const terms = pick(2)
+    if (!cluster.startOutdated(terms)) return
+    cluster.note(`FAULT outdated coordinator, by ${terms} terms`)
     faults++
     cluster.clock.after(500 + pick(2_000), () => {
       cluster.kill(HUB)

@@ -17,10 +17,13 @@ export class MemoryStores {
   onManifest: (round: number, manifest: Uint8Array) => void = () => {}
   readonly #snapshots = new Map<string, MemoryChunkStore>()
 
-  /** Of another coordinator, which knows the same jobs and was started less often; it has no snapshots. */
-  outdated(): MemoryStores {
+  /**
+   * A copy of what they were, for another coordinator, which knows the same jobs; it has no snapshots. Whoever
+   * starts on it has a term that is so many lower than the present one.
+   */
+  outdated(terms: number): MemoryStores {
     const copy = new MemoryStores()
-    copy.term = this.term - 2
+    copy.term = this.term - 1 - terms
     for (const [id, record] of this.jobs) copy.jobs.set(id, record)
     return copy
   }

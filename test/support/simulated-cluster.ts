@@ -108,15 +108,15 @@ export class SimulatedCluster {
 
   /**
    * A coordinator takes the place of the present one whose term nodes are to refuse. False where one of them
-   * has not served the present one: it could not know better.
+   * has not served the present one: it could not know better. Its term is so many lower; 0: it is the same.
    */
-  startOutdated(): boolean {
+  startOutdated(terms: number): boolean {
     const haveAllServed = [...this.nodes.values()].every(
       ({ process }) => this.#served.get(process) === this.stores.term,
     )
     if (!haveAllServed) return false
     this.kill(HUB)
-    this.#startHub(this.stores.outdated())
+    this.#startHub(this.stores.outdated(terms))
     return true
   }
 
