@@ -11,6 +11,7 @@ import inspector from 'node:inspector'
 import { Worker } from 'node:worker_threads'
 import { LOOK_MS_MAX } from './debuggee.js'
 import type { SubtaskStalled, WatchedSubtask } from './stall-watch.js'
+import { workerSessions } from './worker-sessions.js'
 
 /** The watcher is asked to end, and ends by itself; after this time it is ended. */
 const STOP_MS = LOOK_MS_MAX + 500
@@ -35,6 +36,7 @@ export type MainThreadWatcherData = Omit<MainThreadWatchOptions, 'onStalled'>
 export function watchMainThread(options: MainThreadWatchOptions): MainThreadWatch {
   if (inspector.url() !== undefined) return { ready: Promise.resolve(), async stop() {} }
   const { onStalled, ...workerData } = options
+  workerSessions()
   const worker = new Worker(new URL('./main-thread-watcher.js', import.meta.url), {
     name: 'stall watch',
     workerData,

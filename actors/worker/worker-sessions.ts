@@ -4,10 +4,10 @@
  *
  * `NodeWorker.enable` is sent once and stays. It goes through Node's table of workers and calls back
  * for each; a worker that starts or ends meanwhile changes the table under it, and the process ends
- * with a segmentation fault (Node 20 to 24). So whatever starts threads for slots or plans calls
- * `workerSessions` before, though it may never look into them: then there is none to call back for, but
- * what others have started, and the stall watch of a job in the calling thread. Workers that start later are
- * announced without that loop.
+ * with a segmentation fault (Node 20 to 24). So whatever starts a thread here, for slots, plans or the stall
+ * watch of a job in the calling thread, calls `workerSessions` before, though it may never look into any: then
+ * there is none to call back for, but what others have started. Workers that start later are announced without
+ * that loop.
  *
  * A session in which nothing is enabled costs its thread nothing. It is also closed from one side
  * only, by the end of its thread: no thread ends in the middle of a detachment.

@@ -3,6 +3,8 @@ import { createHook } from 'node:async_hooks'
 import inspector from 'node:inspector'
 import { ThreadGround } from '../../../actors/node/slot-ground.js'
 import { PlanningThread } from '../../../actors/planner/planning-thread.js'
+import { watchMainThread } from '../../../actors/worker/main-thread-watch.js'
+import { createVitalsMemory } from '../../../lib/metrics/vitals.js'
 
 const order: string[] = []
 const { post } = inspector.Session.prototype
@@ -16,6 +18,22 @@ createHook({
   },
 }).enable()
 
-if (process.argv[2] === 'ground') new ThreadGround()
-else await new PlanningThread().terminate()
+switch (process.argv[2]) {
+  case 'ground':
+    new ThreadGround()
+    break
+  case 'planner':
+    await new PlanningThread().terminate()
+    break
+  default: {
+    const counters = new SharedArrayBuffer(0)
+    const vitals = createVitalsMemory()
+    const watch = watchMainThread({ subtasks: [], counters, vitals, onStalled: () => {} })
+    // It keeps no process alive.
+    const alive = setInterval(() => {}, 1_000)
+    await watch.ready
+    await watch.stop()
+    clearInterval(alive)
+  }
+}
 process.stdout.write(order.join(' '))

@@ -9,6 +9,10 @@ t.test('the sessions with workers are opened before a planning thread starts', a
   t.match(await command(script, ['planner']).ended, { code: 0, stdout: 'opened started' })
 })
 
+t.test('the sessions with workers are opened before a job here has its stall watch', async (t) => {
+  t.match(await command(script, ['watch']).ended, { code: 0, stdout: 'opened started' })
+})
+
 t.test(
   'the sessions with workers are opened by what slots stand on, before any slot',
   async (t) => {
