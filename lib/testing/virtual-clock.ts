@@ -8,6 +8,7 @@
  */
 import { assert } from '../base/assert.js'
 import type { Cancel, Clock } from '../base/clock.js'
+import { DueTimers, type Timer } from './due-timers.js'
 
 /** Time in the hand of a test. */
 export interface VirtualClock extends Clock {
@@ -34,12 +35,6 @@ export interface VirtualClockOptions {
   readonly tasksMax?: number
 }
 
-interface Timer {
-  readonly dueMs: number
-  readonly task: () => void
-  cancelled: boolean
-}
-
 /** Turns of the real event loop without a new task after which promises count as settled. */
 const QUIET_TURNS = 3
 
@@ -52,8 +47,8 @@ class ManualClock implements VirtualClock {
   readonly #wallTimeAtStartMs: number
   readonly #tasksMax: number
   #nowMs = 0
-  /** Sorted by due time, then by order of setting. */
-  #timers: Timer[] = []
+  readonly #timers = new DueTimers()
+  #timersSet = 0
   #tasks: (() => void)[] = []
 
   constructor(wallTimeMs: number, tasksMax: number) {
@@ -62,7 +57,7 @@ class ManualClock implements VirtualClock {
   }
 
   get timers(): number {
-    return this.#timers.length
+    return this.#timers.size
   }
 
   get tasks(): number {
@@ -79,13 +74,9 @@ class ManualClock implements VirtualClock {
 
   after(delayMs: number, task: () => void): Cancel {
     assert(delayMs >= 0, 'a delay is never negative')
-    const timer: Timer = { dueMs: this.#nowMs + delayMs, task, cancelled: false }
-    const behind = this.#timers.findIndex((other) => other.dueMs > timer.dueMs)
-    this.#timers.splice(behind === -1 ? this.#timers.length : behind, 0, timer)
-    return () => {
-      if (!timer.cancelled) this.#timers = this.#timers.filter((other) => other !== timer)
-      timer.cancelled = true
-    }
+    const timer: Timer = { dueMs: this.#nowMs + delayMs, order: ++this.#timersSet, task, at: -1 }
+    this.#timers.add(timer)
+    return () => this.#timers.remove(timer)
   }
 
   soon(task: () => void): void {
@@ -138,10 +129,9 @@ class ManualClock implements VirtualClock {
       task()
       return true
     }
-    const timer = this.#timers[0]
+    const timer = this.#timers.first
     if (timer === undefined || timer.dueMs > targetMs) return false
-    this.#timers.shift()
-    timer.cancelled = true
+    this.#timers.remove(timer)
     this.#nowMs = Math.max(this.#nowMs, timer.dueMs)
     timer.task()
     return true

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { seededRandom } from '../../../lib/base/random.js'
 import { createVirtualClock } from '../../../lib/testing/virtual-clock.js'
 
 t.test('runs timers in order of due time, then of setting, each at its own time', (t) => {
@@ -15,6 +16,31 @@ t.test('runs timers in order of due time, then of setting, each at its own time'
   t.equal(clock.timers, 1)
   clock.advance(5)
   t.equal(seen.at(-1), 'd@30')
+  t.end()
+})
+
+t.test('keeps that order among many timers, some of them cancelled', (t) => {
+  const random = seededRandom(Number(process.env.MILLRACE_SEED ?? 1))
+  const clock = createVirtualClock()
+  const seen: number[] = []
+  const expected: { readonly dueMs: number; readonly id: number }[] = []
+  const cancels: (() => void)[] = []
+  for (let id = 0; id < 2_000; id++) {
+    const dueMs = Math.floor(random() * 50)
+    cancels.push(clock.after(dueMs, () => seen.push(id)))
+    expected.push({ dueMs, id })
+    if (random() < 0.5) continue
+    const at = Math.floor(random() * expected.length)
+    const [cancelled] = expected.splice(at, 1)
+    cancels[cancelled!.id]!()
+  }
+  t.equal(clock.timers, expected.length)
+  clock.runUntilIdle()
+  const inOrder = expected.toSorted((a, b) => a.dueMs - b.dueMs || a.id - b.id)
+  t.strictSame(
+    seen,
+    inOrder.map(({ id }) => id),
+  )
   t.end()
 })
 
