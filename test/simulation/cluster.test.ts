@@ -48,7 +48,7 @@ t.test(`${SEEDS} seeds: every job ends, with every row shown once`, async (t) =>
   t.equal(each.length, SEEDS, 'every seed has told its outcome')
   t.ok(faults >= SEEDS, 'there were at least as many faults as seeds')
   t.ok(slots >= SEEDS, 'and as many slots')
-  t.ok(returns >= SEEDS / 5, 'nodes connected again and went on')
+  t.ok(returns >= SEEDS / 10, 'nodes connected again and went on')
   t.ok(adopted >= SEEDS / 5, 'jobs went on under the next coordinator')
   t.ok(begunAgain >= SEEDS / 20, 'and could not, where something was in doubt')
 })
@@ -68,8 +68,11 @@ const MUTANTS: Readonly<Partial<Record<ClusterMutant, RegExp>>> = {
   'a coordinator deploys at once': /two attempts .* are live/,
   'what was killed is not waited for': /two attempts .* are live/,
   'what is deployed is not durable': /begins, and what is deployed is/,
-  'an earlier term is served': /committed by .* and by|goes on from round 0/,
-  'another one of the same term is served': /committed by .* and by|goes on from round 0/,
+  'an earlier term is served':
+    /committed by .* and by|goes on from round 0|begins, and what is deployed is/,
+  'another one of the same term is served':
+    /committed by .* and by|goes on from round 0|begins, and what is deployed is/,
+  'number of a frame is not checked': /shown twice|given twice|rows were shown/,
 }
 for (const [mutant, seen] of Object.entries(MUTANTS)) {
   t.test(`the oracle sees a mutant: ${mutant}`, async (t) => {
@@ -78,6 +81,21 @@ for (const [mutant, seen] of Object.entries(MUTANTS)) {
     t.comment(verdict)
   })
 }
+
+/**
+ * Checks of a frame stand one behind another, so that not each of them alone can be seen missing. (That each refuses
+ * what it is to refuse: `test/lib/channel/remote.test.ts`.)
+ *
+ * - Session: where a connection is lost the regions on it are aborted, and open at a higher attempt before a channel
+ *   opens on the next one. So a frame of another session is one of an older attempt, too, which is refused first.
+ * - Attempt: each sender numbers its frames from 1, and a receiver takes no number but the next. Where it takes one
+ *   of another attempt, the present sender's own frame of that number fails the channel, before a barrier behind it
+ *   has come: what was taken is in no snapshot. But for an end, behind which nothing comes: there it is the last wall,
+ *   and all that an attempt has sent, from its first frame on, would have to come into the next one.
+ */
+t.test('frames of another session are refused without a look at it', async (t) => {
+  t.equal(await firstVerdict('session of a frame is not checked', 50), null)
+})
 
 t.test(
   'without leases and waiting attempts run beside each other, and nothing is shown twice',

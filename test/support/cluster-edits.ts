@@ -32,4 +32,14 @@ export const CLUSTER_EDITS = {
     from: 'return Math.max(0, this.#sentMs + NODE_LEASE_MS - nowMs);',
     to: 'return 1;',
   },
+  'session of a frame is not checked': {
+    file: 'lib/channel/remote-end.js',
+    from: 'session !== place.session',
+    to: 'false',
+  },
+  'number of a frame is not checked': {
+    file: 'lib/channel/remote-end.js',
+    from: 'sequence !== this.#last + 1',
+    to: 'false',
+  },
 } as const satisfies Readonly<Record<string, SourceEdit>>

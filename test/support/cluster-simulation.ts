@@ -7,6 +7,7 @@ import { generate } from '../../lib/connectors/index.js'
 import { keyBy, map, type Pipeline, pipeline, scan } from '../../lib/index.js'
 import { bundleOf, HUB, SimulatedCluster } from './simulated-cluster.js'
 import type { SimulatedProcess } from './simulated-process.js'
+import { StrayFrames } from './stray-frames.js'
 import { TransactionWorld } from './transaction-world.js'
 
 /** Faults happen for so long; then all is healed. */
@@ -129,6 +130,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     modules,
     delay: () => Math.floor(random() * slowMs),
   })
+  if (random() < 0.3) cluster.internet.strays = new StrayFrames(random)
   for (const { world } of jobs) {
     world.watch = {
       acts: (process, of, what) => cluster.laws.live.acts(process, of, what),
@@ -211,7 +213,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     const other = names[pick(names.length)]!
     const ms = 100 + pick(4_500)
     faults++
-    switch (pick(13)) {
+    switch (pick(14)) {
       case 0:
         cluster.note(`FAULT reset ${name} ${other}`)
         return cluster.internet.reset(name, other)
@@ -260,6 +262,8 @@ export async function simulate(seed: number): Promise<Outcome> {
         cluster.note(`FAULT break ${role} ${name} ${other}`)
         return cluster.internet.breakAt(name, other, role)
       }
+      case 12:
+        return attemptsEndUnheard()
       default: {
         const job = jobs[pick(jobs.length)]!
         const id = idOf(job.name)
@@ -278,6 +282,22 @@ export async function simulate(seed: number): Promise<Outcome> {
         ask(`rescale ${id}`, coordinator.rescale(id, count))
       }
     }
+  }
+
+  /** What attempts have sent to another node is under way when they end, and arrives when the next ones run. */
+  function attemptsEndUnheard(): void {
+    const { clock, coordinator, internet } = cluster
+    const a = pick(nodes.length)
+    const b = (a + 1 + pick(nodes.length - 1)) % nodes.length
+    cluster.note(`FAULT unheard ${nodes[a]!.name} ${nodes[b]!.name}`)
+    const restart = () => {
+      for (const { id } of coordinator?.jobs() ?? []) restartRegion(id)
+    }
+    internet.hold(nodes[a]!.name, nodes[b]!.name, 'data')
+    restart()
+    const againMs = 200 + pick(1_000)
+    clock.after(againMs, restart)
+    heal(againMs + 200 + pick(800))
   }
 
   /** Alone, so that its jobs may be adopted; or while something else happens to them. */
@@ -348,6 +368,8 @@ export async function simulate(seed: number): Promise<Outcome> {
     if (troubled) cluster.clock.after(pick(3_000), scheduleFault)
     if (isRestless) restartOften()
     if (seed % 10 === 0) cluster.clock.after(500 + pick(TROUBLE_MS), outdated)
+    // About when sources end: what says so is among what arrives late.
+    if (seed % 4 === 1) cluster.clock.after(3_700 + pick(1_500), attemptsEndUnheard)
     const look = () => {
       for (const job of jobs) if (idOf(job.name) === null) submit(job)
       cluster.clock.after(200, look)
@@ -355,6 +377,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     look()
     await cluster.runFor(TROUBLE_MS)
     cluster.note('all is healed')
+    cluster.internet.strays?.calm()
     cluster.internet.heal()
     for (const name of cluster.names) {
       cluster.resume(name)

@@ -1,7 +1,7 @@
 /**
  * A network of processes in memory, under a clock: connections that are slow, that stand still while
  * two hosts are cut off from each other, and that break. As over TCP, what is sent on one connection
- * arrives once and in order, or the connection ends.
+ * arrives once and in order, or the connection ends; but for `strays` between slots.
  */
 import type { Clock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
@@ -19,6 +19,7 @@ import type {
 import { encodeMessage } from '../../lib/transport/pieces.js'
 import { NUMBERED } from '../../lib/transport/resumable-link.js'
 import { decodeCbor } from '../../lib/wire/cbor.js'
+import type { LaneDisturbance, StrayFrames } from './stray-frames.js'
 
 /** What becomes of one message: how long it takes. */
 export type Delay = (from: string, to: string) => number
@@ -32,6 +33,8 @@ type Packet =
 
 export class MemoryInternet {
   readonly clock: Clock
+  /** What becomes of frames between slots otherwise; null: nothing. */
+  strays: StrayFrames | null = null
   readonly #delay: Delay
   readonly #listening = new Map<string, { readonly welcome: Welcome; readonly self: Identity }>()
   readonly #links = new Set<Pipe>()
@@ -404,6 +407,11 @@ class End implements ControlLink, DataLink {
     this.#put(packet)
   }
 
+  /** When what follows may have come. */
+  soon(task: () => void): void {
+    this.#internet.clock.after(OVERTAKEN_MS, task)
+  }
+
   pump(): void {
     if (this.#isPumping || this.#queue.length === 0) return
     const [from, to] = [this.self.id, this.peer.id]
@@ -445,7 +453,10 @@ class End implements ControlLink, DataLink {
   }
 
   #makeLane(number: number, at: string, to: string): MemoryLane {
-    const lane = new MemoryLane(this, number, at, to, this.session * 1000 + number)
+    // Lanes of nodes themselves have no such names.
+    const strays = isSlot(at) && isSlot(to) ? this.#internet.strays : null
+    const disturbance = strays?.disturb(to, at) ?? null
+    const lane = new MemoryLane(this, number, at, to, this.session * 1000 + number, disturbance)
     this.#lanes.set(number, lane)
     return lane
   }
@@ -474,6 +485,7 @@ class MemoryLane implements Lane {
   readonly session: number
   readonly #end: End
   readonly #number: number
+  readonly #disturbance: LaneDisturbance | null
   readonly #arrived: ArrayBuffer[] = []
   #isArmed = false
   #isClosed = false
@@ -481,7 +493,15 @@ class MemoryLane implements Lane {
   #onClose: ((reason: Error | null) => void) | null = null
   #reason: { readonly error: Error | null } | null = null
 
-  constructor(end: End, number: number, at: string, peer: string, session: number) {
+  constructor(
+    end: End,
+    number: number,
+    at: string,
+    peer: string,
+    session: number,
+    disturbance: LaneDisturbance | null,
+  ) {
+    this.#disturbance = disturbance
     this.#end = end
     this.#number = number
     this.at = at
@@ -518,6 +538,16 @@ class MemoryLane implements Lane {
   }
 
   take(frame: ArrayBuffer): void {
+    const arrived = this.#disturbance?.taken(frame) ?? [frame]
+    this.#arrived.push(...arrived)
+    this.#wake()
+    if (this.#disturbance?.isHolding === true) this.#end.soon(() => this.#takeOverdue())
+  }
+
+  /** Nothing has come that could have overtaken it. */
+  #takeOverdue(): void {
+    const frame = this.#disturbance!.overdue()
+    if (frame === null) return
     this.#arrived.push(frame)
     this.#wake()
   }
@@ -526,6 +556,7 @@ class MemoryLane implements Lane {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#reason = { error }
+    this.#disturbance?.lost()
     this.#onClose?.(error)
   }
 
@@ -535,6 +566,12 @@ class MemoryLane implements Lane {
     this.#onReadable()
   }
 }
+
+/** So long a frame waits for another to overtake it. */
+const OVERTAKEN_MS = 20
+
+/** As refs of slots are. */
+const isSlot = (name: string): boolean => name.includes('/')
 
 const refused = (url: string): MillraceError =>
   new MillraceError('E_CONNECT', `nobody answers at ${url}`, { retryable: true })
