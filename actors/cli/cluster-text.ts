@@ -33,6 +33,8 @@ export function clusterEventText(event: ClusterEvent): string {
       return `job ${event.job} was submitted`
     case 'JobRecovered':
       return `job ${event.job} goes on`
+    case 'JobCannotBegin':
+      return `job ${event.job} cannot begin: ${event.reason}; trying again in ${showDuration(event.retryMs)}`
     case 'JobAdopted':
       return `job ${event.job} runs on as it was`
     case 'JobWaits':

@@ -61,7 +61,7 @@ export class ClusterJob {
       this.#stops.withdrawSnapshots(waitsText(wanted))
     })
     const lives = new JobLives(books, places)
-    const course = new JobCourse(books, lives, (error) => parts.onCouldNotBegin(error))
+    const course = new JobCourse(books, lives, parts)
     const beginning = new LifeBeginning(parts, { books, places, lives, course, world })
     const moves = new JobMoves(parts, { books, lives, course, beginning })
     this.#books = books
@@ -150,6 +150,13 @@ export class ClusterJob {
   /** Before it starts: what it waits for, for people. */
   waitsToBegin(waitsFor: string): void {
     this.#lives.waitsToBegin = waitsFor
+  }
+
+  /** It could not begin; the next try does after that time. */
+  beginsAgain(error: Error, afterMs: number): void {
+    const seconds = afterMs / 1000
+    this.#lives.waitsToBegin = `another try in ${seconds} s: ${error.message}`
+    this.#course.warn(`it could not begin, and is tried every ${seconds} s: ${error.message}`)
   }
 
   /** It runs on meanwhile. */

@@ -165,7 +165,9 @@ export class Coordinator {
       isStopping: () => this.#isStopping,
       settled: () => this.#settled,
       open: (record) => this.#open(record),
-      recovers: (job) => this.events$.next({ kind: 'JobRecovered', job: job.id }),
+      recovers: ({ id }) => this.events$.next({ kind: 'JobRecovered', job: id }),
+      cannotBegin: ({ id }, { message }, retryMs) =>
+        this.events$.next({ kind: 'JobCannotBegin', job: id, reason: message, retryMs }),
     })
     this.#registry = new NodeRegistry({
       clock: this.#clock,

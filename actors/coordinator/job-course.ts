@@ -2,27 +2,32 @@
 import type { Observable } from 'rxjs'
 import { summed } from '../../lib/job/life-counts.js'
 import type { Job, JobEvent, JobSummary } from '../job/job.js'
+import type { ClusterJobParts } from './cluster-job-parts.js'
 import type { JobBooks } from './job-books.js'
 import { JobFeed } from './job-feed.js'
 import type { JobLives } from './job-lives.js'
 import type { JobNews } from './protocol.js'
 import { summaryBeforeItBegan } from './summary-before-it-began.js'
 
+type JobCourseParts = Pick<ClusterJobParts, 'world' | 'onCouldNotBegin'>
+
 export class JobCourse {
   readonly #books: JobBooks
   readonly #lives: JobLives
-  readonly #couldNotBegin: (error: Error) => void
+  readonly #parts: JobCourseParts
   readonly #feed = new JobFeed()
   readonly done: Promise<JobSummary>
   #settle!: { resolve(summary: JobSummary): void; reject(error: Error): void }
   /** How many slots whoever follows it knows of. */
   #toldSlots: number | null = null
+  /** What a try that may fail begins with: told when it runs, since only the last try counts. */
+  #restored: JobEvent | null = null
+  #warned = ''
   #error: string | null = null
 
-  /** `couldNotBegin`: nothing of the job has run yet under this coordinator, and it is to be tried again. */
-  constructor(books: JobBooks, lives: JobLives, couldNotBegin: (error: Error) => void) {
+  constructor(books: JobBooks, lives: JobLives, parts: JobCourseParts) {
     this.#books = books
-    this.#couldNotBegin = couldNotBegin
+    this.#parts = parts
     this.#lives = lives
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
@@ -69,7 +74,8 @@ export class JobCourse {
     if (isRecovered && !hasRun) this.#books.reopen()
     if (isTriedAgain) {
       this.#lives.couldNotBegin()
-      return this.#couldNotBegin(error)
+      this.#restored = null
+      return this.#parts.onCouldNotBegin(error)
     }
     this.#lives.endState = 'Failed'
     this.#feed.unfollow()
@@ -77,6 +83,14 @@ export class JobCourse {
     if (!this.#lives.goesOn) this.#feed.failed(error)
     this.#settle.reject(error)
     this.#feed.complete()
+  }
+
+  /** What is said again and again is told once, since whoever comes late hears so much and no more. */
+  warn(message: string): void {
+    if (message === this.#warned) return
+    this.#warned = message
+    const atMs = this.#parts.world.clock.now()
+    this.#feed.event({ kind: 'Log', atMs, level: 'warn', message })
   }
 
   /** Nothing of it runs, so that nothing has to be waited for. */
@@ -109,7 +123,8 @@ export class JobCourse {
     // That a life ends in order to make room for the next, or before another try, is no end of the job.
     const isNoEnd = move !== null || isSuspended || isTriedAgain
     if (isNoEnd && event.kind === 'StateChanged') return
-    this.#feed.event(event)
+    if (isTriedAgain && event.kind === 'Restored') this.#restored = event
+    else this.#feed.event(event)
   }
 
   /** A life that follows others begins where the job was. */
@@ -119,6 +134,8 @@ export class JobCourse {
     const { slots } = this.#books.record
     const had = this.#toldSlots ?? slots
     this.#toldSlots = slots
+    if (this.#restored !== null) this.#feed.event(this.#restored)
+    this.#restored = null
     if (slots !== had) this.#feed.event({ kind: 'Rescaled', atMs: event.atMs, slots, had })
     const goesOn = !isFirst && event.from === 'Created'
     this.#feed.event(goesOn ? { ...event, from: 'Restarting' } : event)

@@ -43,7 +43,15 @@ export type ClusterEvent =
       readonly reason: string
     }
   | { readonly kind: 'JobSubmitted'; readonly job: string; readonly pipeline: string }
+  /** Of an earlier coordinator: this one goes on with it. Told once. */
   | { readonly kind: 'JobRecovered'; readonly job: string }
+  /** A try to go on with it has failed; the next one begins after that time. */
+  | {
+      readonly kind: 'JobCannotBegin'
+      readonly job: string
+      readonly reason: string
+      readonly retryMs: number
+    }
   /** All that ran of it under the coordinator before was still there, and goes on: nothing was restarted. */
   | { readonly kind: 'JobAdopted'; readonly job: string }
   /** It waits for places of so many slots; told again when what is missing changes. */

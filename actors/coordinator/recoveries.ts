@@ -17,6 +17,8 @@ export interface RecoveriesOwner {
   /** It is listed from now on. */
   open(record: JobRecord): ClusterJob
   recovers(job: ClusterJob): void
+  /** A try has failed; another follows after that time. */
+  cannotBegin(job: ClusterJob, error: Error, retryMs: number): void
 }
 
 /** Whatever kept a recovered job from running may have passed by then. */
@@ -41,18 +43,30 @@ export class Recoveries {
 
   /** What all is there goes on at once; what is not may run elsewhere until it has settled. */
   async begin(job: ClusterJob): Promise<void> {
-    const { settled, kept, isStopping, recovers } = this.#owner
+    const { settled, kept, recovers } = this.#owner
     await Promise.race([settled(), kept.completed(job.id)])
-    if (isStopping() || isEnded(job.state)) return
+    if (!this.#mayBegin(job)) return
     recovers(job)
-    await job.start(true).catch(() => {})
+    this.#try(job)
   }
 
   /** It could not begin. */
   again(job: ClusterJob, error: Error): void {
-    const { kept, clock } = this.#owner
+    const { kept, clock, cannotBegin } = this.#owner
     void kept.giveUp(job.id)
-    job.waitsToBegin(`another try in ${AGAIN_MS / 1000} s: ${error.message}`)
-    clock.after(AGAIN_MS, () => void this.begin(job))
+    job.beginsAgain(error, AGAIN_MS)
+    cannotBegin(job, error, AGAIN_MS)
+    clock.after(AGAIN_MS, () => {
+      if (this.#mayBegin(job)) this.#try(job)
+    })
+  }
+
+  #mayBegin(job: ClusterJob): boolean {
+    return !this.#owner.isStopping() && !isEnded(job.state)
+  }
+
+  /** Of one that fails `again` is told. */
+  #try(job: ClusterJob): void {
+    job.start(true).catch(() => {})
   }
 }

@@ -1,6 +1,7 @@
 /** What is asked of a job before it runs under a coordinator that was started again. */
 import t, { type Test } from 'tap'
 import { connectOver } from '../../actors/client/client.js'
+import type { SubmittedJob } from '../../actors/client/watched-job.js'
 import type { JobEvent } from '../../actors/job/job.js'
 import {
   LONG_JOB as ID,
@@ -53,13 +54,21 @@ t.test('it says when it is tried again, and why', async (t) => {
   t.match(cluster.coordinator!.jobs(), [{ state: 'Running', waitsFor: null }])
 })
 
-t.test('a try that fails is no end of it for whoever follows it', async (t) => {
-  const cluster = await recovering(1_000)
+/** As a program far away sees it. */
+async function watched(t: Test, cluster: SimulatedCluster): Promise<SubmittedJob> {
   const clock = new SimulatedProcess('cli', cluster.clock, 777)
   const network = cluster.internet.of(identityOf('client', 'cli'), clock)
-  const watching = connectOver(network, `ws://${HUB}:1`, { clock }).then((client) => client.job(ID))
+  const watching = connectOver(network, `ws://${HUB}:1`, { clock }).then((client) => {
+    t.teardown(() => client.close())
+    return client.job(ID)
+  })
   await cluster.runFor(200)
-  const job = await watching
+  return watching
+}
+
+t.test('a try that fails is no end of it for whoever follows it', async (t) => {
+  const cluster = await recovering(1_000)
+  const job = await watched(t, cluster)
   const done = outcomeOf(job.done)
   const events: JobEvent[] = []
   job.events$.subscribe((event) => events.push(event))
@@ -77,6 +86,32 @@ t.test('a try that fails is no end of it for whoever follows it', async (t) => {
   const states = events.flatMap((event) => (event.kind === 'StateChanged' ? [event.to] : []))
   t.same(states, ['Running', 'Cancelling', 'Cancelled'])
   t.equal(cluster.ended.get(ID), 'Cancelled')
+})
+
+t.test('that it could not begin is told, and why', async (t) => {
+  const cluster = await recovering(1_000)
+  const job = await watched(t, cluster)
+  const events: JobEvent[] = []
+  job.events$.subscribe((event) => events.push(event))
+  const told = (kind: string) => cluster.events.filter((each) => each.includes(`"${kind}"`))
+  await cluster.runFor(90_000)
+  const tries = told('JobCannotBegin')
+  t.equal(tries.length, 3)
+  for (const each of tries) t.match(each, /has waited 1 s for a slot: .*"retryMs":30000/)
+  t.equal(told('JobRecovered').length, 1, 'that it goes on is said before the first try alone')
+  startNodes(cluster)
+  await cluster.runFor(35_000)
+  const text = (event: JobEvent) => (event.kind === 'Log' ? event.message : '')
+  const reasons = events.map(text).filter((message) => message.includes('could not begin'))
+  t.match(
+    reasons,
+    [/^it could not begin, and is tried every 30 s: .*no node has joined/],
+    'the same one once, since no more than so many are kept for those who come late',
+  )
+  const kinds = events.map(({ kind }) => kind)
+  const begins = kinds.indexOf('StateChanged')
+  t.equal(kinds.indexOf('Restored'), begins - 1, 'what it begins with is told when it runs')
+  t.equal(kinds.lastIndexOf('Restored'), begins - 1, 'and what it would have begun with is not')
 })
 
 t.test('it stops at once, behind its last checkpoint', async (t) => {
