@@ -18,7 +18,7 @@ import type { Plan } from '../../lib/graph/plan.js'
 import type { JobState } from '../../lib/job/job-record.js'
 import type { SlotWish } from '../../lib/placement/place.js'
 import type { Ask } from '../../lib/supervision/strategy.js'
-import type { JobSummary, SnapshotSummary } from '../job/job.js'
+import type { Job, JobSummary, SnapshotSummary } from '../job/job.js'
 import type { RunWorld } from '../job/launch.js'
 import type { ClusterJobParts } from './cluster-job-parts.js'
 import { JobBooks } from './job-books.js'
@@ -175,8 +175,18 @@ export class ClusterJob {
     if (lives.endState !== null) return
     lives.waitsToBegin = null
     lives.isRecovered = recovered
-    const life = await lives.begins(this.#beginning.beginFirst(recovered))
+    const life = await lives.begins(this.#beginFirst(recovered))
     if (life !== null) lives.plan = await life.plan
+  }
+
+  /** Where there is not even a life it could not begin either. */
+  async #beginFirst(recovered: boolean): Promise<Job | null> {
+    try {
+      return await this.#beginning.beginFirst(recovered)
+    } catch (error) {
+      if (this.#lives.isTriedAgain) this.#course.couldNotBegin(error as Error)
+      throw error
+    }
   }
 
   /** From now on this one is asked about failures, before the job's options decide. */

@@ -71,18 +71,22 @@ export class JobCourse {
     // Another one follows, with as many slots as it had.
     const goesBack = isOnTrial && !mayNotBegin
     if (this.#hasFollower(life) || goesBack) return
+    if (isTriedAgain) return this.couldNotBegin(error)
     if (isRecovered && !hasRun) this.#books.reopen()
-    if (isTriedAgain) {
-      this.#lives.couldNotBegin()
-      this.#restored = null
-      return this.#parts.onCouldNotBegin(error)
-    }
     this.#lives.endState = 'Failed'
     this.#feed.unfollow()
     this.#error = error.message
     if (!this.#lives.goesOn) this.#feed.failed(error)
     this.#settle.reject(error)
     this.#feed.complete()
+  }
+
+  /** It has not ended, but waits for another try. */
+  couldNotBegin(error: Error): void {
+    this.#books.reopen()
+    this.#lives.couldNotBegin()
+    this.#restored = null
+    this.#parts.onCouldNotBegin(error)
   }
 
   /** What is said again and again is told once, since whoever comes late hears so much and no more. */

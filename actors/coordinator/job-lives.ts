@@ -86,7 +86,7 @@ export class JobLives {
 
   /** A life that fails now is not the end of the job: nothing of it has run since its coordinator was started again. */
   get isTriedAgain(): boolean {
-    return this.isRecovered && !this.#hasRun && !this.mayNotBegin
+    return this.isRecovered && !this.#hasRun && !this.mayNotBegin && this.endState === null
   }
 
   /** It has none until another try. */

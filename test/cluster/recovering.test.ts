@@ -114,6 +114,30 @@ t.test('that it could not begin is told, and why', async (t) => {
   t.equal(kinds.lastIndexOf('Restored'), begins - 1, 'and what it would have begun with is not')
 })
 
+t.test('it is tried again where it cannot even be looked for a snapshot', async (t) => {
+  const cluster = await running()
+  for (const name of cluster.names) cluster.kill(name)
+  await cluster.runFor(500)
+  cluster.stores.onLook = () => {
+    throw new Error('the disk does not answer')
+  }
+  cluster.start(HUB)
+  startNodes(cluster)
+  await cluster.runFor(40_000)
+  t.match(cluster.coordinator!.jobs(), [
+    { state: 'Created', waitsFor: 'another try in 30 s: the disk does not answer' },
+  ])
+  const tries = cluster.events.filter((event) => event.includes('"JobCannotBegin"'))
+  t.equal(tries.length, 2, 'there is one try at a time')
+  cluster.stores.onLook = () => {}
+  await cluster.runFor(35_000)
+  t.match(cluster.coordinator!.jobs(), [{ state: 'Running', waitsFor: null }])
+  const job = cluster.coordinator!.job(ID)
+  job.cancel()
+  await cluster.runFor(1_000)
+  t.match(await job.done, { lives: 2, livesCounted: 1 }, 'tries are no lives')
+})
+
 t.test('it stops at once, behind its last checkpoint', async (t) => {
   for (const agoMs of TIMES) {
     const cluster = await recovering(agoMs)

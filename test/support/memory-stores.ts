@@ -13,6 +13,8 @@ export class MemoryStores {
   cordons: readonly string[] = []
   /** Called before the record of a job is kept; where it throws, it is not. */
   onSave: (record: JobRecord) => void = () => {}
+  /** Called before a snapshot to go on from is looked for; where it throws, it cannot be. */
+  onLook: () => void = () => {}
   /** Called before a snapshot is complete. */
   onManifest: (round: number, manifest: Uint8Array) => void = () => {}
   readonly #snapshots = new Map<string, MemoryChunkStore>()
@@ -61,7 +63,10 @@ export class MemoryStores {
       },
       openSnapshots: (directory) => step(() => this.#open(directory, step)),
       hasSnapshots: (directory) =>
-        step(async () => ((await this.#snapshots.get(directory)?.manifests()) ?? []).length > 0),
+        step(async () => {
+          this.onLook()
+          return ((await this.#snapshots.get(directory)?.manifests()) ?? []).length > 0
+        }),
       lastRound: (directory) =>
         step(async () =>
           Math.max(0, ...((await this.#snapshots.get(directory)?.manifests()) ?? [])),
