@@ -46,7 +46,10 @@ export class JobLives {
 
   get state(): JobState {
     if (this.endState !== null) return this.endState
-    return this.move !== null ? 'Restarting' : (this.#present?.state ?? 'Created')
+    if (this.move !== null) return 'Restarting'
+    // That a try fails is no failure of the job, and who has joined before has not heard of it.
+    if (this.isTriedAgain) return 'Created'
+    return this.#present?.state ?? 'Created'
   }
 
   get present(): LaunchedJob | null {

@@ -88,6 +88,31 @@ t.test('a try that fails is no end of it for whoever follows it', async (t) => {
   t.equal(cluster.ended.get(ID), 'Cancelled')
 })
 
+t.test('until it runs it is as if nothing had begun, whenever someone asks', async (t) => {
+  const cluster = await running()
+  for (const name of cluster.names) cluster.kill(name)
+  await cluster.runFor(500)
+  const record = cluster.stores.jobs.get(ID)!
+  const options = { ...record.options, supervise: { maxRestarts: 0 } }
+  cluster.stores.jobs.set(ID, { ...record, options })
+  cluster.start(HUB)
+  startNodes(cluster)
+  const started = (event: string) => / b .*"SlotStarted","ref":"[^"]*\/2\.0/.test(event)
+  t.ok(await cluster.runUntil(() => cluster.events.some(started), 20_000))
+  cluster.kill('b')
+  const states = new Set<string>()
+  const note = () => {
+    states.add(cluster.coordinator!.jobs()[0]!.state)
+    return false
+  }
+  await cluster.runUntil(note, 5_000)
+  t.match(cluster.coordinator!.jobs()[0]!.waitsFor, /^another try .* was lost with node b/)
+  t.same([...states], ['Created'])
+  cluster.start('b')
+  await cluster.runUntil(note, 35_000)
+  t.same([...states], ['Created', 'Running'])
+})
+
 t.test('that it could not begin is told, and why', async (t) => {
   const cluster = await recovering(1_000)
   const job = await watched(t, cluster)
