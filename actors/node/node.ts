@@ -155,10 +155,8 @@ export class ClusterNode {
     const tell = (event: NodeEvent) => this.events$.next(event)
     const member = new Member({ clock, slots: this.#slots, tell }, links)
     try {
-      const kept = await this.#keepWanted(member)
-      const membership = await member.control.call('register', [this.#facts, kept])
-      const start = { term: membership.term, incarnation: member.coordinator }
-      this.#fence.check(start)
+      const { start, kept } = await this.#keepWanted(member)
+      await member.control.call('register', [this.#facts, kept])
       member.lease = new Lease(sentMs)
       return { member, start }
     } catch (error) {
@@ -167,16 +165,19 @@ export class ClusterNode {
     }
   }
 
-  /** Of the slots that it has kept, those that may be adopted; the others have ended when this resolves. */
-  async #keepWanted(member: Member): Promise<readonly string[]> {
+  /**
+   * Of the slots that it has kept, those that may be adopted; the others have ended when this resolves. A
+   * coordinator that it refuses is asked no more, and so does not count on this node.
+   */
+  async #keepWanted(member: Member): Promise<{ start: CoordinatorStart; kept: readonly string[] }> {
     const held = this.#slots.refs
-    if (held.length === 0) return []
     const wanted = await member.control.call('wanted', [held])
-    this.#fence.check({ term: wanted.term, incarnation: member.coordinator })
+    const start = { term: wanted.term, incarnation: member.coordinator }
+    this.#fence.check(start)
     await this.#slots.endOthers(held, wanted.refs, 'its coordinator does not want it any more')
     const kept = held.filter((ref) => wanted.refs.includes(ref) && this.#slots.refs.includes(ref))
     if (kept.length > 0) this.events$.next({ kind: 'SlotsKept', refs: kept })
-    return kept
+    return { start, kept }
   }
 
   get #facts(): NodeFacts {
