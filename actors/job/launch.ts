@@ -94,6 +94,9 @@ export interface RunOptions {
   /**
    * In the calling thread: watches it from a small thread of its own, and reports the stack of a
    * subtask that makes no progress, within a second. Default true.
+   *
+   * It opens the inspector's sessions with all worker threads of the process, once. Where a program starts and ends
+   * workers of its own at that very moment Node may crash: `false` where it does, or `run` before they start.
    */
   readonly stallWatch?: boolean
   /** Between two samples of `metrics$`. Default 1,000 ms. */

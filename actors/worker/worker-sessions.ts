@@ -9,6 +9,9 @@
  * there is none to call back for, but what others have started. Workers that start later are announced without
  * that loop.
  *
+ * What others start nobody can wait for: a program whose own workers come and go just when it first runs a job
+ * takes that risk. For a job in the calling thread `stallWatch: false` avoids it.
+ *
  * A session in which nothing is enabled costs its thread nothing. It is also closed from one side
  * only, by the end of its thread: no thread ends in the middle of a detachment.
  *
