@@ -59,7 +59,7 @@ const MUTANTS: Readonly<Partial<Record<ClusterMutant, RegExp>>> = {
   'splits of a former attempt count': /rows were shown/,
   'what is prepared is shown': /is shown, and no snapshot holds it/,
   'a lost slot is not told of': /not done|slots taken/,
-  'what is in doubt is adopted': /not done/,
+  'what is in doubt is adopted': /not done|is adopted at/,
   'splits that were given are handed out again': /shown twice|given twice/,
   'rounds are numbered anew': /begun twice/,
   'links that were lost are adopted': /not done/,
