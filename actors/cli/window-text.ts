@@ -27,7 +27,8 @@ const READS: Readonly<Record<string, Read>> = {
     startsOf(of).map((start, i) => spanOf(start, sizeMs, valuesOf(of)[i])),
   gathered: (of: Gathered, sizeMs) =>
     [of, ...(of.later ?? [])].map((each) => spanOf(each.start, sizeMs, recordsOf(each))),
-  sessions: ({ sessions }: KeySessions) => sessions,
+  sessions: sessionsOf,
+  'session records': sessionsOf,
   windows: panesOf,
   records: panesOf,
   counted: countedOf,
@@ -60,6 +61,10 @@ const spanOf = (start: number, sizeMs: number | null, value: unknown): KeptWindo
 /** Those of one stream, or of both. */
 const recordsOf = (of: Gathered): unknown =>
   of.sides > 1 ? [gatheredOf(of, 0), gatheredOf(of, 1)] : gatheredOf(of, 0)
+
+function sessionsOf({ sessions }: KeySessions): readonly KeptWindow[] {
+  return sessions
+}
 
 function panesOf({ panes }: KeyPanes): readonly KeptWindow[] {
   return panes.filter(({ filled }) => filled)

@@ -134,8 +134,8 @@ export async function openSnapshots(
     )
     return { stores, settings, mode, nodes }
   } catch (error) {
-    await found?.from?.close()
-    await store.close()
+    // The refusal counts, whatever becomes of these.
+    await Promise.allSettled([found?.from?.close(), store.close()])
     throw error
   }
 }

@@ -78,6 +78,8 @@ async function evaluate(
       worker.postMessage(request)
     })
   } finally {
+    // Whatever it still says comes too late.
+    worker.removeAllListeners('message')
     clearTimeout(timer)
     await worker.terminate()
   }

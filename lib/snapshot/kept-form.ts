@@ -61,14 +61,21 @@ export interface KeepingNode {
 }
 
 /**
- * Null of a way between operators, which keeps nothing. With `by` a record is kept beside its rank, so that one
- * kind has two forms.
+ * Settings with which a kind keeps something else: with `by` a record beside its rank, with `id` versions in place of
+ * records; the place in a file that grows means nothing to who reads it in ranges.
  */
-export function keptForm({ role, kind, traits, settings }: KeepingNode): string | null {
+const TURNS: Partial<Record<NodeRole, readonly string[]>> = {
+  operator: ['by', 'id'],
+  source: ['follow'],
+}
+
+/** Null of a way between operators, which keeps nothing. */
+export function keptForm({ role, kind, traits, settings = {} }: KeepingNode): string | null {
   if (role === 'partition' || role === 'union') return null
-  const { aggregate, by } = settings ?? {}
-  const content = typeof aggregate === 'string' ? aggregate : kind
-  const form = by === true ? `${content} by` : (KEPT_ALIKE.get(content) ?? content)
+  const content =
+    role === 'operator' && typeof settings.aggregate === 'string' ? settings.aggregate : kind
+  const turns = (TURNS[role] ?? []).filter((setting) => settings[setting] === true)
+  const form = [KEPT_ALIKE.get(content) ?? content, ...turns].join(' ')
   return role !== 'operator' || traits.stateful || form === OF_NAMES ? form : IN_HAND
 }
 
@@ -116,6 +123,6 @@ const isEmpty = ({ unassigned, subtasks }: OperatorSnapshot): boolean =>
 
 /** `sum`, `windowProcess of sum`, `lastPerKey by`. */
 function worded(kind: string, form: string | null): string {
-  if (form === `${kind} by`) return form
+  if (form?.startsWith(`${kind} `)) return form
   return kind === 'windowProcess' && form !== null && form !== kind ? `${kind} of ${form}` : kind
 }

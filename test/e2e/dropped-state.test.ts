@@ -5,6 +5,7 @@ import { type Job, type RunOptions, run } from '../../actors/index.js'
 import { generate, toObservable } from '../../lib/connectors/index.js'
 import {
   type Assigner,
+  aggregate,
   count,
   countEvictor,
   countTrigger,
@@ -59,6 +60,22 @@ const counting =
       count({ name: 'counts' }),
     )
 
+/** Sessions, which may meet, keep their records where there is no merge. */
+const folding =
+  (
+    assigner: Assigner<number, 'event'>,
+    merging: { merge?: (a: number, b: number) => number },
+  ): Content =>
+  (rows) =>
+    rows.pipe(
+      keyBy((n) => n % KEYS),
+      window(assigner),
+      aggregate(
+        { create: () => 0, add: (sum, n: number) => sum + n, ...merging },
+        { name: 'counts' },
+      ),
+    )
+
 const sessions = counting(session('1h'))
 const spans = counting(tumbling('1h'))
 const byCount = (assigner: Assigner<number, 'none'>) => counting(assigner as never)({})
@@ -92,6 +109,16 @@ const CHANGES: Readonly<Record<string, readonly [Content, Content, RegExp]>> = {
     sessions({ allowedLateness: '1s' }),
     sessions({}),
     /"windows" \(value, /,
+  ],
+  'sessions that accumulate now': [
+    folding(session('1h'), {}),
+    folding(session('1h'), { merge: (a: number, b: number) => a + b }),
+    /"session records" \(value, /,
+  ],
+  'sessions that accumulate no more': [
+    folding(session('1h'), { merge: (a: number, b: number) => a + b }),
+    folding(session('1h'), {}),
+    /"sessions" \(value, /,
   ],
   'an evictor beside a trigger': [
     spans({ trigger }),

@@ -92,7 +92,7 @@ export function topN(
   if (id !== undefined) requireOneOf('topN', 'emit, where there is an id,', emit, ['changes'])
   const common = commonOptions('topN', options, ['by', 'order', 'ties', 'emit', 'id'])
   const rankOf = by as (record: unknown) => SortKey
-  const settings = { n, order, emit, ...(ties && { ties }) }
+  const settings = { n, order, emit, ...(ties && { ties }), ...(id !== undefined && { id: true }) }
   if (emit === 'final') {
     const definition = aggregateDefinition('topN', topNAggregation(n, rankOf, order, ties), common)
     return operate({ ...definition, settings })

@@ -162,7 +162,7 @@ function openSessions(
     endOf: endOf(plan, partial),
     fold,
     show: fold.keeps ? (content, span) => fold.show(content, span).shown : null,
-    state: context.state.value('sessions', {
+    state: context.state.value(fold.keeps ? 'session records' : 'sessions', {
       mutable: true,
       copy: (of: KeySessions) => copyKeySessions(of, fold.copy),
     }),

@@ -1,7 +1,8 @@
 /** Which operator goes on from what another one of its name has kept. */
 import t from 'tap'
+import { lines } from '../../../lib/connectors/index.js'
 import type { NodeRole } from '../../../lib/graph/graph.js'
-import { lastPerKey } from '../../../lib/index.js'
+import { lastPerKey, topN } from '../../../lib/index.js'
 import { refOf } from '../../../lib/snapshot/chunk-ref.js'
 import type { ChunkRef } from '../../../lib/snapshot/chunk-store.js'
 import {
@@ -78,20 +79,37 @@ t.test('none takes the accumulators or marks of another for its own', async (t) 
   t.throws(() => restore('count', 'linesFile', { role: 'sink' }), refused)
 })
 
-t.test('the last by its rank is kept with that, so it is not the last to come', async (t) => {
-  const nodes: KeepingNode[] = [lastPerKey(), lastPerKey({ by: (n: number) => n })].map((op) => ({
-    role: 'operator',
-    ...definitionOf(op as never),
-  }))
-  for (const before of nodes) {
-    const manifest = manifestFor(keptForm(before), 'lastPerKey', 3)
-    const restored = (now: KeepingNode) => checkKeptForm(manifest, manifest.operators[0]!, now)
-    for (const now of nodes) {
-      if (now === before) t.doesNotThrow(() => restored(now))
-      else t.throws(() => restored(now), { ...refused, message: /lastPerKey by/ })
-    }
+const by = (n: number) => n
+const TWO_FORMS: Readonly<Record<string, readonly [plain: unknown, other: unknown, said: RegExp]>> =
+  {
+    'the last to come and the last by its rank': [
+      lastPerKey(),
+      lastPerKey({ by }),
+      /lastPerKey by/,
+    ],
+    'a ranking of records and one of versions': [
+      topN(2, { by, emit: 'changes' }),
+      topN(2, { by, emit: 'changes', id: by }),
+      /topN id/,
+    ],
   }
-})
+
+for (const [title, [plain, other, said]] of Object.entries(TWO_FORMS)) {
+  t.test(`none is taken for the other: ${title}`, async (t) => {
+    const nodes: KeepingNode[] = [plain, other].map((op) => ({
+      role: 'operator',
+      ...definitionOf(op as never),
+    }))
+    for (const before of nodes) {
+      const manifest = manifestFor(keptForm(before), before.kind, 3)
+      const restored = (now: KeepingNode) => checkKeptForm(manifest, manifest.operators[0]!, now)
+      for (const now of nodes) {
+        if (now === before) t.doesNotThrow(() => restored(now))
+        else t.throws(() => restored(now), { ...refused, message: said })
+      }
+    }
+  })
+}
 
 const split = { id: '0/1', data: {}, position: 7 }
 
@@ -119,6 +137,20 @@ t.test('a source goes on from its own positions and those of its like only', asy
     t.doesNotThrow(() => between('lines', 'ndjson'))
   }
   t.doesNotThrow(() => goOn(nodeOf('generate', 'source'), nodeOf('lines', 'source'), {}))
+})
+
+t.test('a place in a file that is followed is none in the ranges of a file', async (t) => {
+  const nodeFrom = (follow: boolean): KeepingNode => ({
+    role: 'source',
+    traits: { stateful: false },
+    ...lines('visits.txt', follow ? { follow } : {}),
+  })
+  const kept = { subtasks: [{ ...subtaskOf(), splits: [split] }] }
+  for (const follow of [false, true]) {
+    t.doesNotThrow(() => goOn(nodeFrom(follow), nodeFrom(follow), kept))
+    const turned = { ...refused, message: /lines follow/ }
+    t.throws(() => goOn(nodeFrom(follow), nodeFrom(!follow), kept), turned)
+  }
 })
 
 t.test('a sink is given the transactions of its own kind and its like only', async (t) => {

@@ -255,7 +255,7 @@ function differs(scenario: Scenario, random: Random): string | null {
 /** Nothing may be left behind the end. */
 function stateLeft(harness: OperatorHarness, halves: number): string | null {
   const state = harness.state(halves - 1)
-  const left = ['slices', 'gathered', 'windows', 'records', 'sessions'].map(
+  const left = ['slices', 'gathered', 'windows', 'records', 'sessions', 'session records'].map(
     (name) => state.value(name, { mutable: true }).size,
   )
   const timers = ['event', 'clock'].map((name) => state.timers(name).size)

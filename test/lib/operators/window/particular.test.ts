@@ -258,7 +258,7 @@ t.test('state is empty once the watermark has passed, lateness included', async 
       records.map((i) => i % 50),
     )
     const held = () =>
-      ['slices', 'gathered', 'windows', 'records', 'sessions'].reduce(
+      ['slices', 'gathered', 'windows', 'records', 'sessions', 'session records'].reduce(
         (sum, state) => sum + harness.state().value(state, { mutable: true }).size,
         harness.state().timers('event').size,
       )
