@@ -155,8 +155,10 @@ export class ClusterNode {
     const tell = (event: NodeEvent) => this.events$.next(event)
     const member = new Member({ clock, slots: this.#slots, tell }, links)
     try {
-      const { start, kept } = await this.#keepWanted(member)
-      await member.control.call('register', [this.#facts, kept])
+      const kept = await this.#keepWanted(member)
+      const membership = await member.control.call('register', [this.#facts, kept])
+      const start = { term: membership.term, incarnation: member.coordinator }
+      this.#fence.check(start)
       member.lease = new Lease(sentMs)
       return { member, start }
     } catch (error) {
@@ -165,19 +167,16 @@ export class ClusterNode {
     }
   }
 
-  /**
-   * Of the slots that it has kept, those that may be adopted; the others have ended when this resolves. A
-   * coordinator that it refuses is asked no more, and so does not count on this node.
-   */
-  async #keepWanted(member: Member): Promise<{ start: CoordinatorStart; kept: readonly string[] }> {
+  /** Of the slots that it has kept, those that may be adopted; the others have ended when this resolves. */
+  async #keepWanted(member: Member): Promise<readonly string[]> {
     const held = this.#slots.refs
+    if (held.length === 0) return []
     const wanted = await member.control.call('wanted', [held])
-    const start = { term: wanted.term, incarnation: member.coordinator }
-    this.#fence.check(start)
+    this.#fence.check({ term: wanted.term, incarnation: member.coordinator })
     await this.#slots.endOthers(held, wanted.refs, 'its coordinator does not want it any more')
     const kept = held.filter((ref) => wanted.refs.includes(ref) && this.#slots.refs.includes(ref))
     if (kept.length > 0) this.events$.next({ kind: 'SlotsKept', refs: kept })
-    return { start, kept }
+    return kept
   }
 
   get #facts(): NodeFacts {
