@@ -42,7 +42,8 @@
  *    attempt and session.
  * 4. `term` counts the starts of the coordinator, durably. A node that has served a later term refuses
  *    an earlier one, and of two processes of one term the one that it has not served
- *    (`lib/cluster/term-fence.ts`): before it registers, and before it ends a slot that is not wanted.
+ *    (`lib/cluster/term-fence.ts`): before it ends a slot that is not wanted, and before it registers where it has
+ *    slots; a node without any hears of the term with the answer to that, and goes again.
  *
  * ## Adoption
  * A coordinator that is started again on the data of one that died goes on with what runs, where it finds all
