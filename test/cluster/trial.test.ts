@@ -29,7 +29,7 @@ const bothOn =
       flow.from(rows(), { name: 'many', ...wish }).to(wide.sink(process), wish)
     })
 
-/** On one slot of `a`, for 3 s of 20; `b` is there, too, and slow to reach. `fails`: as of `NodeShape`. */
+/** On one slot of `a`, for 2 s of 20; `b` is there, too, and slow to reach. `fails`: as of `NodeShape`. */
 async function running(fails: () => Error | null = () => null, width: number | null = null) {
   const [narrow, wide] = [new TransactionWorld(), new TransactionWorld()]
   const nodes = [
@@ -46,7 +46,7 @@ async function running(fails: () => Error | null = () => null, width: number | n
   void cluster.coordinator!.submit(ID, bundleOf('both'), options, () => {}).catch(() => {})
   await cluster.runFor(1_000)
   cluster.start('b')
-  await cluster.runFor(2_000)
+  await cluster.runFor(1_000)
   const finishes = async (t: Test) => {
     t.ok(await cluster.runUntil(() => cluster.ended.has(ID), 100_000))
     t.equal(cluster.ended.get(ID), 'Finished')
