@@ -6,7 +6,6 @@
  * As with `run`, whoever subscribes in the turn in which the job was started misses nothing; without any
  * subscriber nothing is asked for, and nothing waits.
  */
-
 import type { Clock } from '../../lib/base/clock.js'
 import { Observable, Subject } from '../../lib/base/rxjs.js'
 

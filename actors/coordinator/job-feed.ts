@@ -21,6 +21,7 @@ export class JobFeed {
 
   /** The last of what has happened and failed so far comes first; completes with the job. */
   get news$(): Observable<JobNews> {
+    // `merge`, but that it would load thirty files more of RxJS in each thread.
     return new Observable((hearing) => {
       const next = (news: JobNews) => hearing.next(news)
       let open = this.#told.length

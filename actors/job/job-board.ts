@@ -2,7 +2,6 @@
  * The job's notice board: what the job actor reports and the user's handle shows. All observables of
  * the handle are fed here and only here.
  */
-
 import type { Clock } from '../../lib/base/clock.js'
 import { type ErrorData, errorFromData } from '../../lib/base/errors.js'
 import { Observable, ReplaySubject, Subject } from '../../lib/base/rxjs.js'

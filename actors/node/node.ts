@@ -9,7 +9,6 @@
  * slots stand still (`hosted-slots.ts`); of those that its next coordinator does not want none is left when it
  * joins.
  */
-
 import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { Subject } from '../../lib/base/rxjs.js'

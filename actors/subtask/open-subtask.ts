@@ -1,7 +1,6 @@
 /**
  * Builds one subtask from the plan: its input, its operators in their chain, its end.
  */
-
 import { assert } from '../../lib/base/assert.js'
 import { errorToData } from '../../lib/base/errors.js'
 import { tap } from '../../lib/base/rxjs.js'

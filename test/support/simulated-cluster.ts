@@ -2,7 +2,6 @@
  * A whole cluster in one thread, under one virtual clock: coordinator, nodes with their slots, the network
  * between them, what they keep and what they write to. All is real but threads, sockets and disks.
  */
-
 import { Coordinator } from '../../actors/coordinator/coordinator.js'
 import type { BundleFacts, SubmitOptions } from '../../actors/coordinator/protocol.js'
 import { ClusterNode } from '../../actors/node/node.js'
