@@ -10,6 +10,7 @@
  */
 import type { OperatorFunction } from 'rxjs'
 import { KeyIndex } from '../base/key-index.js'
+import { emptyList } from '../base/list.js'
 import type { Aggregation } from './aggregation.js'
 import { createAlarm } from './alarm.js'
 import { keysOf } from './cells.js'
@@ -41,8 +42,8 @@ export function aggregateBefore(
     const alarm = createAlarm(clock, () => context.wake(due))
     /** Key → index into `keys` and `accumulators`. */
     const slots = new KeyIndex()
-    let keys: unknown[] = []
-    let accumulators: unknown[] = []
+    let keys: unknown[] = emptyList()
+    let accumulators: unknown[] = emptyList()
     /** Of the sample: its records, and how many of these were the first of their key since a flush. */
     let folded = 0
     let begun = 0
@@ -90,8 +91,8 @@ export function aggregateBefore(
     /** Each record as an accumulator of its own. */
     function passBatch(input: Batch): Batch | null {
       const inputKeys = keysOf(context, input)
-      const passed: unknown[] = []
-      const passedKeys: unknown[] = []
+      const passed: unknown[] = emptyList()
+      const passedKeys: unknown[] = emptyList()
       for (let i = 0; i < input.records.length; i++) {
         const key = inputKeys === null ? undefined : inputKeys[i]
         let accumulator: unknown
@@ -115,8 +116,8 @@ export function aggregateBefore(
       const flushed = accumulators
       const flushedKeys = keys
       slots.clear()
-      accumulators = []
-      keys = []
+      accumulators = emptyList()
+      keys = emptyList()
       let at = 0
       const next = (): Batch | null => {
         if (at >= flushed.length) return null
@@ -152,8 +153,8 @@ export function aggregateBefore(
       close() {
         alarm.cancel()
         slots.clear()
-        accumulators = []
-        keys = []
+        accumulators = emptyList()
+        keys = emptyList()
       },
     }
   })
