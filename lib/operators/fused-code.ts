@@ -3,7 +3,8 @@
  *
  * Each run has source text of its own (its number stands in it), because V8 shares compiled code and
  * call feedback between functions of equal text: with several pipelines in one process the call sites
- * would turn megamorphic. Measured in benchmarks/micro/fused.ts.
+ * would turn megamorphic. Measured in benchmarks/micro/fused.ts. Runs of the same functions share theirs: a
+ * subtask that begins again finds code that is compiled, and knows its calls.
  *
  * What is generated for `map, filter` on a batch without keys, shortened:
  *
@@ -51,18 +52,36 @@ export function mayGenerateCode(): boolean {
   return allowed
 }
 
-/** Compiles the run for batches that come with `beside`. */
+/** A run that was compiled, of the functions that it calls and what else is its subtask's own. */
+type MakeRun = (...own: readonly unknown[]) => Run
+
+/** Runs of the functions on the way here, by what their text depends on beside these. They live as long as each of them. */
+class Compiled {
+  readonly runs = new Map<string, MakeRun>()
+  readonly #behind = new WeakMap<object, Compiled>()
+
+  behind(call: object): Compiled {
+    const known = this.#behind.get(call)
+    if (known !== undefined) return known
+    const made = new Compiled()
+    this.#behind.set(call, made)
+    return made
+  }
+}
+
+const compiled = new Compiled()
+
+function compile(parts: readonly FusedPart[], beside: Beside): MakeRun {
+  const text = sourceOf(parts, beside)
+  return new Function('f', 'r', 'counts', 'SKIP', 'DONE', 'assertKey', 'isArray', text) as MakeRun
+}
+
+/** The run for batches that come with `beside`, compiled where none of the same functions was. */
 export function generateRun(parts: readonly FusedPart[], beside: Beside): Run {
-  const make = new Function(
-    'f',
-    'r',
-    'counts',
-    'SKIP',
-    'DONE',
-    'assertKey',
-    'isArray',
-    sourceOf(parts, beside),
-  )
+  const { runs } = parts.reduce((found, { step }) => found.behind(step.call), compiled)
+  const name = `${beside.keyed} ${beside.timed} ${parts.map(({ step }) => step.kind)}`
+  const make = runs.get(name) ?? compile(parts, beside)
+  runs.set(name, make)
   return make(
     parts.map(({ step }) => step.call),
     parts.map(recoveryOf),
@@ -75,7 +94,7 @@ export function generateRun(parts: readonly FusedPart[], beside: Beside): Run {
     DONE,
     assertKey,
     Array.isArray,
-  ) as Run
+  )
 }
 
 type Recovery = (

@@ -384,3 +384,27 @@ t.test('every run has source text of its own', async (t) => {
   const beside = { keyed: false, timed: false }
   t.not(sourceOf([part(inc)], beside), sourceOf([part(inc)], beside))
 })
+
+t.test(
+  'runs of the same functions share what was compiled; all others share nothing',
+  async (t) => {
+    let ran: string | undefined
+    const look = () => {
+      ;[ran] = /millrace-fused-run-\d+/.exec(new Error('here').stack ?? '') ?? []
+      return true
+    }
+    const other = () => true
+    const runOf = (steps: readonly FusedStep[], keys: string[] | null = null) => {
+      fused(steps).harness.batch([1], keys)
+      return ran
+    }
+    const steps = [step('filter', look), step('filter', other)]
+    const run = runOf(steps)
+    t.ok(run)
+    t.equal(runOf(steps), run)
+    t.not(runOf(steps, ['a']), run, 'with keys beside')
+    t.not(runOf([step('filter', look), step('map', other)]), run, 'as other steps')
+    t.not(runOf([step('filter', look)]), run, 'fewer of them')
+    t.not(runOf([step('filter', look), step('filter', () => true)]), run, 'with another one')
+  },
+)
