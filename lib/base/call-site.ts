@@ -29,10 +29,12 @@ const FRAME = /^\s+at (?:async )?(?:.*? \()?(.+?):(\d+):(\d+)\)?$/
 
 /**
  * Remembers the present stack. To be called while the user's call is still on it. `alsoOwn`: folders
- * of operators that are written outside of this library, to be skipped as well.
+ * of operators that are written outside of this library, to be skipped as well. Unknown in a process that
+ * wants no stacks (`Error.stackTraceLimit = 0`).
  */
 export function callSite(alsoOwn: readonly string[] = []): CallSite {
   const limit = Error.stackTraceLimit
+  if (limit === 0) return () => UNKNOWN_SITE
   Error.stackTraceLimit = FRAMES_MAX
   const trace = new Error('call site')
   Error.stackTraceLimit = limit

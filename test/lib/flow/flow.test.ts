@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { identity, of } from 'rxjs'
 import t from 'tap'
 import ts from 'typescript'
-import { userFrame } from '../../../lib/base/call-site.js'
+import { callSite, userFrame } from '../../../lib/base/call-site.js'
 import type { MillraceError } from '../../../lib/base/errors.js'
 import type { Flow } from '../../../lib/flow/flow.js'
 import {
@@ -440,6 +440,17 @@ t.test("the place of an operator is the line of its own call in the user's code"
   ]
   t.equal(userFrame(stack.join('\n'), ['/app/dist/lib/']), '/my app (1)/job.ts:12:7')
   t.equal(userFrame('Error: x'), '(unknown place)')
+  t.end()
+})
+
+t.test('a process that wants no stacks pays for none', (t) => {
+  const { stackTraceLimit } = Error
+  t.not(callSite()(), '(unknown place)')
+  Error.stackTraceLimit = 0
+  const site = callSite()
+  t.equal(Error.stackTraceLimit, 0)
+  Error.stackTraceLimit = stackTraceLimit
+  t.equal(site(), '(unknown place)')
   t.end()
 })
 
