@@ -124,17 +124,14 @@ export class HostedSlot {
 
   /** Says what has changed since the last time. */
   #report(): void {
-    const rows: CounterRows = {
-      subtasks: this.#rows.subtasks.map((row) => [row, counterRow(this.#counters, row).slice()]),
-      operators: this.#rows.operators.map((row) => [
-        row,
-        operatorRow(this.#operatorCounters, row).slice(),
-      ]),
-    }
-    const text = rows.subtasks.map(([, values]) => values.join()).join(';')
+    const { subtasks, operators } = this.#rows
+    const text = subtasks.map((row) => counterRow(this.#counters, row).join()).join(';')
     if (text === this.#told) return
     this.#told = text
-    this.#voice.counters(rows)
+    this.#voice.counters({
+      subtasks: subtasks.map((row) => [row, counterRow(this.#counters, row).slice()]),
+      operators: operators.map((row) => [row, operatorRow(this.#operatorCounters, row).slice()]),
+    })
   }
 }
 
