@@ -7,7 +7,7 @@ import t from 'tap'
 import { MUTANTS } from '../support/checkpoint-mutants.js'
 import type { Outcome } from '../support/checkpoint-simulation.js'
 import { STEPS } from '../support/crashing-store.js'
-import { runSeeds, timesOf } from '../support/seed-threads.js'
+import { runSeeds, type SeedTime, timesOf } from '../support/seed-threads.js'
 import { testSeed } from '../support/test-seed.js'
 
 const SEED = testSeed(1)
@@ -27,18 +27,18 @@ t.test(
     let rounds = 0
     let overtaking = 0
     const diedAt = new Set<string>()
-    const each: number[] = []
+    const each: SeedTime[] = []
     const beganMs = performance.now()
     await runSeeds<null, Outcome>(THREAD, { first: SEED, seeds: SEEDS }, null, (told) => {
-      const { outcome } = told
-      each.push(told.ms)
+      const { seed, outcome, cpuMs } = told
+      each.push({ seed, cpuMs })
       crashes += outcome.crashes
       for (const step of outcome.diedAt) diedAt.add(step)
       restarts += outcome.restarts
       rounds += outcome.rounds
       overtaking += outcome.overtaking
       if (outcome.verdict === null) return true
-      t.fail(`MILLRACE_SEED=${outcome.seed} MILLRACE_SEEDS=1: ${outcome.text}: ${outcome.verdict}`)
+      t.fail(`MILLRACE_SEED=${seed} MILLRACE_SEEDS=1: ${outcome.text}: ${outcome.verdict}`)
       return process.env.KEEP_GOING !== undefined
     })
     t.comment(

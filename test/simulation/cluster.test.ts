@@ -8,7 +8,7 @@
 import t from 'tap'
 import type { ClusterMutant } from '../support/cluster-seeds.js'
 import type { Outcome } from '../support/cluster-simulation.js'
-import { runSeeds, timesOf } from '../support/seed-threads.js'
+import { runSeeds, type SeedTime, timesOf } from '../support/seed-threads.js'
 import { testSeed } from '../support/test-seed.js'
 
 const SEED = testSeed(1)
@@ -25,12 +25,12 @@ t.test(`${SEEDS} seeds: every job ends, with every row shown once`, async (t) =>
   let returns = 0
   let adopted = 0
   let begunAgain = 0
-  const each: number[] = []
+  const each: SeedTime[] = []
   const beganMs = performance.now()
   const keepGoing = process.env.KEEP_GOING !== undefined
   await runSeeds<null, Outcome>(THREAD, { first: SEED, seeds: SEEDS }, null, (told) => {
-    const { seed, outcome } = told
-    each.push(told.ms)
+    const { seed, outcome, cpuMs } = told
+    each.push({ seed, cpuMs })
     faults += outcome.faults
     slots += outcome.slots
     returns += outcome.returns

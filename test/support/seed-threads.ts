@@ -2,6 +2,7 @@
  * Simulations of many seeds, in threads of their own: where tests run, every promise is watched, and that
  * takes as long as the jobs do. Each thread takes every n-th seed; what a seed does depends on nothing else.
  */
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
@@ -13,10 +14,12 @@ const THREADS_MAX = 4
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 96 }
 
 /**
- * Bytes of a function's code that run before V8 optimises it: seven times as many as by default. What one seed runs often
+ * Bytes of a function's code that run before V8 optimises it: three times as many as by default. What one seed runs often
  * the next one hardly needs, so that optimising all of it takes longer than it saves.
  */
-const OPTIMISED_FROM = '--interrupt-budget=500000'
+const OPTIMISED_FROM = '--interrupt-budget=200000'
+/** What one seed has not run for a while the next one runs again: V8 would throw it away, and compile it anew. */
+const KEPT = '--no-flush-bytecode'
 
 export interface SeedRange {
   readonly first: number
@@ -31,11 +34,14 @@ interface Share<D> {
   readonly data: D
 }
 
-export interface Told<O> {
+export interface SeedTime {
   readonly seed: number
+  /** Of CPU that its thread took for it. */
+  readonly cpuMs: number
+}
+
+export interface Told<O> extends SeedTime {
   readonly outcome: O
-  /** How long it took. */
-  readonly ms: number
 }
 
 /**
@@ -49,6 +55,7 @@ export async function runSeeds<D, O>(
   told: (one: Told<O>) => boolean,
 ): Promise<void> {
   setFlagsFromString(OPTIMISED_FROM)
+  setFlagsFromString(KEPT)
   const stride = Math.min(availableParallelism(), THREADS_MAX, seeds)
   const workers = Array.from({ length: stride }, (_, i) => {
     const share: Share<D> = { from: first + i, to: first + seeds, stride, data }
@@ -84,21 +91,39 @@ export async function eachSeed<D>(
   simulate: (seed: number, data: D) => Promise<unknown>,
 ): Promise<void> {
   const { from, to, stride, data } = workerData as Share<D>
+  // Of a thousand seeds nobody reads traces.
+  if (to - from > 1) Error.stackTraceLimit = 0
   for (let seed = from; seed < to; seed += stride) {
-    const beganMs = performance.now()
+    const beganMs = threadCpuMs()
     const outcome = await simulate(seed, data)
-    parentPort!.postMessage({ seed, outcome, ms: performance.now() - beganMs })
+    parentPort!.postMessage({ seed, outcome, cpuMs: threadCpuMs() - beganMs })
   }
 }
 
+/** Of CPU that this thread has taken; where the system does not say so, the time. */
+function threadCpuMs(): number {
+  try {
+    const [takenNs] = readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ', 1)
+    return Number(takenNs) / 1e6
+  } catch {
+    return performance.now()
+  }
+}
+
+/** Those seeds are named that took longest. */
+const SLOWEST_SHOWN = 5
+
 /** What seeds have taken, as a comment says it: `beganMs` is when the first of them began. */
-export function timesOf(eachMs: readonly number[], beganMs: number): string {
-  const seeds = eachMs.length
-  const perSeedMs = (performance.now() - beganMs) / seeds
-  const medianMs = eachMs.toSorted((a, b) => a - b)[seeds >> 1] ?? Number.NaN
-  const meanMs = eachMs.reduce((sum, ms) => sum + ms, 0) / seeds
+export function timesOf(all: readonly SeedTime[], beganMs: number): string {
+  const perSeedMs = (performance.now() - beganMs) / all.length
+  const meanMs = all.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / all.length
+  const falling = all.toSorted((a, b) => b.cpuMs - a.cpuMs)
+  const [medianMs, mostMs] = [0.5, 0.1].map((part) => falling[Math.floor(all.length * part)]!.cpuMs)
+  const slowest = falling
+    .slice(0, SLOWEST_SHOWN)
+    .map(({ seed, cpuMs }) => `${seed} (${cpuMs.toFixed(0)} ms)`)
   return (
-    `${perSeedMs.toFixed(1)} ms per seed, ` +
-    `in a thread mean ${meanMs.toFixed(1)} ms, median ${medianMs.toFixed(1)} ms`
+    `${perSeedMs.toFixed(1)} ms per seed; CPU of its thread: mean ${meanMs.toFixed(1)} ms, ` +
+    `median ${medianMs!.toFixed(1)} ms, 90 % below ${mostMs!.toFixed(1)} ms; slowest ${slowest.join(', ')}`
   )
 }

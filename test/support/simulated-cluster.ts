@@ -20,10 +20,14 @@ import type { Link } from '../../lib/transport/transport.js'
 import { ClusterLaws } from './cluster-laws.js'
 import { identityOf, MemoryInternet } from './memory-network.js'
 import { MemoryStores } from './memory-stores.js'
+import { eventLoopTurn, settle } from './settle.js'
 import { SimulatedProcess } from './simulated-process.js'
 import { simulatedSlot } from './simulated-slot.js'
 
 export const HUB = 'hub'
+
+/** The event loop has a turn, which is slow, once in so many steps: for modules that are loaded. */
+const STEPS_A_TURN = 16
 
 export interface NodeShape {
   readonly name: string
@@ -69,6 +73,7 @@ export class SimulatedCluster {
   /** The term that each node has served last. */
   readonly #served = new WeakMap<SimulatedProcess, number>()
   #starts = 0
+  #steps = 0
 
   constructor(options: SimulatedClusterOptions) {
     this.#options = options
@@ -144,15 +149,16 @@ export class SimulatedCluster {
   /** Runs what is due, until every promise has settled. */
   async settle(): Promise<void> {
     do {
-      this.clock.runSoon()
-      await new Promise((resolve) => setImmediate(resolve))
+      await settle(this.clock)
+      await eventLoopTurn()
     } while (this.clock.tasks > 0)
   }
 
   /** Goes on to the next timer. */
   async step(): Promise<void> {
     this.clock.runNext()
-    await this.settle()
+    if (++this.#steps % STEPS_A_TURN === 0) await this.settle()
+    else await settle(this.clock)
     this.laws.live.instantEnds()
   }
 
