@@ -8,7 +8,9 @@
  * What does not fit:
  * - a frame of an older attempt, or for a channel that is not open here, is refused and counted:
  *   it comes from a subtask that does not know yet that it, or the receiver, is gone. An input that
- *   took the place of another hears of the records in it (`onStale`);
+ *   took the place of another hears of the records in it (`onStale`).
+ *   Behind that stands the number of each frame: one of an older attempt that is taken fails its channel, since the
+ *   present sender's frame of that number comes, too;
  * - a frame of a newer attempt, of another session, with a gap or a repeat, fails its channel;
  * - a frame that cannot be read at all closes its link;
  * - a link that closes fails its channels, but for those that have ended, after what had arrived on

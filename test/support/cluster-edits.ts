@@ -37,9 +37,33 @@ export const CLUSTER_EDITS = {
     from: 'session !== place.session',
     to: 'false',
   },
+  'attempt of a frame is not checked': [
+    {
+      file: 'lib/channel/link-router.js',
+      from: 'frame.attempt < end.place.attempt',
+      to: 'false',
+    },
+    {
+      file: 'lib/channel/remote-end.js',
+      from: 'attempt !== place.attempt',
+      to: 'false',
+    },
+  ],
+  'frames of another attempt are taken': [
+    {
+      file: 'lib/channel/link-router.js',
+      from: 'frame.attempt < end.place.attempt',
+      to: 'false',
+    },
+    {
+      file: 'lib/channel/remote-end.js',
+      from: "return broken(place, 'attempt', place.attempt, attempt);",
+      to: 'return null;',
+    },
+  ],
   'number of a frame is not checked': {
     file: 'lib/channel/remote-end.js',
     from: 'sequence !== this.#last + 1',
     to: 'false',
   },
-} as const satisfies Readonly<Record<string, SourceEdit>>
+} as const satisfies Readonly<Record<string, SourceEdit | readonly SourceEdit[]>>

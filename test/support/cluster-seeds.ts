@@ -11,7 +11,7 @@ const isEdit = (mutant: ClusterMutant): mutant is keyof typeof CLUSTER_EDITS =>
 
 const mutant = threadData<ClusterMutant | null>()
 // What is changed here is loaded behind that.
-if (mutant !== null && isEdit(mutant)) editSource(CLUSTER_EDITS[mutant])
+if (mutant !== null && isEdit(mutant)) editSource([CLUSTER_EDITS[mutant]].flat())
 else if (mutant !== null) (await import('./cluster-mutants.js')).mutate(mutant)
 const { simulate } = await import('./cluster-simulation.js')
 

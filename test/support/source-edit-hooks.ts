@@ -2,18 +2,21 @@
 import type { LoadHook } from 'node:module'
 import type { SourceEdit } from './source-edit.js'
 
-let edit: SourceEdit = { file: '', from: '', to: '' }
+let edits: readonly SourceEdit[] = []
 
-export function initialize(data: SourceEdit): void {
-  edit = data
+export function initialize(data: readonly SourceEdit[]): void {
+  edits = data
 }
 
 export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context)
-  if (!url.endsWith(`/dist/${edit.file}`)) return loaded
-  const source = String(loaded.source)
-  if (source.split(edit.from).length !== 2) {
-    throw new Error(`"${edit.from}" is not there, or not once, in ${edit.file}: mend the mutant`)
-  }
-  return { ...loaded, source: source.replace(edit.from, () => edit.to) }
+  const own = edits.filter(({ file }) => url.endsWith(`/dist/${file}`))
+  return own.length === 0
+    ? loaded
+    : { ...loaded, source: own.reduce(edited, String(loaded.source)) }
+}
+
+function edited(source: string, { file, from, to }: SourceEdit): string {
+  if (source.split(from).length === 2) return source.replace(from, () => to)
+  throw new Error(`"${from}" is not there, or not once, in ${file}: mend the mutant`)
 }

@@ -8,7 +8,7 @@ export interface SourceEdit {
   readonly to: string
 }
 
-/** *Caller must* load the module later. */
-export function editSource(edit: SourceEdit): void {
-  register(new URL('./source-edit-hooks.js', import.meta.url), { data: edit })
+/** *Caller must* load the modules later, and call this once. */
+export function editSource(edits: readonly SourceEdit[]): void {
+  register(new URL('./source-edit-hooks.js', import.meta.url), { data: edits })
 }
