@@ -58,7 +58,7 @@ async function withGuest() {
     deadlineMs: 1_000,
     clock,
   })
-  return { network, registry, links, calls, events, lost, run }
+  return { internet, network, registry, links, calls, events, lost, run }
 }
 
 t.test('that a peer was lost is told on, with a reason of bounded length', async (t) => {
@@ -167,4 +167,21 @@ t.test('a dial that was given up and arrives late changes nothing', async (t) =>
     events.map(({ kind }) => kind),
     ['NodeJoined'],
   )
+})
+
+t.test('only the process that is a member goes on over another connection', async (t) => {
+  /** What the registry answers who asks to go on with membership 1, of which it has heard nothing. */
+  const answerTo = async (incarnation: string) => {
+    const { internet, events, run } = await withMember()
+    const said: unknown[] = []
+    const network = internet.of(identityOf('node', 'a', incarnation))
+    void network.dialControl('ws://hub:1').then((connection) => {
+      connection.onMessage((message) => said.push(message))
+      connection.send([3, 1, 0])
+    })
+    await run(100)
+    return { answer: (said[0] as readonly number[])[0], returned: events.at(-1)!.kind }
+  }
+  t.same(await answerTo('a-1'), { answer: 4, returned: 'NodeReturned' })
+  t.same(await answerTo('a-2'), { answer: 5, returned: 'NodeJoined' })
 })
