@@ -13,7 +13,7 @@ import type { ChunkRef } from './chunk-store.js'
 import { SectionEncoders, StateEncoding } from './state-encoding.js'
 import type { CreateStateSnapshots, StateChunk, StateSnapshots } from './state-snapshots.js'
 
-/** Rounds that build on each other at most. */
+/** Rounds that build on each other at most, where a full round has fewer chunks. */
 export const CHAIN_MAX = 32
 /** A step ends early after so much, where rows are large … */
 const STEP_BYTES = 1024 * 1024
@@ -50,8 +50,14 @@ interface Base {
   readonly refs: readonly ChunkRef[]
   readonly rounds: number
   /** Of the full round at the beginning, and of those behind it. */
-  readonly fullBytes: number
-  readonly deltaBytes: number
+  readonly full: Extent
+  readonly deltas: Extent
+}
+
+interface Extent {
+  readonly chunks: number
+  readonly bytes: number
+  readonly rows: number
 }
 
 class StateRounds implements StateSnapshots {
@@ -82,7 +88,7 @@ class StateRounds implements StateSnapshots {
     const { epochs, maxParallelism } = this.#source
     epochs.now++
     epochs.reading = true
-    const base = full || this.#base === null || isHeavy(this.#base) ? null : this.#base
+    const base = full || this.#base === null || this.#isHeavy(this.#base) ? null : this.#base
     this.#current = { round, epoch: epochs.now, base, isBasis: !full, refs: null }
     this.#pending.push(this.#current)
     this.#forget()
@@ -145,6 +151,17 @@ class StateRounds implements StateSnapshots {
     this.#forget()
   }
 
+  /**
+   * True where everything anew is better than one round more; a chain begins with a full round. Rows of a state that
+   * grows stay what they are: as long as most rows of the chain are the only ones of their entries, however many came
+   * behind the full round, little would be saved.
+   */
+  #isHeavy({ refs, rounds, full, deltas }: Base): boolean {
+    if (refs.length === 0) return true
+    if (rounds >= CHAIN_MAX && deltas.chunks >= full.chunks) return true
+    return deltas.bytes > full.bytes && full.rows + deltas.rows > 2 * this.#source.countEntries()
+  }
+
   #nextWalk(encoding: StateEncoding): Iterator<void> | null {
     const state = this.#states[this.#next++]
     if (state === undefined) return null
@@ -174,18 +191,22 @@ class StateRounds implements StateSnapshots {
   }
 }
 
-/** True where everything anew is better than one round more; a chain begins with a full round. */
-const isHeavy = ({ refs, rounds, fullBytes, deltaBytes }: Base): boolean =>
-  refs.length === 0 || rounds >= CHAIN_MAX || deltaBytes > fullBytes
+const NOTHING: Extent = { chunks: 0, bytes: 0, rows: 0 }
 
 function baseOf({ epoch, base }: Pending, refs: readonly ChunkRef[]): Base {
-  const bytes = refs.reduce((sum, ref) => sum + ref.bytes, 0)
-  if (base === null) return { epoch, refs, rounds: 1, fullBytes: bytes, deltaBytes: 0 }
+  const extent = refs.reduce(grown, NOTHING)
+  if (base === null) return { epoch, refs, rounds: 1, full: extent, deltas: NOTHING }
   return {
     epoch,
     refs: [...base.refs, ...refs],
     rounds: base.rounds + 1,
-    fullBytes: base.fullBytes,
-    deltaBytes: base.deltaBytes + bytes,
+    full: base.full,
+    deltas: refs.reduce(grown, base.deltas),
   }
 }
+
+const grown = ({ chunks, bytes, rows }: Extent, ref: ChunkRef): Extent => ({
+  chunks: chunks + 1,
+  bytes: bytes + ref.bytes,
+  rows: rows + ref.count,
+})

@@ -16,7 +16,9 @@
  * ## Incremental
  * A round holds what has changed since the newest round that is known to be complete and was not asked to be
  * full, or everything: where there is none, where `full` asks for it, and where the changes since the last full round
- * outweigh it (compaction; the chain is at most `CHAIN_MAX` rounds long).
+ * outweigh it (compaction), unless most of what the chain holds is what a full round would hold again: a state that only
+ * grows is not written anew for that. A chain is at most `CHAIN_MAX` rounds long, or has twice as many chunks as its
+ * full round.
  */
 
 import type { HeldTarget } from '../state/held-rows.js'

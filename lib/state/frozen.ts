@@ -108,6 +108,8 @@ export interface SnapshotSource {
   /** What giving a row takes at most, where a row of the heap takes 1. */
   readonly rowCost: number
   states(): readonly StoredState[]
+  /** Of all states: a full round has as many rows, or more where an entry is a list or a map. */
+  countEntries(): number
   /** Fills a state that its operator has not declared yet. */
   restore(name: string, kind: StateKind, ttl: Ttl | null): Restoring
   /** What was restored, holds something, and was not declared by its operator. */

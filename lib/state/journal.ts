@@ -2,9 +2,12 @@
  * What a table was at the beginning of an epoch, as far as it has changed since: of each key that was
  * changed, what it had before. So the table at the beginning of this epoch is the table as it is with
  * the journal of this epoch laid over it, and the keys of the journals before are what has changed.
+ *
+ * Of a table that can tell by their places which entries are new, the journal notes where these begin, and none of them:
+ * of millions of new keys the notes would take as long as the keys themselves.
  */
 import { type CanonicalKey, flatKey, isView } from '../base/key.js'
-import type { PairMap } from './pair-map.js'
+import type { PairCursor, PairMap } from './pair-map.js'
 import { RowTable } from './row-table.js'
 
 /** Stands for no value. */
@@ -57,10 +60,13 @@ export class Journal<V, N> {
   /** Of keys that were deleted: those that are not their own canonical form. */
   keys: Map<CanonicalKey, unknown> | null = null
   cleared: Cleared<V> | null = null
+  /** Where the entries begin that came in this epoch: their keys are not noted. Null: they are. */
+  readonly newcomers: PairCursor<V> | null
 
-  constructor(epoch: number, older: Journal<V, N> | null) {
+  constructor(epoch: number, older: Journal<V, N> | null, newcomers: PairCursor<V> | null = null) {
     this.epoch = epoch
     this.older = older
+    this.newcomers = newcomers
   }
 
   /** True where the keys that were changed are not known. */
@@ -68,7 +74,7 @@ export class Journal<V, N> {
     return this.isWhole || this.cleared !== null
   }
 
-  /** All keys that were changed, each once. */
+  /** All keys that were changed, but for newcomers, each once. */
   keysChanged(): IterableIterator<CanonicalKey> {
     this.#settle()
     if (this.#touched === null) return this.changed.keys()
@@ -169,7 +175,14 @@ export function pruned<V, N>(newest: Journal<V, N> | null, needed: number): Jour
   return newest
 }
 
-/** The keys that were changed from the beginning of epoch `from` on, each once. */
+/** Of the entries that came from the beginning of epoch `from` on the first; null: their keys are noted. */
+export function newcomersSince<V, N>(newest: Journal<V, N>, from: number): PairCursor<V> | null {
+  let first = newest
+  while (first.older !== null && first.older.epoch >= from) first = first.older
+  return first.newcomers
+}
+
+/** The keys that were noted as changed from the beginning of epoch `from` on, each once. */
 export function changedSince<V, N>(
   newest: Journal<V, N>,
   from: number,

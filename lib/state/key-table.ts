@@ -21,8 +21,17 @@ import { isSpelled } from '../base/key-text.js'
 import type { Pace } from '../base/pace.js'
 import { type EntryCursor, MapCursor } from './entry-cursor.js'
 import type { Run } from './frozen.js'
-import { ABSENT, type Absent, changedSince, firstOf, flatForm, Journal, pruned } from './journal.js'
-import { PairMap } from './pair-map.js'
+import {
+  ABSENT,
+  type Absent,
+  changedSince,
+  firstOf,
+  flatForm,
+  Journal,
+  newcomersSince,
+  pruned,
+} from './journal.js'
+import { type PairCursor, PairMap } from './pair-map.js'
 import type { RowsAsked } from './read-ahead.js'
 import { RowTable } from './row-table.js'
 import type { TextPairs } from './text-pairs.js'
@@ -80,8 +89,9 @@ type HeapValues<V> = Map<CanonicalKey, V> | PairMap<V>
 
 type Values<V> = HeapValues<V> | RowTable<V>
 
-const cursorOf = <V>(values: HeapValues<V>): EntryCursor<V> =>
-  values instanceof PairMap ? values.cursor() : new MapCursor(values)
+/** `until`: of a map of pairs. */
+const cursorOf = <V>(values: HeapValues<V>, until: PairCursor<V> | null = null): EntryCursor<V> =>
+  values instanceof PairMap ? values.cursor(null, until) : new MapCursor(values)
 
 const ALONE: TableWorld<never, never> = {
   epochs: new Epochs(),
@@ -210,7 +220,12 @@ export class KeyTable<V, N = V> {
   *frozen(give: Give<N>, pace: Pace): Generator<void> {
     const before = this.#before
     if (before instanceof RowTable) yield* this.#frozenRows(before, give, pace)
-    else yield* this.#frozenHeap(before, give, pace)
+    else yield* this.#frozenHeap(cursorOf(before, this.#newcomers), give, pace)
+    yield* this.#frozenRemoved(give, pace)
+  }
+
+  /** Those that were there when the epoch began, and are not met in the table any more. */
+  *#frozenRemoved(give: Give<N>, pace: Pace): Generator<void> {
     const undo = this.#undo
     if (undo === null || undo.removed === null) return
     for (const canonical of undo.removed) {
@@ -220,8 +235,7 @@ export class KeyTable<V, N = V> {
     }
   }
 
-  *#frozenHeap(before: HeapValues<V>, give: Give<N>, pace: Pace): Generator<void> {
-    const entries = cursorOf(before)
+  *#frozenHeap(entries: EntryCursor<V>, give: Give<N>, pace: Pace): Generator<void> {
     try {
       for (let isOver = false; !isOver; ) {
         const steps = this.#giveOn(entries, give, pace)
@@ -275,7 +289,8 @@ export class KeyTable<V, N = V> {
       keys[size] = this.#keyOf(canonical)
       records[size++] = was
     }
-    before.forEach(take)
+    if (before instanceof PairMap) before.forEach(take, this.#newcomers)
+    else before.forEach(take)
     for (const canonical of undo?.removed ?? []) take(undefined as V, canonical)
     run.size = size
     this.#walkedEpoch = epochs.now
@@ -289,7 +304,7 @@ export class KeyTable<V, N = V> {
     const count = before.size + (undo?.removed?.size ?? 0)
     if (before instanceof RowTable || count > max) return -1
     const changed = undo?.changed ?? null
-    for (const entries = cursorOf(before); entries.next(); ) {
+    for (const entries = cursorOf(before, this.#newcomers); entries.next(); ) {
       const was = this.#wasWith(changed, entries.key, entries.value)
       if (was !== ABSENT) give(this.#keyOf(entries.key), was)
     }
@@ -301,8 +316,8 @@ export class KeyTable<V, N = V> {
   }
 
   /**
-   * Gives what has changed from the beginning of epoch `from` to that of this one, each key once. Caller must
-   * know that the table has not changed as a whole.
+   * Gives what has changed from the beginning of epoch `from` to that of this one, each key once if the table
+   * `compares`. Caller must know that the table has not changed as a whole.
    */
   *changes(from: number, give: GiveChange<N>, pace: Pace): Generator<void> {
     const newest =
@@ -320,6 +335,13 @@ export class KeyTable<V, N = V> {
         if (--pace.left <= 0) yield
       }
     }
+    const first = newcomersSince(newest, from)
+    if (first === null) return
+    const giveNew: Give<N> = (key, now) => give(key, ABSENT, now)
+    const entries = (this.#before as PairMap<V>).cursor(first, this.#newcomers)
+    yield* this.#frozenHeap(entries, giveNew, pace)
+    // Which of these came since then is not known.
+    yield* this.#frozenRemoved(giveNew, pace)
   }
 
   /**
@@ -341,10 +363,14 @@ export class KeyTable<V, N = V> {
     if (before instanceof RowTable) {
       if (size > 0) values[0] = before.peek(found.keys[0]!)
     } else for (let i = 0; i < size; i++) values[i] = before.get(found.keys[i]!)
+    const newcomers = this.#newcomers
     for (let i = 0; i < size; i++) {
       const canonical = found.keys[i]!
       const value = values[i]
-      const isThere = value !== undefined || before.has(canonical)
+      const isThere =
+        newcomers === null
+          ? value !== undefined || before.has(canonical)
+          : !(before as PairMap<V>).isNewSince(canonical, newcomers)
       found.was[i] =
         isThere || changed?.has(canonical) ? this.#wasWith(changed, canonical, value as V) : ABSENT
     }
@@ -377,6 +403,7 @@ export class KeyTable<V, N = V> {
       if (at.epoch >= epochs.needed) continue
       if (release !== null) this.#release(at, release)
       if (at.cleared?.values instanceof RowTable) at.cleared.values.forget()
+      at.newcomers?.end()
     }
     this.#journal = pruned(before, epochs.needed)
   }
@@ -396,6 +423,12 @@ export class KeyTable<V, N = V> {
     const journal = this.#journal
     const { now, reading } = this.#world.epochs
     return reading && journal !== null && journal.epoch === now ? journal : null
+  }
+
+  /** What comes behind the beginning that is being read, from now on too; null where that is noted by key. */
+  get #newcomers(): PairCursor<V> | null {
+    const isRead = this.#world.epochs.reading && this.#values instanceof PairMap
+    return isRead ? this.#current().newcomers : null
   }
 
   /** What a walk over the beginning of the epoch goes through. */
@@ -463,9 +496,21 @@ export class KeyTable<V, N = V> {
     const { now } = this.#world.epochs
     if (this.#journal !== null && this.#journal.epoch === now) return this.#journal
     this.prune()
-    const created = new Journal<V, N>(now, this.#journal)
+    const created = new Journal<V, N>(now, this.#journal, this.#behind())
     this.#journal = created
     return created
+  }
+
+  /** Where entries will lie that are new; null where that does not suffice to know what has changed. */
+  #behind(): PairCursor<V> | null {
+    const { compares, release } = this.#world
+    const values = this.#values
+    return values instanceof PairMap && !compares && release === null ? values.behind() : null
+  }
+
+  /** True for what was not there when the journal's epoch began, or is there again. */
+  #isNewcomer({ newcomers }: Journal<V, N>, canonical: CanonicalKey): boolean {
+    return newcomers !== null && (this.#values as PairMap<V>).isNewSince(canonical, newcomers)
   }
 
   #release(journal: Journal<V, N>, release: (value: V) => void): void {
@@ -482,6 +527,7 @@ export class KeyTable<V, N = V> {
       this.#openEpoch = journal.epoch
       return false
     }
+    if (this.#isNewcomer(journal, canonical)) return false
     const { compares, rows } = this.#world
     const isRead = this.#isRead
     if (!isRead && !compares) {
@@ -501,7 +547,7 @@ export class KeyTable<V, N = V> {
     if (!this.#values.has(canonical)) return
     this.#touch(canonical)
     const journal = this.#current()
-    if (journal.isOpen) return
+    if (journal.isOpen || this.#isNewcomer(journal, canonical)) return
     if (isEscaped(canonical)) {
       journal.keys ??= new Map()
       journal.keys.set(flatForm(canonical), this.#keyOf(canonical))

@@ -5,7 +5,8 @@
  *
  * Here pairs lie in a table of doubles (open addressing, at most three quarters full): form and place side by
  * side, in one line of the processor's cache. Other keys have their places in a Map. Values lie by place, in
- * order of insertion; as of a Map, entries may be set and deleted while somebody goes through them.
+ * order of insertion; as of a Map, entries may be set and deleted while somebody goes through them. So a cursor behind
+ * all entries tells those that come later from those that are there, without a note of any.
  */
 import { type CanonicalKey, isPairForm, pairPart, pairRest } from '../base/key.js'
 import type { EntryCursor } from './entry-cursor.js'
@@ -21,19 +22,28 @@ const GONE_MIN = 32
 const GONE: unique symbol = Symbol('gone')
 
 /** Where somebody is who goes through the entries. */
-class Cursor<V> implements EntryCursor<V> {
-  readonly #moveOn: (cursor: Cursor<V>) => boolean
-  readonly #all: Set<Cursor<V>>
+export class PairCursor<V> implements EntryCursor<V> {
+  readonly #moveOn: (cursor: PairCursor<V>) => boolean
+  readonly #all: Set<PairCursor<V>>
   /** That of the next entry. */
-  place = 0
+  place: number
+  /** Where it stops; null: at the end, wherever that is by then. */
+  readonly until: PairCursor<V> | null
   key: CanonicalKey = null
   value: V
 
   /** `all`: of those who go through the same map. */
-  constructor(moveOn: (cursor: Cursor<V>) => boolean, all: Set<Cursor<V>>) {
+  constructor(
+    moveOn: (cursor: PairCursor<V>) => boolean,
+    all: Set<PairCursor<V>>,
+    place: number,
+    until: PairCursor<V> | null,
+  ) {
     this.#moveOn = moveOn
     this.#all = all
     all.add(this)
+    this.place = place
+    this.until = until
     this.value = undefined as V
   }
 
@@ -56,7 +66,8 @@ export class PairMap<V> {
   #forms: CanonicalKey[] = []
   #values: (V | typeof GONE)[] = []
   #gone = 0
-  readonly #cursors = new Set<Cursor<V>>()
+  readonly #cursors = new Set<PairCursor<V>>()
+  readonly #moveOn = (cursor: PairCursor<V>): boolean => this.#next(cursor)
 
   get size(): number {
     return this.#values.length - this.#gone
@@ -115,21 +126,35 @@ export class PairMap<V> {
     }
   }
 
-  /** As of a Map. *Caller must* not change it meanwhile. */
-  forEach(take: (value: V, form: CanonicalKey) => void): void {
-    for (let place = 0; place < this.#values.length; place++) {
+  /** As of a Map, up to where `until` is. *Caller must* not change it meanwhile. */
+  forEach(take: (value: V, form: CanonicalKey) => void, until: PairCursor<V> | null = null): void {
+    const end = until === null ? this.#values.length : until.place
+    for (let place = 0; place < end; place++) {
       const value = this.#values[place]!
       if (value !== GONE) take(value as V, this.#forms[place]!)
     }
   }
 
-  cursor(): Cursor<V> {
-    return new Cursor<V>((at) => this.#moveOn(at), this.#cursors)
+  /** From where `from` is, null: the beginning, to where `until` is then, null: the end. *Caller must* end it. */
+  cursor(from: PairCursor<V> | null = null, until: PairCursor<V> | null = null): PairCursor<V> {
+    return new PairCursor<V>(this.#moveOn, this.#cursors, from === null ? 0 : from.place, until)
   }
 
-  #moveOn(cursor: Cursor<V>): boolean {
+  /** Behind all entries that there are. *Caller must* end it. */
+  behind(): PairCursor<V> {
+    return new PairCursor<V>(this.#moveOn, this.#cursors, this.#values.length, null)
+  }
+
+  /** True where no entry before the cursor has the key. */
+  isNewSince(form: CanonicalKey, { place }: PairCursor<V>): boolean {
+    const found = this.#placeOf(form)
+    return found < 0 || found >= place
+  }
+
+  #next(cursor: PairCursor<V>): boolean {
     const values = this.#values
-    while (cursor.place < values.length) {
+    const end = cursor.until === null ? values.length : cursor.until.place
+    while (cursor.place < end) {
       const place = cursor.place++
       const value = values[place]!
       if (value === GONE) continue
@@ -192,7 +217,7 @@ export class PairMap<V> {
   #compact(): void {
     const forms: CanonicalKey[] = []
     const values: V[] = []
-    const moved = new Map<number, Cursor<V>[]>()
+    const moved = new Map<number, PairCursor<V>[]>()
     for (const cursor of this.#cursors) {
       const there = moved.get(cursor.place)
       if (there === undefined) moved.set(cursor.place, [cursor])

@@ -439,6 +439,90 @@ t.test(
   },
 )
 
+t.test('a state that only grows is written once, however much has come', async (t) => {
+  const store = createHeapState(GROUPS)
+  const value = store.value<number>('v')
+  const chunks = new Chunks()
+  const snapshots = createStateSnapshots(store, 'o')
+  let rows = 0
+  let chain: readonly ChunkRef[] = []
+  for (let round = 1; round < CHAIN_MAX; round++) {
+    for (let i = 0; i < 200; i++) value.set(i % GROUPS, [round, i], i)
+    const taken = takeRound(snapshots, chunks, round)
+    rows += taken.rows
+    chain = taken.chain
+  }
+  t.equal(rows, 200 * (CHAIN_MAX - 1))
+  const back = restored([{ subtask: 0, chunks: chunks.read(chain) }], 0, 1, 0, 1)
+  t.same(contentOf(back), contentOf(store))
+})
+
+t.test('a state of many chunks is not written anew for many small rounds', async (t) => {
+  const store = createHeapState(GROUPS)
+  const value = store.value<string>('v')
+  for (let key = 0; key < 2_000; key++) value.set(key % GROUPS, key, `${key}`.padEnd(12_000))
+  const chunks = new Chunks()
+  const snapshots = createStateSnapshots(store, 'o')
+  const full = takeRound(snapshots, chunks, 1).chain.length
+  t.ok(full > CHAIN_MAX, `${full} chunks`)
+  let longest = 0
+  for (let round = 2; round <= 3 * full; round++) {
+    value.set(1, 1, `${round}`)
+    longest = Math.max(longest, takeRound(snapshots, chunks, round).chain.length)
+  }
+  t.ok(longest > full + CHAIN_MAX, `${longest} chunks: more rounds than a smaller state has`)
+  t.ok(longest <= 2 * full, `${longest} chunks: as many again as there are at first`)
+})
+
+t.test(
+  'rounds hold what has come to a table of pairs, whatever comes and goes meanwhile',
+  async (t) => {
+    for (let run = 0; run < 100; run++) {
+      const random = seededRandom(SEED + run)
+      const store = createHeapState(GROUPS)
+      const value = store.value<number>('v')
+      const now = new Map<number, number>()
+      const chunks = new Chunks()
+      const snapshots = createStateSnapshots(store, 'o')
+      const expected = new Map<number, Map<number, number>>()
+      let put: StateChunk[] = []
+      let under = 0
+      for (let i = 0, round = 0; i < 3_000; i++) {
+        const dice = random()
+        // Keys stay behind each other for a while, so that some tables lose most of what they have.
+        const key = ((i >> 3) % 400) ^ Math.floor(random() * 8)
+        if (dice < 0.5) {
+          value.set(key % 3, [key, 1], i)
+          now.set(key, i)
+        } else if (dice < 0.97) {
+          value.delete(key % 3, [key, 1])
+          now.delete(key)
+        } else if (under === 0) {
+          round++
+          under = round
+          expected.set(round, new Map(now))
+          snapshots.begin(round, false)
+          put = []
+        } else if (dice < 0.995) put.push(...snapshots.step(1 + Math.floor(random() * 20)))
+        else {
+          snapshots.abandoned(under)
+          under = 0
+        }
+        if (under === 0 || !snapshots.encoded) continue
+        const former = [{ subtask: 0, chunks: chunks.read(snapshots.chain(chunks.put(put))) }]
+        const back = restored(former, 0, 1, 0, 1).value<number>('v')
+        const was = expected.get(under)!
+        const isSame = [...was].every(([key, at]) => back.get(key % 3, [key, 1]) === at)
+        if (!isSame || back.size !== was.size) t.fail(`run ${run}, round ${under}`)
+        if (random() < 0.8) snapshots.completed(under)
+        else snapshots.abandoned(under)
+        under = 0
+      }
+      t.ok(expected.size > 10, `run ${run}: ${expected.size} rounds`)
+    }
+  },
+)
+
 t.test('a life that reading has begun anew is a change', async (t) => {
   const clock = { nowMs: 1_000 }
   const store = createHeapState(GROUPS, { wallTime: () => clock.nowMs })
