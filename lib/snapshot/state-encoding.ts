@@ -4,6 +4,7 @@ import { MillraceError } from '../base/errors.js'
 import type { Pace } from '../base/pace.js'
 import type { Rows, Run, StoredState } from '../state/frozen.js'
 import { BatchEncoder, type Records } from '../wire/encoder.js'
+import { CHUNK_BYTES, type Extent, type Extents } from './chain-weight.js'
 import {
   type ChunkHead,
   PARTS,
@@ -13,8 +14,6 @@ import {
 } from './state-chunk.js'
 import type { StateChunk } from './state-snapshots.js'
 
-/** A chunk is cut off once it has so many bytes. */
-const CHUNK_BYTES = 512 * 1024
 /** One value of state; what a channel may carry is less, because it has to be sent in one go. */
 export const VALUE_BYTES_MAX = 256 * 2 ** 20
 
@@ -74,6 +73,7 @@ export class StateEncoding {
   readonly #writer: StateChunkWriter
   #sections: Readonly<Record<Part, SectionRows>> | null = null
   #chunks: StateChunk[] = []
+  readonly #extents = new Map<string, Extent>()
   readonly #now: () => number
   /** Encoded so far, and how far a step may go. */
   #bytes = 0
@@ -130,6 +130,11 @@ export class StateEncoding {
     this.#cut()
   }
 
+  /** What was encoded of each state. */
+  get extents(): Extents {
+    return this.#extents
+  }
+
   /** The chunks that have become full. */
   take(): readonly StateChunk[] {
     const chunks = this.#chunks
@@ -140,11 +145,17 @@ export class StateEncoding {
   add(section: SectionHead, first: number, last: number, frame: ArrayBuffer, count: number): void {
     this.#writer.add(section, first, last, frame, count)
     this.#bytes += frame.byteLength
+    this.#count(section.state, frame.byteLength, count)
     // A frame of records that are seen for the first time takes long by itself.
     this.isFull ||= this.#bytes >= this.#bytesMax || this.#now() >= this.#untilMs
     if (this.isFull && this.#pace !== null) this.#pace.left = 0
     // The pieces of a large record stay together.
     if (count > 0 && this.#writer.bytes >= CHUNK_BYTES) this.#cut()
+  }
+
+  #count(state: string, bytes: number, rows: number): void {
+    const sum = this.#extents.get(state)
+    this.#extents.set(state, { bytes: bytes + (sum?.bytes ?? 0), rows: rows + (sum?.rows ?? 0) })
   }
 
   #cut(): void {

@@ -9,12 +9,11 @@ import { assert } from '../base/assert.js'
 import type { Pace } from '../base/pace.js'
 import type { SnapshotSource, StoredState } from '../state/frozen.js'
 import type { StateStore } from '../state/state.js'
+import { type ChainWeight, type Extents, isHeavy, type Sizes, weightWith } from './chain-weight.js'
 import type { ChunkRef } from './chunk-store.js'
 import { SectionEncoders, StateEncoding } from './state-encoding.js'
 import type { CreateStateSnapshots, StateChunk, StateSnapshots } from './state-snapshots.js'
 
-/** Rounds that build on each other at most, where a full round has fewer chunks. */
-export const CHAIN_MAX = 32
 /** A step ends early after so much, where rows are large … */
 const STEP_BYTES = 1024 * 1024
 /** … and after so long, which is looked at behind so many rows of the heap. */
@@ -42,22 +41,17 @@ interface Pending {
   /** Later ones may build on it: one that was to be full may lie elsewhere. */
   readonly isBasis: boolean
   refs: readonly ChunkRef[] | null
+  /** Entries of each state at its beginning. */
+  readonly sizes: Sizes
+  /** What it holds of each; null: it is not encoded yet. */
+  extents: Extents | null
 }
 
 /** The newest round that is known to be complete. */
 interface Base {
   readonly epoch: number
   readonly refs: readonly ChunkRef[]
-  readonly rounds: number
-  /** Of the full round at the beginning, and of those behind it. */
-  readonly full: Extent
-  readonly deltas: Extent
-}
-
-interface Extent {
-  readonly chunks: number
-  readonly bytes: number
-  readonly rows: number
+  readonly weight: ChainWeight
 }
 
 class StateRounds implements StateSnapshots {
@@ -88,13 +82,16 @@ class StateRounds implements StateSnapshots {
     const { epochs, maxParallelism } = this.#source
     epochs.now++
     epochs.reading = true
-    const base = full || this.#base === null || this.#isHeavy(this.#base) ? null : this.#base
-    this.#current = { round, epoch: epochs.now, base, isBasis: !full, refs: null }
+    this.#states = this.#source.states()
+    const sizes = new Map(this.#states.map(({ name, size }) => [name, size]))
+    const base =
+      full || this.#base === null || isHeavy(this.#base.weight, sizes) ? null : this.#base
+    const { now: epoch } = epochs
+    this.#current = { round, epoch, base, isBasis: !full, refs: null, sizes, extents: null }
     this.#pending.push(this.#current)
     this.#forget()
     const head = { operator: this.#operator, round, full: base === null, maxParallelism }
     this.#encoding = new StateEncoding(head, this.#encoders, this.#now)
-    this.#states = this.#source.states()
     this.#next = 0
   }
 
@@ -120,6 +117,7 @@ class StateRounds implements StateSnapshots {
       this.#walk ??= this.#nextWalk(encoding)
       if (this.#walk === null) {
         encoding.end()
+        this.#current!.extents = encoding.extents
         return this.#stop()
       }
       if (this.#walk.next().done === true && encoding.endState()) this.#walk = null
@@ -151,17 +149,6 @@ class StateRounds implements StateSnapshots {
     this.#forget()
   }
 
-  /**
-   * True where everything anew is better than one round more; a chain begins with a full round. Rows of a state that
-   * grows stay what they are: as long as most rows of the chain are the only ones of their entries, however many came
-   * behind the full round, little would be saved.
-   */
-  #isHeavy({ refs, rounds, full, deltas }: Base): boolean {
-    if (refs.length === 0) return true
-    if (rounds >= CHAIN_MAX && deltas.chunks >= full.chunks) return true
-    return deltas.bytes > full.bytes && full.rows + deltas.rows > 2 * this.#source.countEntries()
-  }
-
   #nextWalk(encoding: StateEncoding): Iterator<void> | null {
     const state = this.#states[this.#next++]
     if (state === undefined) return null
@@ -191,22 +178,12 @@ class StateRounds implements StateSnapshots {
   }
 }
 
-const NOTHING: Extent = { chunks: 0, bytes: 0, rows: 0 }
-
-function baseOf({ epoch, base }: Pending, refs: readonly ChunkRef[]): Base {
-  const extent = refs.reduce(grown, NOTHING)
-  if (base === null) return { epoch, refs, rounds: 1, full: extent, deltas: NOTHING }
+/** What later rounds build on. */
+function baseOf({ epoch, base, sizes, extents }: Pending, refs: readonly ChunkRef[]): Base {
+  const round = { chunks: refs.length, extents: extents!, sizes }
   return {
     epoch,
-    refs: [...base.refs, ...refs],
-    rounds: base.rounds + 1,
-    full: base.full,
-    deltas: refs.reduce(grown, base.deltas),
+    refs: base === null ? refs : [...base.refs, ...refs],
+    weight: weightWith(base?.weight ?? null, round),
   }
 }
-
-const grown = ({ chunks, bytes, rows }: Extent, ref: ChunkRef): Extent => ({
-  chunks: chunks + 1,
-  bytes: bytes + ref.bytes,
-  rows: rows + ref.count,
-})

@@ -2,7 +2,7 @@
  * The snapshots of one operator's state in one subtask: what the subtask actor calls.
  *
  * ## A round, as the subtask sees it
- * 1. `begin(round)` when the barrier leaves the operator: O(1). What the operator changes from now on
+ * 1. `begin(round)` when the barrier leaves the operator: O(1) in the number of entries. What the operator changes from now on
  *    does not belong to the round.
  * 2. `step(rows)` between turns, also while the subtask is idle or waits for credit, until `encoded`.
  *    Each step encodes about `rows` entries, or what some ms suffice for where that is less, and returns the
@@ -15,10 +15,8 @@
  *
  * ## Incremental
  * A round holds what has changed since the newest round that is known to be complete and was not asked to be
- * full, or everything: where there is none, where `full` asks for it, and where the changes since the last full round
- * outweigh it (compaction), unless most of what the chain holds is what a full round would hold again: a state that only
- * grows is not written anew for that. A chain is at most `CHAIN_MAX` rounds long, or has twice as many chunks as its
- * full round.
+ * full, or everything: where there is none, where `full` asks for it, and where the chain has become heavy beside what
+ * a full round would be (compaction, `chain-weight.ts`).
  */
 
 import type { HeldTarget } from '../state/held-rows.js'

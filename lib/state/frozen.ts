@@ -82,6 +82,11 @@ export interface StoredState {
   readonly kind: StateKind
   readonly ttl: Ttl | null
   /**
+   * Entries: keys, or elements and timers where it has no keys. Known without going through them; rows are as many, or
+   * more where a key has a list or a map.
+   */
+  readonly size: number
+  /**
    * Gives rows of the state as it was when this epoch began, as many per step as `pace` says, while the state
    * goes on to change: those changed since the beginning of epoch `from`, or all where that is null. While no
    * epoch's beginning is read: as it is. *Caller must* walk over a state once in an epoch: what has been given
@@ -108,8 +113,6 @@ export interface SnapshotSource {
   /** What giving a row takes at most, where a row of the heap takes 1. */
   readonly rowCost: number
   states(): readonly StoredState[]
-  /** Of all states: a full round has as many rows, or more where an entry is a list or a map. */
-  countEntries(): number
   /** Fills a state that its operator has not declared yet. */
   restore(name: string, kind: StateKind, ttl: Ttl | null): Restoring
   /** What was restored, holds something, and was not declared by its operator. */

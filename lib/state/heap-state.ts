@@ -208,6 +208,7 @@ class TableStateStore implements StateStore, SnapshotSource {
       name,
       kind,
       ttl,
+      size: sizeOf(state),
       walk: (rows, from, pace) => state.walk(rows, from, pace),
     }))
   }
@@ -378,9 +379,12 @@ const copyOf = <V>(options: StateOptions | undefined): ((value: V) => V) | null 
 /** Every kind of state has one of these; where there are several, the first counts most. */
 type Countable = { readonly elements?: number; readonly size?: number; readonly length?: number }
 
-function entriesOf(state: unknown): number {
-  const { elements, size, length } = state as Countable
-  return elements ?? size ?? length ?? Number((state as HeapSingleState<unknown>).has())
+const entriesOf = (state: unknown): number => (state as Countable).elements ?? sizeOf(state)
+
+/** Without going through lists and maps. */
+function sizeOf(state: unknown): number {
+  const { size, length } = state as Countable
+  return size ?? length ?? Number((state as HeapSingleState<unknown>).has())
 }
 
 /** What a state had there is not left in the database. */
