@@ -360,17 +360,19 @@ export class KeyTable<V, N = V> {
     found.size = size
     const changed = this.#undo?.changed ?? null
     const values = found.was as (V | undefined)[]
+    const newcomers = this.#newcomers
+    const pairs = before as PairMap<V>
     if (before instanceof RowTable) {
       if (size > 0) values[0] = before.peek(found.keys[0]!)
-    } else for (let i = 0; i < size; i++) values[i] = before.get(found.keys[i]!)
-    const newcomers = this.#newcomers
+    } else if (newcomers === null) {
+      for (let i = 0; i < size; i++) values[i] = before.get(found.keys[i]!)
+    } else for (let i = 0; i < size; i++) values[i] = pairs.getBefore(found.keys[i]!, newcomers)
     for (let i = 0; i < size; i++) {
       const canonical = found.keys[i]!
       const value = values[i]
       const isThere =
-        newcomers === null
-          ? value !== undefined || before.has(canonical)
-          : !(before as PairMap<V>).isNewSince(canonical, newcomers)
+        value !== undefined ||
+        (newcomers === null ? before.has(canonical) : !pairs.isNewSince(canonical, newcomers))
       found.was[i] =
         isThere || changed?.has(canonical) ? this.#wasWith(changed, canonical, value as V) : ABSENT
     }

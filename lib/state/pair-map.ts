@@ -61,6 +61,8 @@ export class PairMap<V> {
   #mask = CELLS_MIN - 1
   /** Pairs in cells. */
   #pairs = 0
+  /** The one that was found last: a change looks for its pair several times. */
+  #cell = 0
   #others: Map<CanonicalKey, number> | null = null
   /** By place. As long as all are pairs, V8 keeps them as plain doubles. */
   #forms: CanonicalKey[] = []
@@ -145,6 +147,12 @@ export class PairMap<V> {
     return new PairCursor<V>(this.#moveOn, this.#cursors, this.#values.length, null)
   }
 
+  /** Of an entry before the cursor; undefined where none has the key. */
+  getBefore(form: CanonicalKey, { place }: PairCursor<V>): V | undefined {
+    const found = this.#placeOf(form)
+    return found < 0 || found >= place ? undefined : (this.#values[found] as V)
+  }
+
   /** True where no entry before the cursor has the key. */
   isNewSince(form: CanonicalKey, { place }: PairCursor<V>): boolean {
     const found = this.#placeOf(form)
@@ -188,11 +196,14 @@ export class PairMap<V> {
   /** Where the pair is, or belongs. */
   #cellOf(form: number): number {
     const cells = this.#cells
+    if (cells[this.#cell] === form) return this.#cell
     const mask = this.#mask
     for (let at = hash(form) & mask; ; at = (at + 1) & mask) {
       const cell = at << CELL_BITS
       const found = cells[cell]!
-      if (found === form || found === 0) return cell
+      if (found !== form && found !== 0) continue
+      this.#cell = cell
+      return cell
     }
   }
 
@@ -248,6 +259,7 @@ export class PairMap<V> {
   #index(count: number): void {
     const cells = new Float64Array(count << CELL_BITS)
     this.#cells = cells
+    this.#cell = 0
     this.#mask = count - 1
     for (let place = 0; place < this.#forms.length; place++) {
       const form = this.#forms[place]
