@@ -40,7 +40,8 @@ export const flatForm = (canonical: CanonicalKey): CanonicalKey =>
 
 /** `N`: what is kept of a value `V`. */
 export class Journal<V, N> {
-  readonly epoch: number
+  /** One in which nothing has changed may become that of a later epoch. */
+  epoch: number
   /** That of the last epoch before in which the table has changed, as long as it is needed. */
   older: Journal<V, N> | null
   /** As it was at the beginning of the epoch; complete until the table is cleared. */
@@ -72,6 +73,12 @@ export class Journal<V, N> {
   /** True where the keys that were changed are not known. */
   get isOpen(): boolean {
     return this.isWhole || this.cleared !== null
+  }
+
+  /** True where nothing has changed but, maybe, for newcomers. */
+  get isEmpty(): boolean {
+    const isNoted = this.changed.size > 0 || this.#touched !== null || this.#recent.length > 0
+    return !isNoted && !this.isOpen
   }
 
   /** All keys that were changed, but for newcomers, each once. */
@@ -171,7 +178,9 @@ function clearedKey<V>(cleared: Cleared<V> | null, canonical: CanonicalKey): unk
 /** The journals without those of epochs before `needed`. */
 export function pruned<V, N>(newest: Journal<V, N> | null, needed: number): Journal<V, N> | null {
   if (newest === null || newest.epoch < needed) return null
-  newest.older = pruned(newest.older, needed)
+  let last = newest
+  while (last.older !== null && last.older.epoch >= needed) last = last.older
+  last.older = null
   return newest
 }
 
