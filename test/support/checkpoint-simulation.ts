@@ -72,7 +72,12 @@ function composedOnce(pipeline: Pipeline): Pipeline {
 export async function simulate(seed: number, mutant: Mutant = {}): Promise<Outcome> {
   const random = seededRandom(seed)
   const fault = new Fault(random)
-  const topology = topologyOf(random, fault, mutant.expandsAnew === true ? 'expand' : null)
+  const topology = topologyOf(
+    random,
+    fault,
+    seed % 4 === 0,
+    mutant.expandsAnew === true ? 'expand' : null,
+  )
   const world = new CrashingWorld(mutant)
   const oneByOne = random() < 0.5 || mutant.inTurn === true
   const backend = BACKENDS[Math.floor(seed / 3) % BACKENDS.length]!

@@ -84,8 +84,16 @@ export class Fault {
   }
 }
 
-/** `first`: the kind of its first stage, where it is not left to chance. */
-export function topologyOf(random: Random, fault: Fault, first: Stage | null = null): Topology {
+/**
+ * `hasPairs`: keys are pairs of numbers, which state keeps in another way. `first`: the kind of its first stage, where
+ * it is not left to chance.
+ */
+export function topologyOf(
+  random: Random,
+  fault: Fault,
+  hasPairs: boolean,
+  first: Stage | null = null,
+): Topology {
   const pick = (n: number) => Math.floor(random() * n)
   const sources = 1 + pick(2)
   const stages = Array.from({ length: 1 + pick(4) }, () => STAGES[pick(STAGES.length)]!)
@@ -96,6 +104,7 @@ export function topologyOf(random: Random, fault: Fault, first: Stage | null = n
   const rows = copies > 2 ? 6 + pick(12) : 10 + pick(24)
   const options = () => ({ parallelism: 1 + pick(3), chain: random() < 0.7 })
   const shapes = stages.map(() => [options(), options()] as const)
+  const keying = hasPairs ? byPairs(keys) : byOne(keys)
   const last = random() < 0.5 ? 'count' : LASTS[pick(LASTS.length)]!
   return {
     last,
@@ -103,7 +112,7 @@ export function topologyOf(random: Random, fault: Fault, first: Stage | null = n
     sources,
     rows,
     copies,
-    text: `${sources} sources of ${rows} rows, ${stages.join(' → ')} → ${last}`,
+    text: `${sources} sources of ${rows} rows, ${stages.join(' → ')} → ${last}${hasPairs ? ', by pairs' : ''}`,
     build: ({ source, sink, after, isReversed }) =>
       pipeline('simulated', (flow) => {
         const streams = Array.from({ length: sources }, (_, i) =>
@@ -112,39 +121,62 @@ export function topologyOf(random: Random, fault: Fault, first: Stage | null = n
         // biome-ignore lint/suspicious/noExplicitAny: stages are chosen at run time.
         let stream: any = streams.length === 1 ? streams[0]! : merge(streams[0]!, streams[1]!)
         for (const [at, stage] of stages.entries()) {
-          stream = addStage(stream, stage, at, keys, shapes[at]!, after, isReversed)
+          stream = addStage(stream, stage, at, keying, shapes[at]!, after, isReversed)
         }
-        const ended = addLast(stream, last, streams[0]!, keys, stages.length)
+        const ended = addLast(stream, last, streams[0]!, keying, stages.length)
         ended.pipe(map((row: Row) => fault.pass(row), { name: 'fault' })).to(sink)
       }),
   }
 }
 
 /** What is found in the output: rows, or one for each of them that a window or a pair stands for. */
-// biome-ignore lint/suspicious/noExplicitAny: see above.
-function addLast(stream: any, last: Topology['last'], first: any, keys: number, stage: number) {
-  const byKey = keyBy(keyOf(keys))
+function addLast(
+  // biome-ignore lint/suspicious/noExplicitAny: see above.
+  stream: any,
+  last: Topology['last'],
+  // biome-ignore lint/suspicious/noExplicitAny: see above.
+  first: any,
+  keying: Keying,
+  stage: number,
+) {
   switch (last) {
     case 'count':
       return stream.pipe(
-        byKey,
-        scan(countRow(stage, keys), null as never, { name: 'last count' }),
+        keyBy(keying.counted),
+        scan(countRow(stage, keying), null as never, { name: 'last count' }),
         map(second),
       )
     case 'window':
-      return stream.pipe(byKey, window(sliding(WINDOW_MS, SLIDE_MS)), count({ name: 'windows' }))
+      return stream.pipe(
+        keyBy(keying.windowed),
+        window(sliding(WINDOW_MS, SLIDE_MS)),
+        count({ name: 'windows' }),
+      )
     case 'session':
-      return stream.pipe(byKey, window(session(GAP_MS)), count({ name: 'sessions' }))
+      return stream.pipe(
+        keyBy(keying.windowed),
+        window(session(GAP_MS)),
+        count({ name: 'sessions' }),
+      )
     case 'join':
       return stream.pipe(
-        keyBy(idOf),
-        join(first.pipe(keyBy(idOf)), {
+        keyBy(keying.joined),
+        join(first.pipe(keyBy(keying.joined)), {
           name: 'pairs',
           retention: 'unbounded',
         }),
         map(leftOf),
       )
   }
+}
+
+/** The keys of a row. */
+interface Keying {
+  readonly counted: (row: Row) => unknown
+  /** Stands for that in what is shown. */
+  readonly number: (row: Row) => number
+  readonly windowed: (row: Row) => unknown
+  readonly joined: (row: Row) => unknown
 }
 
 /** What operators call, the same for all topologies. */
@@ -155,7 +187,19 @@ const second = ([, row]: readonly [unknown, Row]): Row => row
 const leftOf = ([left]: readonly [Row, Row]): Row => left
 const timeOf = (row: Row): number => START_MS + row.n
 const idOf = (row: Row): string => `${row.source}:${row.n}`
-const keyOf = once((keys: number) => (row: Row) => row.n % keys)
+const byOne = once((keys: number): Keying => {
+  const keyOf = (row: Row) => row.n % keys
+  return { counted: keyOf, number: keyOf, windowed: keyOf, joined: idOf }
+})
+/** Of counted rows new ones come all the time. */
+const byPairs = once(
+  (keys: number): Keying => ({
+    counted: ({ n }) => [n % keys, n >> 2],
+    number: ({ n }) => (n % keys) + keys * (n >> 2),
+    windowed: ({ n }) => [n % keys, 1],
+    joined: ({ source, n }) => [source, n],
+  }),
+)
 const goingBy = once((letter: string) => (row: Row) => ({ ...row, ways: row.ways + letter }))
 const expandedBy = once(
   (isReversed: Ground['isReversed']) => (row: Row) => expanded(row, isReversed(row)),
@@ -185,7 +229,7 @@ function addStage(
   stream: any,
   stage: Stage,
   at: number,
-  keys: number,
+  keying: Keying,
   [one, two]: readonly [Shape, Shape],
   after: Clock['after'],
   isReversed: Ground['isReversed'],
@@ -200,8 +244,8 @@ function addStage(
       return stream.pipe(rebalance(), map(same, { name, ...one }))
     case 'count':
       return stream.pipe(
-        keyBy(keyOf(keys)),
-        scan(countRow(at, keys), null as never, { name }),
+        keyBy(keying.counted),
+        scan(countRow(at, keying), null as never, { name }),
         rebalance(),
         map(second, { name: `${name} after`, ...two }),
       )
@@ -215,7 +259,7 @@ function addStage(
       return stream.pipe(slow(name, after))
     case 'keyed':
       return stream.pipe(
-        keyBy(keyOf(keys)),
+        keyBy(keying.counted),
         slow(name, after),
         filter(always, { name: `${name} filter`, ...one }),
       )
@@ -271,7 +315,9 @@ const slow = (name: string, after: Clock['after']) =>
     { name, concurrency: 3 },
   )
 
-const countRow = (stage: number, keys: number) => (before: Row | null, row: Row) => {
-  const last = before?.counts.find(([of]) => of === stage)?.[2] ?? 0
-  return { ...row, counts: [...row.counts, [stage, row.n % keys, last + 1] as const] }
-}
+const countRow =
+  (stage: number, { number }: Keying) =>
+  (before: Row | null, row: Row) => {
+    const last = before?.counts.find(([of]) => of === stage)?.[2] ?? 0
+    return { ...row, counts: [...row.counts, [stage, number(row), last + 1] as const] }
+  }

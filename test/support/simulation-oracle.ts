@@ -65,7 +65,8 @@ function judgeWindows(shown: readonly WindowResult[], topology: Topology): strin
     else for (const n of times) add(key, n, n + GAP_MS, each)
   }
   for (const { key, start, end, value } of shown) {
-    const id = `${key} ${start - START_MS}–${end - START_MS}`
+    const [of] = [key].flat()
+    const id = `${of} ${start - START_MS}–${end - START_MS}`
     const due = expected.get(id)
     if (due === undefined) return `window ${id} was shown twice, or should not be`
     if (due !== value) return `window ${id} was shown with count ${value}; it has ${due}`
@@ -76,7 +77,8 @@ function judgeWindows(shown: readonly WindowResult[], topology: Topology): strin
 }
 
 interface WindowResult {
-  readonly key: number
+  /** Or a pair that begins with it. */
+  readonly key: number | readonly number[]
   readonly start: number
   readonly end: number
   readonly value: number
