@@ -4,9 +4,10 @@
  * entries there are.
  *
  * What a full round would have is estimated, state by state: what came since the last one takes as much as rows of the
- * rounds behind it do, and what is gone took as much as others did. So a state that only grows is not written anew, and
- * one whose entries are replaced is. Where rows of one state differ widely in size the estimate may be wrong without any
- * limit; so what the last full round did have is one too.
+ * rounds behind it do, and what is gone took as much as others did. So a state that gets more and more keys is not
+ * written anew, and one whose entries are replaced is. Where entries of one state differ widely in size, or lists and maps grow
+ * or shrink under keys that stay, the estimate may be wrong without any limit. So what the last full round did have is
+ * one too: of a state that does not shrink.
  */
 
 /** Rows of one state, and bytes of their frames. */

@@ -40,8 +40,7 @@ export const flatForm = (canonical: CanonicalKey): CanonicalKey =>
 
 /** `N`: what is kept of a value `V`. */
 export class Journal<V, N> {
-  /** One in which nothing has changed may become that of a later epoch. */
-  epoch: number
+  readonly epoch: number
   /** That of the last epoch before in which the table has changed, as long as it is needed. */
   older: Journal<V, N> | null
   /** As it was at the beginning of the epoch; complete until the table is cleared. */
@@ -73,12 +72,6 @@ export class Journal<V, N> {
   /** True where the keys that were changed are not known. */
   get isOpen(): boolean {
     return this.isWhole || this.cleared !== null
-  }
-
-  /** True where nothing has changed but, maybe, for newcomers. */
-  get isEmpty(): boolean {
-    const isNoted = this.changed.size > 0 || this.#touched !== null || this.#recent.length > 0
-    return !isNoted && !this.isOpen
   }
 
   /** All keys that were changed, but for newcomers, each once. */

@@ -498,15 +498,9 @@ export class KeyTable<V, N = V> {
     const { now } = this.#world.epochs
     if (this.#journal !== null && this.#journal.epoch === now) return this.#journal
     this.prune()
-    // What is only read would have another one from each round, as long as none of them is complete.
-    if (this.#journal !== null && this.#isIdle(this.#journal)) this.#journal.epoch = now
-    else this.#journal = new Journal<V, N>(now, this.#journal, this.#behind())
-    return this.#journal
-  }
-
-  /** True where nothing has changed since the journal's epoch began. */
-  #isIdle({ isEmpty, newcomers }: Journal<V, N>): boolean {
-    return isEmpty && (newcomers === null || (this.#values as PairMap<V>).isBehindAll(newcomers))
+    const created = new Journal<V, N>(now, this.#journal, this.#behind())
+    this.#journal = created
+    return created
   }
 
   /** Where entries will lie that are new; null where that does not suffice to know what has changed. */

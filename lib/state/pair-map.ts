@@ -147,11 +147,6 @@ export class PairMap<V> {
     return new PairCursor<V>(this.#moveOn, this.#cursors, this.#values.length, null)
   }
 
-  /** True where no entry has come since the cursor was behind all. */
-  isBehindAll({ place }: PairCursor<V>): boolean {
-    return place === this.#values.length
-  }
-
   /** Of an entry before the cursor; undefined where none has the key. */
   getBefore(form: CanonicalKey, { place }: PairCursor<V>): V | undefined {
     const found = this.#placeOf(form)

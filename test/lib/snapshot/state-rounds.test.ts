@@ -527,6 +527,38 @@ t.test(
   },
 )
 
+t.test(
+  'what changes while a round is read is told as it was, also behind rounds that are not complete',
+  async (t) => {
+    for (const fate of ['abandoned', 'completed later', 'pending'] as const) {
+      const store = createHeapState(GROUPS)
+      const value = store.value<string>('v')
+      const chunks = new Chunks()
+      const snapshots = createStateSnapshots(store, 'o')
+      const set = (keys: number, text: string) => {
+        for (let key = 0; key < keys; key++) value.set(0, [key, 1], text)
+      }
+      set(2_000, 'first')
+      takeRound(snapshots, chunks, 1)
+      set(200, 'second')
+      snapshots.begin(2, false)
+      snapshots.chain(chunks.put(encodeAll(snapshots)))
+      if (fate === 'abandoned') snapshots.abandoned(2)
+      // Nothing has changed between the two.
+      snapshots.begin(3, false)
+      if (fate === 'completed later') snapshots.completed(2)
+      const read = [...snapshots.step(10)]
+      set(200, 'third')
+      const chain = snapshots.chain(chunks.put([...read, ...encodeAll(snapshots)]))
+      const back = restored([{ subtask: 0, chunks: chunks.read(chain) }], 0, 1, 0, 1)
+      const found = back.value<string>('v')
+      const seconds = Array.from({ length: 2_000 }, (_, key) => found.get(0, [key, 1]))
+      const expected = Array.from({ length: 2_000 }, (_, key) => (key < 200 ? 'second' : 'first'))
+      t.same(seconds, expected, fate)
+    }
+  },
+)
+
 t.test('a life that reading has begun anew is a change', async (t) => {
   const clock = { nowMs: 1_000 }
   const store = createHeapState(GROUPS, { wallTime: () => clock.nowMs })

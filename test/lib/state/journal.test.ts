@@ -52,21 +52,6 @@ t.test('where entries that are new begin is forgotten with the rounds before', a
   t.ok(kept.size > 0 && kept.size <= 2 * GROUPS, `${kept.size} cursors`)
 })
 
-t.test('a table that is only read has one journal, however many rounds fail', async (t) => {
-  const kept = cursorsKept(t)
-  const store = createHeapState(GROUPS)
-  const value = store.value<number>('v')
-  for (let key = 0; key < 400; key++) value.set(key % GROUPS, [key, 1], key)
-  const snapshots = createStateSnapshots(store, 'o')
-  encode(snapshots, 1)
-  snapshots.completed(1)
-  for (let round = 2; round <= 50; round++) {
-    encode(snapshots, round)
-    snapshots.abandoned(round)
-  }
-  t.ok(kept.size > 0 && kept.size <= GROUPS, `${kept.size} cursors`)
-})
-
 t.test('any number of journals is forgotten', async (t) => {
   let newest: Journal<number, number> | null = null
   for (let epoch = 1; epoch <= 100_000; epoch++) newest = new Journal(epoch, newest)
