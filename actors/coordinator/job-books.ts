@@ -113,10 +113,14 @@ export class JobBooks {
     this.#record = { ...this.#record, before }
   }
 
-  /** It is tried again from where it was when this coordinator found it. */
+  /**
+   * It is tried again, by this coordinator or the next, from where it was when this one found it. What cannot be kept
+   * counts a life too many, which is no reason to stop.
+   */
   reopen(): void {
     const drains = this.#record.drains === true && ({ drains: true } as const)
     const restarts = this.#restarts
     this.#record = { ...this.#parts.record, ...drains, restarts, deployment: null }
+    this.#parts.save(this.#record).catch(() => {})
   }
 }
