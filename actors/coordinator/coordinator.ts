@@ -10,6 +10,7 @@
  */
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../../lib/base/clock.js'
+import { EndingClock } from '../../lib/base/ending-clock.js'
 import type { Random } from '../../lib/base/random.js'
 import { Subject } from '../../lib/base/rxjs.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
@@ -68,7 +69,7 @@ const LAST_WORDS_MS = 10
 export class Coordinator {
   readonly events$ = new Subject<ClusterEvent>()
   readonly #parts: CoordinatorParts
-  readonly #clock: Clock
+  readonly #clock: EndingClock
   readonly #random: Random
   readonly #system: ActorSystem
   readonly #placement: ActorRef<PlacementMessage>
@@ -93,7 +94,7 @@ export class Coordinator {
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts
-    this.#clock = parts.clock ?? systemClock
+    this.#clock = new EndingClock(parts.clock ?? systemClock)
     this.#random = parts.random ?? Math.random
     this.#system = createActorSystem({
       name: 'coordinator',
@@ -142,6 +143,7 @@ export class Coordinator {
     try {
       await this.#begin()
     } catch (error) {
+      this.#clock.end()
       await this.#stores.close()
       throw error
     }
@@ -241,6 +243,7 @@ export class Coordinator {
     this.#listener.close()
     await closed
     await this.#system.stop()
+    this.#clock.end()
     await this.#stores.close()
     this.events$.complete()
   }

@@ -9,7 +9,8 @@
  * slots stand still (`hosted-slots.ts`); of those that its next coordinator does not want none is left when it
  * joins.
  */
-import { type Cancel, type Clock, systemClock } from '../../lib/base/clock.js'
+import { type Cancel, systemClock } from '../../lib/base/clock.js'
+import { EndingClock } from '../../lib/base/ending-clock.js'
 import { MillraceError } from '../../lib/base/errors.js'
 import { Subject } from '../../lib/base/rxjs.js'
 import { Lease } from '../../lib/cluster/lease.js'
@@ -35,7 +36,7 @@ const REJOIN_KEEPING = backoff({ firstMs: 100, maxMs: SETTLE_MS / 3, jitter: 0.3
 export class ClusterNode {
   readonly events$ = new Subject<NodeEvent>()
   readonly #parts: NodeParts
-  readonly #clock: Clock
+  readonly #clock: EndingClock
   readonly #bundles: BundleFiles
   readonly #copies: NodeCopies
   readonly #slots: HostedSlots
@@ -53,7 +54,7 @@ export class ClusterNode {
 
   constructor(parts: NodeParts) {
     this.#parts = parts
-    this.#clock = parts.clock ?? systemClock
+    this.#clock = new EndingClock(parts.clock ?? systemClock)
     this.#bundles = parts.bundles ?? new Bundles()
     this.#copies = new NodeCopies(parts.copies ?? null, {
       clock: this.#clock,
@@ -124,6 +125,7 @@ export class ClusterNode {
     await this.#slots.end('the node stops')
     await this.#copies.close()
     this.#listener?.close()
+    this.#clock.end()
     this.events$.complete()
   }
 

@@ -11,6 +11,7 @@ export class SimulatedProcess implements Clock {
   readonly #originMs: number
   #state: 'runs' | 'paused' | 'dead' = 'runs'
   #held: (() => void)[] = []
+  readonly #timers = new Set<Cancel>()
 
   constructor(name: string, base: Clock, originMs: number) {
     this.name = name
@@ -26,6 +27,11 @@ export class SimulatedProcess implements Clock {
     return this.#state === 'paused'
   }
 
+  /** That are still to run: they would keep a real process from ending. */
+  get timers(): number {
+    return this.#timers.size
+  }
+
   now(): number {
     return this.#base.now() + this.#originMs
   }
@@ -35,16 +41,17 @@ export class SimulatedProcess implements Clock {
   }
 
   after(delayMs: number, task: () => void): Cancel {
-    let isCancelled = false
     const cancel = this.#base.after(delayMs, () =>
       this.#run(() => {
-        if (!isCancelled) task()
+        if (this.#timers.delete(end)) task()
       }),
     )
-    return () => {
-      isCancelled = true
+    const end = () => {
+      this.#timers.delete(end)
       cancel()
     }
+    this.#timers.add(end)
+    return end
   }
 
   soon(task: () => void): void {
@@ -71,6 +78,7 @@ export class SimulatedProcess implements Clock {
   kill(): void {
     this.#state = 'dead'
     this.#held = []
+    for (const end of this.#timers) end()
   }
 
   #run(task: () => void): void {
