@@ -237,6 +237,6 @@ t.test('supervise-cluster stops behind a savepoint at the third failure, and pag
   const before = lines.slice(0, paged)
   t.equal(before.filter((line) => line.startsWith('careful failed (user-code)')).length, 3, stdout)
   t.match(lines.at(-2), /^PAGE: stumbling has stopped; its savepoint is in .*saved$/)
-  t.match(lines.at(-1), /^Cancelled after \d restarts$/)
+  t.match(lines.at(-1), /^Stopped after \d restarts$/)
   t.ok(existsSync(saved))
 })

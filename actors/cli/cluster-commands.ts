@@ -102,7 +102,7 @@ A savepoint's directory is that of the coordinator's machine. State that is larg
 
 Exit codes: 0 finished (with --detach: started), 1 the job failed or the coordinator was
 lost, 2 nothing was started because of the command line, the module or the cluster,
-130 interrupted: the job goes on.
+130 interrupted, and the job goes on; or someone has stopped or cancelled it.
 
 Examples:
   millrace submit word-count.ts hamlet.txt --parallelism 4

@@ -119,7 +119,8 @@ class Run {
       if (this.#outputClosed) return EXIT.finished
       this.#tell(summary)
       await this.#save(summary)
-      return this.#interrupted || summary.state === 'Cancelled' ? EXIT.interrupted : EXIT.finished
+      const hasFinished = summary.state === 'Finished' && !this.#interrupted
+      return hasFinished ? EXIT.finished : EXIT.interrupted
     } catch (thrown) {
       this.#reporter.stop()
       if (this.#outputClosed || hasCode(thrown, PIPE_CLOSED)) return EXIT.finished

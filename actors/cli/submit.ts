@@ -119,7 +119,7 @@ class Following {
       this.#reporter.stop()
       const { detail, colors } = this.#reporter
       if (detail !== 'quiet') this.#reporter.show(summaryText(summary, colors))
-      return summary.state === 'Cancelled' ? EXIT.interrupted : EXIT.finished
+      return summary.state === 'Finished' ? EXIT.finished : EXIT.interrupted
     } catch (thrown) {
       // It was this side that closed the connection.
       if (this.#isInterrupted) return EXIT.interrupted

@@ -61,9 +61,12 @@ export class JobCourse {
 
   ended(life: Job, summary: JobSummary): void {
     if (this.#hasFollower(life) || life === this.#lives.replaced) return
-    this.#lives.endState = life.state
+    const { endsAs } = this.#lives
+    const state = summary.state === 'Finished' ? 'Finished' : (endsAs ?? summary.state)
+    this.#lives.endState = state
     this.#feed.unfollow()
-    this.#finish({ ...summed(summary, this.#books.before), restarts: this.#books.restarts })
+    const { restarts, before } = this.#books
+    this.#finish({ ...summed(summary, before), restarts, state })
   }
 
   failed(life: Job, error: Error): void {
@@ -98,10 +101,10 @@ export class JobCourse {
   }
 
   /** Nothing of it runs, so that nothing has to be waited for. */
-  endBeforeItBegan(): void {
+  endBeforeItBegan(state: 'Cancelled' | 'Stopped'): void {
     if (this.#lives.endState !== null) return
-    this.#lives.endState = 'Cancelled'
-    this.#finish(summaryBeforeItBegan(this.#books.record))
+    this.#lives.endState = state
+    this.#finish(summaryBeforeItBegan(this.#books.record, state))
   }
 
   #hasFollower(life: Job): boolean {

@@ -30,8 +30,8 @@ export class JobLives {
   readonly stops = new Set<Promise<unknown>>()
   /** Goes on from what a former coordinator left. */
   isRecovered = false
-  /** By someone, under this coordinator. */
-  isCancelled = false
+  /** At once, by someone, under this coordinator: as what it is to have ended, whatever its life ends as. */
+  endsAs: 'Cancelled' | 'Stopped' | null = null
   /** Its coordinator stops, and it goes on with the next one. */
   isSuspended = false
   /** For people; null: it is not known, or it has begun. */
@@ -54,6 +54,11 @@ export class JobLives {
 
   get present(): LaunchedJob | null {
     return this.#present
+  }
+
+  /** Nothing is to come back of it. */
+  get isCancelled(): boolean {
+    return this.endsAs !== null
   }
 
   /** Under the next coordinator: it ends because this one stops. */

@@ -50,12 +50,17 @@ export class JobStops {
 
   /** At once, whatever it waits for. A life that makes room for the next is followed by none then. */
   async cancel(): Promise<void> {
+    return this.#endAtOnce('Cancelled')
+  }
+
+  async #endAtOnce(how: 'Cancelled' | 'Stopped'): Promise<void> {
     const { course, moves } = this.#owner
     const lives = this.#lives
     if (lives.goesOn && (this.#isLeft || lives.endState !== null)) throw this.#left()
-    lives.isCancelled = true
-    if (lives.present === null) return course.endBeforeItBegan()
-    await lives.present.cancel()
+    lives.endsAs = how
+    const life = lives.present
+    if (life === null) return course.endBeforeItBegan(how)
+    await (how === 'Stopped' ? life.stopBehindLast() : life.cancel())
     await moves.settled
   }
 
@@ -173,7 +178,7 @@ export class JobStops {
     const round = books.takesSnapshots ? await lastRound() : 0
     if (!lives.isBefore && !lives.lacksPlaces) return this.#stopLife(directory)
     if (round === 0) throw hasNoCheckpoint(this.#id, waitsFor)
-    await this.cancel()
+    await this.#endAtOnce('Stopped')
     return { round, directory: snapshots, durationMs: 0, isEarlier: true }
   }
 

@@ -154,6 +154,8 @@ class JobActor implements Behaviour<JobMessage> {
         return this.#apply({ kind: 'DrainRequested' })
       case 'Cancel':
         return this.#apply({ kind: 'CancelRequested' })
+      case 'Stop':
+        return this.#apply({ kind: 'StopRequested' })
       case 'Savepoint':
         return this.#onSavepoint(message.request)
       case 'SavepointsWithdrawn':
@@ -371,7 +373,7 @@ class JobActor implements Behaviour<JobMessage> {
 
   #onStateChanged(before: JobState, state: JobState): void {
     this.#parts.board.stateChanged(before, state)
-    const isEnding = state === 'Cancelling' || state === 'Failing'
+    const isEnding = state === 'Cancelling' || state === 'Stopping' || state === 'Failing'
     if (isEnding) this.#context.after(STOP_MS, { kind: 'StopOverdue' })
   }
 

@@ -4,7 +4,8 @@
  * ```
  * Created → Running ⇄ Restarting
  *              ├────→ Draining ───→ Finished (partial)
- *              ├────→ Cancelling ─→ Cancelled
+ *              ├────→ Stopping ───→ Stopped (partial)
+ *              ├────→ Cancelling ─→ Cancelled (partial)
  *              ├────→ Failing ────→ Failed
  *              └──────────────────→ Finished
  * ```
@@ -143,7 +144,7 @@ export interface Job {
   readonly metrics$: Observable<JobMetrics>
   /** What `toObservable()` sinks publish. Errs when the job fails. */
   readonly results$: Observable<unknown>
-  /** Resolves when Finished or Cancelled; rejects with the failure that ended the job. */
+  /** Resolves when Finished, Stopped or Cancelled; rejects with the failure that ended the job. */
   readonly done: Promise<JobSummary>
   /** Ends now; nothing more is written. */
   cancel(): Promise<void>

@@ -109,7 +109,12 @@ export interface RunOptions {
 export interface LaunchedJob extends Job {
   /** Savepoints and stops that have not begun are rejected so. */
   withdrawSnapshots(reason: Error): void
+  /** At once, as what there is a snapshot of. */
+  stopBehindLast(): Promise<void>
 }
+
+/** How it may be asked to end. */
+type End = JobMessage['kind'] & ('Drain' | 'Cancel' | 'Stop')
 
 /** Their names. */
 export const RUN_OPTIONS = optionNames<RunOptions>({
@@ -220,7 +225,7 @@ export function launch(
   const system = createActorSystem({ name: 'jobs', clock, random, supervise: { decide: 'stop' } })
   let actor: ActorRef<JobMessage> | null = null
   /** Asked for before there was an actor to ask. */
-  let asked: (JobMessage['kind'] & ('Drain' | 'Cancel')) | null = null
+  let asked: End | null = null
 
   async function main(): Promise<void> {
     const { plan, operators, nodes, module, pool, warnings, ...more } = await prepare()
@@ -233,7 +238,7 @@ export function launch(
     const operatorCounters = createOperatorTable(operatorRows(plan))
     board.planned(plan, operators, counters, operatorCounters)
     for (const warning of [...warnings, ...notes]) board.log('warn', warning)
-    const begins = taken === null && asked !== 'Cancel'
+    const begins = taken === null && (asked === null || asked === 'Drain')
     const restored = begins ? snapshots?.stores.restored : null
     if (restored != null) {
       board.restored(restored, snapshots!.stores.origin, reportRestore(restored, plan, nodes))
@@ -290,9 +295,9 @@ export function launch(
     })
   }
 
-  async function end(kind: 'Drain' | 'Cancel'): Promise<void> {
-    // What is cancelled is not drained instead.
-    if (actor === null) asked = asked === 'Cancel' ? asked : kind
+  async function end(kind: End): Promise<void> {
+    // What ends at once is not drained instead.
+    if (actor === null) asked = asked === null || asked === 'Drain' ? kind : asked
     else actor.control({ kind })
     await board.done.catch(() => {})
   }
@@ -311,11 +316,12 @@ export function launch(
     cancel: () => end('Cancel'),
     drain: () => end('Drain'),
     restartRegion,
+    stopBehindLast: () => end('Stop'),
     withdrawSnapshots: (reason) => actor?.control({ kind: 'SavepointsWithdrawn', reason }),
     savepoint: (directory) => takeSnapshot(directory, false),
     async stop(directory) {
       const taken = await takeSnapshot(directory ?? null, true)
-      await end('Cancel')
+      await end('Stop')
       return taken
     },
   }

@@ -90,3 +90,5 @@ export type JobMessage =
   | { readonly kind: 'RestartRegion'; readonly request: RestartRequest }
   | { readonly kind: 'Drain' }
   | { readonly kind: 'Cancel' }
+  /** Behind a snapshot that is complete. */
+  | { readonly kind: 'Stop' }

@@ -50,6 +50,8 @@ export type JobStepEvent =
   | { readonly kind: 'JobFailed' }
   | { readonly kind: 'DrainRequested' }
   | { readonly kind: 'CancelRequested' }
+  /** Behind a snapshot that is complete. */
+  | { readonly kind: 'StopRequested' }
 
 export interface ReplacementFact<K extends string> {
   readonly kind: K

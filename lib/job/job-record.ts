@@ -18,19 +18,22 @@
  */
 import type { Replacements } from './replacement.js'
 
+/** Of those in which it has ended, only behind `Stopped` there is a snapshot that is meant to be gone on from. */
 export type JobState =
   | 'Created'
   | 'Running'
   | 'Restarting'
   | 'Draining'
   | 'Cancelling'
+  | 'Stopping'
   | 'Failing'
   | 'Finished'
   | 'Cancelled'
+  | 'Stopped'
   | 'Failed'
 
 export const isEnded = (state: JobState): boolean =>
-  state === 'Finished' || state === 'Cancelled' || state === 'Failed'
+  state === 'Finished' || state === 'Cancelled' || state === 'Stopped' || state === 'Failed'
 
 export type RegionPhase = 'Waiting' | 'Opening' | 'Running' | 'Aborting' | 'Finished' | 'Stopped'
 

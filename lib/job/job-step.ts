@@ -70,6 +70,9 @@ export function stepJob(record: JobRecord, event: JobStepEvent): JobStep {
     case 'CancelRequested':
       endAll(draft, 'Cancelling')
       break
+    case 'StopRequested':
+      endAll(draft, 'Stopping')
+      break
     case 'DrainRequested':
       drain(draft)
       break
@@ -178,7 +181,7 @@ function abort(draft: Draft, id: number): void {
   afterAbort(draft, id)
 }
 
-function endAll(draft: Draft, state: 'Failing' | 'Cancelling'): void {
+function endAll(draft: Draft, state: keyof typeof ENDS): void {
   // A failure found while cancelling does not undo the cancellation, nor the other way round.
   if (isEnding(draft.state)) return
   draft.state = state
@@ -220,8 +223,7 @@ function settle(draft: Draft): void {
   const phases = draft.regions.map((region) => region.phase)
   const done = phases.every((phase) => phase === 'Finished' || phase === 'Stopped')
   if (done) {
-    draft.state =
-      draft.state === 'Failing' ? 'Failed' : draft.state === 'Cancelling' ? 'Cancelled' : 'Finished'
+    draft.state = isToEnd(draft.state) ? ENDS[draft.state] : 'Finished'
     draft.order({ kind: 'End', state: draft.state })
   } else if (!isEnding(draft.state) && draft.state !== 'Draining') {
     const started = draft.attempts > 0
@@ -231,5 +233,9 @@ function settle(draft: Draft): void {
   }
 }
 
-const isEnding = (state: JobState): boolean =>
-  state === 'Failing' || state === 'Cancelling' || isEnded(state)
+/** How it ends, whatever its regions still do. */
+const ENDS = { Failing: 'Failed', Cancelling: 'Cancelled', Stopping: 'Stopped' } as const
+
+const isToEnd = (state: JobState): state is keyof typeof ENDS => state in ENDS
+
+const isEnding = (state: JobState): boolean => isToEnd(state) || isEnded(state)

@@ -47,8 +47,9 @@ t.test('a job over two nodes: submitted, listed, moved, saved, stopped', async (
   t.match(savepoint, { code: 0, stderr: /to go on from it: millrace submit … --restore / })
   const stopped = await cluster.run('stop', id)
   t.match(stopped, { code: 0, stderr: /has stopped behind checkpoint \d+/ })
-  t.match(await events.ended, { code: 0 }, 'whoever followed it has heard of its end')
-  t.match(await cluster.run('cancel', id), { code: 2, stderr: /has ended \(Cancelled\)/ })
+  t.match(await events.ended, { code: 0, stdout: /Stopping → Stopped/ }, 'it is told as what it is')
+  t.match((await cluster.run('list')).stdout, /\nendless-\w+ +Stopped /)
+  t.match(await cluster.run('cancel', id), { code: 2, stderr: /has ended \(Stopped\)/ })
   t.match(await cluster.run('cancel', 'nothing'), { code: 2, stderr: /there is no job "nothing"/ })
 
   const mine = join(cluster.dir, 'mine')
@@ -118,7 +119,7 @@ t.test(
     await again.errors((text) => text.includes(`job ${stdout.trim()} goes on`))
     await events.output((text) => text.split('→ Running').length > 2)
     t.match(events.stderr, /lost the coordinator, trying again for 2 min.*\n.*reached .* again/)
-    t.notMatch(events.stdout, /Cancelled/, 'what followed it hears of no end')
+    t.notMatch(events.stdout, /Cancelled|Stopped/, 'what followed it hears of no end')
 
     const impatient = cluster.start('events', stdout.trim(), '--reconnect', '1s')
     await impatient.output((text) => /→ Running/.test(text))

@@ -119,7 +119,7 @@ t.test('a job that stops while it is to be moved has stopped', async (t) => {
     await cluster.runFor(10_000)
     t.ok(stopped.isOver && moved.isOver, `${laterMs} ms later`)
     t.equal(stopped.code, null)
-    t.equal(cluster.ended.get(ID), 'Cancelled', `${laterMs} ms later`)
+    t.equal(cluster.ended.get(ID), 'Stopped', `${laterMs} ms later`)
   }
 })
 
@@ -134,7 +134,7 @@ t.test('a job that is to be stopped while it is moved is stopped, or says why no
     t.ok(stopped.isOver && moved.isOver, `${laterMs} ms later`)
     t.same(
       [stopped.code, cluster.ended.get(ID)],
-      stopped.code === null ? [null, 'Cancelled'] : ['E_JOB_MOVING', undefined],
+      stopped.code === null ? [null, 'Stopped'] : ['E_JOB_MOVING', undefined],
       `${laterMs} ms later`,
     )
   }
@@ -194,7 +194,7 @@ t.test(
         const stopped = outcomeOf(coordinator!.job(ID).stop(directory))
         await cluster.runFor(8_000)
         t.ok(stopped.isOver, `${laterMs} ms later`)
-        if (stopped.code === null) t.equal(cluster.ended.get(ID), 'Cancelled')
+        if (stopped.code === null) t.equal(cluster.ended.get(ID), 'Stopped')
         else t.equal(stopped.code, 'E_SNAPSHOT_ABANDONED', 'a region failed in the middle of it')
         const saved = await cluster.lastRound('saved')
         t.equal(saved > 0, directory !== null && stopped.code === null)

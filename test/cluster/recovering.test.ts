@@ -21,10 +21,10 @@ t.setTimeout(400_000)
 /** When the job is looked for, when its life waits for places, and when another try is due. */
 const TIMES = [10, 1_000, 3_500, 6_000, 30_000, 37_500, 40_000]
 
-async function staysAway(t: Test, cluster: SimulatedCluster): Promise<void> {
+async function staysAway(t: Test, cluster: SimulatedCluster, state: string): Promise<void> {
   startNodes(cluster)
   await cluster.runFor(40_000)
-  t.match(cluster.coordinator!.jobs(), [{ id: ID, state: 'Cancelled', waitsFor: null }])
+  t.match(cluster.coordinator!.jobs(), [{ id: ID, state, waitsFor: null }])
   t.equal(cluster.stores.jobs.size, 0)
   for (const { node } of cluster.nodes.values()) t.same(node.slots, [])
 }
@@ -38,7 +38,7 @@ t.test('it is cancelled at once, and does not come back', async (t) => {
     const cancelled = outcomeOf(cluster.coordinator!.job(ID).cancel())
     await cluster.runFor(50)
     t.same(cancelled, { code: null, isOver: true }, `${agoMs} ms later`)
-    await staysAway(t, cluster)
+    await staysAway(t, cluster, 'Cancelled')
   }
 })
 
@@ -173,7 +173,7 @@ t.test('it stops at once, behind its last checkpoint', async (t) => {
     const { round, directory } = await stopping
     t.ok(round > 0)
     t.match(directory, ID)
-    await staysAway(t, cluster)
+    await staysAway(t, cluster, 'Stopped')
   }
 })
 
@@ -189,7 +189,7 @@ t.test('a second stop is refused while the first looks for its checkpoint', asyn
     { code: 'E_JOB_NOT_RUNNING' },
     { code: 'E_JOB_STOPPING' },
   ])
-  await staysAway(t, cluster)
+  await staysAway(t, cluster, 'Stopped')
 })
 
 t.test('what it has not got it says at once, and goes on waiting', async (t) => {
@@ -220,7 +220,7 @@ t.test('where its slots were kept they end with it', async (t) => {
   t.same(cancelled, { code: null, isOver: true })
   cluster.internet.heal()
   await cluster.runFor(5_000)
-  await staysAway(t, cluster)
+  await staysAway(t, cluster, 'Cancelled')
 })
 
 t.test('what is cancelled while it waits to be accepted does not come back', async (t) => {

@@ -57,7 +57,7 @@ t.test('it stops behind its last checkpoint, whenever it is asked', async (t) =>
     }
     const { round, isEarlier } = await stopping
     t.ok(round > 0 && isEarlier)
-    t.equal(cluster.ended.get(ID), 'Cancelled')
+    t.equal(cluster.ended.get(ID), 'Stopped')
   }
 })
 

@@ -1,6 +1,7 @@
 /** What is asked of a job while its coordinator stops, in order to go on with it at its next start. */
 import t from 'tap'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
+import { isEnded } from '../../lib/job/job-record.js'
 import { moduleOf } from '../support/cluster-simulation.js'
 import {
   LONG_JOB as ID,
@@ -35,7 +36,7 @@ t.test('what is cancelled while its coordinator stops does not come back', async
     const job = cluster.coordinator!.job(ID)
     void cluster.coordinator!.stop()
     await cluster.runFor(laterMs)
-    if (job.state === 'Cancelled') break
+    if (isEnded(job.state)) break
     const cancelled = outcomeOf(job.cancel())
     await cluster.runFor(5_000)
     t.same(cancelled, { code: null, isOver: true })

@@ -82,7 +82,7 @@ t.test(
       await vanish(world, () => asked.stop('saved'), laterMs)
       const isAsked = laterMs !== null
       t.equal((await cluster.lastRound('saved')) > 0, isAsked, `${laterMs} ms later`)
-      t.equal(cluster.ended.get(ID), isAsked ? 'Cancelled' : undefined, `${laterMs} ms later`)
+      t.equal(cluster.ended.get(ID), isAsked ? 'Stopped' : undefined, `${laterMs} ms later`)
       t.equal(cluster.stores.jobs.size, isAsked ? 0 : 1)
     }
   },

@@ -173,7 +173,7 @@ t.test('a stopped job goes on exactly where it was', async (t) => {
   const job = start(t, dir)
   await hasRead(job, 500)
   await job.stop()
-  t.match(await job.done, { state: 'Cancelled', partial: true })
+  t.match(await job.done, { state: 'Stopped', partial: true })
   await finishes(t, dir, { restore: 'latest' })
 })
 

@@ -280,7 +280,7 @@ function playRandomHistory(seed: number): string {
   /** Subtasks of region 0 that have failed and were not started again. */
   const gaps = new Map<number, { open: number }>()
   let ends = 0
-  let asked: 'Finished' | 'Cancelled' | 'Failed' = 'Finished'
+  let asked: 'Finished' | 'Cancelled' | 'Stopped' | 'Failed' = 'Finished'
   const feed = (event: JobStepEvent) => {
     const step = stepJob(record, event)
     record = step.record
@@ -344,6 +344,9 @@ function playRandomHistory(seed: number): string {
     } else if (fault === 2 && random() < 0.05) {
       if (asked === 'Finished') asked = 'Cancelled'
       feed({ kind: 'CancelRequested' })
+    } else if (fault === 4 && random() < 0.05) {
+      if (asked === 'Finished') asked = 'Stopped'
+      feed({ kind: 'StopRequested' })
     } else if (fault === 3 && random() < 0.05) {
       if (asked === 'Finished') asked = 'Failed'
       feed({ kind: 'JobFailed' })
