@@ -112,6 +112,7 @@ export class Coordinator {
       jobs: this.#jobs,
       events$: this.events$,
       records: () => this.#records,
+      hasSnapshots: (directory) => this.#stores.hasSnapshots(directory),
       isStopping: () => this.#isStopping,
       settled: () => this.#settled,
       open: (record) => this.#open(record),

@@ -29,6 +29,8 @@ export interface JobDeskOwner {
   /** It is listed from now on. */
   open(record: JobRecord): ClusterJob
   roomFor(job: ClusterJob): Promise<Room>
+  /** True where some are complete in that directory, or what is there cannot be read. */
+  hasSnapshots(directory: string): Promise<boolean>
   /** What is not there for as many slots, for people; null: there is room. */
   lackingFor(wish: SlotWish, slots: number): Promise<string | null>
 }
@@ -74,7 +76,12 @@ export class JobDesk {
     this.#checkNotStopping()
     checkJobId(id)
     checkSubmit(options)
-    if (jobs.views.some((view) => view.id === id)) throw exists(id)
+    this.#checkIsNew(id)
+    if (options.restore !== undefined) {
+      await this.#checkIsThere(options.restore)
+      this.#checkNotStopping()
+      this.#checkIsNew(id)
+    }
     const pipeline = jobNameIn(id)
     const slots = options.parallelism ?? 1
     const record = { id, pipeline, bundle, options, slots, submittedMs: clock.wallTime() }
@@ -156,6 +163,15 @@ export class JobDesk {
     this.#owner.events$.next({ kind: 'JobRescaled', job: id, slots })
   }
 
+  /** What else may keep it from being restored is known when it is planned, and then the job has failed. */
+  async #checkIsThere(restore: string): Promise<void> {
+    if (restore !== 'latest' && !(await this.#owner.hasSnapshots(restore))) throw notThere(restore)
+  }
+
+  #checkIsNew(id: string): void {
+    if (this.#owner.jobs.views.some((view) => view.id === id)) throw exists(id)
+  }
+
   #checkNotStopping(): void {
     if (this.#owner.isStopping()) throw stopping()
   }
@@ -168,6 +184,13 @@ function checkGoesOn({ id, state }: ClusterJob): void {
 
 const exists = (job: string): MillraceError =>
   new MillraceError('E_JOB_EXISTS', `there is a job ${job} already: it was submitted before`)
+
+const notThere = (directory: string): MillraceError =>
+  new MillraceError(
+    'E_NO_SNAPSHOT',
+    `there is no snapshot in ${directory}, on the machine of the coordinator, which reads it: restore takes the directory of a savepoint or of checkpoints`,
+    { details: { directory } },
+  )
 
 const stopping = (): MillraceError =>
   new MillraceError('E_STOPPING', 'the coordinator stops; submit the job when it runs again', {

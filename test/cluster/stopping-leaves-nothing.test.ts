@@ -38,7 +38,9 @@ const STORIES: Readonly<Record<string, () => Promise<SimulatedCluster>>> = {
   'a job is submitted': async () => {
     const cluster = await runningLong()
     const options = { memoryMb: 0, parallelism: 2 }
-    void cluster.coordinator!.submit('rows-2', bundleOf('rows'), options, () => {}).catch(() => {})
+    void cluster
+      .coordinator!.submit('rows-00000002', bundleOf('rows'), options, () => {})
+      .catch(() => {})
     await cluster.runFor(100)
     return cluster
   },
