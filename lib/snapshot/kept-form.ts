@@ -96,9 +96,7 @@ export function checkKeptForm(
   if (keeps === undefined || isEmpty(operator)) return
   const form = keptForm(node)
   if (form === keeps || READS.get(form ?? '')?.includes(keeps)) return
-  const others = isAggregate(keeps)
-    ? ', or make it an aggregate(…) whose functions, or whose upcast, read what was kept'
-    : ''
+  const others = otherWay(node.role, kind, keeps)
   throw new MillraceError(
     'E_RESTORE_KIND',
     `snapshot ${round} has of operator ${name} what ${worded(kind, keeps)} keeps, in this pipeline it is ` +
@@ -106,6 +104,16 @@ export function checkKeptForm(
       `loss (--allow-dropped-state)${others}`,
     { details: { operator: name, stored: kind, kind: node.kind } },
   )
+}
+
+/** How nothing is lost. */
+function otherWay(role: NodeRole, kind: string, keeps: string): string {
+  if (role === 'source' || role === 'sink') {
+    return `; or, where it is a connector of your own that reads what was kept, leave its kind '${kind}'`
+  }
+  return isAggregate(keeps)
+    ? ', or make it an aggregate(…) whose functions, or whose upcast, read what was kept'
+    : ''
 }
 
 const isAggregate = (form: string): boolean => AGGREGATES.includes(form)

@@ -124,6 +124,16 @@ function goOn(before: KeepingNode, now: KeepingNode, kept: Partial<OperatorSnaps
   checkKeptForm(manifestOf(7, operator), operator, now)
 }
 
+t.test('who has renamed a connector is told how its positions are kept', (t) => {
+  const way =
+    /allow the loss \(--allow-dropped-state\); or, .*of your own.*, leave its kind 'orders'$/
+  for (const role of ['source', 'sink'] as const) {
+    t.throws(() => restore('orders', 'ordersV2', { role }), { ...refused, message: way }, role)
+  }
+  t.throws(() => restore('scan', 'distinct'), { message: /--allow-dropped-state\)$/ })
+  t.end()
+})
+
 t.test('a source goes on from its own positions and those of its like only', async (t) => {
   const unassigned = { concurrent: false, splits: [] }
   for (const kept of [{ unassigned }, { subtasks: [{ ...subtaskOf(), splits: [split] }] }]) {
