@@ -1,6 +1,7 @@
 /**
  * Looks into threads while threads start, end and are ended around it, for so many milliseconds (first
- * argument); then prints how many. A process of its own: what goes wrong here is a crash or a hang.
+ * argument), and until there were enough of each, however slow the machine is; then prints how many. A process of
+ * its own: what goes wrong here is a crash or a hang.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -18,6 +19,8 @@ export interface Tally {
 }
 
 const tally: Tally = { looks: 0, seen: 0, neighbours: 0, deaths: 0 }
+const ENOUGH: Tally = { looks: 20, seen: 20, neighbours: 6, deaths: 4 }
+const COUNTED = Object.keys(ENOUGH) as (keyof Tally)[]
 const endMs = performance.now() + Number(process.argv[2])
 const SPIN = 'const end = Date.now() + 20 * Math.random(); while (Date.now() < end);'
 const LIVES = [
@@ -40,8 +43,11 @@ function start(life: string): ThreadInspector {
   return inspector
 }
 
+const goesOn = () =>
+  performance.now() < endMs || COUNTED.some((count) => tally[count] < ENOUGH[count])
+
 async function repeat(work: (round: number) => Promise<void>): Promise<void> {
-  for (let round = 0; performance.now() < endMs; round++) await work(round)
+  for (let round = 0; goesOn(); round++) await work(round)
 }
 
 async function lookAtOneThatLives(): Promise<void> {
