@@ -179,7 +179,8 @@ async function findSavepoint(directory: string, search: Search): Promise<Found> 
     if (manifest === null) throw notThere(directory)
     return { manifest: await forked(manifest, directory, search), from }
   } catch (error) {
-    await from.close()
+    // As above.
+    await from.close().catch(() => {})
     throw error
   }
 }
