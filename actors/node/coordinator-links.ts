@@ -22,6 +22,8 @@ export interface CoordinatorLinksParts {
   readonly random: Random
   /** Of the membership: never used before by this process. */
   readonly number: number
+  /** With it the links are closed, opened or not. */
+  readonly stopping: AbortSignal
 }
 
 /** What goes on; set once, before anything can happen. */
@@ -46,6 +48,8 @@ interface Line {
   readonly link: ResumableLink
   dial(): Promise<Dialled>
   connection: Dialled | null
+  /** The coordinator has yet to answer on it. */
+  opening: Dialled | null
   isDialling: boolean
   /** Its connection has fallen silent: another is to take its place. */
   isStale: boolean
@@ -93,6 +97,9 @@ export class CoordinatorLinks {
   static async open(parts: CoordinatorLinksParts): Promise<CoordinatorLinks> {
     const first = await dialControl(parts.network, parts.join)
     const links = new CoordinatorLinks(parts, first.messages.peer.id, first)
+    const { stopping } = parts
+    if (stopping.aborted) links.close()
+    stopping.addEventListener('abort', () => links.close(), { once: true })
     try {
       for (const line of [links.#control, links.#bulk]) {
         if (!(await links.#connect(line, 'open'))) throw givenUp(line.link.peer.id)
@@ -152,7 +159,10 @@ export class CoordinatorLinks {
 
   close(): void {
     this.#isOver = true
-    for (const { link } of [this.#control, this.#bulk]) link.close('goingAway')
+    for (const { link, opening } of [this.#control, this.#bulk]) {
+      link.close('goingAway')
+      opening?.terminate()
+    }
   }
 
   #line(id: string, messageBytesMax: number, dial: () => Promise<Dialled>): Line {
@@ -165,6 +175,7 @@ export class CoordinatorLinks {
       }),
       dial,
       connection: null,
+      opening: null,
       isDialling: false,
       isStale: false,
       failures: 0,
@@ -213,6 +224,11 @@ export class CoordinatorLinks {
     line.isDialling = true
     try {
       const connection = await line.dial()
+      if (this.#isOver) {
+        connection.terminate()
+        throw tooLate(line.link.peer.id)
+      }
+      line.opening = connection
       // What the link says from here on, it says over the new one.
       line.connection?.terminate()
       const stopWaiting = clock.after(ANSWER_MS, () => connection.terminate())
@@ -226,15 +242,17 @@ export class CoordinatorLinks {
       if (this.control.isUp && this.bulk.isUp) this.#apartMs = null
       return isKnown
     } finally {
+      line.opening = null
       line.isDialling = false
     }
   }
 
   #end(): void {
     this.#isOver = true
-    for (const { link, connection } of [this.#bulk, this.#control]) {
+    for (const { link, connection, opening } of [this.#bulk, this.#control]) {
       link.end(givenUp(link.peer.id))
       connection?.terminate()
+      opening?.terminate()
     }
   }
 
@@ -261,3 +279,8 @@ const givenUp = (coordinator: string): MillraceError =>
     `${coordinator} has given its work to others, or has been started anew`,
     { retryable: true },
   )
+
+const tooLate = (coordinator: string): MillraceError =>
+  new MillraceError('E_PEER_LOST', `the membership at ${coordinator} has ended`, {
+    retryable: true,
+  })

@@ -50,6 +50,8 @@ export class ClusterNode {
   /** Memberships that it has asked for. */
   #memberships = 0
   #stopRetry: Cancel = () => {}
+  /** Of the membership that was asked for last: not yet `#member` while the coordinator has not answered. */
+  #joining = new AbortController()
   #refused: ((error: Error) => void) | null = null
 
   constructor(parts: NodeParts) {
@@ -122,6 +124,7 @@ export class ClusterNode {
     this.#state = 'stopped'
     this.#stopRetry()
     this.#member?.end()
+    this.#joining.abort()
     await this.#slots.end('the node stops')
     await this.#copies.close()
     this.#listener?.close()
@@ -152,7 +155,9 @@ export class ClusterNode {
     const clock = this.#clock
     const sentMs = clock.now()
     const number = ++this.#memberships
-    const links = await CoordinatorLinks.open({ network, join, clock, random, number })
+    this.#joining = new AbortController()
+    const stopping = this.#joining.signal
+    const links = await CoordinatorLinks.open({ network, join, clock, random, number, stopping })
     const tell = (event: NodeEvent) => this.events$.next(event)
     const member = new Member({ clock, slots: this.#slots, tell }, links)
     try {

@@ -50,7 +50,8 @@ async function withGuest() {
     }
   }
   const network = internet.of(identityOf('node', 'a'))
-  const parts = { network, join: 'ws://hub:1', clock, random: () => 0.5, number: 1 }
+  const stopping = new AbortController().signal
+  const parts = { network, join: 'ws://hub:1', clock, random: () => 0.5, number: 1, stopping }
   const [links] = await Promise.all([CoordinatorLinks.open(parts), run(100)])
   const calls = createCalls<CoordinatorMethods>({
     link: links.control,

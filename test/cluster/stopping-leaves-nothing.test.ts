@@ -1,4 +1,4 @@
-/** What has stopped leaves no timer behind, which would keep its process from ending. */
+/** What has stopped leaves no timer and no connection behind, which would keep its process from ending. */
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { command } from '../support/command.js'
@@ -7,8 +7,11 @@ import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js
 
 t.setTimeout(400_000)
 
+/** A connection that is being made is there by then, or is not. */
+const DIALLED_MS = 3_000
+
 /** What happens to a cluster before. */
-const STORIES: Readonly<Record<string, () => Promise<SimulatedCluster>>> = {
+const STORIES: Record<string, () => Promise<SimulatedCluster>> = {
   'nothing runs': async () => {
     const cluster = new SimulatedCluster({ seed: SEED, nodes: TWO_NODES, modules: {} })
     cluster.start(HUB)
@@ -77,6 +80,31 @@ const STORIES: Readonly<Record<string, () => Promise<SimulatedCluster>>> = {
   },
 }
 
+/** Ms within which a node joins, or connects again, here: it hears no answer from any of them on. */
+const JOINING_MS = [1, 2, 3, 4, 5, 6]
+for (const silentMs of JOINING_MS) {
+  STORIES[`a node joins, and its coordinator is silent ${silentMs} ms later`] = async () => {
+    const cluster = new SimulatedCluster({ seed: SEED, nodes: TWO_NODES, modules: {} })
+    cluster.start(HUB)
+    await cluster.runFor(100)
+    startNodes(cluster)
+    return silent(cluster, silentMs)
+  }
+  STORIES[`a node connects again, and its coordinator is silent ${silentMs} ms later`] =
+    async () => {
+      const cluster = await runningLong()
+      cluster.internet.reset(HUB, 'b')
+      return silent(cluster, silentMs)
+    }
+}
+
+async function silent(cluster: SimulatedCluster, inMs: number): Promise<SimulatedCluster> {
+  await cluster.runFor(inMs)
+  cluster.internet.cut(HUB, 'b')
+  await cluster.runFor(100)
+  return cluster
+}
+
 /** All connections of the two have broken so long ago, and they can make no others. */
 async function apart(one: string, other: string, agoMs: number): Promise<SimulatedCluster> {
   const cluster = await runningLong()
@@ -96,6 +124,9 @@ async function stops(t: Test, cluster: SimulatedCluster, name: string): Promise<
   t.ok(await cluster.runUntil(() => isStopped, 60_000), `${name} stops`)
   await cluster.settle()
   t.equal(process.timers, 0, `nothing of ${name} is left`)
+  await cluster.runFor(DIALLED_MS)
+  t.equal(process.timers, 0, `nothing of ${name} comes back`)
+  t.equal(cluster.internet.openOf(name), 0, `no connection of ${name} is left`)
 }
 
 t.test('a process in which all has stopped ends by itself', async (t) => {

@@ -157,6 +157,11 @@ export class MemoryInternet {
     return [...this.#links].filter((pipe) => pipe.isOpenAt(self, other)).length
   }
 
+  /** Ends of connections that a process has not ended. */
+  openOf(self: string): number {
+    return [...this.#links].filter((pipe) => pipe.isOpenAt(self)).length
+  }
+
   forget(pipe: Pipe): void {
     this.#links.delete(pipe)
   }
@@ -270,9 +275,11 @@ class Pipe {
     for (const end of [this.ours, this.theirs]) if (end.self.id === id) end.vanish()
   }
 
-  isOpenAt(id: string, other: string): boolean {
-    const ends = [this.ours, this.theirs]
-    return ends.some(({ self, peer, isClosed }) => self.id === id && peer.id === other && !isClosed)
+  isOpenAt(id: string, other: string | null = null): boolean {
+    const ends = [this.ours, this.theirs].filter(
+      ({ self, isClosed }) => self.id === id && !isClosed,
+    )
+    return ends.some(({ peer }) => other === null || peer.id === other)
   }
 
   holdBetween(a: string, b: string): void {
