@@ -18,8 +18,7 @@ export function createPositionMapper(): PositionMapper {
     const entry = mapped?.map.findEntry(line, column)
     if (entry && 'originalSource' in entry) {
       const { originalSource, originalLine, originalColumn } = entry
-      const source = new URL(originalSource, mapped!.sources).href
-      return `${display(source)}:${originalLine + 1}:${originalColumn + 1}`
+      return `${sourceOf(originalSource, mapped!.sources)}:${originalLine + 1}:${originalColumn + 1}`
     }
     return `${display(url)}:${line + 1}:${column + 1}`
   }
@@ -31,7 +30,18 @@ interface Mapped {
   readonly sources: string
 }
 
-const display = (url: string) => (url.startsWith('file:') ? fileURLToPath(url) : url)
+const sourceOf = (name: string, sources: string): string =>
+  URL.canParse(name, sources) ? display(new URL(name, sources).href) : name
+
+/** As it is where it is of no file here: of another host, or of a machine whose paths are others. */
+function display(url: string): string {
+  if (!url.startsWith('file:')) return url
+  try {
+    return fileURLToPath(url)
+  } catch {
+    return url
+  }
+}
 
 /** Null where there is none, or none that can be read: the report must not fail for it. */
 function sourceMapOf(url: string): Mapped | null {

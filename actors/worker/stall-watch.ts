@@ -63,7 +63,8 @@ export function watchForStalls(options: StallWatchOptions): Cancel {
   })
 
   async function report({ subtask, stalledMs }: Stall): Promise<void> {
-    const stack = await options.stack()
+    // Without one it is a report, too; a watcher that failed would take its process with it.
+    const stack = await options.stack().catch(() => null)
     if (stopped) return
     stacks.set(subtask, stack)
     const { chain, index, operator } = subtasks[subtask]!

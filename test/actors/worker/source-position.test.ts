@@ -64,3 +64,12 @@ t.test('code without a map, or with one that cannot be read, is named itself', a
   t.equal(positionOf(t, 'data:application/json;base64,e30='), itself)
   t.equal(createPositionMapper()('node:fs', 0, 0), 'node:fs:1:1')
 })
+
+t.test('a source that is no file of this machine is named as its map has it', async (t) => {
+  t.testdir({})
+  const share = 'file://server/share/job.ts'
+  t.equal(positionOf(t, inline(mapOf(share))), `${share}:3:1`)
+  t.equal(positionOf(t, inline(mapOf('http://[job.ts'))), 'http://[job.ts:3:1')
+  t.equal(positionOf(t, inline(mapOf('a%2Fb.ts'))).slice(-13), '/a%2Fb.ts:3:1')
+  t.equal(createPositionMapper()(share, 0, 0), `${share}:1:1`)
+})
