@@ -97,6 +97,7 @@ function wrongUsage(message: string, argv: readonly string[]): Command {
     .replace(/^error: /, '')
     .replace(/\n?\(Did you mean (.+)\?\)/, ' (did you mean $1?)')
     .replace(/^command-argument value ('.*') is invalid for argument '(.+?)'\./, '<$2> is $1.')
+    .replace(/^missing required argument 'slots'$/, 'the number of slots is missing')
     .replace(/^missing required argument '(.+)'$/, 'the $1 is missing')
   const isOption = text.startsWith('unknown option') && !text.includes('did you mean')
   const takesModule = known === 'run' || known === 'explain' || known === 'submit'

@@ -203,6 +203,7 @@ t.test('wrong usage is one message that says what to do', async (t) => {
     '': `a command is missing: ${COMMANDS}\nSee millrace --help`,
     rn: "unknown command 'rn' (did you mean run?)\nSee millrace --help",
     run: 'the module is missing\nSee millrace run --help',
+    'rescale job': 'the number of slots is missing\nSee millrace rescale --help',
     'run job.ts --slot 2':
       "unknown option '--slot' (did you mean --slots?)\nSee millrace run --help",
     'run job.ts --frobnicate':
