@@ -39,7 +39,10 @@ export class EndingClock implements Clock {
     this.#base.soon(task)
   }
 
-  /** Nothing that waits runs any more, nor what is to wait from now on. *Caller must* leave nobody who waits for it. */
+  /**
+   * No timer runs any more, nor one that is set from now on; what is to run soon does. *Caller must* end by itself
+   * whatever a timer was to end.
+   */
   end(): void {
     this.#hasEnded = true
     for (const cancel of this.#timers) cancel()

@@ -16,12 +16,13 @@ t.test('until it ends it is the clock below', async (t) => {
   t.equal(clock.wallTime(), base.wallTime())
 })
 
-t.test('with it end its timers, and what is to wait from then on', async (t) => {
+t.test('with it end its timers, and those set from then on, but not what is to run soon', async (t) => {
   const base = createVirtualClock()
   const clock = new EndingClock(base)
   const ran: string[] = []
   const cancel = clock.after(10, () => ran.push('before'))
   base.after(10, () => ran.push('of others'))
+  clock.soon(() => ran.push('soon'))
   clock.end()
   t.equal(base.timers, 1)
   clock.after(10, () => ran.push('behind'))()
@@ -29,5 +30,5 @@ t.test('with it end its timers, and what is to wait from then on', async (t) => 
   cancel()
   t.equal(base.timers, 1)
   base.advance(30)
-  t.same(ran, ['of others'])
+  t.same(ran, ['soon', 'of others'])
 })
