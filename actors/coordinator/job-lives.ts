@@ -30,8 +30,8 @@ export class JobLives {
   readonly stops = new Set<Promise<unknown>>()
   /** Goes on from what a former coordinator left. */
   isRecovered = false
-  /** At once, by someone, under this coordinator: as what it is to have ended, whatever its life ends as. */
-  endsAs: 'Cancelled' | 'Stopped' | null = null
+  #isCancelled = false
+  #endsAs: 'Cancelled' | 'Stopped' | null = null
   /** Its coordinator stops, and it goes on with the next one. */
   isSuspended = false
   /** For people; null: it is not known, or it has begun. */
@@ -56,9 +56,24 @@ export class JobLives {
     return this.#present
   }
 
+  /**
+   * At once, by someone, under this coordinator. Whoever comes first says as what; and what stops for good
+   * already, behind a snapshot, has stopped.
+   */
+  endAtOnce(how: 'Cancelled' | 'Stopped'): void {
+    this.#isCancelled = true
+    const goesOn = this.move !== null || this.#present === this.replaced || this.isSuspended
+    if (goesOn || this.#present?.state !== 'Stopping') this.#endsAs ??= how
+  }
+
   /** Nothing is to come back of it. */
   get isCancelled(): boolean {
-    return this.endsAs !== null
+    return this.#isCancelled
+  }
+
+  /** As what it is to have ended, whatever its life ends as; null: as that does. */
+  get endsAs(): 'Cancelled' | 'Stopped' | null {
+    return this.#endsAs
   }
 
   /** Under the next coordinator: it ends because this one stops. */

@@ -57,7 +57,7 @@ export class JobStops {
     const { course, moves } = this.#owner
     const lives = this.#lives
     if (lives.goesOn && (this.#isLeft || lives.endState !== null)) throw this.#left()
-    lives.endsAs = how
+    lives.endAtOnce(how)
     const life = lives.present
     if (life === null) return course.endBeforeItBegan(how)
     await (how === 'Stopped' ? life.stopBehindLast() : life.cancel())

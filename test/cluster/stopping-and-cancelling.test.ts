@@ -1,0 +1,92 @@
+/** A job that is stopped and cancelled has one end, and everybody is told the same of it. */
+import t, { type Test } from 'tap'
+import { LONG_JOB as ID, recoveringLong, runningLong } from '../support/long-job.js'
+import { outcomeOf } from '../support/outcome-of.js'
+import type { SimulatedCluster } from '../support/simulated-cluster.js'
+
+async function hasEndedAs(
+  t: Test,
+  cluster: SimulatedCluster,
+  state: 'Stopped' | 'Cancelled',
+  done: Promise<unknown>,
+): Promise<void> {
+  await cluster.runFor(20_000)
+  t.equal(cluster.ended.get(ID), state)
+  t.match(cluster.coordinator!.jobs(), [{ state }])
+  t.match(await done, { state })
+}
+
+t.test('one whose savepoint is there when it is cancelled has stopped', async (t) => {
+  const cluster = await runningLong()
+  const job = cluster.coordinator!.job(ID)
+  const states: string[] = []
+  job.news$.subscribe((news) => {
+    if (news.kind === 'event' && news.event.kind === 'StateChanged') states.push(news.event.to)
+  })
+  const stopped = outcomeOf(job.stop('saved'))
+  t.ok(await cluster.runUntil(() => job.state === 'Stopping', 5_000))
+  const cancelled = outcomeOf(job.cancel())
+  await hasEndedAs(t, cluster, 'Stopped', job.done)
+  t.same([stopped, cancelled], Array(2).fill({ code: null, isOver: true }))
+  t.same(states.slice(-2), ['Stopping', 'Stopped'])
+  t.ok((await cluster.lastRound('saved')) > 0)
+})
+
+/** While the snapshot is written behind which it makes room, while it ends, and behind that. */
+t.test('one that makes room for another life, and is cancelled, is cancelled', async (t) => {
+  for (let steps = 0; steps < 16; steps++) {
+    const cluster = await runningLong()
+    const job = cluster.coordinator!.job(ID)
+    const moved = outcomeOf(job.move(2))
+    let isWritten = false
+    job.news$.subscribe((news) => {
+      if (news.kind === 'event' && news.event.kind === 'SnapshotCompleted') isWritten = true
+    })
+    isWritten = false
+    t.ok(await cluster.runUntil(() => isWritten, 5_000))
+    for (let i = 0; i < steps; i++) await cluster.step()
+    void job.cancel()
+    await hasEndedAs(t, cluster, 'Cancelled', job.done)
+    t.ok(moved.isOver, `${steps} steps later`)
+  }
+})
+
+const WAITING = {
+  'that lacks slots': async () => {
+    const cluster = await runningLong(true, '1m')
+    cluster.kill('b')
+    const { coordinator } = cluster
+    await cluster.runUntil(() => coordinator!.job(ID).state === 'Restarting', 60_000)
+    return cluster
+  },
+  'that has not begun': () => recoveringLong(10),
+  'that is tried again': () => recoveringLong(6_000),
+}
+
+for (const [which, happens] of Object.entries(WAITING)) {
+  t.test(
+    `of one ${which} the stop that is asked for after it was cancelled is refused`,
+    async (t) => {
+      const cluster = await happens()
+      const job = cluster.coordinator!.job(ID)
+      const cancelled = outcomeOf(job.cancel())
+      const stopped = outcomeOf(job.stop(null))
+      await hasEndedAs(t, cluster, 'Cancelled', job.done)
+      t.same(cancelled, { code: null, isOver: true })
+      t.same(stopped, { code: 'E_JOB_NOT_RUNNING', isOver: true })
+    },
+  )
+
+  t.test(
+    `of one ${which} a stop that looks for its checkpoint when it is cancelled is refused`,
+    async (t) => {
+      const cluster = await happens()
+      const job = cluster.coordinator!.job(ID)
+      const stopped = outcomeOf(job.stop(null))
+      const cancelled = outcomeOf(job.cancel())
+      await hasEndedAs(t, cluster, 'Cancelled', job.done)
+      t.same(cancelled, { code: null, isOver: true })
+      t.same(stopped, { code: 'E_JOB_NOT_RUNNING', isOver: true })
+    },
+  )
+}
