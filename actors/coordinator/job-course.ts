@@ -1,5 +1,6 @@
 /** Makes one course of the lives of a job: what is told of them, and which end is that of the job. */
 import type { Observable } from 'rxjs'
+import { isEnded, type JobState } from '../../lib/job/job-record.js'
 import { summed } from '../../lib/job/life-counts.js'
 import type { Job, JobEvent, JobSummary } from '../job/job.js'
 import type { ClusterJobParts } from './cluster-job-parts.js'
@@ -23,6 +24,8 @@ export class JobCourse {
   /** What a try that may fail begins with: told when it runs, since only the last try counts. */
   #restored: JobEvent | null = null
   #warned = ''
+  /** As whoever follows it knows it. */
+  #toldState: JobState = 'Created'
   #error: string | null = null
 
   constructor(books: JobBooks, lives: JobLives, parts: JobCourseParts) {
@@ -112,9 +115,24 @@ export class JobCourse {
   }
 
   #finish(summary: JobSummary): void {
-    if (!this.#lives.goesOn) this.#feed.done(summary)
+    if (!this.#lives.goesOn) {
+      this.#tellEnd(summary.state)
+      this.#feed.done(summary)
+    }
     this.#settle.resolve(summary)
     this.#feed.complete()
+  }
+
+  /** Where no life did: what it had makes room for another, or there is none. */
+  #tellEnd(to: JobState): void {
+    if (isEnded(this.#toldState)) return
+    const atMs = this.#parts.world.clock.now()
+    this.#tell({ kind: 'StateChanged', atMs, from: this.#toldState, to })
+  }
+
+  #tell(event: JobEvent): void {
+    if (event.kind === 'StateChanged') this.#toldState = event.to
+    this.#feed.event(event)
   }
 
   #onEvent(life: Job, event: JobEvent): void {
@@ -131,7 +149,7 @@ export class JobCourse {
     const isNoEnd = move !== null || isSuspended || isTriedAgain
     if (isNoEnd && event.kind === 'StateChanged') return
     if (isTriedAgain && event.kind === 'Restored') this.#restored = event
-    else this.#feed.event(event)
+    else this.#tell(event)
   }
 
   /** A life that follows others begins where the job was. */
@@ -145,7 +163,7 @@ export class JobCourse {
     this.#restored = null
     if (slots !== had) this.#feed.event({ kind: 'Rescaled', atMs: event.atMs, slots, had })
     const goesOn = !isFirst && event.from === 'Created'
-    this.#feed.event(goesOn ? { ...event, from: 'Restarting' } : event)
+    this.#tell(goesOn ? { ...event, from: 'Restarting' } : event)
     this.#lives.drainWhereAsked()
   }
 }

@@ -1,5 +1,6 @@
 /** A job that is stopped and cancelled has one end, and everybody is told the same of it. */
 import t, { type Test } from 'tap'
+import type { ClusterJob } from '../../actors/coordinator/cluster-job.js'
 import { LONG_JOB as ID, recoveringLong, runningLong } from '../support/long-job.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import type { SimulatedCluster } from '../support/simulated-cluster.js'
@@ -8,27 +9,27 @@ async function hasEndedAs(
   t: Test,
   cluster: SimulatedCluster,
   state: 'Stopped' | 'Cancelled',
-  done: Promise<unknown>,
+  job: ClusterJob,
 ): Promise<void> {
   await cluster.runFor(20_000)
   t.equal(cluster.ended.get(ID), state)
   t.match(cluster.coordinator!.jobs(), [{ state }])
-  t.match(await done, { state })
+  t.match(await job.done, { state })
+  const states: string[] = []
+  job.news$.subscribe((news) => {
+    if (news.kind === 'event' && news.event.kind === 'StateChanged') states.push(news.event.to)
+  })
+  t.equal(states.at(-1), state)
 }
 
 t.test('one whose savepoint is there when it is cancelled has stopped', async (t) => {
   const cluster = await runningLong()
   const job = cluster.coordinator!.job(ID)
-  const states: string[] = []
-  job.news$.subscribe((news) => {
-    if (news.kind === 'event' && news.event.kind === 'StateChanged') states.push(news.event.to)
-  })
   const stopped = outcomeOf(job.stop('saved'))
   t.ok(await cluster.runUntil(() => job.state === 'Stopping', 5_000))
   const cancelled = outcomeOf(job.cancel())
-  await hasEndedAs(t, cluster, 'Stopped', job.done)
+  await hasEndedAs(t, cluster, 'Stopped', job)
   t.same([stopped, cancelled], Array(2).fill({ code: null, isOver: true }))
-  t.same(states.slice(-2), ['Stopping', 'Stopped'])
   t.ok((await cluster.lastRound('saved')) > 0)
 })
 
@@ -46,7 +47,7 @@ t.test('one that makes room for another life, and is cancelled, is cancelled', a
     t.ok(await cluster.runUntil(() => isWritten, 5_000))
     for (let i = 0; i < steps; i++) await cluster.step()
     void job.cancel()
-    await hasEndedAs(t, cluster, 'Cancelled', job.done)
+    await hasEndedAs(t, cluster, 'Cancelled', job)
     t.ok(moved.isOver, `${steps} steps later`)
   }
 })
@@ -71,7 +72,7 @@ for (const [which, happens] of Object.entries(WAITING)) {
       const job = cluster.coordinator!.job(ID)
       const cancelled = outcomeOf(job.cancel())
       const stopped = outcomeOf(job.stop(null))
-      await hasEndedAs(t, cluster, 'Cancelled', job.done)
+      await hasEndedAs(t, cluster, 'Cancelled', job)
       t.same(cancelled, { code: null, isOver: true })
       t.same(stopped, { code: 'E_JOB_NOT_RUNNING', isOver: true })
     },
@@ -84,9 +85,17 @@ for (const [which, happens] of Object.entries(WAITING)) {
       const job = cluster.coordinator!.job(ID)
       const stopped = outcomeOf(job.stop(null))
       const cancelled = outcomeOf(job.cancel())
-      await hasEndedAs(t, cluster, 'Cancelled', job.done)
+      await hasEndedAs(t, cluster, 'Cancelled', job)
       t.same(cancelled, { code: null, isOver: true })
       t.same(stopped, { code: 'E_JOB_NOT_RUNNING', isOver: true })
     },
   )
+
+  t.test(`one ${which} and is stopped has stopped`, async (t) => {
+    const cluster = await happens()
+    const job = cluster.coordinator!.job(ID)
+    const stopped = outcomeOf(job.stop(null))
+    await hasEndedAs(t, cluster, 'Stopped', job)
+    t.same(stopped, { code: null, isOver: true })
+  })
 }
