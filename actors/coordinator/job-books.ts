@@ -80,7 +80,8 @@ export class JobBooks {
 
   /** Before any of it is opened. It has as many slots as it had until it `runsOn` as many as these. */
   async deployed(deployment: Deployment, failures: KeptFailures): Promise<void> {
-    this.#record = { ...this.#record, failures, restarts: this.#restarts, deployment }
+    const before = { ...this.before, isAtRest: false }
+    this.#record = { ...this.#record, before, failures, restarts: this.#restarts, deployment }
     await this.#parts.save(this.#record)
   }
 

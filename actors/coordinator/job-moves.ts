@@ -117,7 +117,7 @@ export class JobMoves {
     try {
       if (summary?.state !== 'Finished' && !lives.isCancelled) {
         const hasLived = summary !== null && lives.hasLived(life)
-        await books.turnOver(hasLived ? withLife(before, summary, false) : before)
+        await books.turnOver(hasLived ? withLife(before, summary) : { ...before, isAtRest: true })
         const next = await beginning.begin(true, slots)
         if (next !== null) return next
         books.turnBack(before)
@@ -236,7 +236,7 @@ export class JobMoves {
     this.#lives.replaced = trial
     await trial.cancel()
     // Regions of it may have been deployed.
-    await books.remember(books.before)
+    await books.remember({ ...books.before, isAtRest: true })
     const next = await beginning.begin(true, slots)
     if (next === null) await this.#endJobWith(trial)
     return next

@@ -113,7 +113,7 @@ export class JobStops {
     const summary = await life.done.catch(() => null)
     // What was cancelled meanwhile is forgotten, and stays so.
     if (summary === null || summary.state === 'Finished' || lives.isCancelled) return
-    if (lives.hasLived(life)) await books.remember(withLife(books.before, summary, true))
+    if (lives.hasLived(life)) await books.remember(withLife(books.before, summary))
     // One that has only been planned has not lived; one that was not even that may be forgotten by now.
     else if (lives.plan !== null) await books.remember({ ...books.before, isAtRest: true })
   }

@@ -39,17 +39,11 @@ export class LifeBeginning {
 
   /** The first one under this coordinator. Null: as below. */
   async beginFirst(recovered: boolean): Promise<Job | null> {
-    const { books, lives } = this.#owner
-    const { before } = books
+    const { books } = this.#owner
     // Whether that life has ended turns out when it is taken over.
     const mayGoOn = books.record.deployment != null
-    if (recovered && !mayGoOn) await books.remember(takenOver(before))
-    const life = await this.begin(recovered)
-    // The next coordinator takes over what this one has found, but for what was cancelled: that is removed by now,
-    // or is when this is kept.
-    const isLeft = lives.isSuspended && !lives.isCancelled
-    if (isLeft && life === null && recovered && !mayGoOn) await books.remember(before)
-    return life
+    if (recovered && !mayGoOn) await books.remember(takenOver(books.before))
+    return this.begin(recovered)
   }
 
   /** Null: its coordinator stops, or it was cancelled, and nothing begins any more. */

@@ -27,7 +27,7 @@ export interface Lives {
 
 /** Of the lives before the present one. */
 export interface LifeCounts extends Counts, Lives {
-  /** The last of them has ended in order, and no other has begun. */
+  /** Nothing of a life after them has been deployed: one that dies before then was none. */
   readonly isAtRest: boolean
 }
 
@@ -43,19 +43,19 @@ export const NO_LIVES: LifeCounts = {
   isAtRest: false,
 }
 
-/** A coordinator goes on with the job in a life of its own: what was not at rest has died uncounted. */
+/** A coordinator goes on with the job in a life of its own, still to be deployed: what was has died uncounted. */
 export const takenOver = (before: LifeCounts): LifeCounts => ({
   ...before,
   lives: before.lives + (before.isAtRest ? 0 : 1),
-  isAtRest: false,
+  isAtRest: true,
 })
 
 /** A life has ended in order. */
-export const withLife = (before: LifeCounts, life: Counts, isAtRest: boolean): LifeCounts => ({
+export const withLife = (before: LifeCounts, life: Counts): LifeCounts => ({
   ...countsOf(summed(life, before)),
   lives: before.lives + 1,
   livesCounted: before.livesCounted + 1,
-  isAtRest,
+  isAtRest: true,
 })
 
 /** The last life, as if it had been the only one. */

@@ -407,8 +407,8 @@ t.test('a life is counted once, also where it could not be kept that it had ende
     const { cluster } = world
     const job = await world.job()
     let refusals = 0
-    cluster.stores.onSave = ({ before }) => {
-      if (before?.livesCounted !== 1 || before.isAtRest || refusals++ > 0) return
+    cluster.stores.onSave = ({ before, failures }) => {
+      if (before?.livesCounted !== 1 || failures !== null || refusals++ > 0) return
       throw new Error('the disk is full')
     }
     void settledAs(job.rescale(1))

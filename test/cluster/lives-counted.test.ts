@@ -11,6 +11,19 @@ const TIMES = [
   6_000, 33_003,
 ]
 
+/** What befalls a coordinator while it tries to go on. */
+const FATES: Readonly<Record<string, (cluster: SimulatedCluster) => Promise<void>>> = {
+  stops: (cluster) => stopAndStart(cluster),
+  'stops while its disk does not answer': async (cluster) => {
+    await stopAndStart(cluster)
+    cluster.stores.onLook = () => {}
+  },
+  dies: async (cluster) => {
+    cluster.kill(HUB)
+    cluster.start(HUB)
+  },
+}
+
 async function stopAndStart(cluster: SimulatedCluster): Promise<void> {
   let isStopped = false
   void cluster.coordinator!.stop().then(() => {
@@ -21,18 +34,26 @@ async function stopAndStart(cluster: SimulatedCluster): Promise<void> {
   cluster.start(HUB)
 }
 
-t.test('tries to go on are no lives, whenever the coordinator stops', async (t) => {
-  for (const agoMs of TIMES) {
-    const cluster = await recovering(agoMs)
-    await stopAndStart(cluster)
-    await cluster.runFor(agoMs)
-    await stopAndStart(cluster)
-    startNodes(cluster)
-    const runs = () => cluster.coordinator?.jobs()[0]?.state === 'Running'
-    t.ok(await cluster.runUntil(runs, 50_000))
-    const job = cluster.coordinator!.job(ID)
-    void job.cancel()
-    await cluster.runFor(1_000)
-    t.match(await job.done, { lives: 2, livesCounted: 1 }, `stopped ${agoMs} ms after each start`)
-  }
-})
+for (const [happens, befalls] of Object.entries(FATES)) {
+  t.test(`tries to go on are no lives, whenever the coordinator ${happens}`, async (t) => {
+    for (const agoMs of TIMES) {
+      const cluster = await recovering(0)
+      for (let tries = 0; tries < 2; tries++) {
+        if (happens.includes('disk')) cluster.stores.onLook = failing
+        await cluster.runFor(agoMs)
+        await befalls(cluster)
+      }
+      startNodes(cluster)
+      const runs = () => cluster.coordinator?.jobs()[0]?.state === 'Running'
+      t.ok(await cluster.runUntil(runs, 50_000))
+      const job = cluster.coordinator!.job(ID)
+      void job.cancel()
+      await cluster.runFor(1_000)
+      t.match(await job.done, { lives: 2, livesCounted: 1 }, `${agoMs} ms after each start`)
+    }
+  })
+}
+
+function failing(): void {
+  throw new Error('the disk does not answer')
+}

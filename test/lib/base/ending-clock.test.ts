@@ -16,19 +16,22 @@ t.test('until it ends it is the clock below', async (t) => {
   t.equal(clock.wallTime(), base.wallTime())
 })
 
-t.test('with it end its timers, and those set from then on, but not what is to run soon', async (t) => {
-  const base = createVirtualClock()
-  const clock = new EndingClock(base)
-  const ran: string[] = []
-  const cancel = clock.after(10, () => ran.push('before'))
-  base.after(10, () => ran.push('of others'))
-  clock.soon(() => ran.push('soon'))
-  clock.end()
-  t.equal(base.timers, 1)
-  clock.after(10, () => ran.push('behind'))()
-  clock.after(10, () => ran.push('behind'))
-  cancel()
-  t.equal(base.timers, 1)
-  base.advance(30)
-  t.same(ran, ['soon', 'of others'])
-})
+t.test(
+  'with it end its timers, and those set from then on, but not what is to run soon',
+  async (t) => {
+    const base = createVirtualClock()
+    const clock = new EndingClock(base)
+    const ran: string[] = []
+    const cancel = clock.after(10, () => ran.push('before'))
+    base.after(10, () => ran.push('of others'))
+    clock.soon(() => ran.push('soon'))
+    clock.end()
+    t.equal(base.timers, 1)
+    clock.after(10, () => ran.push('behind'))()
+    clock.after(10, () => ran.push('behind'))
+    cancel()
+    t.equal(base.timers, 1)
+    base.advance(30)
+    t.same(ran, ['soon', 'of others'])
+  },
+)

@@ -12,7 +12,7 @@ const life = {
 }
 
 t.test('lives that end in order are added up, the last one included', async (t) => {
-  const before = withLife(withLife(NO_LIVES, life, false), life, false)
+  const before = withLife(withLife(NO_LIVES, life), life)
   t.match(summed({ ...life, state: 'Finished' }, before), {
     recordsIn: 30,
     recordsOut: 15,
@@ -26,10 +26,11 @@ t.test('lives that end in order are added up, the last one included', async (t) 
   })
 })
 
-t.test('only one at rest is taken over without a life that is not counted', async (t) => {
+t.test('one that has died is counted without what it counted, and once', async (t) => {
   t.match(summed(life, takenOver(NO_LIVES)), { recordsIn: 10, lives: 2, livesCounted: 1 })
-  const rests = withLife(NO_LIVES, life, true)
-  const again = takenOver(rests)
-  t.match(summed(life, again), { recordsIn: 20, lives: 2, livesCounted: 2 })
-  t.match(takenOver(again), { recordsIn: 10, lives: 2, livesCounted: 1 }, 'it has begun meanwhile')
+  const rests = withLife(NO_LIVES, life)
+  t.match(summed(life, takenOver(rests)), { recordsIn: 20, lives: 2, livesCounted: 2 })
+  const died = takenOver({ ...rests, isAtRest: false })
+  t.match(died, { recordsIn: 10, lives: 2, livesCounted: 1 })
+  t.same(takenOver(died), died, 'nothing of another has been deployed since')
 })
