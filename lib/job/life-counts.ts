@@ -40,7 +40,7 @@ export const NO_LIVES: LifeCounts = {
   wallMs: 0,
   lives: 0,
   livesCounted: 0,
-  isAtRest: false,
+  isAtRest: true,
 }
 
 /** A coordinator goes on with the job in a life of its own, still to be deployed: what was has died uncounted. */

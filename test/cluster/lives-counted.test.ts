@@ -1,6 +1,13 @@
 /** How many lives a job has had, where its coordinator is started again and again. */
-import t from 'tap'
-import { LONG_JOB as ID, recoveringLong as recovering, startNodes } from '../support/long-job.js'
+import t, { type Test } from 'tap'
+import type { JobSummary } from '../../actors/job/job.js'
+import {
+  LONG_JOB as ID,
+  recoveringLong as recovering,
+  runningLong as running,
+  startNodes,
+  waitingLong as waiting,
+} from '../support/long-job.js'
 import { HUB, type SimulatedCluster } from '../support/simulated-cluster.js'
 
 t.setTimeout(400_000)
@@ -44,14 +51,44 @@ for (const [happens, befalls] of Object.entries(FATES)) {
         await befalls(cluster)
       }
       startNodes(cluster)
-      const runs = () => cluster.coordinator?.jobs()[0]?.state === 'Running'
-      t.ok(await cluster.runUntil(runs, 50_000))
-      const job = cluster.coordinator!.job(ID)
-      void job.cancel()
-      await cluster.runFor(1_000)
-      t.match(await job.done, { lives: 2, livesCounted: 1 }, `${agoMs} ms after each start`)
+      const lives = await livesAtEnd(t, cluster)
+      t.match(lives, { lives: 2, livesCounted: 1 }, `${agoMs} ms after each start`)
     }
   })
+}
+
+t.test('a job that has waited for its first deployment has had no life', async (t) => {
+  const cluster = await waiting()
+  for (let deaths = 0; deaths < 2; deaths++) {
+    cluster.kill(HUB)
+    cluster.start(HUB)
+    await cluster.runFor(5_000)
+  }
+  startNodes(cluster)
+  t.match(await livesAtEnd(t, cluster), { lives: 1, livesCounted: 1 })
+})
+
+t.test('each life that ran counts, though its coordinator and its nodes died', async (t) => {
+  const cluster = await running()
+  for (let deaths = 1; deaths <= 2; deaths++) {
+    for (const name of cluster.names) cluster.kill(name)
+    cluster.start(HUB)
+    startNodes(cluster)
+    t.ok(await cluster.runUntil(() => isRunning(cluster), 50_000))
+  }
+  t.match(await livesAtEnd(t, cluster), { lives: 3, livesCounted: 1 })
+})
+
+const isRunning = (cluster: SimulatedCluster): boolean =>
+  cluster.coordinator?.jobs()[0]?.state === 'Running'
+
+/** What is said of the job that has been cancelled once it ran. */
+async function livesAtEnd(t: Test, cluster: SimulatedCluster): Promise<JobSummary> {
+  t.ok(await cluster.runUntil(() => isRunning(cluster), 50_000))
+  const job = cluster.coordinator!.job(ID)
+  void job.cancel()
+  await cluster.runFor(1_000)
+  return job.done
 }
 
 function failing(): void {

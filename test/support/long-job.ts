@@ -24,10 +24,26 @@ export async function runningLong(
   takesSnapshots = true,
   wait: Duration = '1s',
 ): Promise<SimulatedCluster> {
+  const cluster = clusterOfTwo()
+  startNodes(cluster)
+  return submitted(cluster, takesSnapshots, wait)
+}
+
+/** It has waited for 2 s: there are no nodes yet. */
+export const waitingLong = (): Promise<SimulatedCluster> => submitted(clusterOfTwo(), true, '10m')
+
+function clusterOfTwo(): SimulatedCluster {
   const modules = { rows: moduleOf({ ...SHAPE, world: new TransactionWorld() }) }
   const cluster = new SimulatedCluster({ seed: SEED, nodes: TWO_NODES, modules })
   cluster.start(HUB)
-  startNodes(cluster)
+  return cluster
+}
+
+async function submitted(
+  cluster: SimulatedCluster,
+  takesSnapshots: boolean,
+  wait: Duration,
+): Promise<SimulatedCluster> {
   await cluster.runFor(1_000)
   const checkpoint = { interval: takesSnapshots ? 300 : 100_000 }
   const options = { memoryMb: 0, checkpoint, parallelism: 2, placement: { wait } } as const
