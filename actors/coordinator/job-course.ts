@@ -82,7 +82,10 @@ export class JobCourse {
     this.#lives.endState = 'Failed'
     this.#feed.unfollow()
     this.#error = error.message
-    if (!this.#lives.goesOn) this.#feed.failed(error)
+    if (!this.#lives.goesOn) {
+      this.#tellEnd('Failed')
+      this.#feed.failed(error)
+    }
     this.#settle.reject(error)
     this.#feed.complete()
   }

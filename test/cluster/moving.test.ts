@@ -202,3 +202,19 @@ t.test(
     }
   },
 )
+
+t.test('whoever follows a job that fails while it is moved is told so', async (t) => {
+  const { cluster } = await running(60)
+  const job = cluster.coordinator!.job(ID)
+  const told: string[] = []
+  job.news$.subscribe((news) => {
+    if (news.kind === 'event' && news.event.kind === 'StateChanged') told.push(news.event.to)
+    if (news.kind === 'failed') told.push('and why')
+  })
+  cluster.stores.onSave = ({ failures }) => {
+    if (failures === null) throw new Error('no room for what the next life begins with')
+  }
+  void job.move(2).catch(() => {})
+  await ends(t, cluster, 'Failed', 'as the record cannot be kept')
+  t.same(told.slice(-2), ['Failed', 'and why'])
+})
