@@ -135,7 +135,7 @@ export async function simulate(seed: number): Promise<Outcome> {
   if (areFramesAstray) cluster.internet.strays = new StrayFrames(random)
   for (const { world } of jobs) {
     world.watch = {
-      acts: (process, of, what) => cluster.laws.live.acts(process, of, what),
+      acts: (...args) => cluster.laws.live.acts(...args),
       shown: (id) => cluster.laws.commits.shown(id),
     }
   }
