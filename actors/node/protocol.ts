@@ -37,8 +37,8 @@
  *    coordinator gives their work to others after `REDEPLOY_MS`, or `RETURN_MS` after it has seen both
  *    connections end, at the earliest: each is later. That makes two lives of a
  *    subtask at one time improbable, not impossible: a paused process knows nothing, and what has begun outside
- *    of turns goes on: what user code awaits, and a round whose chunks were on their way, whose transactions
- *    may still be prepared. What makes them harmless is fencing: chunks and acknowledgements of
+ *    of turns goes on: what user code awaits, and of a sink whose input has ended what is left to prepare when
+ *    its writer has finished. What makes them harmless is fencing: chunks and acknowledgements of
  *    unknown refs are refused, transactions are committed on the coordinator's word only, and frames carry
  *    attempt and session.
  * 4. `term` counts the starts of the coordinator, durably. A node that has served a later term refuses
