@@ -36,9 +36,8 @@
  *    process and commit nothing, and keep all they have. With the next answer that counts they go on. The
  *    coordinator gives their work to others after `REDEPLOY_MS`, or `RETURN_MS` after it has seen both
  *    connections end, at the earliest: each is later. That makes two lives of a
- *    subtask at one time improbable, not impossible: a paused process knows nothing, and what has begun outside
- *    of turns goes on: what user code awaits, and of a sink whose input has ended what is left to prepare when
- *    its writer has finished. What makes them harmless is fencing: chunks and acknowledgements of
+ *    subtask at one time improbable, not impossible: a paused process knows nothing, and what user code has
+ *    begun outside of its turns goes on. What makes them harmless is fencing: chunks and acknowledgements of
  *    unknown refs are refused, transactions are committed on the coordinator's word only, and frames carry
  *    attempt and session.
  * 4. `term` counts the starts of the coordinator, durably. A node that has served a later term refuses

@@ -23,6 +23,8 @@ import type { RestoredTransactions } from '../../lib/snapshot/round.js'
 import { Transactions } from './transactions.js'
 
 export interface SubtaskEnd extends ChainEnd {
+  /** To be called in a turn: goes on with what has come about outside of any. A slot that stands still takes none. */
+  proceed(): void
   /** True when nobody downstream needs more. */
   readonly cancelled: boolean
   /** True when the end has passed and everything is handed over. */
@@ -180,6 +182,8 @@ export class OutletEnd implements SubtaskEnd {
     for (const outlet of this.#outlets) outlet.close()
   }
 
+  proceed(): void {}
+
   async prepared(): Promise<readonly Json[]> {
     return []
   }
@@ -210,6 +214,8 @@ export class SinkEnd implements SubtaskEnd {
   readonly #owner: SinkEndOwner
   readonly #transactions: Transactions | null
   #full = false
+  /** The writer has, and what follows waits for a turn. */
+  #hasFinished = false
   #written = false
   /** Of the barrier that passed last, in this life or before it. */
   #round: number
@@ -262,7 +268,7 @@ export class SinkEnd implements SubtaskEnd {
 
   signal(signal: Marker): void {
     if (signal.tag === BARRIER) this.#prepare(signal)
-    if (signal.tag === END) this.#end().catch((error: unknown) => this.#owner.failed(error))
+    if (signal.tag === END) this.#heeded(this.#finish())
     else this.#side?.signal(signal)
   }
 
@@ -328,8 +334,24 @@ export class SinkEnd implements SubtaskEnd {
     this.#transactions?.prepare(round)
   }
 
-  async #end(): Promise<void> {
+  proceed(): void {
+    if (!this.#hasFinished) return
+    this.#hasFinished = false
+    this.#heeded(this.#end())
+  }
+
+  #heeded(promise: Promise<void>): void {
+    promise.catch((error: unknown) => this.#owner.failed(error))
+  }
+
+  async #finish(): Promise<void> {
     await this.#writer.finish()
+    this.#hasFinished = true
+    this.#owner.ready()
+  }
+
+  /** Behind what the writer has finished with. */
+  async #end(): Promise<void> {
     const transactions = this.#transactions
     if (transactions !== null) {
       // What no barrier follows belongs to the next round; the last one may still be under way.

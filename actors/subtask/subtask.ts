@@ -258,6 +258,7 @@ export class Subtask implements Behaviour<SubtaskMessage> {
   #turn(budget: TurnBudget): Rest {
     const { chain, end: outlet, input, rounds } = this.#parts
     const rest: Rest = rounds?.step() === true ? 'ready' : 'idle'
+    outlet.proceed()
     if (outlet.cancelled) this.#giveUp()
     do {
       this.#makeWay()

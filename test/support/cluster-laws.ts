@@ -6,8 +6,7 @@
  * | law                                                                          | asserted                      |
  * |------------------------------------------------------------------------------|-------------------------------|
  * | One attempt of a region is live: none goes on when a later one has begun.     | every step: `LiveAttempts`    |
- * | What is not live writes nothing to a sink, and prepares nothing, but that a   | every step: `acts`            |
- * | paused slot may prepare what is left once its writer has finished.            |                               |
+ * | What is not live writes nothing to a sink, and prepares nothing.              | every step: `acts`            |
  * | What begins is what is durably deployed at that moment: run and attempt.      | every step: `#began`          |
  * | What is adopted is the attempt that is deployed, and began last.              | every step: `adopted`         |
  * | A round is complete once, behind all before it, and holds transactions of the | every step: `manifest`        |

@@ -135,7 +135,7 @@ export async function simulate(seed: number): Promise<Outcome> {
   if (areFramesAstray) cluster.internet.strays = new StrayFrames(random)
   for (const { world } of jobs) {
     world.watch = {
-      acts: (...args) => cluster.laws.live.acts(...args),
+      acts: (process, of, what) => cluster.laws.live.acts(process, of, what),
       shown: (id) => cluster.laws.commits.shown(id),
     }
   }

@@ -109,14 +109,9 @@ export class LiveAttempts {
   }
 
   /** A source or a sink does something there. */
-  acts(
-    process: SimulatedProcess,
-    of: Omit<Attempt, 'job' | 'region'> | null,
-    what: string,
-    mayPause = false,
-  ): void {
+  acts(process: SimulatedProcess, of: Omit<Attempt, 'job' | 'region'> | null, what: string): void {
     for (const watched of this.#slots) {
-      if (watched.process.name !== process.name || (watched.isPaused && !mayPause)) continue
+      if (watched.process.name !== process.name || watched.isPaused) continue
       for (const { attempt, isStarted } of watched.hosted.values()) {
         if (isStarted && attempt.run === of?.run && attempt.attempt === of.attempt) return
       }

@@ -8,8 +8,7 @@ import type { SimulatedProcess } from './simulated-process.js'
 
 export interface TransactionWatch {
   /** A sink is given something there, or its barrier has come. */
-  /** `mayPause`: it may have been paused since it began to. */
-  acts(process: SimulatedProcess, of: SinkContext, what: string, mayPause?: boolean): void
+  acts(process: SimulatedProcess, of: SinkContext, what: string): void
   /** A transaction becomes visible, and was not before. */
   shown(id: string): void
 }
@@ -84,7 +83,7 @@ class Writer implements TransactionalWriter<unknown> {
   async abort(): Promise<void> {}
 
   async prepare(round: number): Promise<readonly Json[]> {
-    this.#world.watch.acts(this.#process, this.#context, `round ${round} is prepared`, true)
+    this.#world.watch.acts(this.#process, this.#context, `round ${round} is prepared`)
     const records = this.#open
     this.#open = []
     if (records.length === 0) return []
