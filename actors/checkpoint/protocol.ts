@@ -8,7 +8,11 @@ import type { Manifest, UnassignedSplits } from '../../lib/snapshot/manifest.js'
 import type { SubtaskAck } from '../../lib/snapshot/round.js'
 
 export type CheckpointMessage =
-  | { readonly kind: 'Started'; readonly live: readonly SubtaskId[] }
+  | {
+      readonly kind: 'Started'
+      readonly live: readonly SubtaskId[]
+      readonly committing: readonly SubtaskId[]
+    }
   | { readonly kind: 'Stopped'; readonly reason: string }
   | { readonly kind: 'Looked' }
   | { readonly kind: 'CommitAwaited'; readonly subtask: SubtaskId }

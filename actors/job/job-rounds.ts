@@ -66,6 +66,8 @@ export class JobRounds {
   #isUp = false
   /** Names of subtasks that have finished in the present attempt of their region. */
   readonly #finished = new Set<string>()
+  /** Of the present attempts too: those that have only to commit, until they finish. */
+  readonly #committing = new Set<string>()
 
   /** `adopted`: what the job goes on with, if anything. `kept`: as of `RegionProgress`. */
   constructor(
@@ -125,7 +127,8 @@ export class JobRounds {
     this.#isUp = isUp
     if (!isUp) return this.#checkpoint.control({ kind: 'Stopped', reason: 'a region has stopped' })
     const live = subtasksOf(this.#plan).filter((id) => !this.#finished.has(subtaskName(id)))
-    this.#checkpoint.control({ kind: 'Started', live })
+    const committing = live.filter((id) => this.#committing.has(subtaskName(id)))
+    this.#checkpoint.control({ kind: 'Started', live, committing })
   }
 
   /** Of the present attempt: caller has looked. */
@@ -133,6 +136,7 @@ export class JobRounds {
     switch (event.kind) {
       case 'SubtaskFinished':
         this.#finished.add(subtaskName(event.subtask))
+        this.#committing.delete(subtaskName(event.subtask))
         return this.#checkpoint.control({ kind: 'Finished', subtask: event.subtask })
       case 'SnapshotAcknowledged':
         return this.#checkpoint.control({ kind: 'Acknowledged', ack: event.ack })
@@ -149,6 +153,7 @@ export class JobRounds {
         })
       }
       case 'CommitAwaited':
+        this.#committing.add(subtaskName(event.subtask))
         return this.#checkpoint.control({ kind: 'CommitAwaited', subtask: event.subtask })
     }
   }
@@ -182,9 +187,12 @@ export class JobRounds {
     return this.#isAdopted || this.#snapshots.stores.mayBeStored
   }
 
-  /** The region begins anew: none of its subtasks has finished. */
+  /** The region begins anew: none of its subtasks has finished, or has only to commit. */
   reopens(region: number): void {
-    for (const subtask of this.#subtasksOf(region)) this.#finished.delete(subtaskName(subtask))
+    for (const name of this.#subtasksOf(region).map(subtaskName)) {
+      this.#finished.delete(name)
+      this.#committing.delete(name)
+    }
   }
 
   /** What the region's subtasks go on from, by name. */

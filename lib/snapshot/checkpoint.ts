@@ -99,7 +99,12 @@ export interface CheckpointRecord {
 
 export type CheckpointEvent =
   /** All regions run: these subtasks have not finished. */
-  | { readonly kind: 'Started'; readonly live: readonly SubtaskId[] }
+  | {
+      readonly kind: 'Started'
+      readonly live: readonly SubtaskId[]
+      /** Of these, those that have only to commit. */
+      readonly committing: readonly SubtaskId[]
+    }
   /** A region has failed, or the job ends. */
   | { readonly kind: 'Stopped'; readonly reason: string }
   /** Time has come to look whether a round is due. */
@@ -209,6 +214,7 @@ export function stepCheckpoint(
       draft.change({
         running: true,
         live: new Set(event.live.map(subtaskName)),
+        committing: new Set(event.committing.map(subtaskName)),
         lastBeganMs: nowMs,
       })
       break
@@ -228,6 +234,8 @@ export function stepCheckpoint(
       draft.change({ requests: [], stopping: isStopWaiting(record) ? null : record.stopping })
       break
     case 'CommitAwaited':
+      // Who still waits for it at the next start is named there: others may have been restarted.
+      if (!record.running) break
       draft.change({ committing: new Set(record.committing).add(subtaskName(event.subtask)) })
       break
     case 'Acknowledged':

@@ -9,13 +9,19 @@ import { planGraph } from '../../lib/graph/planner.js'
 import { pipeline } from '../../lib/index.js'
 import type { Adopted } from '../../lib/job/adoption.js'
 import type { JobRecord } from '../../lib/job/job-record.js'
+import type { Barrier } from '../../lib/operators/signal.js'
 import { MemoryChunkStore } from '../../lib/snapshot/memory-chunk-store.js'
 import { createVirtualClock } from '../../lib/testing/virtual-clock.js'
 
-const { graph } = pipeline('job', (flow) => {
-  flow.from(fromArray([1])).to(collect())
-}).compose()
-const plan = planGraph(graph, { parallelism: 1 })
+/** That many regions, which have nothing to do with each other. */
+function jobOf(regions: number) {
+  const { graph } = pipeline('job', (flow) => {
+    for (let n = 0; n < regions; n++) flow.from(fromArray([n])).to(collect())
+  }).compose()
+  return { plan: planGraph(graph, { parallelism: 1 }), nodes: graph.nodes }
+}
+
+const ONE = jobOf(1)
 
 const ADOPTED: Adopted = {
   attempts: 1,
@@ -31,7 +37,11 @@ const ADOPTED: Adopted = {
 
 const NOT_SPAWNED = { spawn: () => ({ control: () => {} }) } as unknown as JobRoundsOwner
 
-function roundsOf(adopted: Adopted | null, owner: JobRoundsOwner = NOT_SPAWNED): JobRounds {
+function roundsOf(
+  adopted: Adopted | null,
+  owner: JobRoundsOwner = NOT_SPAWNED,
+  { plan, nodes } = ONE,
+): JobRounds {
   const store = new MemoryChunkStore()
   const open = async () => store
   const none = { restored: null, restoredFrom: null, claims: false }
@@ -46,7 +56,7 @@ function roundsOf(adopted: Adopted | null, owner: JobRoundsOwner = NOT_SPAWNED):
       unalignedAfterMs: null,
     },
     mode: 'aligned' as const,
-    nodes: graph.nodes,
+    nodes,
   }
   return new JobRounds('run', plan, snapshots, adopted, owner)
 }
@@ -84,7 +94,7 @@ t.test('while a failure is not passed it is told of each checkpoint before it', 
     rounds.request({ directory: null, stop: false, ...ignored })
     await clock.settle()
     const subtask = { chain: 0, index: 0 }
-    const steps = plan.chains[0]!.steps.map(() => ({
+    const steps = ONE.plan.chains[0]!.steps.map(() => ({
       chunks: [],
       splits: [],
       transactions: [],
@@ -113,5 +123,45 @@ t.test('while a failure is not passed it is told of each checkpoint before it', 
   t.same([told, progressed], [2, [0]])
   await checkpoint(4)
   t.equal(told, 2, 'it is passed')
+  void system.stop()
+})
+
+t.test('a region that only waits for its commit gets a round when the other is back', async (t) => {
+  const two = jobOf(2)
+  const clock = createVirtualClock()
+  const system = createActorSystem({ clock, supervise: { decide: 'stop' } })
+  const triggered: number[] = []
+  const owner: JobRoundsOwner = {
+    spawn: (name, setup) => system.spawn(name, setup),
+    tellSlots: (tell) =>
+      tell({
+        snapshot: ({ round }: Barrier) => triggered.push(round),
+        snapshotAbandoned: () => {},
+      } as unknown as Parameters<typeof tell>[0]),
+    askSlots: async () => {},
+    read: () => [0, 0],
+    progressed: () => {},
+    progressMade: () => {},
+    unassigned: () => new Map(),
+    failed: () => {},
+    report: () => {},
+  }
+  const rounds = roundsOf(null, owner, two)
+  const [first, second] = two.plan.regions.map(({ chains }) => ({ chain: chains[0]!, index: 0 }))
+  const changed = async (phase: 'Running' | 'Waiting') => {
+    const regions = [{ phase: 'Running' }, { phase }]
+    rounds.regionsChanged({ regions, state: 'Running' } as unknown as JobRecord)
+    await clock.settle()
+  }
+  await changed('Running')
+  await changed('Waiting')
+  rounds.onEvent({ kind: 'CommitAwaited', subtask: second!, attempt: 1 })
+  rounds.reopens(1)
+  await changed('Running')
+  t.same(triggered, [], 'it was the attempt before that had only to commit')
+  await changed('Waiting')
+  rounds.onEvent({ kind: 'CommitAwaited', subtask: first!, attempt: 1 })
+  await changed('Running')
+  t.same(triggered, [1])
   void system.stop()
 })

@@ -21,6 +21,9 @@ const OPTIMISED_FROM = '--interrupt-budget=200000'
 /** What one seed has not run for a while the next one runs again: V8 would throw it away, and compile it anew. */
 const KEPT = '--no-flush-bytecode'
 
+/** A seed takes well below a second. One that takes this long comes to no end. */
+const SILENT_MAX_MS = 100_000
+
 export interface SeedRange {
   readonly first: number
   readonly seeds: number
@@ -46,7 +49,7 @@ export interface Told<O> extends SeedTime {
 
 /**
  * Tells of seeds as they end, in whatever order, until all have or `told` returns false. Rejects where a
- * thread dies.
+ * thread dies, or a seed comes to no end: a loop in which no time passes gives its thread to nothing else.
  */
 export async function runSeeds<D, O>(
   script: URL,
@@ -65,9 +68,17 @@ export async function runSeeds<D, O>(
   })
   let isOver = false
   const ends = workers.map(
-    (worker) =>
+    (worker, i) =>
       new Promise<void>((resolve, reject) => {
+        let seed = first + i
+        const silent = () => {
+          reject(new Error(`MILLRACE_SEED=${seed} MILLRACE_SEEDS=1 has come to no end`))
+        }
+        const watch = setTimeout(silent, SILENT_MAX_MS)
+        worker.on('exit', () => clearTimeout(watch))
         worker.on('message', (one: Told<O>) => {
+          watch.refresh()
+          seed = one.seed + stride
           if (isOver || told(one)) return
           isOver = true
           for (const each of workers) void each.terminate()

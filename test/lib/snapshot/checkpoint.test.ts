@@ -44,7 +44,7 @@ class History {
     return orders.filter(({ kind }) => kind !== 'LookAfter').map(textOf)
   }
 
-  start = (...live: readonly SubtaskId[]) => this.on({ kind: 'Started', live })
+  start = (...live: readonly SubtaskId[]) => this.on({ kind: 'Started', live, committing: [] })
   look = (afterMs: number) => this.on({ kind: 'Looked' }, afterMs)
   finish = (subtask: SubtaskId) => this.on({ kind: 'Finished', subtask })
   commit = (round: number) => this.on({ kind: 'Committed', round })
@@ -106,6 +106,16 @@ t.test('a round comes at once where a sink has only to commit', async (t) => {
   history.ack(1, A)
   t.same(history.ack(1, B, 'ended'), ['commit 1'])
   t.equal(phaseIn(history.record.rounds[0]!, B), 'ended')
+})
+
+t.test('what waits for a commit while no round is taken is named at the next start', async (t) => {
+  const history = new History()
+  history.start(A, B)
+  history.on({ kind: 'Stopped', reason: 'a region has stopped' })
+  t.same(history.on({ kind: 'CommitAwaited', subtask: B }), [], 'it may be one of before')
+  t.same(history.start(A, B), [], 'nothing of before counts')
+  history.on({ kind: 'Stopped', reason: 'a region has stopped' })
+  t.same(history.on({ kind: 'Started', live: [A, B], committing: [B] }), ['trigger 1'])
 })
 
 t.test('a failure gives up what gathers, and leaves what commits', async (t) => {
