@@ -38,8 +38,8 @@
  *    connections end, at the earliest: each is later. That makes two lives of a
  *    subtask at one time improbable, not impossible: a paused process knows nothing, and what user code has
  *    begun outside of its turns goes on. What makes them harmless is fencing: chunks and acknowledgements of
- *    unknown refs are refused, transactions are committed on the coordinator's word only, and frames carry
- *    attempt and session.
+ *    unknown refs are refused, where snapshots are taken transactions are committed on the coordinator's word only,
+ *    and frames carry attempt and session.
  * 4. `term` counts the starts of the coordinator, durably. A node that has served a later term refuses
  *    an earlier one, and of two processes of one term the one that it has not served
  *    (`lib/cluster/term-fence.ts`): before it ends a slot that is not wanted, and before it registers where it has

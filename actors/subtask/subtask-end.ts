@@ -214,8 +214,8 @@ export class SinkEnd implements SubtaskEnd {
   readonly #owner: SinkEndOwner
   readonly #transactions: Transactions | null
   #full = false
-  /** The writer has, and what follows waits for a turn. */
-  #hasFinished = false
+  /** Waits for a turn; null: nothing does. */
+  #next: (() => Promise<void>) | null = null
   #written = false
   /** Of the barrier that passed last, in this life or before it. */
   #round: number
@@ -335,9 +335,14 @@ export class SinkEnd implements SubtaskEnd {
   }
 
   proceed(): void {
-    if (!this.#hasFinished) return
-    this.#hasFinished = false
-    this.#heeded(this.#end())
+    const next = this.#next
+    this.#next = null
+    if (next !== null) this.#heeded(next())
+  }
+
+  #inTurn(next: () => Promise<void>): void {
+    this.#next = next
+    this.#owner.ready()
   }
 
   #heeded(promise: Promise<void>): void {
@@ -346,25 +351,26 @@ export class SinkEnd implements SubtaskEnd {
 
   async #finish(): Promise<void> {
     await this.#writer.finish()
-    this.#hasFinished = true
-    this.#owner.ready()
+    this.#inTurn(() => this.#end())
   }
 
   /** Behind what the writer has finished with. */
   async #end(): Promise<void> {
     const transactions = this.#transactions
-    if (transactions !== null) {
-      // What no barrier follows belongs to the next round; the last one may still be under way.
-      const next = this.#round + 1
-      transactions.prepare(next)
-      if (!this.#owner.snapshots) await transactions.commit(next)
-      else if (!(await transactions.isEmpty())) {
-        this.awaitsCommit = true
-        this.#owner.ready()
-        return this.#owner.onAwaitsCommit()
-      }
+    if (transactions === null) return this.#close()
+    // What no barrier follows belongs to the next round; the last one may still be under way.
+    const next = this.#round + 1
+    transactions.prepare(next)
+    if (await transactions.isEmpty()) return this.#close()
+    if (!this.#owner.snapshots) {
+      return this.#inTurn(async () => {
+        await transactions.commit(next)
+        this.#close()
+      })
     }
-    this.#close()
+    this.awaitsCommit = true
+    this.#owner.ready()
+    this.#owner.onAwaitsCommit()
   }
 
   #close(): void {

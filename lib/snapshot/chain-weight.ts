@@ -35,7 +35,7 @@ export interface ChainWeight {
   readonly deltas: Extents
 }
 
-/** Bytes of a chain at most, in those of a full round as it would be now, … */
+/** Bytes of a chain to which one round more is added at most, in those of a full round as it would be now, … */
 const WASTE_MAX = 2
 /** … and in those of the full round that it begins with. */
 const GROWTH_MAX = 8
