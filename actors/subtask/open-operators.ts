@@ -37,8 +37,8 @@ import { ownedKeys } from './ways.js'
 
 export interface OperatorOpening {
   readonly place: SubtaskPlace
-  /** An operator needs no more input. */
-  readonly enough: () => void
+  /** The operator at that position needs no more input. */
+  readonly enough: (position: number) => void
   /** The chain begins with a source. */
   readonly readsSplits: boolean
   /** Holds a split of the chain's source back. */
@@ -246,7 +246,7 @@ function contextOf(
     inputFollows: follows,
     owesTime: (timeMs) => owes(position, timeMs),
     align: place.align,
-    complete: enough,
+    complete: () => enough(position),
     count: place.operatorCounter(chain.steps.indexOf(step)),
     metrics,
     // Only the last operator of a chain has side outputs that are read.

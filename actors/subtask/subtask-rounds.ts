@@ -312,9 +312,16 @@ export class SubtaskRounds {
     this.#owner.ready()
   }
 
-  /** The chain is gone: a barrier still in it will not leave it, and the subtask ends without it. */
-  interrupt(): void {
-    if (this.#current?.hasPassed === false) this.abandon(this.#current.barrier.round)
+  /**
+   * Nothing comes out of the operator at `position`, by default the last one, any more: a barrier that has not left it
+   * is lost, and its round goes on without this subtask. Gives that round; 0: none is lost.
+   */
+  cutOff(position = this.#steps.length - 1): number {
+    const round = this.#current
+    if (round === null || round.hasPassed || round.steps[position] !== null) return 0
+    const lost = round.barrier.round
+    this.abandon(lost)
+    return lost
   }
 
   close(): void {

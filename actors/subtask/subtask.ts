@@ -62,8 +62,8 @@ export interface SubtaskSignals {
   /** Something may be possible that was not before. */
   ready(): void
   failed(error: unknown): void
-  /** An operator needs no more input. */
-  enough(): void
+  /** The operator at that position of the chain needs no more input. */
+  enough(position: number): void
   /** True where the turn is over; counts a unit of work. */
   isTurnOver(): boolean
 }
@@ -108,7 +108,7 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     this.#parts = life.open({
       ready: () => context.ready(),
       failed: (error) => this.#fail(error),
-      enough: () => this.#enough(),
+      enough: (position) => this.#enough(position),
       isTurnOver: () => this.#budget?.exhausted() ?? false,
     })
   }
@@ -333,15 +333,22 @@ export class Subtask implements Behaviour<SubtaskMessage> {
     this.#gaveUp = true
     this.#inputEnded = true
     this.#parts.chain.close()
-    this.#parts.rounds?.interrupt()
+    this.#cutOff()
     this.#parts.input.cancel()
     this.#parts.end.signal(end)
   }
 
-  /** An operator has completed by itself: it sends the end on, its input may stop. */
-  #enough(): void {
+  /** The operator there has completed by itself: it has sent the end on, what stands before it may stop. */
+  #enough(position: number): void {
     this.#inputEnded = true
+    this.#cutOff(position)
     this.#parts.input.cancel()
+  }
+
+  /** A round whose barrier is lost has not been entered: this subtask has only its end to say in it. */
+  #cutOff(position?: number): void {
+    const lost = this.#parts.rounds?.cutOff(position) ?? 0
+    if (lost > 0) this.#entered = lost - 1
   }
 
   /** Finishes, or notes what it now waits for. */

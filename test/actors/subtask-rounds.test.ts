@@ -76,6 +76,28 @@ t.test('time that was owed to a round that is given up is not owed to the next o
   )
 })
 
+t.test('where an operator has enough only a barrier that has not left it is lost', async (t) => {
+  const { rounds, acks, enter, pass, encode } = roundsOf({
+    snapshots: null,
+    timeMs: Number.NaN,
+    owedMs: Number.NaN,
+  })
+  t.equal(rounds.cutOff(0), 0, 'there is none')
+  enter(1)
+  t.equal(rounds.cutOff(0), 1)
+  t.equal(rounds.round, 0, 'the subtask waits for nothing')
+  enter(2)
+  rounds.leave(0, { tag: BARRIER, round: 2, full: false })
+  t.equal(rounds.cutOff(0), 0, 'it waits further down')
+  pass(2)
+  t.equal(rounds.cutOff(0), 0, 'it has passed')
+  await encode()
+  t.same(
+    acks.map(({ round, phase }) => [round, phase]),
+    [[2, 'running']],
+  )
+})
+
 t.test(
   'a barrier that comes while the round before is still being encoded gives that one up',
   async (t) => {
