@@ -68,6 +68,7 @@ const TURNS: Partial<Record<NodeRole, readonly string[]>> = {
   operator: ['by', 'id'],
   source: ['follow'],
 }
+const ALL_TURNS: readonly string[] = Object.values(TURNS).flat()
 
 /** Null of a way between operators, which keeps nothing. */
 export function keptForm({ role, kind, traits, settings = {} }: KeepingNode): string | null {
@@ -96,7 +97,7 @@ export function checkKeptForm(
   if (keeps === undefined || isEmpty(operator)) return
   const form = keptForm(node)
   if (form === keeps || READS.get(form ?? '')?.includes(keeps)) return
-  const others = otherWay(node.role, kind, keeps)
+  const others = otherWay(node, kind, keeps)
   throw new MillraceError(
     'E_RESTORE_KIND',
     `snapshot ${round} has of operator ${name} what ${worded(kind, keeps)} keeps, in this pipeline it is ` +
@@ -107,8 +108,9 @@ export function checkKeptForm(
 }
 
 /** How nothing is lost. */
-function otherWay(role: NodeRole, kind: string, keeps: string): string {
+function otherWay({ role, kind: now }: KeepingNode, kind: string, keeps: string): string {
   if (role === 'source' || role === 'sink') {
+    if (kind === now) return ''
     return `; or, where it is a connector of your own that reads what was kept, leave its kind '${kind}'`
   }
   return isAggregate(keeps)
@@ -129,8 +131,10 @@ const isEmpty = ({ unassigned, subtasks }: OperatorSnapshot): boolean =>
       splits.length + transactions.length === 0 && chunks.every(({ count }) => count === 0),
   )
 
-/** `sum`, `windowProcess of sum`, `lastPerKey by`. */
+/** `sum`, `windowProcess of sum`, `lastPerKey by`, and `ndjson follow` of what is kept as by `lines`. */
 function worded(kind: string, form: string | null): string {
-  if (form?.startsWith(`${kind} `)) return form
-  return kind === 'windowProcess' && form !== null && form !== kind ? `${kind} of ${form}` : kind
+  if (form === null || form === kind) return kind
+  if (kind === 'windowProcess') return `${kind} of ${form}`
+  const turns = form.split(' ').filter((word) => ALL_TURNS.includes(word))
+  return [kind, ...turns].join(' ')
 }
