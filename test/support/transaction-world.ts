@@ -79,7 +79,12 @@ class Writer implements TransactionalWriter<unknown> {
   }
 
   flush(): void {}
-  async finish(): Promise<void> {}
+
+  /** What is left to write takes its time. */
+  finish(): Promise<void> {
+    return this.#process.sleep(this.#world.prepareMs)
+  }
+
   async abort(): Promise<void> {}
 
   async prepare(round: number): Promise<readonly Json[]> {
