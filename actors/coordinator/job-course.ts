@@ -64,8 +64,8 @@ export class JobCourse {
 
   ended(life: Job, summary: JobSummary): void {
     if (this.#hasFollower(life) || life === this.#lives.replaced) return
-    const { endsAs } = this.#lives
-    const state = summary.state === 'Finished' ? 'Finished' : (endsAs ?? summary.state)
+    const stands = summary.state === 'Finished' || isEnded(this.#toldState)
+    const state = stands ? summary.state : (this.#lives.endsAs ?? summary.state)
     this.#lives.endState = state
     this.#feed.unfollow()
     const { restarts, before } = this.#books

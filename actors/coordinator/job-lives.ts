@@ -30,7 +30,6 @@ export class JobLives {
   readonly stops = new Set<Promise<unknown>>()
   /** Goes on from what a former coordinator left. */
   isRecovered = false
-  #isCancelled = false
   #endsAs: 'Cancelled' | 'Stopped' | null = null
   /** Its coordinator stops, and it goes on with the next one. */
   isSuspended = false
@@ -56,22 +55,17 @@ export class JobLives {
     return this.#present
   }
 
-  /**
-   * At once, by someone, under this coordinator. Whoever comes first says as what; and what stops for good
-   * already, behind a snapshot, has stopped.
-   */
+  /** By someone, under this coordinator. Whoever comes first says as what. */
   endAtOnce(how: 'Cancelled' | 'Stopped'): void {
-    this.#isCancelled = true
-    const goesOn = this.move !== null || this.#present === this.replaced || this.isSuspended
-    if (goesOn || this.#present?.state !== 'Stopping') this.#endsAs ??= how
+    this.#endsAs ??= how
   }
 
   /** Nothing is to come back of it. */
   get isCancelled(): boolean {
-    return this.#isCancelled
+    return this.#endsAs !== null
   }
 
-  /** As what it is to have ended, whatever its life ends as; null: as that does. */
+  /** As what it is to have ended, unless its life has told of another end; null: as that ends. */
   get endsAs(): 'Cancelled' | 'Stopped' | null {
     return this.#endsAs
   }

@@ -22,30 +22,50 @@ async function hasEndedAs(
   t.equal(states.at(-1), state)
 }
 
-t.test('one whose savepoint is there when it is cancelled has stopped', async (t) => {
+/** A job that was asked for something runs until a snapshot is written for that, and for so many steps more. */
+async function stepsBehindSnapshot(
+  t: Test,
+  steps: number,
+  ask: (job: ClusterJob) => Promise<unknown>,
+) {
   const cluster = await runningLong()
   const job = cluster.coordinator!.job(ID)
-  const stopped = outcomeOf(job.stop('saved'))
-  t.ok(await cluster.runUntil(() => job.state === 'Stopping', 5_000))
-  const cancelled = outcomeOf(job.cancel())
-  await hasEndedAs(t, cluster, 'Stopped', job)
-  t.same([stopped, cancelled], Array(2).fill({ code: null, isOver: true }))
-  t.ok((await cluster.lastRound('saved')) > 0)
+  const outcome = outcomeOf(ask(job))
+  let isWritten = false
+  job.news$.subscribe((news) => {
+    if (news.kind === 'event' && news.event.kind === 'SnapshotCompleted') isWritten = true
+  })
+  isWritten = false
+  t.ok(await cluster.runUntil(() => isWritten, 5_000))
+  for (let i = 0; i < steps; i++) await cluster.step()
+  return { cluster, job, outcome }
+}
+
+t.test('one that stops behind its savepoint when it is cancelled has stopped', async (t) => {
+  const states = new Set<string>()
+  for (let steps = 0; ; steps++) {
+    const stop = (job: ClusterJob) => job.stop('saved')
+    const { cluster, job, outcome: stopped } = await stepsBehindSnapshot(t, steps, stop)
+    if (cluster.ended.has(ID)) break
+    const { state } = job
+    states.add(state)
+    const cancelled = outcomeOf(job.cancel())
+    await hasEndedAs(t, cluster, state === 'Running' ? 'Cancelled' : 'Stopped', job)
+    t.same(
+      [stopped, cancelled],
+      Array(2).fill({ code: null, isOver: true }),
+      `${steps} steps later`,
+    )
+    t.ok((await cluster.lastRound('saved')) > 0)
+  }
+  t.same(states, new Set(['Running', 'Stopping', 'Stopped']))
 })
 
 /** While the snapshot is written behind which it makes room, while it ends, and behind that. */
 t.test('one that makes room for another life, and is cancelled, is cancelled', async (t) => {
   for (let steps = 0; steps < 16; steps++) {
-    const cluster = await runningLong()
-    const job = cluster.coordinator!.job(ID)
-    const moved = outcomeOf(job.move(2))
-    let isWritten = false
-    job.news$.subscribe((news) => {
-      if (news.kind === 'event' && news.event.kind === 'SnapshotCompleted') isWritten = true
-    })
-    isWritten = false
-    t.ok(await cluster.runUntil(() => isWritten, 5_000))
-    for (let i = 0; i < steps; i++) await cluster.step()
+    const move = (job: ClusterJob) => job.move(2)
+    const { cluster, job, outcome: moved } = await stepsBehindSnapshot(t, steps, move)
     void job.cancel()
     await hasEndedAs(t, cluster, 'Cancelled', job)
     t.ok(moved.isOver, `${steps} steps later`)
