@@ -55,6 +55,12 @@ export class JobLives {
     return this.#present
   }
 
+  /** Its life ends behind a snapshot that is there. */
+  get isStopping(): boolean {
+    const state = this.#present?.state
+    return state === 'Stopping' || state === 'Stopped'
+  }
+
   /** By someone, under this coordinator. Whoever comes first says as what. */
   endAtOnce(how: 'Cancelled' | 'Stopped'): void {
     this.#endsAs ??= how

@@ -84,6 +84,8 @@ export class JobStops {
     // Whatever holds it up: a life that is to be waited for no longer ends behind the checkpoint before.
     const { clock } = this.#parts.world
     const waitNoLonger = clock.after(SUSPEND_MS, () => {
+      // It ends already, for good where it was asked to: nothing ends it sooner.
+      if (lives.isStopping) return
       lives.isSuspended = true
       void lives.present?.cancel()
     })
@@ -156,6 +158,8 @@ export class JobStops {
     if (lives.move !== null) throw isMoving(this.#id)
     try {
       const taken = await (directory === null ? life.stop() : life.stop(directory))
+      // Its snapshot was complete too late: it was cancelled, and goes on.
+      if (lives.goesOn) throw this.#left()
       return { ...taken, isEarlier: false }
     } catch (error) {
       // Its coordinator waits no longer.

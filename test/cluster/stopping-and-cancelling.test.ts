@@ -4,6 +4,7 @@ import type { ClusterJob } from '../../actors/coordinator/cluster-job.js'
 import { LONG_JOB as ID, recoveringLong, runningLong } from '../support/long-job.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import type { SimulatedCluster } from '../support/simulated-cluster.js'
+import { stateChangesOf } from '../support/state-changes.js'
 
 async function hasEndedAs(
   t: Test,
@@ -15,11 +16,7 @@ async function hasEndedAs(
   t.equal(cluster.ended.get(ID), state)
   t.match(cluster.coordinator!.jobs(), [{ state }])
   t.match(await job.done, { state })
-  const states: string[] = []
-  job.news$.subscribe((news) => {
-    if (news.kind === 'event' && news.event.kind === 'StateChanged') states.push(news.event.to)
-  })
-  t.equal(states.at(-1), state)
+  t.equal(stateChangesOf(job).at(-1)?.to, state)
 }
 
 /** A job that was asked for something runs until a snapshot is written for that, and for so many steps more. */

@@ -1,5 +1,6 @@
 /** What is asked of a job while its coordinator stops, in order to go on with it at its next start. */
 import t from 'tap'
+import type { ClusterJob } from '../../actors/coordinator/cluster-job.js'
 import { SETTLE_MS } from '../../lib/cluster/times.js'
 import { isEnded } from '../../lib/job/job-record.js'
 import { moduleOf } from '../support/cluster-simulation.js'
@@ -8,9 +9,11 @@ import {
   recoveringLong as recovering,
   runningLong as running,
   SEED,
+  TWO_NODES,
 } from '../support/long-job.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import { bundleOf, HUB, SimulatedCluster } from '../support/simulated-cluster.js'
+import { stateChangesOf } from '../support/state-changes.js'
 import { TransactionWorld } from '../support/transaction-world.js'
 
 t.setTimeout(400_000)
@@ -29,6 +32,43 @@ t.test('what is being stopped when its coordinator stops ends for good, once', a
     t.notOk(cluster.stores.jobs.has(ID), 'nor does the next coordinator go on with it')
   }
 })
+
+/** A sink takes `PREPARE_MS` for the savepoint: until about the moment at which the coordinator waits no longer. */
+const PREPARE_MS = 21_000
+
+/** Nodes do not hear for so long that it is to end. */
+async function cutOff(cluster: SimulatedCluster, job: ClusterJob): Promise<void> {
+  await cluster.runUntil(() => job.state !== 'Running', 25_000)
+  for (const { name } of TWO_NODES) cluster.internet.cut(HUB, name)
+  await cluster.runFor(400)
+  cluster.internet.heal()
+}
+
+for (const isCutOff of [false, true]) {
+  const nodes = isCutOff ? ' whose nodes do not hear of it' : ''
+  t.test(`a stop${nodes} is refused where the next coordinator goes on with the job`, async (t) => {
+    const codes = new Set<string | null>()
+    for (const laterMs of [998, 1_000.5, 1_001, 1_002, 1_003, 1_100, 1_300, 1_500]) {
+      const world = new TransactionWorld()
+      const cluster = await running(false, '1s', world)
+      const coordinator = cluster.coordinator!
+      const job = coordinator.job(ID)
+      world.prepareMs = PREPARE_MS
+      const stopped = outcomeOf(job.stop('saved'))
+      await cluster.runFor(laterMs)
+      void coordinator.stop()
+      if (isCutOff) await cutOff(cluster, job)
+      await cluster.runFor(25_000)
+      codes.add(stopped.code)
+      const goesOn = { code: 'E_STOPPING', isOver: true }
+      const hasEnded = { code: null, isOver: true }
+      t.same(stopped, cluster.stores.jobs.has(ID) ? goesOn : hasEnded, `${laterMs} ms later`)
+      const told = stateChangesOf(job).at(-1)?.to
+      t.equal(told, cluster.stores.jobs.has(ID) ? 'Running' : 'Stopped')
+    }
+    t.same(codes, new Set(['E_STOPPING', null]))
+  })
+}
 
 t.test('what is cancelled while its coordinator stops does not come back', async (t) => {
   for (const laterMs of [0, 1, 2, 3, 4, 5, 6]) {

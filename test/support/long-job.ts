@@ -19,21 +19,23 @@ const SHAPE: Omit<JobShape, 'world'> = {
   seconds: 60,
 }
 
-/** It has run for 2 s. `wait`: for places. */
+/** It has run for 2 s. `wait`: for places. `world`: what it writes to. */
 export async function runningLong(
   takesSnapshots = true,
   wait: Duration = '1s',
+  world = new TransactionWorld(),
 ): Promise<SimulatedCluster> {
-  const cluster = clusterOfTwo()
+  const cluster = clusterOfTwo(world)
   startNodes(cluster)
   return submitted(cluster, takesSnapshots, wait)
 }
 
 /** It has waited for 2 s: there are no nodes yet. */
-export const waitingLong = (): Promise<SimulatedCluster> => submitted(clusterOfTwo(), true, '10m')
+export const waitingLong = (): Promise<SimulatedCluster> =>
+  submitted(clusterOfTwo(new TransactionWorld()), true, '10m')
 
-function clusterOfTwo(): SimulatedCluster {
-  const modules = { rows: moduleOf({ ...SHAPE, world: new TransactionWorld() }) }
+function clusterOfTwo(world: TransactionWorld): SimulatedCluster {
+  const modules = { rows: moduleOf({ ...SHAPE, world }) }
   const cluster = new SimulatedCluster({ seed: SEED, nodes: TWO_NODES, modules })
   cluster.start(HUB)
   return cluster

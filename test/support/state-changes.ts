@@ -1,0 +1,17 @@
+import type { ClusterJob } from '../../actors/coordinator/cluster-job.js'
+import type { JobState } from '../../lib/job/job-record.js'
+
+export interface StateChange {
+  readonly from: JobState
+  readonly to: JobState
+}
+
+/** As whoever follows the job was told of them by now. */
+export function stateChangesOf(job: ClusterJob): readonly StateChange[] {
+  const changes: StateChange[] = []
+  const hearing = job.news$.subscribe((news) => {
+    if (news.kind === 'event' && news.event.kind === 'StateChanged') changes.push(news.event)
+  })
+  hearing.unsubscribe()
+  return changes
+}
