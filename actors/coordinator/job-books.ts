@@ -4,7 +4,7 @@
  */
 import type { Deployment } from '../../lib/job/adoption.js'
 import type { KeptFailures } from '../../lib/job/kept-failures.js'
-import { type LifeCounts, NO_LIVES } from '../../lib/job/life-counts.js'
+import { deployed, type LifeCounts, NO_LIVES } from '../../lib/job/life-counts.js'
 import type { ClusterJobParts } from './cluster-job-parts.js'
 import type { JobRecord } from './job-records.js'
 import type { PlacementOptions } from './protocol.js'
@@ -80,7 +80,7 @@ export class JobBooks {
 
   /** Before any of it is opened. It has as many slots as it had until it `runsOn` as many as these. */
   async deployed(deployment: Deployment, failures: KeptFailures): Promise<void> {
-    const before = { ...this.before, isAtRest: false }
+    const before = deployed(this.before)
     this.#record = { ...this.#record, before, failures, restarts: this.#restarts, deployment }
     await this.#parts.save(this.#record)
   }

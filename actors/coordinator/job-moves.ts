@@ -5,7 +5,7 @@
  */
 import type { Cancel } from '../../lib/base/clock.js'
 import { isEnded } from '../../lib/job/job-record.js'
-import { withLife } from '../../lib/job/life-counts.js'
+import { atRest, withLife } from '../../lib/job/life-counts.js'
 import type { Job, JobSummary } from '../job/job.js'
 import type { ClusterJobParts } from './cluster-job-parts.js'
 import { endBehindCheckpoint } from './end-behind-checkpoint.js'
@@ -117,7 +117,7 @@ export class JobMoves {
     try {
       if (summary?.state !== 'Finished' && !lives.isCancelled) {
         const hasLived = summary !== null && lives.hasLived(life)
-        await books.turnOver(hasLived ? withLife(before, summary) : { ...before, isAtRest: true })
+        await books.turnOver(hasLived ? withLife(before, summary) : atRest(before))
         const next = await beginning.begin(true, slots)
         if (next !== null) return next
         books.turnBack(before)
@@ -236,7 +236,7 @@ export class JobMoves {
     this.#lives.replaced = trial
     await trial.cancel()
     // Regions of it may have been deployed.
-    await books.remember({ ...books.before, isAtRest: true })
+    await books.remember(atRest(books.before))
     const next = await beginning.begin(true, slots)
     if (next === null) await this.#endJobWith(trial)
     return next

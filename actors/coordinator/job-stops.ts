@@ -1,6 +1,6 @@
 /** Ends a job: for good, when what is there is done, behind a savepoint, or so that the next coordinator goes on. */
 import { isEnded } from '../../lib/job/job-record.js'
-import { withLife } from '../../lib/job/life-counts.js'
+import { atRest, withLife } from '../../lib/job/life-counts.js'
 import type { Job, SnapshotSummary } from '../job/job.js'
 import type { ClusterJobParts } from './cluster-job-parts.js'
 import { endBehindCheckpoint } from './end-behind-checkpoint.js'
@@ -117,7 +117,7 @@ export class JobStops {
     if (summary === null || summary.state === 'Finished' || lives.isCancelled) return
     if (lives.hasLived(life)) await books.remember(withLife(books.before, summary))
     // One that has only been planned has not lived; one that was not even that may be forgotten by now.
-    else if (lives.plan !== null) await books.remember({ ...books.before, isAtRest: true })
+    else if (lives.plan !== null) await books.remember(atRest(books.before))
   }
 
   async #endForNow(life: Job): Promise<void> {

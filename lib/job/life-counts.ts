@@ -43,12 +43,15 @@ export const NO_LIVES: LifeCounts = {
   isAtRest: true,
 }
 
+/** A life after them is still to be deployed. */
+export const atRest = (before: LifeCounts): LifeCounts => ({ ...before, isAtRest: true })
+
+/** Something of a life after them is to be opened. */
+export const deployed = (before: LifeCounts): LifeCounts => ({ ...before, isAtRest: false })
+
 /** A coordinator goes on with the job in a life of its own, still to be deployed: what was has died uncounted. */
-export const takenOver = (before: LifeCounts): LifeCounts => ({
-  ...before,
-  lives: before.lives + (before.isAtRest ? 0 : 1),
-  isAtRest: true,
-})
+export const takenOver = (before: LifeCounts): LifeCounts =>
+  atRest({ ...before, lives: before.lives + (before.isAtRest ? 0 : 1) })
 
 /** A life has ended in order. */
 export const withLife = (before: LifeCounts, life: Counts): LifeCounts => ({

@@ -1,6 +1,6 @@
 /** Counts over the lives of a job. */
 import t from 'tap'
-import { NO_LIVES, summed, takenOver, withLife } from '../../../lib/job/life-counts.js'
+import { deployed, NO_LIVES, summed, takenOver, withLife } from '../../../lib/job/life-counts.js'
 
 const life = {
   recordsIn: 10,
@@ -27,12 +27,12 @@ t.test('lives that end in order are added up, the last one included', async (t) 
 })
 
 t.test('one that has died is counted without what it counted, and once', async (t) => {
-  const first = { ...NO_LIVES, isAtRest: false }
+  const first = deployed(NO_LIVES)
   t.match(summed(life, takenOver(first)), { recordsIn: 10, lives: 2, livesCounted: 1 })
   t.same(takenOver(NO_LIVES), NO_LIVES, 'none has been deployed')
   const rests = withLife(NO_LIVES, life)
   t.match(summed(life, takenOver(rests)), { recordsIn: 20, lives: 2, livesCounted: 2 })
-  const died = takenOver({ ...rests, isAtRest: false })
+  const died = takenOver(deployed(rests))
   t.match(died, { recordsIn: 10, lives: 2, livesCounted: 1 })
   t.same(takenOver(died), died, 'nothing of another has been deployed since')
 })
