@@ -55,15 +55,6 @@ export const takenOver = (before: LifeCounts): LifeCounts =>
 
 /** A life has ended in order. */
 export const withLife = (before: LifeCounts, life: Counts): LifeCounts => ({
-  ...countsOf(summed(life, before)),
-  lives: before.lives + 1,
-  livesCounted: before.livesCounted + 1,
-  isAtRest: true,
-})
-
-/** The last life, as if it had been the only one. */
-export const summed = <S extends Counts>(life: S, before: LifeCounts): S & Lives => ({
-  ...life,
   recordsIn: before.recordsIn + life.recordsIn,
   recordsOut: before.recordsOut + life.recordsOut,
   skipped: before.skipped + life.skipped,
@@ -72,9 +63,14 @@ export const summed = <S extends Counts>(life: S, before: LifeCounts): S & Lives
   wallMs: before.wallMs + life.wallMs,
   lives: before.lives + 1,
   livesCounted: before.livesCounted + 1,
+  isAtRest: true,
 })
 
-function countsOf(counts: Counts): Counts {
-  const { recordsIn, recordsOut, skipped, deadLetters, lost, wallMs } = counts
-  return { recordsIn, recordsOut, skipped, deadLetters, lost, wallMs }
-}
+/** The last life, as if it had been the only one. One of which nothing has been deployed was none. */
+export const summed = <S extends Counts>(life: S, before: LifeCounts): S & Lives => ({
+  ...life,
+  ...countsOf(before.isAtRest ? before : withLife(before, life)),
+})
+
+/** Of all of them together. */
+export const countsOf = ({ isAtRest: _isAtRest, ...counts }: LifeCounts): Counts & Lives => counts

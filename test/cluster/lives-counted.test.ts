@@ -82,9 +82,43 @@ t.test('each life that ran counts, though its coordinator and its nodes died', a
 const isRunning = (cluster: SimulatedCluster): boolean =>
   cluster.coordinator?.jobs()[0]?.state === 'Running'
 
+/** Nothing of the life in which it is cancelled has been deployed. */
+t.test('a life that has only waited is none, nor does its wait count', async (t) => {
+  const never = await waiting()
+  t.match(await cancelled(never), { lives: 0, livesCounted: 0, wallMs: 0 }, 'for the first time')
+  for (const agoMs of TIMES) {
+    const again = await waiting()
+    again.kill(HUB)
+    again.start(HUB)
+    await again.runFor(agoMs)
+    t.match(await cancelled(again), { lives: 0, livesCounted: 0, wallMs: 0 }, `${agoMs} ms`)
+
+    const died = await recovering(agoMs)
+    t.match(await cancelled(died), { lives: 1, livesCounted: 0, wallMs: 0 }, `${agoMs} ms`)
+  }
+})
+
+t.test('one that could not follow another leaves what that has counted', async (t) => {
+  const cluster = await running(true, '10m')
+  const job = cluster.coordinator!.job(ID)
+  cluster.kill('b')
+  t.ok(await cluster.runUntil(() => job.state === 'Restarting', 50_000))
+  const endMs = cluster.clock.now()
+  void job.move(2).catch(() => {})
+  await cluster.runFor(5_000)
+  const { lives, livesCounted, recordsIn, wallMs } = await cancelled(cluster)
+  t.same({ lives, livesCounted }, { lives: 1, livesCounted: 1 })
+  t.ok(recordsIn > 0)
+  t.ok(wallMs < endMs, `it waited for longer: ${wallMs}`)
+})
+
 /** What is said of the job that has been cancelled once it ran. */
 async function livesAtEnd(t: Test, cluster: SimulatedCluster): Promise<JobSummary> {
   t.ok(await cluster.runUntil(() => isRunning(cluster), 50_000))
+  return cancelled(cluster)
+}
+
+async function cancelled(cluster: SimulatedCluster): Promise<JobSummary> {
   const job = cluster.coordinator!.job(ID)
   void job.cancel()
   await cluster.runFor(1_000)

@@ -12,7 +12,7 @@ const life = {
 }
 
 t.test('lives that end in order are added up, the last one included', async (t) => {
-  const before = withLife(withLife(NO_LIVES, life), life)
+  const before = deployed(withLife(withLife(NO_LIVES, life), life))
   t.match(summed({ ...life, state: 'Finished' }, before), {
     recordsIn: 30,
     recordsOut: 15,
@@ -28,11 +28,18 @@ t.test('lives that end in order are added up, the last one included', async (t) 
 
 t.test('one that has died is counted without what it counted, and once', async (t) => {
   const first = deployed(NO_LIVES)
-  t.match(summed(life, takenOver(first)), { recordsIn: 10, lives: 2, livesCounted: 1 })
+  t.match(summed(life, deployed(takenOver(first))), { recordsIn: 10, lives: 2, livesCounted: 1 })
   t.same(takenOver(NO_LIVES), NO_LIVES, 'none has been deployed')
   const rests = withLife(NO_LIVES, life)
-  t.match(summed(life, takenOver(rests)), { recordsIn: 20, lives: 2, livesCounted: 2 })
+  t.match(summed(life, deployed(takenOver(rests))), { recordsIn: 20, lives: 2, livesCounted: 2 })
   const died = takenOver(deployed(rests))
   t.match(died, { recordsIn: 10, lives: 2, livesCounted: 1 })
   t.same(takenOver(died), died, 'nothing of another has been deployed since')
+})
+
+t.test('one of which nothing was deployed is none, whatever it says of itself', async (t) => {
+  const { isAtRest, ...counts } = withLife(NO_LIVES, life)
+  t.ok(isAtRest)
+  const waited = { ...life, state: 'Cancelled' }
+  t.same(summed(waited, withLife(NO_LIVES, life)), { ...counts, state: 'Cancelled' })
 })
