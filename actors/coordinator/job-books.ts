@@ -4,14 +4,21 @@
  */
 import type { Deployment } from '../../lib/job/adoption.js'
 import type { KeptFailures } from '../../lib/job/kept-failures.js'
-import { deployed, type LifeCounts, NO_LIVES } from '../../lib/job/life-counts.js'
+import { deployed, type LifeCounts, livesTold } from '../../lib/job/life-counts.js'
 import type { ClusterJobParts } from './cluster-job-parts.js'
 import type { JobRecord } from './job-records.js'
 import type { PlacementOptions } from './protocol.js'
 
+/** What has become of the lives before is always told. */
+export interface KeptJob extends JobRecord {
+  readonly before: LifeCounts
+}
+
 export class JobBooks {
-  readonly #parts: Pick<ClusterJobParts, 'record' | 'save'>
-  #record: JobRecord
+  readonly #parts: Pick<ClusterJobParts, 'save'>
+  /** As this coordinator found it. */
+  readonly #found: KeptJob
+  #record: KeptJob
   #restarts: number
   #slotsKept: Promise<void> = Promise.resolve()
   /** Drains that are not durable yet. */
@@ -19,19 +26,21 @@ export class JobBooks {
   #isDrainKept: boolean
 
   constructor(parts: Pick<ClusterJobParts, 'record' | 'save'>) {
+    const { record } = parts
     this.#parts = parts
-    this.#record = parts.record
-    this.#restarts = parts.record.restarts ?? 0
-    this.#isDrainKept = parts.record.drains === true
+    this.#found = { ...record, before: livesTold(record.before, record.deployment != null) }
+    this.#record = this.#found
+    this.#restarts = record.restarts ?? 0
+    this.#isDrainKept = record.drains === true
   }
 
-  get record(): JobRecord {
+  get record(): KeptJob {
     return this.#record
   }
 
   /** Of the lives before the present one. */
   get before(): LifeCounts {
-    return this.#record.before ?? NO_LIVES
+    return this.#record.before
   }
 
   get restarts(): number {
@@ -121,7 +130,7 @@ export class JobBooks {
   reopen(): void {
     const drains = this.#record.drains === true && ({ drains: true } as const)
     const restarts = this.#restarts
-    this.#record = { ...this.#parts.record, ...drains, restarts, deployment: null }
+    this.#record = { ...this.#found, ...drains, restarts, deployment: null }
     this.#parts.save(this.#record).catch(() => {})
   }
 }

@@ -25,7 +25,7 @@ export interface JobRecord {
   readonly drains?: true
   /** Of all its lives, the present one included. */
   readonly restarts?: number
-  /** Of lives that it has had; none where it has only begun. */
+  /** Of lives that it has had; missing where that was written before they were counted. */
   readonly before?: LifeCounts
   /** Of the lives that coordinators have gone on with. */
   readonly failures?: KeptFailures | null

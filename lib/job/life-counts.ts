@@ -49,6 +49,10 @@ export const atRest = (before: LifeCounts): LifeCounts => ({ ...before, isAtRest
 /** Something of a life after them is to be opened. */
 export const deployed = (before: LifeCounts): LifeCounts => ({ ...before, isAtRest: false })
 
+/** As far as a record tells: one from before lives were counted says only whether something of one was deployed. */
+export const livesTold = (before: LifeCounts | undefined, hasDeployed: boolean): LifeCounts =>
+  before ?? (hasDeployed ? deployed(NO_LIVES) : NO_LIVES)
+
 /** A coordinator goes on with the job in a life of its own, still to be deployed: what was has died uncounted. */
 export const takenOver = (before: LifeCounts): LifeCounts =>
   atRest({ ...before, lives: before.lives + (before.isAtRest ? 0 : 1) })

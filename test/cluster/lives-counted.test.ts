@@ -112,6 +112,35 @@ t.test('one that could not follow another leaves what that has counted', async (
   t.ok(wallMs < endMs, `it waited for longer: ${wallMs}`)
 })
 
+/** Records of then say of lives only what runs. */
+function forgetLives({ stores: { jobs } }: SimulatedCluster): void {
+  const { before: _, ...record } = jobs.get(ID)!
+  jobs.set(ID, record)
+}
+
+t.test('one that ran under a coordinator that counted none yet counts', async (t) => {
+  const adopted = await running()
+  adopted.kill(HUB)
+  forgetLives(adopted)
+  adopted.start(HUB)
+  t.match(await livesAtEnd(t, adopted), { lives: 1, livesCounted: 1 }, 'it was adopted')
+
+  for (const agoMs of [10, 3_500, 6_000]) {
+    const died = async () => {
+      const cluster = await recovering(0)
+      cluster.kill(HUB)
+      forgetLives(cluster)
+      cluster.start(HUB)
+      await cluster.runFor(agoMs)
+      return cluster
+    }
+    t.match(await cancelled(await died()), { lives: 1, livesCounted: 0 }, `${agoMs} ms`)
+    const goesOn = await died()
+    startNodes(goesOn)
+    t.match(await livesAtEnd(t, goesOn), { lives: 2, livesCounted: 1 }, `${agoMs} ms`)
+  }
+})
+
 /** What is said of the job that has been cancelled once it ran. */
 async function livesAtEnd(t: Test, cluster: SimulatedCluster): Promise<JobSummary> {
   t.ok(await cluster.runUntil(() => isRunning(cluster), 50_000))
