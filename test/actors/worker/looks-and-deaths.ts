@@ -1,26 +1,29 @@
 /**
  * Looks into threads while threads start, end and are ended around it, for so many milliseconds (first
- * argument), and until there were enough of each, however slow the machine is; then prints how many. A process of
- * its own: what goes wrong here is a crash or a hang.
+ * argument), and until there were enough of each, however slow the machine is, or until one that lives is lost from
+ * sight; then prints how many. A process of its own: what else goes wrong here is a crash or a hang.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { ThreadInspector } from '../../../actors/worker/thread-inspector.js'
+import { workerSessions } from '../../../actors/worker/worker-sessions.js'
 
 /** Counts of what was done. */
 export interface Tally {
   /** Of threads that live on, and how many of them saw something. */
   looks: number
   seen: number
+  /** Looks behind which such a thread could not be found any more: no other will see it. */
+  lost: number
   /** Threads that started and ended beside these looks. */
   neighbours: number
   /** Threads that ended, each by itself or by `terminate`, with looks before, at and after its end. */
   deaths: number
 }
 
-const tally: Tally = { looks: 0, seen: 0, neighbours: 0, deaths: 0 }
-const ENOUGH: Tally = { looks: 20, seen: 20, neighbours: 6, deaths: 4 }
-const COUNTED = Object.keys(ENOUGH) as (keyof Tally)[]
+const tally: Tally = { looks: 0, seen: 0, lost: 0, neighbours: 0, deaths: 0 }
+const ENOUGH = { looks: 20, seen: 20, neighbours: 6, deaths: 4 }
+const COUNTED = Object.keys(ENOUGH) as (keyof typeof ENOUGH)[]
 const endMs = performance.now() + Number(process.argv[2])
 const SPIN = 'const end = Date.now() + 20 * Math.random(); while (Date.now() < end);'
 const LIVES = [
@@ -43,8 +46,10 @@ function start(life: string): ThreadInspector {
   return inspector
 }
 
-const goesOn = () =>
+const isTooSoon = () =>
   performance.now() < endMs || COUNTED.some((count) => tally[count] < ENOUGH[count])
+
+const goesOn = () => tally.lost === 0 && isTooSoon()
 
 async function repeat(work: (round: number) => Promise<void>): Promise<void> {
   for (let round = 0; goesOn(); round++) await work(round)
@@ -57,6 +62,7 @@ async function lookAtOneThatLives(): Promise<void> {
     const saw = round % 2 ? await inspector.stack() : await inspector.heapBytes()
     tally.looks++
     if (saw !== null) tally.seen++
+    if (workerSessions().find(inspector.worker.threadId) === null) tally.lost++
   })
   await inspector.terminate()
 }
