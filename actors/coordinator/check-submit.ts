@@ -80,7 +80,8 @@ export function checkWait(waitMs: number): void {
 /** Nothing that is misread may decide about output that was prepared. */
 function checkRestore(options: SubmitOptions): void {
   const { restore, transactions } = options
-  if (restore !== undefined && !isText(restore)) throw bad('restore', 'a directory', restore)
+  const isNamed = restore === undefined || (isText(restore) && restore !== '')
+  if (!isNamed) throw bad('restore', 'a directory', restore)
   if (!TRANSACTIONS.includes(transactions)) {
     throw bad('transactions', "'commit' or 'discard'", transactions)
   }

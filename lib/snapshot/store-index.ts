@@ -17,13 +17,16 @@ import { damagedText, seal, unseal } from './sealed.js'
 export const INDEX_FILE = 'SNAPSHOTS'
 const TEMPORARY = `${INDEX_FILE}.tmp`
 
+/** It is not there, or the directory is not. */
+const MISSING: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR']
+
 const FORMAT = { format: 'millrace-snapshots', version: 1, what: 'an index of snapshots' }
 
 /** Null where there is none. @throws MillraceError `E_SNAPSHOT_DAMAGED`, `E_SNAPSHOT_VERSION` */
 export async function readIndex(directory: string): Promise<readonly number[] | null> {
   const file = join(directory, INDEX_FILE)
   const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
+    if (MISSING.includes(error.code)) return null
     throw error
   })
   if (bytes === null) return null

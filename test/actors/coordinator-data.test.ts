@@ -88,6 +88,7 @@ t.test(
     t.ok(await stores.hasSnapshots(place))
     writeFileSync(join(place, INDEX_FILE), 'x')
     t.ok(await stores.hasSnapshots(place), 'what is damaged is no reason to begin without')
+    t.notOk(await stores.hasSnapshots(join(place, INDEX_FILE)), 'no directory, but a file')
     await stores.close()
   },
 )

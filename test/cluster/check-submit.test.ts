@@ -14,6 +14,7 @@ t.test('what is said of a savepoint is understood, or refused', async (t) => {
   t.doesNotThrow(() => checkSubmit(good))
   const wrong = [
     { restore: 7 },
+    { restore: '' },
     { transactions: 'lose' },
     { transactions: null },
     { claim: 'yes' },
