@@ -1,6 +1,6 @@
 /** Makes one course of the lives of a job: what is told of them, and which end is that of the job. */
 import type { Observable } from 'rxjs'
-import { isEnded, type JobState } from '../../lib/job/job-record.js'
+import { isEnded, isEnding, type JobState } from '../../lib/job/job-record.js'
 import { summed } from '../../lib/job/life-counts.js'
 import type { Job, JobEvent, JobSummary } from '../job/job.js'
 import type { ClusterJobParts } from './cluster-job-parts.js'
@@ -149,8 +149,8 @@ export class JobCourse {
       return
     }
     // That a life ends in order to make room for the next, or before another try, is no end of the job.
-    const isNoEnd = move !== null || isSuspended || isTriedAgain
-    if (isNoEnd && event.kind === 'StateChanged') return
+    const goesOn = move !== null || isSuspended || isTriedAgain
+    if (goesOn && event.kind === 'StateChanged' && isEnding(event.to)) return
     if (isTriedAgain && event.kind === 'Restored') this.#restored = event
     else this.#tell(event)
   }

@@ -24,6 +24,7 @@ import type { JobStepEvent } from '../../lib/job/job-events.js'
 import {
   createJobRecord,
   isEnded,
+  isToEnd,
   type JobRecord,
   type JobState,
 } from '../../lib/job/job-record.js'
@@ -373,8 +374,7 @@ class JobActor implements Behaviour<JobMessage> {
 
   #onStateChanged(before: JobState, state: JobState): void {
     this.#parts.board.stateChanged(before, state)
-    const isEnding = state === 'Cancelling' || state === 'Stopping' || state === 'Failing'
-    if (isEnding) this.#context.after(STOP_MS, { kind: 'StopOverdue' })
+    if (isToEnd(state)) this.#context.after(STOP_MS, { kind: 'StopOverdue' })
   }
 
   /** A thread in a long turn hears no order; that of the job's end does not wait for it. */

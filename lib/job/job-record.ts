@@ -35,6 +35,14 @@ export type JobState =
 export const isEnded = (state: JobState): boolean =>
   state === 'Finished' || state === 'Cancelled' || state === 'Stopped' || state === 'Failed'
 
+/** How it ends, whatever its regions still do. */
+export const ENDS = { Failing: 'Failed', Cancelling: 'Cancelled', Stopping: 'Stopped' } as const
+
+export const isToEnd = (state: JobState): state is keyof typeof ENDS => state in ENDS
+
+/** It is to end, or has. */
+export const isEnding = (state: JobState): boolean => isToEnd(state) || isEnded(state)
+
 export type RegionPhase = 'Waiting' | 'Opening' | 'Running' | 'Aborting' | 'Finished' | 'Stopped'
 
 export interface RegionRecord {

@@ -24,7 +24,7 @@
 import { assert, unreachable } from '../base/assert.js'
 import { Draft, type OfAttempt } from './job-draft.js'
 import type { JobStep, JobStepEvent } from './job-events.js'
-import { isEnded, type JobRecord, type JobState } from './job-record.js'
+import { ENDS, isEnded, isEnding, isToEnd, type JobRecord } from './job-record.js'
 import { replacementDue, subtaskFailed, subtaskReplaced } from './replacement-steps.js'
 
 export function stepJob(record: JobRecord, event: JobStepEvent): JobStep {
@@ -232,10 +232,3 @@ function settle(draft: Draft): void {
     else if (started && draft.state === 'Running') draft.state = 'Restarting'
   }
 }
-
-/** How it ends, whatever its regions still do. */
-const ENDS = { Failing: 'Failed', Cancelling: 'Cancelled', Stopping: 'Stopped' } as const
-
-const isToEnd = (state: JobState): state is keyof typeof ENDS => state in ENDS
-
-const isEnding = (state: JobState): boolean => isToEnd(state) || isEnded(state)

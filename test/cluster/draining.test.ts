@@ -1,5 +1,6 @@
 /** What becomes of a job that was told to drain, and what whoever wanted that is told. */
 import t, { type Test } from 'tap'
+import type { ClusterJob } from '../../actors/coordinator/cluster-job.js'
 import {
   LONG_JOB as ID,
   recoveringLong as recovering,
@@ -8,6 +9,7 @@ import {
 } from '../support/long-job.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import { bundleOf, HUB, type SimulatedCluster } from '../support/simulated-cluster.js'
+import { stateChangesOf } from '../support/state-changes.js'
 
 t.setTimeout(400_000)
 
@@ -192,4 +194,44 @@ t.test('while it drains it moves, and drains on', async (t) => {
   await drains(t, cluster, 'as one slot, or before it could move')
   t.same(drained, { code: null, isOver: true })
   t.ok(moved.code === null || moved.code === 'E_JOB_NOT_RUNNING', `${moved.code}`)
+})
+
+/** Nothing is told of a move but that it is over; all else goes on from what was told before. */
+function hearsOfDrain(t: Test, job: ClusterJob, when: string): void {
+  const changes = stateChangesOf(job)
+  t.ok(
+    changes.some(({ to }) => to === 'Draining'),
+    when,
+  )
+  for (const [i, { from, to }] of changes.entries()) {
+    const told = changes[i - 1]?.to ?? 'Created'
+    if (to !== 'Running') t.equal(from, told, `${when}: ${to}`)
+  }
+}
+
+t.test('whoever follows it hears that it drains, though it is moved just then', async (t) => {
+  for (let ms = 0; ms < 20; ms += 2) {
+    const cluster = await running()
+    const job = cluster.coordinator!.job(ID)
+    const moved = outcomeOf(job.move(2))
+    await cluster.runFor(ms)
+    void cluster.coordinator!.drain(ID)
+    await drains(t, cluster, `${ms} ms later`)
+    t.same(moved, { code: null, isOver: true })
+    hearsOfDrain(t, job, `${ms} ms later`)
+  }
+})
+
+t.test('or was to be, and could not', async (t) => {
+  const cluster = await running()
+  const job = cluster.coordinator!.job(ID)
+  cluster.stores.onManifest = () => {
+    cluster.stores.onManifest = () => {}
+    throw new Error('the disk is full')
+  }
+  const moved = outcomeOf(job.move(2))
+  void cluster.coordinator!.drain(ID)
+  await drains(t, cluster, 'it goes on')
+  t.same(moved, { code: 'E_SNAPSHOT_ABANDONED', isOver: true })
+  hearsOfDrain(t, job, 'it goes on')
 })
