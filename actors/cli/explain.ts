@@ -1,10 +1,10 @@
 /** `millrace explain`: plans a module and shows the plan. None of it is run. */
-import { MillraceError } from '../../lib/base/errors.js'
 import { explainJson, explainText } from '../../lib/graph/explain.js'
 import type { Graph } from '../../lib/graph/graph.js'
 import type { Plan } from '../../lib/graph/plan.js'
 import { openToRead } from '../../lib/snapshot/open-to-read.js'
 import { checkRestore } from '../../lib/snapshot/restore-plan.js'
+import { emptyStore } from '../../lib/snapshot/store-error.js'
 import { readManifest } from '../../lib/snapshot/verify.js'
 import { ThreadsAhead } from '../job/threads-ahead.js'
 import { bundleModule } from '../planner/bundle.js'
@@ -51,9 +51,7 @@ async function restoreText(
   const { store, close } = await openToRead(directory)
   try {
     const newest = (await store.manifests()).at(-1)
-    if (newest === undefined) {
-      throw new MillraceError('E_NO_SNAPSHOT', `there is no snapshot in ${directory}`)
-    }
+    if (newest === undefined) throw emptyStore(directory)
     const manifest = await readManifest(store, newest)
     const { kept, added, dropped } = checkRestore(manifest, plan, graph.nodes, allowDroppedState)
     const list = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '))

@@ -8,6 +8,7 @@ import type { Manifest } from '../../lib/snapshot/manifest.js'
 import { chunksOf } from '../../lib/snapshot/manifest-chunks.js'
 import { openToRead, type StoreToRead } from '../../lib/snapshot/open-to-read.js'
 import { type StoredManifest, unnamedChunks } from '../../lib/snapshot/retention.js'
+import { emptyStore } from '../../lib/snapshot/store-error.js'
 import { isDamage, readManifest, verifySnapshot } from '../../lib/snapshot/verify.js'
 import { EXIT, type ExitCode } from './exit.js'
 import type { SnapshotsCommand } from './snapshot-commands.js'
@@ -145,10 +146,7 @@ class SnapshotsInspection {
   async #numbers(): Promise<readonly number[]> {
     const numbers = await this.#store.manifests()
     if (numbers.length > 0) return numbers
-    const { place } = this.#store
-    throw new MillraceError('E_NO_SNAPSHOT', `there are no snapshots in ${place}: it is empty`, {
-      details: { place },
-    })
+    throw emptyStore(this.#store.place)
   }
 
   async #readOrDamage(number: number): Promise<Manifest | MillraceError> {

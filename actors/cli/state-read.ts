@@ -1,9 +1,9 @@
 /** `millrace state read`: what an operator keeps, in a snapshot. */
-import { MillraceError } from '../../lib/base/errors.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import type { Manifest } from '../../lib/snapshot/manifest.js'
 import { openToRead } from '../../lib/snapshot/open-to-read.js'
 import { isKey, readState } from '../../lib/snapshot/read-state.js'
+import { emptyStore } from '../../lib/snapshot/store-error.js'
 import { readManifest } from '../../lib/snapshot/verify.js'
 import { EXIT, type ExitCode } from './exit.js'
 import type { StateReadCommand } from './snapshot-commands.js'
@@ -82,11 +82,5 @@ function brokenJson(text: string): string | null {
 async function newestIn(store: ChunkStore): Promise<number> {
   const newest = (await store.manifests()).at(-1)
   if (newest !== undefined) return newest
-  throw new MillraceError(
-    'E_NO_SNAPSHOT',
-    `there are no snapshots in ${store.place}: it is empty`,
-    {
-      details: { place: store.place },
-    },
-  )
+  throw emptyStore(store.place)
 }

@@ -165,7 +165,7 @@ export class JobDesk {
 
   /** What else may keep it from being restored is known when it is planned, and then the job has failed. */
   async #checkIsThere(restore: string): Promise<void> {
-    if (restore !== 'latest' && !(await this.#owner.hasSnapshots(restore))) throw notThere(restore)
+    if (restore !== 'latest' && !(await this.#owner.hasSnapshots(restore))) throw noneIn(restore)
   }
 
   #checkIsNew(id: string): void {
@@ -185,7 +185,7 @@ function checkGoesOn({ id, state }: ClusterJob): void {
 const exists = (job: string): MillraceError =>
   new MillraceError('E_JOB_EXISTS', `there is a job ${job} already: it was submitted before`)
 
-const notThere = (directory: string): MillraceError =>
+const noneIn = (directory: string): MillraceError =>
   new MillraceError(
     'E_NO_SNAPSHOT',
     `there is no snapshot in ${directory}, on the machine of the coordinator, which reads it: restore takes the directory of a savepoint or of checkpoints`,

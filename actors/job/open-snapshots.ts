@@ -13,6 +13,7 @@ import { findRestore } from '../../lib/snapshot/find-restore.js'
 import { openLevelChunkStore } from '../../lib/snapshot/level-chunk-store.js'
 import type { Manifest, SnapshotMode } from '../../lib/snapshot/manifest.js'
 import { checkRestore } from '../../lib/snapshot/restore-plan.js'
+import { emptyStore } from '../../lib/snapshot/store-error.js'
 import { SnapshotStores } from '../checkpoint/snapshot-stores.js'
 import type { SnapshotSettings } from '../worker/protocol.js'
 import type { JobSnapshots } from './job-rounds.js'
@@ -176,7 +177,7 @@ async function findSavepoint(directory: string, search: Search): Promise<Found> 
   const from = await openLevelChunkStore(directory, { create: false })
   try {
     const manifest = await choose(from, 'latest', search)
-    if (manifest === null) throw notThere(directory)
+    if (manifest === null) throw emptyStore(directory)
     return { manifest: await forked(manifest, directory, search), from }
   } catch (error) {
     // As above.
@@ -333,6 +334,3 @@ const itsOwn = (directory: string): MillraceError =>
       "To go on from the last checkpoint: restore: 'latest' (--restore latest)",
     { details: { directory } },
   )
-
-const notThere = (directory: string): MillraceError =>
-  new MillraceError('E_NO_SNAPSHOT', `there is no snapshot in ${directory}`)

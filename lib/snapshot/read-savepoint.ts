@@ -1,7 +1,7 @@
 /** The state of an operator in a directory of snapshots, for programs. */
-import { MillraceError } from '../base/errors.js'
 import { openToRead } from './open-to-read.js'
 import { isKey, readState, type StateRow } from './read-state.js'
+import { emptyStore } from './store-error.js'
 import { readManifest } from './verify.js'
 
 /** What `readSavepoint` is to give. */
@@ -34,7 +34,7 @@ export async function* readSavepoint(
   const { store, close } = await openToRead(directory)
   try {
     const round = query.round ?? (await store.manifests()).at(-1)
-    if (round === undefined) throw empty(directory)
+    if (round === undefined) throw emptyStore(directory)
     yield* readState(store, await readManifest(store, round), {
       operator: query.operator,
       state: query.state ?? null,
@@ -44,8 +44,3 @@ export async function* readSavepoint(
     await close()
   }
 }
-
-const empty = (place: string): MillraceError =>
-  new MillraceError('E_NO_SNAPSHOT', `there are no snapshots in ${place}: it is empty`, {
-    details: { place },
-  })

@@ -56,6 +56,12 @@ export function storeError(cause: unknown, what: string, place: string): Millrac
   )
 }
 
+/** A store is there, and nothing in it to go on from. */
+export const emptyStore = (place: string): MillraceError =>
+  new MillraceError('E_NO_SNAPSHOT', `there are no snapshots in ${place}: it is empty`, {
+    details: { place },
+  })
+
 /**
  * True where the store takes nothing more until somebody has seen to it: every later round would fail as
  * this one has. Where there was no room there may be some for the next; what is no failure of a store says
