@@ -134,8 +134,11 @@ export class JobCourse {
   }
 
   #tell(event: JobEvent): void {
-    if (event.kind === 'StateChanged') this.#toldState = event.to
-    this.#feed.event(event)
+    if (event.kind !== 'StateChanged') return this.#feed.event(event)
+    // Of changes of its lives some are not told. (That it runs says from where.)
+    const from = event.to === 'Running' ? event.from : this.#toldState
+    this.#toldState = event.to
+    this.#feed.event({ ...event, from })
   }
 
   #onEvent(life: Job, event: JobEvent): void {

@@ -92,7 +92,8 @@ export class JobStops {
     try {
       // What stops ends for good, if it can: only what does not goes on with the next coordinator.
       if (lives.stops.size > 0) await Promise.allSettled(lives.stops)
-      if (isEnded(lives.state)) return
+      // What was cancelled here, waited for no longer, is to be remembered, too.
+      if (isEnded(lives.state) && !lives.goesOn) return
       lives.isSuspended = true
       await this.#suspendLife()
     } finally {
@@ -163,7 +164,7 @@ export class JobStops {
       return { ...taken, isEarlier: false }
     } catch (error) {
       // Its coordinator waits no longer.
-      if (lives.isSuspended) throw this.#left()
+      if (lives.goesOn) throw this.#left()
       // It has lost slots before it could: as if it were asked for now.
       if (directory !== null || !lives.lacksPlaces) throw error
       return this.#stopBehindLast(null)

@@ -58,7 +58,7 @@ export function storeError(cause: unknown, what: string, place: string): Millrac
 
 /** A store is there, and nothing in it to go on from. */
 export const emptyStore = (place: string): MillraceError =>
-  new MillraceError('E_NO_SNAPSHOT', `there are no snapshots in ${place}: it is empty`, {
+  new MillraceError('E_NO_SNAPSHOT', `there are no snapshots in ${place}`, {
     details: { place },
   })
 

@@ -9,7 +9,7 @@ import {
 } from '../support/long-job.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import { bundleOf, HUB, type SimulatedCluster } from '../support/simulated-cluster.js'
-import { stateChangesOf } from '../support/state-changes.js'
+import { goOnFromEachOther, stateChangesOf } from '../support/state-changes.js'
 
 t.setTimeout(400_000)
 
@@ -196,17 +196,13 @@ t.test('while it drains it moves, and drains on', async (t) => {
   t.ok(moved.code === null || moved.code === 'E_JOB_NOT_RUNNING', `${moved.code}`)
 })
 
-/** Nothing is told of a move but that it is over; all else goes on from what was told before. */
 function hearsOfDrain(t: Test, job: ClusterJob, when: string): void {
   const changes = stateChangesOf(job)
   t.ok(
     changes.some(({ to }) => to === 'Draining'),
     when,
   )
-  for (const [i, { from, to }] of changes.entries()) {
-    const told = changes[i - 1]?.to ?? 'Created'
-    if (to !== 'Running') t.equal(from, told, `${when}: ${to}`)
-  }
+  goOnFromEachOther(t, changes, when)
 }
 
 t.test('whoever follows it hears that it drains, though it is moved just then', async (t) => {

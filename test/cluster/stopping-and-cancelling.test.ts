@@ -4,7 +4,7 @@ import type { ClusterJob } from '../../actors/coordinator/cluster-job.js'
 import { LONG_JOB as ID, recoveringLong, runningLong } from '../support/long-job.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import type { SimulatedCluster } from '../support/simulated-cluster.js'
-import { stateChangesOf } from '../support/state-changes.js'
+import { goOnFromEachOther, stateChangesOf } from '../support/state-changes.js'
 
 async function hasEndedAs(
   t: Test,
@@ -16,7 +16,9 @@ async function hasEndedAs(
   t.equal(cluster.ended.get(ID), state)
   t.match(cluster.coordinator!.jobs(), [{ state }])
   t.match(await job.done, { state })
-  t.equal(stateChangesOf(job).at(-1)?.to, state)
+  const changes = stateChangesOf(job)
+  t.equal(changes.at(-1)?.to, state)
+  goOnFromEachOther(t, changes, state)
 }
 
 /** A job that was asked for something runs until a snapshot is written for that, and for so many steps more. */
@@ -63,6 +65,18 @@ t.test('one that makes room for another life, and is cancelled, is cancelled', a
   for (let steps = 0; steps < 16; steps++) {
     const move = (job: ClusterJob) => job.move(2)
     const { cluster, job, outcome: moved } = await stepsBehindSnapshot(t, steps, move)
+    void job.cancel()
+    await hasEndedAs(t, cluster, 'Cancelled', job)
+    t.ok(moved.isOver, `${steps} steps later`)
+  }
+})
+
+t.test('also while the snapshot is still to be written', async (t) => {
+  for (let steps = 0; steps < 16; steps++) {
+    const cluster = await runningLong()
+    const job = cluster.coordinator!.job(ID)
+    const moved = outcomeOf(job.move(2))
+    for (let i = 0; i < steps; i++) await cluster.step()
     void job.cancel()
     await hasEndedAs(t, cluster, 'Cancelled', job)
     t.ok(moved.isOver, `${steps} steps later`)

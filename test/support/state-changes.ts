@@ -1,3 +1,4 @@
+import type { Test } from 'tap'
 import type { ClusterJob } from '../../actors/coordinator/cluster-job.js'
 import type { JobState } from '../../lib/job/job-record.js'
 
@@ -14,4 +15,12 @@ export function stateChangesOf(job: ClusterJob): readonly StateChange[] {
   })
   hearing.unsubscribe()
   return changes
+}
+
+/** Nothing is told of a move but that it is over; all else goes on from what was told before. */
+export function goOnFromEachOther(t: Test, changes: readonly StateChange[], when: string): void {
+  for (const [i, { from, to }] of changes.entries()) {
+    const told = changes[i - 1]?.to ?? 'Created'
+    if (to !== 'Running') t.equal(from, told, `${when}: ${to}`)
+  }
 }
