@@ -25,7 +25,7 @@ import {
   stepCheckpoint,
 } from '../../lib/snapshot/checkpoint.js'
 import type { ChunkRef } from '../../lib/snapshot/chunk-store.js'
-import { encodeManifest, type Manifest, type SnapshotMode } from '../../lib/snapshot/manifest.js'
+import type { Manifest, SnapshotMode } from '../../lib/snapshot/manifest.js'
 import { isStoreLost } from '../../lib/snapshot/store-error.js'
 import type { ActorContext, Behaviour } from '../kernel/behaviour.js'
 import type { CheckpointMessage, CheckpointOwner, SavepointRequest } from './protocol.js'
@@ -88,7 +88,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
       case 'CommitFailed':
         return this.#apply(message)
       case 'Committed':
-        return this.#onCommitted(message.round, message.manifest)
+        return this.#onCommitted(message.round, message.manifest, message.latest)
       case 'SavepointRequested':
         return this.#onRequested(message.request)
       case 'RequestsWithdrawn':
@@ -125,10 +125,10 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     }
   }
 
-  #onCommitted(number: number, manifest: Manifest): void {
+  #onCommitted(number: number, manifest: Manifest, latest: Manifest | null): void {
     const round = this.#record.rounds.find((it) => it.round === number)
     this.#committed = manifest
-    if (manifest.kind === 'checkpoint') this.#latest = manifest
+    this.#latest = latest ?? this.#latest
     this.#parts.owner.report({
       kind: 'completed',
       round: number,
@@ -182,7 +182,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
   #trigger(round: Round): void {
     const { owner, stores, settings } = this.#parts
     const request = round.request === null ? null : (this.#requests.get(round.request) ?? null)
-    stores.begin(round.round, request?.directory ?? null)
+    stores.begin(round.round, request?.directory ?? null, request?.stop === true)
     const barrier = barrierOf(round)
     const unassigned = owner.trigger(barrier, request?.stop === true)
     this.#unassigned.set(round.round, { startedMs: this.#context.clock.wallTime(), unassigned })
@@ -214,8 +214,8 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     const facts = { run, mode, startedMs, durationMs, nodes, unassigned, forkOf }
     const manifest = buildManifest(plan, round, facts)
     try {
-      await stores.commit(round.round, encodeManifest(manifest))
-      self.control({ kind: 'Committed', round: round.round, manifest })
+      const latest = await stores.commit(manifest)
+      self.control({ kind: 'Committed', round: round.round, manifest, latest })
     } catch (error) {
       const lost = isStoreLost(errorToData(error))
       const reason = messageOf(error)

@@ -27,7 +27,13 @@ export type CheckpointMessage =
   | { readonly kind: 'Finished'; readonly subtask: SubtaskId }
   | { readonly kind: 'TimedOut'; readonly round: number }
   | { readonly kind: 'AlignmentTimedOut'; readonly round: number }
-  | { readonly kind: 'Committed'; readonly round: number; readonly manifest: Manifest }
+  | {
+      readonly kind: 'Committed'
+      readonly round: number
+      readonly manifest: Manifest
+      /** What the job goes on from now; null: from what it did before. */
+      readonly latest: Manifest | null
+    }
   | {
       readonly kind: 'CommitFailed'
       readonly round: number

@@ -1,11 +1,14 @@
 /**
  * The stores of one job's snapshots: its own, for checkpoints, and one for each savepoint while it is
  * being made. Opened before the job starts.
+ *
+ * A savepoint with which the job stops lies in both: what is prepared is committed with it, and where anything dies
+ * before all of that is done, the job goes on from there, not from before.
  */
 import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
-import type { Manifest } from '../../lib/snapshot/manifest.js'
+import { encodeManifest, type Manifest } from '../../lib/snapshot/manifest.js'
 import { chunksOf } from '../../lib/snapshot/manifest-chunks.js'
 import { planRetention, type StoredManifest } from '../../lib/snapshot/retention.js'
 import { isDamage, readManifest } from '../../lib/snapshot/verify.js'
@@ -29,7 +32,7 @@ export class SnapshotStores {
   readonly restored: Manifest | null
   readonly #options: SnapshotStoresOptions
   /** Of savepoints under way, by round. */
-  readonly #others = new Map<number, Promise<ChunkStore>>()
+  readonly #savepoints = new Map<number, Savepoint>()
   #retiring: Promise<void> = Promise.resolve()
   #isClaimed = false
   #mayBeStored: boolean
@@ -70,21 +73,21 @@ export class SnapshotStores {
     return resolve(this.#options.store.place)
   }
 
-  begin(round: number, directory: string | null): void {
+  /** `directory`: of a savepoint; null: it is a checkpoint. `stops`: the job does, with that round. */
+  begin(round: number, directory: string | null, stops = false): void {
     // A subtask may not have heard yet that the newest one is complete, and build on that before it.
     this.#basis.set(round, this.#recent[0] ?? 0)
     if (directory === null) return
     const opened = this.#options.open(directory)
     opened.catch(() => {})
-    this.#others.set(round, opened)
+    this.#savepoints.set(round, { opened, isOwn: stops })
   }
 
   async put(round: number, id: string, bytes: Uint8Array): Promise<void> {
-    const store = await this.#storeOf(round)
-    const isOwn = store === this.#options.store
-    if (isOwn) this.#note(round, id)
+    const { own, savepoint } = await this.#storesOf(round)
+    if (own !== null) this.#note(round, id)
     try {
-      await store.put(id, bytes)
+      await Promise.all([own?.put(id, bytes), savepoint?.put(id, bytes)])
     } finally {
       this.#putting.delete(id)
     }
@@ -97,20 +100,31 @@ export class SnapshotStores {
     return (await store.get(id)) ?? (await from?.get(id)) ?? null
   }
 
-  async commit(round: number, manifest: Uint8Array): Promise<void> {
-    const store = await this.#storeOf(round)
+  /** Resolves, when it is durable, with what the job goes on from now; null: from what it did before. */
+  async commit(manifest: Manifest): Promise<Manifest | null> {
+    const { round } = manifest
+    const { own, savepoint } = await this.#storesOf(round)
+    const checkpoint: Manifest | null = own === null ? null : { ...manifest, kind: 'checkpoint' }
     this.#mayBeStored = true
-    await store.commit(round, manifest)
-    if (store !== this.#options.store) return
+    if (checkpoint !== null) await own!.commit(round, encodeManifest(checkpoint))
+    try {
+      await savepoint?.commit(round, encodeManifest(manifest))
+    } catch (error) {
+      // The job does not stop with it, and goes on from before.
+      await own?.retire(round)
+      throw error
+    }
+    if (checkpoint === null) return null
     this.#recent = [...this.#recent, round].slice(-2)
     await this.#claim()
+    return checkpoint
   }
 
   /** The round is over: a savepoint's store is closed. */
   async end(round: number): Promise<void> {
-    const other = this.#others.get(round)
-    this.#others.delete(round)
-    const store = await other?.catch(() => null)
+    const savepoint = this.#savepoints.get(round)
+    this.#savepoints.delete(round)
+    const store = await savepoint?.opened.catch(() => null)
     await store?.close()
   }
 
@@ -208,9 +222,23 @@ export class SnapshotStores {
     this.#putting.add(id)
   }
 
-  async #storeOf(round: number): Promise<ChunkStore> {
-    return (await this.#others.get(round)) ?? this.#options.store
+  async #storesOf(round: number): Promise<RoundStores> {
+    const found = this.#savepoints.get(round)
+    const own = found === undefined || found.isOwn ? this.#options.store : null
+    return { own, savepoint: (await found?.opened) ?? null }
   }
+}
+
+interface Savepoint {
+  readonly opened: Promise<ChunkStore>
+  /** It is a checkpoint of the job, too. */
+  readonly isOwn: boolean
+}
+
+interface RoundStores {
+  /** The job's; null: the round is none of its checkpoints. */
+  readonly own: ChunkStore | null
+  readonly savepoint: ChunkStore | null
 }
 
 async function idsIn(store: ChunkStore): Promise<Set<string>> {

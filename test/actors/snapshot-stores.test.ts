@@ -2,15 +2,20 @@
 import t from 'tap'
 import { SnapshotStores } from '../../actors/checkpoint/snapshot-stores.js'
 import { refOf } from '../../lib/snapshot/chunk-ref.js'
-import { encodeManifest } from '../../lib/snapshot/manifest.js'
+import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import { MemoryChunkStore } from '../../lib/snapshot/memory-chunk-store.js'
+import { readManifest } from '../../lib/snapshot/verify.js'
 import { idsOf } from '../conformance/chunk-store.js'
 import { manifestOf, operatorOf, subtaskOf } from '../support/snapshots.js'
 
 const BYTES = Uint8Array.of(1)
 
-function storesOf(store: MemoryChunkStore, retained = 1) {
-  const open = async () => new MemoryChunkStore({ place: 'savepoint' })
+function storesOf(
+  store: MemoryChunkStore,
+  retained = 1,
+  savepoint: ChunkStore = new MemoryChunkStore({ place: 'savepoint' }),
+) {
+  const open = async () => savepoint
   const none = { restored: null, restoredFrom: null, claims: false }
   return new SnapshotStores({ store, open, retained, ...none }, 0)
 }
@@ -25,10 +30,7 @@ async function round(stores: SnapshotStores, number: number, ...before: readonly
 
 const commit = (stores: SnapshotStores, number: number, ...ids: readonly string[]) => {
   const refs = ids.map((id) => refOf(id, BYTES, 1))
-  return stores.commit(
-    number,
-    encodeManifest(manifestOf(number, operatorOf('a', subtaskOf(...refs)))),
-  )
+  return stores.commit(manifestOf(number, operatorOf('a', subtaskOf(...refs))))
 }
 
 t.test('keeps the manifests that are retained, and the chunks that they name', async (t) => {
@@ -129,19 +131,63 @@ t.test('a savepoint has a store of its own, which nothing is cleared from', asyn
   t.same(await idsOf(store), ['c2'])
 })
 
+t.test('one with which the job stops is a checkpoint of the job, too', async (t) => {
+  const own = new MemoryChunkStore()
+  const savepoint = new MemoryChunkStore({ place: 'savepoint' })
+  const stores = storesOf(own, 1, savepoint)
+  const order: string[] = []
+  for (const [name, store] of Object.entries({ own, savepoint })) {
+    const { commit } = store
+    store.commit = (...args) => {
+      order.push(name)
+      return commit.apply(store, args)
+    }
+  }
+  const manifest = { ...manifestOf(1, operatorOf('a', subtaskOf(refOf('s1', BYTES, 1)))) }
+  stores.begin(1, 'somewhere', true)
+  await stores.put(1, 's1', BYTES)
+  const latest = await stores.commit({ ...manifest, kind: 'savepoint' })
+  t.match(latest, { kind: 'checkpoint', round: 1 })
+  t.same(order, ['own', 'savepoint'], 'at no time it is in the savepoint alone')
+  await stores.end(1)
+  await stores.retire([])
+  for (const [kind, store] of [
+    ['checkpoint', own],
+    ['savepoint', savepoint],
+  ] as const) {
+    t.same(await idsOf(store), ['s1'])
+    t.match(await readManifest(store, 1), { kind, round: 1 })
+  }
+})
+
+t.test('and is none of either where the savepoint cannot be completed', async (t) => {
+  const own = new MemoryChunkStore()
+  const savepoint = new MemoryChunkStore({ place: 'savepoint' })
+  savepoint.commit = () => Promise.reject(new Error('the disk is full'))
+  const stores = storesOf(own, 1, savepoint)
+  await round(stores, 1)
+  stores.begin(2, 'somewhere', true)
+  await stores.put(2, 's2', BYTES)
+  await t.rejects(commit(stores, 2, 's2'), { message: 'the disk is full' })
+  t.same(await own.manifests(), [1])
+  await round(stores, 3)
+  await stores.retire([])
+  t.same(await idsOf(own), ['c3'], 'and its chunks are cleared away')
+})
+
 t.test('what may be stored is known before it is stored, also where that fails', async (t) => {
   const stores = storesOf(new MemoryChunkStore())
   t.notOk(stores.mayBeStored)
   stores.begin(1, null)
   await stores.put(1, 'c1', BYTES)
   t.notOk(stores.mayBeStored, 'chunks alone are no snapshot')
-  await stores.commit(1, BYTES)
+  await commit(stores, 1, 'c1')
   t.ok(stores.mayBeStored)
 
   const failing = new MemoryChunkStore()
   failing.commit = () => Promise.reject(new Error('the disk has failed'))
   const others = storesOf(failing)
-  await t.rejects(others.commit(1, BYTES), { message: 'the disk has failed' })
+  await t.rejects(commit(others, 1), { message: 'the disk has failed' })
   t.ok(others.mayBeStored, 'whether it was stored is not known')
 
   const store = new MemoryChunkStore()

@@ -33,12 +33,14 @@ export class CommitLaws {
 
   /** A snapshot is about to be complete. */
   manifest(round: number, bytes: Uint8Array): void {
-    const { run, operators } = decodeManifest(bytes, `manifest ${round}`)
+    const { run, kind, operators } = decodeManifest(bytes, `manifest ${round}`)
     const job = this.#owner.jobOf(run)
     if (job === null)
       return this.#owner.violated(`round ${round} is of run ${run}, which is no job`)
     const line = this.#lineOf(job)
-    if (round <= line.newest) {
+    // A savepoint with which the job stops was a checkpoint of it just before.
+    const isAgain = kind === 'savepoint' && line.rounds.has(round)
+    if (round <= line.newest && !isAgain) {
       this.#owner.violated(`${job}: round ${round} is complete behind round ${line.newest}`)
     }
     line.rounds.add(round)
