@@ -159,6 +159,10 @@ export function flatKey(key: unknown): unknown {
   return Object.getPrototypeOf(key) === null ? Object.setPrototypeOf(flat, null) : flat
 }
 
+/** The same of a canonical form: what changed a key may have cut it out of a batch. */
+export const flatForm = (form: CanonicalKey): CanonicalKey =>
+  typeof form === 'string' ? (flatKey(form) as string) : form
+
 /** Prefix-free, so that no two different values have the same text. Do not change. */
 function encode(value: unknown, whole: unknown, depth: number): string {
   switch (typeof value) {

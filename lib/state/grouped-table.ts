@@ -1,9 +1,11 @@
 /** Keyed state: one table per key group, made when the group's first key comes. The group is what moves. */
 import { assert } from '../base/assert.js'
 import { isPair } from '../base/key.js'
-import { KeyTable, type TableWorld } from './key-table.js'
+import { KeyTable } from './key-table.js'
 import { PairMap } from './pair-map.js'
 import type { RowsAsked } from './read-ahead.js'
+import { TableKeys } from './table-keys.js'
+import type { TableWorld } from './table-world.js'
 import { isTextPair, TextPairs } from './text-pairs.js'
 
 export class GroupedTable<V, N = V> {
@@ -111,6 +113,6 @@ export class GroupedTable<V, N = V> {
     // What has no number lies more densely in a Map.
     if (!isTextPair(key) || this.#texts?.isFull === true) return new KeyTable(world)
     this.#texts ??= new TextPairs(world.epochs)
-    return new KeyTable(world, new PairMap(), this.#texts)
+    return new KeyTable(world, new PairMap(), new TableKeys(this.#texts))
   }
 }

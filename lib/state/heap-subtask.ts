@@ -7,6 +7,7 @@ import type { HeapWorld } from './heap-world.js'
 import { KeyTable } from './key-table.js'
 import { Cell, putInOrder, walkEntries } from './map-cells.js'
 import type { BroadcastState, OperatorListState, SingleState } from './state.js'
+import { isWholeSince } from './table-changes.js'
 
 const NO_STEPS: readonly undefined[] = []
 
@@ -158,7 +159,7 @@ export class HeapBroadcastState<K, V> implements BroadcastState<K, V> {
   }
 
   walk(rows: Rows, from: number | null, pace: Pace): Generator<void> {
-    if (from === null || !this.#table.isWholeSince(from)) {
+    if (from === null || !isWholeSince(this.#table, from)) {
       return walkEntries(rows, 0, undefined, this.#table, from, pace)
     }
     rows.dropGroup(0)

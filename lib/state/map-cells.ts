@@ -3,12 +3,15 @@ import type { Epochs } from '../base/epochs.js'
 import { type CanonicalKey, canonicalKey } from '../base/key.js'
 import type { Pace } from '../base/pace.js'
 import type { EntryRecord, Restoring, Rows } from './frozen.js'
+import { FrozenTable } from './frozen-table.js'
 import { GroupedTable } from './grouped-table.js'
 import type { HeapWorld } from './heap-world.js'
-import { ABSENT, type Absent } from './journal.js'
-import { KeyTable, type TableWorld } from './key-table.js'
+import { KeyTable } from './key-table.js'
 import { nestedShape } from './nested-table.js'
 import type { ValueShape } from './row-table.js'
+import { changesSince, isWholeSince } from './table-changes.js'
+import { ABSENT, type Absent } from './table-values.js'
+import type { TableWorld } from './table-world.js'
 import { type RowShape, walkGroups } from './walk.js'
 
 /** One entry: its value, and its place in the order of entries. */
@@ -238,7 +241,7 @@ function putEntries<C extends AnyCell>(
   if (from !== null) return walkEntries(rows, group, key, map, from, pace)
   const give = (mapKey: unknown, now: C): void => put(rows, group, key, mapKey, now)
   // Most maps are small, and to begin a walk over each takes longer than the walk.
-  const given = map.frozenAtOnce(give, pace.left)
+  const given = new FrozenTable(map).allAtOnce(give, pace.left)
   if (given < 0) return walkEntries(rows, group, key, map, from, pace)
   pace.left -= given
   map.prune()
@@ -271,13 +274,13 @@ function entriesOf<C extends AnyCell>(
     put(rows, group, key, mapKey, now)
     return null
   }
-  if (from === null) return map.frozen(give, pace)
+  if (from === null) return new FrozenTable(map).all(give, pace)
   const giveChange = (mapKey: unknown, before: C | Absent, now: C | Absent): null => {
     if (now !== ABSENT) put(rows, group, key, mapKey, now)
     else if (before !== ABSENT) rows.dropPart(group, key, mapKey)
     return null
   }
-  return map.changes(from, giveChange, pace)
+  return changesSince(map, from, giveChange, pace)
 }
 
 function put(rows: Rows, group: number, key: unknown, mapKey: unknown, cell: AnyCell): void {
@@ -288,7 +291,7 @@ function put(rows: Rows, group: number, key: unknown, mapKey: unknown, cell: Any
 const MAPS: RowShape<KeyTable<AnyCell>> = {
   whole: (rows, group, key, now, pace) => putEntries(rows, group, key, now, null, pace),
   change(rows, group, key, before, now, from, pace) {
-    if (before === now && !now.isWholeSince(from)) {
+    if (before === now && !isWholeSince(now, from)) {
       return putEntries(rows, group, key, now, from, pace)
     }
     rows.dropKey(group, key)

@@ -1,6 +1,7 @@
 /** Tables that lie in a row of another table: whole while they are small, else what leads to their own rows. */
-import { KeyTable, type TableWorld } from './key-table.js'
+import { KeyTable } from './key-table.js'
 import { RowTable, type RowTableHead, type ValueShape } from './row-table.js'
+import type { TableWorld } from './table-world.js'
 
 /** Keys and values one behind the other, or a head. */
 type Packed = { readonly all: readonly unknown[] } | { readonly head: RowTableHead }
@@ -12,10 +13,10 @@ export function nestedShape<V>(
 ): ValueShape<KeyTable<V>> {
   return {
     pack(table): Packed {
-      const { content } = table
-      if (content instanceof RowTable) return { head: content.head }
+      const { values } = table
+      if (values instanceof RowTable) return { head: values.head }
       const all: unknown[] = []
-      for (const [key, value] of table.pairs()) all.push(key, shape.pack(value))
+      for (const [key, value] of table.entries()) all.push(key, shape.pack(value))
       return { all }
     },
     unpack(data) {

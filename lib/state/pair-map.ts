@@ -29,8 +29,9 @@ export class PairCursor<V> implements EntryCursor<V> {
   place: number
   /** Where it stops; null: at the end, wherever that is by then. */
   readonly until: PairCursor<V> | null
-  key: CanonicalKey = null
+  form: CanonicalKey = null
   value: V
+  readonly key = undefined
 
   /** `all`: of those who go through the same map. */
   constructor(
@@ -122,7 +123,7 @@ export class PairMap<V> {
   *[Symbol.iterator](): IterableIterator<[form: CanonicalKey, value: V]> {
     const cursor = this.cursor()
     try {
-      while (cursor.next()) yield [cursor.key, cursor.value]
+      while (cursor.next()) yield [cursor.form, cursor.value]
     } finally {
       cursor.end()
     }
@@ -166,7 +167,7 @@ export class PairMap<V> {
       const place = cursor.place++
       const value = values[place]!
       if (value === GONE) continue
-      cursor.key = this.#forms[place]!
+      cursor.form = this.#forms[place]!
       cursor.value = value as V
       return true
     }

@@ -11,7 +11,7 @@
  * Places are given once. A page of which no place is in use any more is deleted; while some are, it keeps
  * the others too. In memory is a number per page, and the page that is being filled.
  */
-import { type CanonicalKey, flatKey, isEscaped, isView } from '../base/key.js'
+import { type CanonicalKey, flatForm, flatKey, isEscaped } from '../base/key.js'
 import type { Asking, RowsAsked } from './read-ahead.js'
 import type { RowCache } from './row-cache.js'
 import { rowKeyOf } from './row-key.js'
@@ -118,7 +118,7 @@ export class RowTable<V> implements Asking, SlotTable<V> {
   }
 
   set(canonical: CanonicalKey, value: V, key: unknown): void {
-    const slot = this.#slots.get(canonical) ?? this.#load(flat(canonical))
+    const slot = this.#slots.get(canonical) ?? this.#load(canonical)
     slot.stamp = ++this.#cache.clock
     slot.value = value
     if (slot.place === NOWHERE) {
@@ -147,9 +147,9 @@ export class RowTable<V> implements Asking, SlotTable<V> {
     return this.#find(canonical)?.value
   }
 
-  /** The key that has this canonical form. */
-  keyFor(canonical: CanonicalKey): unknown {
-    return isEscaped(canonical) ? this.#find(canonical)?.key : canonical
+  /** The key that has this canonical form; undefined where it is that itself. */
+  keptFor(canonical: CanonicalKey): unknown {
+    return this.#find(canonical)?.key
   }
 
   /** The value of a key that is in the cache. */
@@ -185,10 +185,6 @@ export class RowTable<V> implements Asking, SlotTable<V> {
         if (this.#id !== id) return
       }
     }
-  }
-
-  *keys(): IterableIterator<CanonicalKey> {
-    for (const [canonical] of this.entries()) yield canonical
   }
 
   /** For a table that lies in a row itself. */
@@ -282,7 +278,7 @@ export class RowTable<V> implements Asking, SlotTable<V> {
     if (text === undefined) return null
     const [place, data, key] = this.#cache.codec.decode(text) as Row
     const value = this.#shape.unpack(data)
-    return new Slot(this, flat(canonical), key, value, place, SLOT_BYTES + 2 * text.length)
+    return new Slot(this, flatForm(canonical), key, value, place, SLOT_BYTES + 2 * text.length)
   }
 
   /** What came ahead, or is read now. */
@@ -299,7 +295,7 @@ export class RowTable<V> implements Asking, SlotTable<V> {
   }
 
   #absent(canonical: CanonicalKey): Slot<V> {
-    return new Slot<V>(this, flat(canonical), undefined, undefined, NOWHERE, this.#usualBytes)
+    return new Slot<V>(this, flatForm(canonical), undefined, undefined, NOWHERE, this.#usualBytes)
   }
 
   #keysOf(page: number): readonly CanonicalKey[] {
@@ -330,7 +326,3 @@ export class RowTable<V> implements Asking, SlotTable<V> {
     }
   }
 }
-
-/** In memory of its own: a part of a bigger text would keep that alive. */
-const flat = (canonical: CanonicalKey): CanonicalKey =>
-  typeof canonical === 'string' && isView(canonical) ? (flatKey(canonical) as string) : canonical

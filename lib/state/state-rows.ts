@@ -1,8 +1,8 @@
 /** The rows of one state: tables that lie in them, and errors that say whose they are. */
 import { MillraceError } from '../base/errors.js'
-import type { RowWorld } from './key-table.js'
 import type { RowCache } from './row-cache.js'
 import { RowTable, type RowTableHead, type ValueShape } from './row-table.js'
+import type { RowWorld } from './table-world.js'
 
 /** A map of fewer entries lies in the row of its key. */
 const NESTED_MAX = 64

@@ -2,9 +2,11 @@
 
 import type { Pace } from '../base/pace.js'
 import type { Rows, Run } from './frozen.js'
+import { FrozenTable } from './frozen-table.js'
 import type { GroupedTable } from './grouped-table.js'
-import { ABSENT, type Absent } from './journal.js'
 import type { KeyTable } from './key-table.js'
+import { changesSince, isWholeSince } from './table-changes.js'
+import { ABSENT, type Absent } from './table-values.js'
 
 /**
  * A table of more keys is given one by one: to take them all at once takes ms, most where the key of each is an array
@@ -53,12 +55,16 @@ function walkTable<V, N>(
   from: number | null,
   pace: Pace,
 ): Generator<void> {
-  if (from === null || table.isWholeSince(from)) {
+  if (from === null || isWholeSince(table, from)) {
     if (from !== null) rows.dropGroup(group)
-    if (shape.isRecord === true && rows.putRun !== undefined && table.fillRun(run, RUN_KEYS_MAX)) {
+    const frozen = new FrozenTable(table)
+    // In a run, what is changed in place before its turn comes would be changed.
+    const isRun = shape.isRecord === true && rows.putRun !== undefined && table.world.copy === null
+    if (isRun && fillRun(run, frozen)) {
+      table.walked()
       return giveRun(run, rows as Required<Rows>, group, pace)
     }
-    return table.frozen((key, now) => shape.whole(rows, group, key, now, pace), pace)
+    return frozen.all((key, now) => shape.whole(rows, group, key, now, pace), pace)
   }
   const give = (key: unknown, before: N | Absent, now: N | Absent): Generator<void> | null => {
     if (now === ABSENT) {
@@ -68,7 +74,20 @@ function walkTable<V, N>(
     if (before === ABSENT) return shape.whole(rows, group, key, now, pace)
     return shape.change(rows, group, key, before, now, from, pace)
   }
-  return table.changes(from, give, pace)
+  return changesSince(table, from, give, pace)
+}
+
+/** False where a table has too many keys, or lies in rows. */
+function fillRun<V, N>(run: Run, frozen: FrozenTable<V, N>): boolean {
+  const { keys, records } = run
+  let size = 0
+  const take = (key: unknown, record: N): void => {
+    keys[size] = key
+    records[size++] = record
+  }
+  const isFilled = frozen.allAtOnce(take, RUN_KEYS_MAX) >= 0
+  run.size = size
+  return isFilled
 }
 
 function* giveRun(run: Run, rows: Required<Rows>, group: number, pace: Pace): Generator<void> {

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { Epochs } from '../../../lib/base/epochs.js'
 import { createStateSnapshots } from '../../../lib/snapshot/state-rounds.js'
 import type { StateSnapshots } from '../../../lib/snapshot/state-snapshots.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
@@ -53,8 +54,10 @@ t.test('where entries that are new begin is forgotten with the rounds before', a
 })
 
 t.test('any number of journals is forgotten', async (t) => {
+  const epochs = new Epochs()
+  const world = { epochs, copy: null, note: null, compares: false, release: null, rows: null }
   let newest: Journal<number, number> | null = null
-  for (let epoch = 1; epoch <= 100_000; epoch++) newest = new Journal(epoch, newest)
+  while (epochs.now++ < 100_000) newest = new Journal(world, newest, new Map())
   t.equal(pruned(newest, 50_000), newest)
   let count = 0
   for (let at = newest; at !== null; at = at.older) count++

@@ -2,10 +2,14 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Epochs } from '../../../lib/base/epochs.js'
 import { type CanonicalKey, canonicalKey, isEscaped, isPairForm } from '../../../lib/base/key.js'
+import { FrozenTable } from '../../../lib/state/frozen-table.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
-import { ABSENT } from '../../../lib/state/journal.js'
-import { KeyTable, type TableWorld } from '../../../lib/state/key-table.js'
+import { KeyTable } from '../../../lib/state/key-table.js'
 import { PairMap } from '../../../lib/state/pair-map.js'
+import { changesSince, isWholeSince } from '../../../lib/state/table-changes.js'
+import { TableKeys } from '../../../lib/state/table-keys.js'
+import { ABSENT } from '../../../lib/state/table-values.js'
+import type { TableWorld } from '../../../lib/state/table-world.js'
 import { isTextPair, TextPairs } from '../../../lib/state/text-pairs.js'
 import { testSeed } from '../../support/test-seed.js'
 
@@ -97,7 +101,7 @@ t.test('a table keeps such keys beside others, in order of insertion', async (t)
     const table = new KeyTable<number>(
       undefined,
       new PairMap(),
-      new TextPairs(new Epochs(), textsMax),
+      new TableKeys(new TextPairs(new Epochs(), textsMax)),
     )
     for (const [i, key] of all.entries()) table.set(structuredClone(key), i)
     t.same(
@@ -128,7 +132,7 @@ t.test('state that was cleared takes such keys up anew', async (t) => {
 
 t.test('looking keys up takes no text up', async (t) => {
   const pairs = new TextPairs(new Epochs())
-  const table = new KeyTable<number>(undefined, new PairMap(), pairs)
+  const table = new KeyTable<number>(undefined, new PairMap(), new TableKeys(pairs))
   table.set(['a', 1], 1)
   for (let i = 0; i < 100; i++) {
     t.equal(table.get([`text ${i}`, i]), undefined)
@@ -142,7 +146,7 @@ t.test('looking keys up takes no text up', async (t) => {
 
 t.test('texts whose keys are gone are forgotten, and their numbers used again', async (t) => {
   const pairs = new TextPairs(new Epochs())
-  const table = new KeyTable<number>(undefined, new PairMap(), pairs)
+  const table = new KeyTable<number>(undefined, new PairMap(), new TableKeys(pairs))
   for (let i = 0; i < 20_000; i++) {
     table.set([`session ${i}`, i], i)
     if (i >= 100) table.delete([`session ${i - 100}`, i - 100])
@@ -167,7 +171,7 @@ t.test('texts whose keys are gone are forgotten, and their numbers used again', 
 t.test('a text that a snapshot needs is kept until it does not', async (t) => {
   const epochs = new Epochs()
   const pairs = new TextPairs(epochs)
-  const table = new KeyTable<number>(worldOf(epochs), new PairMap(), pairs)
+  const table = new KeyTable<number>(worldOf(epochs), new PairMap(), new TableKeys(pairs))
   const churn = () => {
     for (let i = 0; i < 2000; i++) table.set([`text ${i}`, i], epochs.now)
     for (let i = 0; i < 2000; i++) table.delete([`text ${i}`, i])
@@ -219,7 +223,9 @@ class Tables {
   constructor(textsMax: number, compares: boolean) {
     const pairs = new TextPairs(this.#epochs, textsMax, 1)
     const world = worldOf(this.#epochs, compares)
-    this.#tables = [0, 1].map(() => new KeyTable<number>(world, new PairMap(), pairs))
+    this.#tables = [0, 1].map(
+      () => new KeyTable<number>(world, new PairMap(), new TableKeys(pairs)),
+    )
   }
 
   step(kind: string, n: number): boolean {
@@ -269,14 +275,15 @@ class Tables {
     for (const [i, table] of this.#tables.entries()) {
       const stored = this.#stored[i]!
       const pace = this.#pace
-      if (this.#from === 0 || table.isWholeSince(this.#from)) {
+      if (this.#from === 0 || isWholeSince(table, this.#from)) {
         stored.clear()
-        yield* table.frozen((key, value) => {
+        yield* new FrozenTable(table).all((key, value) => {
           stored.set(canonicalKey(key), value)
           return null
         }, pace)
       } else
-        yield* table.changes(
+        yield* changesSince(
+          table,
           this.#from,
           (key, _, value) => {
             if (value === ABSENT) stored.delete(canonicalKey(key))
