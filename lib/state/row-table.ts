@@ -98,28 +98,22 @@ export class RowTable<V> implements Asking, SlotTable<V> {
   }
 
   get(canonical: CanonicalKey): V | undefined {
-    const slot = this.#slots.get(canonical) ?? this.#load(canonical)
-    slot.stamp = ++this.#cache.clock
-    return slot.value
+    return this.#use(canonical).value
   }
 
   has(canonical: CanonicalKey): boolean {
-    const slot = this.#slots.get(canonical) ?? this.#load(canonical)
-    slot.stamp = ++this.#cache.clock
-    return slot.place !== NOWHERE
+    return this.#use(canonical).place !== NOWHERE
   }
 
   /** The value of a key, for who is going to change it in place at once. */
   own(canonical: CanonicalKey): V | undefined {
-    const slot = this.#slots.get(canonical) ?? this.#load(canonical)
-    slot.stamp = ++this.#cache.clock
+    const slot = this.#use(canonical)
     if (slot.place !== NOWHERE) this.#cache.dirty(slot)
     return slot.value
   }
 
   set(canonical: CanonicalKey, value: V, key: unknown): void {
-    const slot = this.#slots.get(canonical) ?? this.#load(canonical)
-    slot.stamp = ++this.#cache.clock
+    const slot = this.#use(canonical)
     slot.value = value
     if (slot.place === NOWHERE) {
       slot.place = this.#takePlace(slot.canonical)
@@ -130,8 +124,7 @@ export class RowTable<V> implements Asking, SlotTable<V> {
   }
 
   delete(canonical: CanonicalKey): boolean {
-    const slot = this.#slots.get(canonical) ?? this.#load(canonical)
-    slot.stamp = ++this.#cache.clock
+    const slot = this.#use(canonical)
     if (slot.place === NOWHERE) return false
     this.#leavePlace(slot.place)
     slot.place = NOWHERE
@@ -256,6 +249,13 @@ export class RowTable<V> implements Asking, SlotTable<V> {
     this.#size = size
     for (let i = 0; i < pages.length; i += 2) this.#pages.set(pages[i]!, pages[i + 1]!)
     this.#tail = [...tail]
+  }
+
+  /** In the cache, and nobody was used later. */
+  #use(canonical: CanonicalKey): Slot<V> {
+    const slot = this.#slots.get(canonical) ?? this.#load(canonical)
+    slot.stamp = ++this.#cache.clock
+    return slot
   }
 
   #load(canonical: CanonicalKey): Slot<V> {
