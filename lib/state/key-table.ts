@@ -6,7 +6,7 @@
  *
  * Once a snapshot was begun (`base/epochs.ts`), the first change of a key in an epoch is noted in a journal, before
  * it is made. Reading costs the same as ever, and freezing costs nothing. Who wants the table as it was when the epoch
- * began reads it as a `FrozenTable`; who wants what has changed, by `changes` (`table-changes.ts`).
+ * began reads it by `frozen-table.ts`; who wants what has changed, by `changes` (`table-changes.ts`).
  */
 import { Epochs } from '../base/epochs.js'
 import { type CanonicalKey, flatForm, isEscaped, isView } from '../base/key.js'
@@ -233,8 +233,13 @@ export class KeyTable<V, N = V> {
 
   /** The key of a form that is there, or was in an epoch that a snapshot needs. */
   keyOf(form: CanonicalKey): unknown {
-    if (!isEscaped(form)) return form
-    return this.#keys.keyOf(form) ?? this.#rows?.keptFor(form) ?? this.#journal?.keyOf(form)
+    const key = this.#keys.keyOf(form)
+    return key === undefined ? this.#keyElsewhere(form) : key
+  }
+
+  /** Apart: most keys need no more than their form, and a walk asks for each. */
+  #keyElsewhere(form: CanonicalKey): unknown {
+    return this.#rows?.keptFor(form) ?? this.#journal?.keyOf(form)
   }
 
   /**

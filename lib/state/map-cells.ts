@@ -3,7 +3,7 @@ import type { Epochs } from '../base/epochs.js'
 import { type CanonicalKey, canonicalKey } from '../base/key.js'
 import type { Pace } from '../base/pace.js'
 import type { EntryRecord, Restoring, Rows } from './frozen.js'
-import { FrozenTable } from './frozen-table.js'
+import { frozenAtOnce, frozenEntries } from './frozen-table.js'
 import { GroupedTable } from './grouped-table.js'
 import type { HeapWorld } from './heap-world.js'
 import { KeyTable } from './key-table.js'
@@ -241,7 +241,7 @@ function putEntries<C extends AnyCell>(
   if (from !== null) return walkEntries(rows, group, key, map, from, pace)
   const give = (mapKey: unknown, now: C): void => put(rows, group, key, mapKey, now)
   // Most maps are small, and to begin a walk over each takes longer than the walk.
-  const given = new FrozenTable(map).allAtOnce(give, pace.left)
+  const given = frozenAtOnce(map, give, pace.left)
   if (given < 0) return walkEntries(rows, group, key, map, from, pace)
   pace.left -= given
   map.prune()
@@ -274,7 +274,7 @@ function entriesOf<C extends AnyCell>(
     put(rows, group, key, mapKey, now)
     return null
   }
-  if (from === null) return new FrozenTable(map).all(give, pace)
+  if (from === null) return frozenEntries(map, give, pace)
   const giveChange = (mapKey: unknown, before: C | Absent, now: C | Absent): null => {
     if (now !== ABSENT) put(rows, group, key, mapKey, now)
     else if (before !== ABSENT) rows.dropPart(group, key, mapKey)

@@ -23,8 +23,7 @@ const GONE: unique symbol = Symbol('gone')
 
 /** Where somebody is who goes through the entries. */
 export class PairCursor<V> implements EntryCursor<V> {
-  readonly #moveOn: (cursor: PairCursor<V>) => boolean
-  readonly #all: Set<PairCursor<V>>
+  readonly #map: PairMap<V>
   /** That of the next entry. */
   place: number
   /** Where it stops; null: at the end, wherever that is by then. */
@@ -33,27 +32,19 @@ export class PairCursor<V> implements EntryCursor<V> {
   value: V
   readonly key = undefined
 
-  /** `all`: of those who go through the same map. */
-  constructor(
-    moveOn: (cursor: PairCursor<V>) => boolean,
-    all: Set<PairCursor<V>>,
-    place: number,
-    until: PairCursor<V> | null,
-  ) {
-    this.#moveOn = moveOn
-    this.#all = all
-    all.add(this)
+  constructor(map: PairMap<V>, place: number, until: PairCursor<V> | null) {
+    this.#map = map
     this.place = place
     this.until = until
     this.value = undefined as V
   }
 
   next(): boolean {
-    return this.#moveOn(this)
+    return this.#map.moveOn(this)
   }
 
   end(): void {
-    this.#all.delete(this)
+    this.#map.leave(this)
   }
 }
 
@@ -70,7 +61,6 @@ export class PairMap<V> {
   #values: (V | typeof GONE)[] = []
   #gone = 0
   readonly #cursors = new Set<PairCursor<V>>()
-  readonly #moveOn = (cursor: PairCursor<V>): boolean => this.#next(cursor)
 
   get size(): number {
     return this.#values.length - this.#gone
@@ -140,12 +130,12 @@ export class PairMap<V> {
 
   /** From where `from` is, null: the beginning, to where `until` is then, null: the end. *Caller must* end it. */
   cursor(from: PairCursor<V> | null = null, until: PairCursor<V> | null = null): PairCursor<V> {
-    return new PairCursor<V>(this.#moveOn, this.#cursors, from === null ? 0 : from.place, until)
+    return this.#cursorAt(from === null ? 0 : from.place, until)
   }
 
   /** Behind all entries that there are. *Caller must* end it. */
   behind(): PairCursor<V> {
-    return new PairCursor<V>(this.#moveOn, this.#cursors, this.#values.length, null)
+    return this.#cursorAt(this.#values.length, null)
   }
 
   /** Of an entry before the cursor; undefined where none has the key. */
@@ -160,7 +150,8 @@ export class PairMap<V> {
     return found < 0 || found >= place
   }
 
-  #next(cursor: PairCursor<V>): boolean {
+  /** To the next entry; false where there is none, and the cursor has left. */
+  moveOn(cursor: PairCursor<V>): boolean {
     const values = this.#values
     const end = cursor.until === null ? values.length : cursor.until.place
     while (cursor.place < end) {
@@ -171,8 +162,19 @@ export class PairMap<V> {
       cursor.value = value as V
       return true
     }
-    cursor.end()
+    this.leave(cursor)
     return false
+  }
+
+  /** The cursor need not be told any more where entries have moved. */
+  leave(cursor: PairCursor<V>): void {
+    this.#cursors.delete(cursor)
+  }
+
+  #cursorAt(place: number, until: PairCursor<V> | null): PairCursor<V> {
+    const cursor = new PairCursor<V>(this, place, until)
+    this.#cursors.add(cursor)
+    return cursor
   }
 
   /** −1: it has none. */

@@ -5,10 +5,11 @@
  */
 import type { CanonicalKey } from '../base/key.js'
 import type { Pace } from '../base/pace.js'
-import { FrozenTable } from './frozen-table.js'
+import { frozenEntries, lookUpFrozen, valuesOf } from './frozen-table.js'
 import type { Journal } from './journal.js'
 import type { KeyTable } from './key-table.js'
 import type { PairCursor } from './pair-map.js'
+import { RowTable } from './row-table.js'
 import { ABSENT, type Absent } from './table-values.js'
 
 /** Takes one key with what it had at a former snapshot and has at this one; null where that is done at once. */
@@ -43,16 +44,15 @@ export function* changesSince<V, N>(
   const { journal, world } = table
   const newest = journal?.epoch === world.epochs.now ? journal.older : journal
   if (newest === null || newest.epoch < from) return
-  const frozen = new FrozenTable(table)
   const keys = keysChanged(newest, from)
   const forms: CanonicalKey[] = []
   const was: (N | Absent)[] = []
   // A row is given before the next is read, which may throw it out.
-  const most = frozen.isInRows ? 1 : LOOK_UPS
+  const most = valuesOf(table) instanceof RowTable ? 1 : LOOK_UPS
   for (;;) {
     const count = takeNext(keys, forms, Math.min(most, pace.left))
     if (count === 0) break
-    frozen.lookUp(forms, count, was)
+    lookUpFrozen(table, forms, count, was)
     for (let i = 0; i < count; i++) {
       const form = forms[i]!
       const before = world.compares ? firstOf(newest, form, from) : (undefined as N)
@@ -64,7 +64,7 @@ export function* changesSince<V, N>(
   }
   const first = newcomersSince(newest, from)
   // Which of these came since then is not known: a row of one that has not changed says what is there anyway.
-  if (first !== null) yield* frozen.all((key, now) => give(key, ABSENT, now), pace, first)
+  if (first !== null) yield* frozenEntries(table, (key, now) => give(key, ABSENT, now), pace, first)
 }
 
 /** Takes `most` keys or fewer, one at least, and returns how many; 0 where none are left. */

@@ -2,7 +2,7 @@
 
 import type { Pace } from '../base/pace.js'
 import type { Rows, Run } from './frozen.js'
-import { FrozenTable } from './frozen-table.js'
+import { frozenAtOnce, frozenEntries } from './frozen-table.js'
 import type { GroupedTable } from './grouped-table.js'
 import type { KeyTable } from './key-table.js'
 import { changesSince, isWholeSince } from './table-changes.js'
@@ -57,14 +57,13 @@ function walkTable<V, N>(
 ): Generator<void> {
   if (from === null || isWholeSince(table, from)) {
     if (from !== null) rows.dropGroup(group)
-    const frozen = new FrozenTable(table)
     // In a run, what is changed in place before its turn comes would be changed.
     const isRun = shape.isRecord === true && rows.putRun !== undefined && table.world.copy === null
-    if (isRun && fillRun(run, frozen)) {
+    if (isRun && fillRun(run, table)) {
       table.walked()
       return giveRun(run, rows as Required<Rows>, group, pace)
     }
-    return frozen.all((key, now) => shape.whole(rows, group, key, now, pace), pace)
+    return frozenEntries(table, (key, now) => shape.whole(rows, group, key, now, pace), pace)
   }
   const give = (key: unknown, before: N | Absent, now: N | Absent): Generator<void> | null => {
     if (now === ABSENT) {
@@ -77,17 +76,17 @@ function walkTable<V, N>(
   return changesSince(table, from, give, pace)
 }
 
-/** False where a table has too many keys, or lies in rows. */
-function fillRun<V, N>(run: Run, frozen: FrozenTable<V, N>): boolean {
+/** False where the table has too many keys, or lies in rows. */
+function fillRun<V, N>(run: Run, table: KeyTable<V, N>): boolean {
   const { keys, records } = run
   let size = 0
   const take = (key: unknown, record: N): void => {
     keys[size] = key
     records[size++] = record
   }
-  const isFilled = frozen.allAtOnce(take, RUN_KEYS_MAX) >= 0
+  const count = frozenAtOnce(table, take, RUN_KEYS_MAX)
   run.size = size
-  return isFilled
+  return count >= 0
 }
 
 function* giveRun(run: Run, rows: Required<Rows>, group: number, pace: Pace): Generator<void> {

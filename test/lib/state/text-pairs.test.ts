@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Epochs } from '../../../lib/base/epochs.js'
 import { type CanonicalKey, canonicalKey, isEscaped, isPairForm } from '../../../lib/base/key.js'
-import { FrozenTable } from '../../../lib/state/frozen-table.js'
+import { frozenEntries } from '../../../lib/state/frozen-table.js'
 import { createHeapState } from '../../../lib/state/heap-state.js'
 import { KeyTable } from '../../../lib/state/key-table.js'
 import { PairMap } from '../../../lib/state/pair-map.js'
@@ -277,10 +277,14 @@ class Tables {
       const pace = this.#pace
       if (this.#from === 0 || isWholeSince(table, this.#from)) {
         stored.clear()
-        yield* new FrozenTable(table).all((key, value) => {
-          stored.set(canonicalKey(key), value)
-          return null
-        }, pace)
+        yield* frozenEntries(
+          table,
+          (key, value) => {
+            stored.set(canonicalKey(key), value)
+            return null
+          },
+          pace,
+        )
       } else
         yield* changesSince(
           table,
