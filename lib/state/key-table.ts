@@ -113,7 +113,8 @@ export class KeyTable<V, N = V> {
     this.#walks++
     try {
       while (entries.next()) {
-        yield [entries.key ?? this.#keys.keyOf(entries.form), entries.value]
+        const { form } = entries
+        yield [isEscaped(form) ? (entries.key ?? this.#keys.keyOf(form)) : form, entries.value]
         if (this.#values !== values) return
       }
     } finally {
