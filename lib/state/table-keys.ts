@@ -1,5 +1,5 @@
 /**
- * The keys of a table: what form each has (`base/key.ts`), and which key has a form.
+ * The keys of a table by their canonical forms (`base/key.ts`).
  *
  * Most keys are their own form, or are spelled out by it: arrays of whole numbers, and pairs with a text in a
  * state that has numbers for these (`text-pairs.ts`). The others are kept beside, in memory of their own, so
@@ -7,30 +7,20 @@
  *
  * As long as none is kept, tables share these: of some states each key has a table.
  */
-import { type CanonicalKey, canonicalKey, flatKey, isEscaped, spelledKey } from '../base/key.js'
+import { type CanonicalKey, flatKey, isEscaped, spelledKey } from '../base/key.js'
 import { isSpelled } from '../base/key-text.js'
 import { cursorOf, type Values } from './table-values.js'
 import type { TextPairs } from './text-pairs.js'
 
 export class TableKeys {
-  /** Null where pairs with a text have no numbers. */
-  readonly #texts: TextPairs | null
+  /** What has the forms of keys; null where pairs with a text have no numbers, and forms are those of any key. */
+  readonly texts: TextPairs | null
   /** By form; null where tables share this. */
   readonly #kept: Map<CanonicalKey, unknown> | null
 
   constructor(texts: TextPairs | null = null, kept: Map<CanonicalKey, unknown> | null = null) {
-    this.#texts = texts
+    this.texts = texts
     this.#kept = kept
-  }
-
-  /** Of a key that is looked up. Throws E_BAD_KEY. */
-  formOf(key: unknown): CanonicalKey {
-    return this.#texts === null ? canonicalKey(key) : this.#texts.formOf(key)
-  }
-
-  /** Of a key that is set. *Caller must* `hold` it where it is new. */
-  formToSet(key: unknown): CanonicalKey {
-    return this.#texts === null ? canonicalKey(key) : this.#texts.formToSet(key)
   }
 
   /**
@@ -38,20 +28,20 @@ export class TableKeys {
    * the first to be kept.
    */
   hold(form: CanonicalKey, key: unknown): TableKeys {
-    if (typeof form === 'number') this.#texts?.hold(form)
+    if (typeof form === 'number') this.texts?.hold(form)
     else if (!isSpelled(key)) return this.#keep(form, key)
     return this
   }
 
   /** It is not there any more. */
   letGo(form: CanonicalKey): void {
-    this.#texts?.letGo(form)
+    this.texts?.letGo(form)
     this.#kept?.delete(form)
   }
 
   /** Nothing is there any more. Returns the keys of an empty table; these still tell what was in `values`. */
   letGoOfAll<V>(values: Values<V>): TableKeys {
-    const texts = this.#texts
+    const texts = this.texts
     if (texts !== null) {
       for (const entries = cursorOf(values); entries.next(); ) texts.letGo(entries.form)
     }
@@ -61,7 +51,7 @@ export class TableKeys {
   /** The key of a form that is there; undefined where it lies in a row. */
   keyOf(form: CanonicalKey): unknown {
     if (!isEscaped(form)) return form
-    return this.#kept?.get(form) ?? this.#texts?.keyOf(form) ?? spelledKey(form)
+    return this.#kept?.get(form) ?? this.texts?.keyOf(form) ?? spelledKey(form)
   }
 
   /** The same, but undefined too where its form tells it. */
@@ -72,6 +62,6 @@ export class TableKeys {
   #keep(form: CanonicalKey, key: unknown): TableKeys {
     const kept = this.#kept ?? new Map<CanonicalKey, unknown>()
     kept.set(form, flatKey(key))
-    return this.#kept === null ? new TableKeys(this.#texts, kept) : this
+    return this.#kept === null ? new TableKeys(this.texts, kept) : this
   }
 }
