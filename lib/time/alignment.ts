@@ -3,8 +3,8 @@
  * that leads the lowest of the group by more than the allowed drift pauses until the others have come.
  *
  * Members are cells of shared memory, so that those of other threads are seen; each is written by its
- * own thread only. A member that is idle or has ended holds nobody back; one that has not spoken yet
- * does.
+ * own thread only. A member that is idle or has ended holds nobody back; one that has been opened and not spoken yet
+ * does. One that is never opened here, since it had ended before a restart or runs on another host, is not waited for.
  */
 
 /** Where one member stands: `[state, watermark in ms]`. */
@@ -13,9 +13,9 @@ export type AlignmentCell = Float64Array
 export const ALIGNMENT_CELL_LENGTH = 2
 
 /** Values of a cell's state. Cells begin at 0. */
-const UNHEARD = 0
-const ACTIVE = 1
-const OUT = 2
+const OUT = 0
+const UNHEARD = 1
+const ACTIVE = 2
 
 export class AlignmentMember {
   readonly #own: AlignmentCell

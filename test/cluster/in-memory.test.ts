@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { ROWS as ROWS_ALIGNED } from '../e2e/jobs/aligned.js'
 import { judgeOutput } from '../e2e/judge.js'
 import { first, within } from '../e2e/support.js'
 import { memoryCluster } from '../support/memory-cluster.js'
@@ -12,6 +13,8 @@ import { until } from '../support/until.js'
 t.setTimeout(400_000)
 
 const ACCOUNTING = fileURLToPath(new URL('../e2e/jobs/accounting.js', import.meta.url))
+
+const ALIGNED = fileURLToPath(new URL('../e2e/jobs/aligned.js', import.meta.url))
 
 const ROWS = 5_000
 
@@ -37,6 +40,15 @@ t.test('a job runs on the slots of several nodes', async (t) => {
   t.match(summary, { state: 'Finished' })
   t.equal(await judgeOutput(dir, ROWS), null)
   t.match(await cluster.jobs(), [{ state: 'Finished' }])
+})
+
+t.test('sources that keep together in event time run on several nodes', async (t) => {
+  const { cluster } = await memoryCluster(t, [1, 1])
+  const job = await cluster.submit(ALIGNED, { parallelism: 2 })
+  let rows = 0
+  job.results$.subscribe(() => rows++)
+  t.match(await within(60_000, 'the end', job.done), { state: 'Finished' })
+  t.equal(rows, ROWS_ALIGNED)
 })
 
 t.test('a node that dies takes nothing with it', async (t) => {

@@ -33,7 +33,10 @@ export interface TimestampOptions<T> extends OperatorOptions {
   readonly align?: AlignmentOptions
 }
 
-/** Sources that keep together in event time. */
+/**
+ * Sources that keep together in event time, as far as they share their memory: of `run` and `millrace run` all do, on a
+ * cluster those in one slot.
+ */
 export interface AlignmentOptions {
   /** Name of the group; sources of one pipeline that name the same one belong together. */
   readonly group: string

@@ -256,7 +256,7 @@ t.test('ingestion time is the clock of the machine', async (t) => {
 t.test(
   'a split that leads its group by too much is held, until the others have come',
   async (t) => {
-    const other = new Float64Array([1, 1000])
+    const other = new Float64Array([2, 1000])
     const alignment = new Map([['orders', [other]]])
     const h = harness({ align: { group: 'orders', maxDrift: 100 } }, { alignment })
     h.input(0, 'active')
@@ -274,8 +274,23 @@ t.test(
   },
 )
 
+t.test(
+  'a member that is to speak yet holds the others, one that was never opened does not',
+  async (t) => {
+    for (const state of [1, 0]) {
+      const h = harness(
+        { align: { group: 'g', maxDrift: 0 } },
+        { alignment: new Map([['g', [new Float64Array([state, 0])]]]) },
+      )
+      h.input(0, 'active')
+      h.batch(at(2000), null, 0)
+      t.same([...h.heldInputs], state === 1 ? [0] : [])
+    }
+  },
+)
+
 t.test('a member that is idle or gone holds nobody', async (t) => {
-  const other = new Float64Array([1, 1000])
+  const other = new Float64Array([2, 1000])
   const h = harness(
     { align: { group: 'g', maxDrift: 0 } },
     { alignment: new Map([['g', [other]]]) },
@@ -283,13 +298,13 @@ t.test('a member that is idle or gone holds nobody', async (t) => {
   h.input(0, 'active')
   h.batch(at(2000), null, 0)
   t.same([...h.heldInputs], [0])
-  other[0] = 2
+  other[0] = 0
   h.clock.advance(20)
   t.same([...h.heldInputs], [])
 })
 
 t.test('an input that ends while it is held is forgotten, and nobody looks for it', async (t) => {
-  const other = new Float64Array([1, 1000])
+  const other = new Float64Array([2, 1000])
   const h = harness(
     { align: { group: 'g', maxDrift: 0 } },
     { alignment: new Map([['g', [other]]]) },
