@@ -106,6 +106,7 @@ export function isSpelled(key: unknown): boolean {
   return true
 }
 
+const INT32_MAX = 0x7fff_ffff
 /** `[`, `n`, a digit, `;` and `]` behind the escape. */
 const SPELLED_MIN = 6
 
@@ -125,6 +126,8 @@ export function spelledNumbers(text: string): readonly number[] | undefined {
       if (!(digit >= 0 && digit <= 9)) return undefined
       value = value * 10 + digit
     }
+    // Digits of what does not fit would give another number.
+    if (value > INT32_MAX || key.length === NUMBERS_MAX) return undefined
     key.push(value)
   }
   return key

@@ -41,6 +41,8 @@ export class KeyTable<V, N = V> {
   #rows: RowTable<V> | null = null
   /** Of the last epoch with a change; null where none is needed. */
   #journal: Journal<V, N> | null = null
+  /** The last epoch whose beginning has been read to the end. */
+  #readEpoch = 0
   /** The epoch in which changes are not noted any more; 0: none is as long as there is no snapshot. */
   #openEpoch = 0
   /** What `own` has given last, and in which epoch: to set it again changes nothing. */
@@ -261,7 +263,9 @@ export class KeyTable<V, N = V> {
    */
   walked(): void {
     const { copy, epochs } = this.world
-    if (copy === null && epochs.reading) this.#current().isRead = true
+    if (copy === null && epochs.reading) this.#readEpoch = epochs.now
+    // Where nothing has changed yet there is none: what begins later is told then.
+    if (this.#journal?.epoch === this.#readEpoch) this.#journal.isRead = true
     this.prune()
   }
 
@@ -294,6 +298,7 @@ export class KeyTable<V, N = V> {
     if (journal !== null && journal.epoch === this.world.epochs.now) return journal
     this.prune()
     const created = new Journal(this.world, this.#journal, this.#values)
+    created.isRead = created.epoch === this.#readEpoch
     this.#journal = created
     return created
   }
