@@ -45,6 +45,7 @@ export interface CheckpointParts {
 }
 
 type Context = ActorContext<CheckpointMessage>
+type CommittedMessage = CheckpointMessage & { readonly kind: 'Committed' }
 
 export function createCheckpointActor(
   parts: CheckpointParts,
@@ -61,7 +62,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
   #lastRequest = 0
   #latest: Manifest | null
   /** Of the round that is being completed. */
-  #committed: Manifest | null = null
+  #committed: CommittedMessage | null = null
   #whenSettled: ((latest: Manifest | null) => void)[] = []
   #cancelLook: () => void = () => {}
   readonly #cancelTimeouts = new Map<number, () => void>()
@@ -88,7 +89,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
       case 'CommitFailed':
         return this.#apply(message)
       case 'Committed':
-        return this.#onCommitted(message.round, message.manifest, message.latest)
+        return this.#onCommitted(message)
       case 'SavepointRequested':
         return this.#onRequested(message.request)
       case 'RequestsWithdrawn':
@@ -125,24 +126,23 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     }
   }
 
-  #onCommitted(number: number, manifest: Manifest, latest: Manifest | null): void {
-    const round = this.#record.rounds.find((it) => it.round === number)
-    this.#committed = manifest
+  #onCommitted(message: CommittedMessage): void {
+    const { round, manifest, latest, lost } = message
+    this.#committed = message
     this.#latest = latest ?? this.#latest
     this.#parts.owner.report({
       kind: 'completed',
-      round: number,
+      round,
       durationMs: manifest.durationMs,
       ...bytesOf(manifest),
-      savepoint: manifest.kind === 'savepoint',
+      savepoint: manifest.kind === 'savepoint' && lost === null,
     })
-    this.#apply({ kind: 'Committed', round: number })
-    if (round !== undefined) void this.#retire(round)
+    this.#apply({ kind: 'Committed', round })
+    if (latest !== null) void this.#retire()
   }
 
   /** What is not cleared away today is tried again with the next round. */
-  async #retire({ kind }: Round): Promise<void> {
-    if (kind === 'savepoint') return
+  async #retire(): Promise<void> {
     const running = this.#record.rounds.map(({ round }) => round)
     await this.#parts.stores.retire(running).catch(() => {})
   }
@@ -214,8 +214,8 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     const facts = { run, mode, startedMs, durationMs, nodes, unassigned, forkOf }
     const manifest = buildManifest(plan, round, facts)
     try {
-      const latest = await stores.commit(manifest)
-      self.control({ kind: 'Committed', round: round.round, manifest, latest })
+      const committed = await stores.commit(manifest)
+      self.control({ kind: 'Committed', round: round.round, manifest, ...committed })
     } catch (error) {
       const lost = isStoreLost(errorToData(error))
       const reason = messageOf(error)
@@ -227,16 +227,14 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     const { owner, stores } = this.#parts
     const request = this.#take(round)
     void stores.end(round.round)
-    const manifest = this.#committed
+    const { manifest, lost } = this.#committed!
     if (round.kind === 'savepoint' && request?.stop === false) {
       // It belongs to the user: no round builds on it, and nothing is committed with it.
       owner.abandon(round.round)
-      if (manifest !== null) this.#secure(request, manifest)
-      return
+      return this.#secure(request, manifest)
     }
     const committed = owner.complete(round.round)
-    if (request === null || manifest === null) return
-    void committed.then(() => request.done(manifest))
+    if (request !== null) void committed.then(() => request.done(manifest, lost))
   }
 
   /**
@@ -250,9 +248,9 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     if (stopping !== null && stop !== null) {
       const both: SavepointRequest = {
         ...stop,
-        done: (last) => {
-          stop.done(last)
-          done(manifest)
+        done: (last, lost) => {
+          stop.done(last, lost)
+          done(manifest, null)
         },
         failed: (reason) => {
           stop.failed(reason)
@@ -262,7 +260,7 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
       this.#requests.set(stopping, both)
       return
     }
-    this.#onRequested({ directory: null, stop: false, done: () => done(manifest), failed })
+    this.#onRequested({ directory: null, stop: false, done: () => done(manifest, null), failed })
   }
 
   #abandon(round: Round, reason: string, isFailure: boolean): void {

@@ -31,8 +31,9 @@ export type CheckpointMessage =
       readonly kind: 'Committed'
       readonly round: number
       readonly manifest: Manifest
-      /** What the job goes on from now; null: from what it did before. */
+      /** As of `SnapshotStores.commit`. */
       readonly latest: Manifest | null
+      readonly lost: Error | null
     }
   | {
       readonly kind: 'CommitFailed'
@@ -40,7 +41,7 @@ export type CheckpointMessage =
       readonly reason: string
       readonly isStoreLost: boolean
     }
-  /** A savepoint is wanted, in a directory of its own; or, with null, a checkpoint behind which the job stops. */
+  /** A savepoint is wanted, in a directory of its own; or, with null, a checkpoint: behind either the job may stop. */
   | { readonly kind: 'SavepointRequested'; readonly request: SavepointRequest }
   /** What was asked for, and has not begun, fails for that. */
   | { readonly kind: 'RequestsWithdrawn'; readonly reason: Error }
@@ -52,7 +53,8 @@ export interface SavepointRequest {
   readonly directory: string | null
   /** Sources read nothing behind its barrier; all it holds is committed, and the job ends. */
   readonly stop: boolean
-  readonly done: (manifest: Manifest) => void
+  /** `lost`: why it lies in the job's own store alone, where it was to lie in a directory of its own, too. */
+  readonly done: (manifest: Manifest, lost: Error | null) => void
   readonly failed: (reason: Error) => void
 }
 

@@ -7,6 +7,7 @@
  */
 import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { MillraceError } from '../../lib/base/errors.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import { encodeManifest, type Manifest } from '../../lib/snapshot/manifest.js'
 import { chunksOf } from '../../lib/snapshot/manifest-chunks.js'
@@ -87,7 +88,12 @@ export class SnapshotStores {
     const { own, savepoint } = await this.#storesOf(round)
     if (own !== null) this.#note(round, id)
     try {
-      await Promise.all([own?.put(id, bytes), savepoint?.put(id, bytes)])
+      const puts = [own?.put(id, bytes), savepoint?.put(id, bytes)]
+      const [ofOwn, ofSavepoint] = await Promise.allSettled(puts)
+      if (ofOwn!.status === 'rejected') throw ofOwn!.reason
+      if (ofSavepoint!.status === 'rejected') {
+        throw own === null ? ofSavepoint!.reason : notWritten(ofSavepoint!.reason)
+      }
     } finally {
       this.#putting.delete(id)
     }
@@ -97,27 +103,30 @@ export class SnapshotStores {
   async get(id: string): Promise<Uint8Array | null> {
     const { store, restoredFrom } = this.#options
     const from = this.#isClaimed ? null : restoredFrom
-    return (await store.get(id)) ?? (await from?.get(id)) ?? null
+    // There first: a savepoint was read to its last byte before, and what it names may lie in the job's own, too.
+    return (await from?.get(id)) ?? (await store.get(id))
   }
 
-  /** Resolves, when it is durable, with what the job goes on from now; null: from what it did before. */
-  async commit(manifest: Manifest): Promise<Manifest | null> {
+  /** Resolves when it is durable. */
+  async commit(manifest: Manifest): Promise<Committed> {
     const { round } = manifest
     const { own, savepoint } = await this.#storesOf(round)
     const checkpoint: Manifest | null = own === null ? null : { ...manifest, kind: 'checkpoint' }
     this.#mayBeStored = true
-    if (checkpoint !== null) await own!.commit(round, encodeManifest(checkpoint))
-    try {
-      await savepoint?.commit(round, encodeManifest(manifest))
-    } catch (error) {
-      // The job does not stop with it, and goes on from before.
-      await own?.retire(round)
-      throw error
+    if (checkpoint === null) {
+      await savepoint!.commit(round, encodeManifest(manifest))
+      return { latest: null, lost: null }
     }
-    if (checkpoint === null) return null
+    await own!.commit(round, encodeManifest(checkpoint))
     this.#recent = [...this.#recent, round].slice(-2)
-    await this.#claim()
-    return checkpoint
+    // From here on the job has it, whatever becomes of the rest.
+    let lost: Error | null = null
+    await savepoint?.commit(round, encodeManifest(manifest)).catch((error: unknown) => {
+      lost = notWritten(error, own!.place)
+    })
+    // What cannot be deleted stays, and nobody reads it.
+    await this.#claim().catch(() => {})
+    return { latest: checkpoint, lost }
   }
 
   /** The round is over: a savepoint's store is closed. */
@@ -227,6 +236,22 @@ export class SnapshotStores {
     const own = found === undefined || found.isOwn ? this.#options.store : null
     return { own, savepoint: (await found?.opened) ?? null }
   }
+}
+
+export interface Committed {
+  /** What the job goes on from now; null: from what it did before. */
+  readonly latest: Manifest | null
+  /** Why there is no savepoint, although the job has that checkpoint; null: there is, or none was wanted. */
+  readonly lost: Error | null
+}
+
+/** No failure of the job's own store. `stopped`: where the job has the checkpoint behind which it stops. */
+function notWritten(cause: unknown, stopped: string | null = null): MillraceError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const hint = stopped === null ? '' : `the job has stopped behind a checkpoint in ${stopped}, but `
+  return new MillraceError('E_SNAPSHOT_ABANDONED', `${hint}the savepoint is not there: ${why}`, {
+    cause,
+  })
 }
 
 interface Savepoint {

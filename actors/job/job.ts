@@ -166,9 +166,10 @@ export interface Job {
   savepoint(directory: string): Promise<SnapshotSummary>
   /**
    * Ends behind a snapshot from which it can go on: sources stop, what was read before is processed
-   * and committed, no final results come. Without a directory the snapshot is a checkpoint.
+   * and committed, no final results come. It is a checkpoint of the job and, with a directory, a savepoint
+   * there, too; so state is written twice.
    *
-   * Rejects as `savepoint` does; the job goes on then.
+   * Rejects as `savepoint` does; the job goes on then, unless it says that it has stopped.
    */
   stop(directory?: string): Promise<SnapshotSummary>
 }

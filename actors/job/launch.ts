@@ -272,16 +272,16 @@ export function launch(
     main().catch((error: unknown) => board.ended('Failed', errorToData(error)))
   })
 
-  function takeSnapshot(directory: string | null, stop: boolean): Promise<SnapshotSummary> {
+  function takeSnapshot(directory: string | null, stop: boolean): Promise<Taken> {
     return new Promise((resolve, reject) => {
       if (actor === null || isEnded(board.state)) return reject(notRunning(id))
       const request = {
         directory,
         stop,
         failed: reject,
-        done: ({ round, durationMs }: Manifest) => {
+        done: ({ round, durationMs }: Manifest, lost: Error | null) => {
           const place = directory ?? options.checkpoint?.directory ?? ''
-          resolve({ round, directory: place, durationMs })
+          resolve({ summary: { round, directory: place, durationMs }, lost })
         },
       }
       actor.control({ kind: 'Savepoint', request })
@@ -318,13 +318,20 @@ export function launch(
     restartRegion,
     stopBehindLast: () => end('Stop'),
     withdrawSnapshots: (reason) => actor?.control({ kind: 'SavepointsWithdrawn', reason }),
-    savepoint: (directory) => takeSnapshot(directory, false),
+    savepoint: async (directory) => (await takeSnapshot(directory, false)).summary,
     async stop(directory) {
-      const taken = await takeSnapshot(directory ?? null, true)
+      const { summary, lost } = await takeSnapshot(directory ?? null, true)
       await end('Stop')
-      return taken
+      if (lost !== null) throw lost
+      return summary
     },
   }
+}
+
+interface Taken {
+  readonly summary: SnapshotSummary
+  /** Why the savepoint is not there, although the job has that checkpoint and stops; null: it is. */
+  readonly lost: Error | null
 }
 
 const notRunning = (job: string): MillraceError =>

@@ -82,8 +82,6 @@ export interface CheckpointRecord {
   readonly rounds: readonly Round[]
   /** Largest number given to a round. */
   readonly lastRound: number
-  /** Largest number of a round that was committed; 0: none. */
-  readonly lastCompleted: number
   readonly lastBeganMs: number
   readonly lastOverMs: number
   readonly failures: number
@@ -173,7 +171,6 @@ export function createCheckpointRecord(
     live: new Set(),
     rounds: [],
     lastRound,
-    lastCompleted: 0,
     lastBeganMs: Number.NEGATIVE_INFINITY,
     lastOverMs: Number.NEGATIVE_INFINITY,
     failures: 0,
@@ -327,7 +324,7 @@ class Draft {
         (rest, [name]) => without(rest, name),
         this.#record.committing,
       )
-      this.change({ lastCompleted: number, committing })
+      this.change({ committing })
     }
     this.#orders.push({ kind: 'Complete', round })
   }
@@ -341,12 +338,13 @@ class Draft {
     this.#orders.push({ kind: 'Abandon', round, reason, isFailure })
   }
 
-  /** A savepoint lies in a store of its own, which nothing else needs. */
+  /** A savepoint lies in a store of its own, which nothing else needs; one with which the job stops in its store, too. */
   fail(round: Round, reason: string, hasLostStore = false): void {
+    const stops = round.request !== null && round.request === this.#record.stopping
     this.abandon(round, reason, true)
     const failures = this.#record.failures + 1
     this.change({ failures })
-    const isStoreLost = hasLostStore && round.kind === 'checkpoint'
+    const isStoreLost = hasLostStore && (stops || round.kind === 'checkpoint')
     if (isStoreLost || failures > this.#record.settings.tolerableFailures) {
       // No round is begun while the job comes to its end.
       this.change({ running: false })

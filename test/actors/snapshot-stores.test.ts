@@ -1,6 +1,7 @@
 /** What a job's stores keep and clear away while its rounds come and go. */
 import t from 'tap'
 import { SnapshotStores } from '../../actors/checkpoint/snapshot-stores.js'
+import { MillraceError } from '../../lib/base/errors.js'
 import { refOf } from '../../lib/snapshot/chunk-ref.js'
 import type { ChunkStore } from '../../lib/snapshot/chunk-store.js'
 import { MemoryChunkStore } from '../../lib/snapshot/memory-chunk-store.js'
@@ -146,8 +147,8 @@ t.test('one with which the job stops is a checkpoint of the job, too', async (t)
   const manifest = { ...manifestOf(1, operatorOf('a', subtaskOf(refOf('s1', BYTES, 1)))) }
   stores.begin(1, 'somewhere', true)
   await stores.put(1, 's1', BYTES)
-  const latest = await stores.commit({ ...manifest, kind: 'savepoint' })
-  t.match(latest, { kind: 'checkpoint', round: 1 })
+  const committed = await stores.commit({ ...manifest, kind: 'savepoint' })
+  t.match(committed, { latest: { kind: 'checkpoint', round: 1 }, lost: null })
   t.same(order, ['own', 'savepoint'], 'at no time it is in the savepoint alone')
   await stores.end(1)
   await stores.retire([])
@@ -160,20 +161,60 @@ t.test('one with which the job stops is a checkpoint of the job, too', async (t)
   }
 })
 
-t.test('and is none of either where the savepoint cannot be completed', async (t) => {
-  const own = new MemoryChunkStore()
+t.test('and it is where the savepoint cannot be completed', async (t) => {
+  const own = new MemoryChunkStore({ place: 'checkpoints' })
   const savepoint = new MemoryChunkStore({ place: 'savepoint' })
   savepoint.commit = () => Promise.reject(new Error('the disk is full'))
   const stores = storesOf(own, 1, savepoint)
-  await round(stores, 1)
-  stores.begin(2, 'somewhere', true)
-  await stores.put(2, 's2', BYTES)
-  await t.rejects(commit(stores, 2, 's2'), { message: 'the disk is full' })
+  stores.begin(1, 'somewhere', true)
+  await stores.put(1, 's1', BYTES)
+  t.match(await commit(stores, 1, 's1'), {
+    latest: { kind: 'checkpoint', round: 1 },
+    lost: {
+      code: 'E_SNAPSHOT_ABANDONED',
+      message:
+        'the job has stopped behind a checkpoint in checkpoints, but the savepoint is not there: the disk is full',
+    },
+  })
   t.same(await own.manifests(), [1])
-  await round(stores, 3)
-  await stores.retire([])
-  t.same(await idsOf(own), ['c3'], 'and its chunks are cleared away')
 })
+
+t.test('a chunk of it that one of the two does not take is neither', async (t) => {
+  for (const failing of ['own', 'savepoint'] as const) {
+    const both = { own: new MemoryChunkStore(), savepoint: new MemoryChunkStore() }
+    const lost = new MillraceError('E_STORE', 'cannot write', { details: { code: 'EIO' } })
+    both[failing].put = () => Promise.reject(lost)
+    const stores = storesOf(both.own, 1, both.savepoint)
+    stores.begin(1, 'somewhere', true)
+    // Where it is the savepoint's store nothing is said about the job's.
+    const code = failing === 'own' ? 'E_STORE' : 'E_SNAPSHOT_ABANDONED'
+    await t.rejects(stores.put(1, 's1', BYTES), { code, message: /cannot write$/ })
+    await round(stores, 2).catch(() => {})
+    await stores.retire([])
+    t.same((await idsOf(both.own)).includes('s1'), false, 'what has come is cleared away')
+  }
+})
+
+t.test(
+  'what is restored from another place is read there, as long as that is not claimed',
+  async (t) => {
+    const own = new MemoryChunkStore()
+    const savepoint = new MemoryChunkStore()
+    await own.put('s1', Uint8Array.of(2))
+    await savepoint.put('s1', BYTES)
+    const restored = manifestOf(1, operatorOf('a', subtaskOf()))
+    const open = async () => savepoint
+    const options = {
+      store: own,
+      open,
+      retained: 1,
+      restored,
+      restoredFrom: savepoint,
+      claims: false,
+    }
+    t.same(await new SnapshotStores(options, 1).get('s1'), BYTES)
+  },
+)
 
 t.test('what may be stored is known before it is stored, also where that fails', async (t) => {
   const stores = storesOf(new MemoryChunkStore())
