@@ -79,7 +79,9 @@ export class SnapshotStores {
     // A subtask may not have heard yet that the newest one is complete, and build on that before it.
     this.#basis.set(round, this.#recent[0] ?? 0)
     if (directory === null) return
-    const opened = this.#options.open(directory)
+    const opened = this.#options.open(directory).catch((error: unknown) => {
+      throw stops ? notWritten(error) : error
+    })
     opened.catch(() => {})
     this.#savepoints.set(round, { opened, isOwn: stops })
   }

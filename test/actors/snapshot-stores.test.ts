@@ -179,6 +179,28 @@ t.test('and it is where the savepoint cannot be completed', async (t) => {
   t.same(await own.manifests(), [1])
 })
 
+t.test(
+  "where its directory cannot be opened nothing is said about the job's own store",
+  async (t) => {
+    const lost = new MillraceError('E_STORE', 'a file has that name', {
+      details: { code: 'EEXIST' },
+    })
+    for (const stops of [false, true]) {
+      const none = { restored: null, restoredFrom: null, claims: false }
+      const store = new MemoryChunkStore()
+      const stores = new SnapshotStores(
+        { store, open: () => Promise.reject(lost), retained: 1, ...none },
+        0,
+      )
+      stores.begin(1, 'a file', stops)
+      const code = stops ? 'E_SNAPSHOT_ABANDONED' : 'E_STORE'
+      await t.rejects(stores.put(1, 's1', BYTES), { code, message: /a file has that name$/ })
+      await t.rejects(commit(stores, 1, 's1'), { code })
+      t.same(await store.manifests(), [])
+    }
+  },
+)
+
 t.test('a chunk of it that one of the two does not take is neither', async (t) => {
   for (const failing of ['own', 'savepoint'] as const) {
     const both = { own: new MemoryChunkStore(), savepoint: new MemoryChunkStore() }
