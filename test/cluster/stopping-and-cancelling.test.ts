@@ -1,7 +1,12 @@
 /** A job that is stopped and cancelled has one end, and everybody is told the same of it. */
 import t, { type Test } from 'tap'
 import type { ClusterJob } from '../../actors/coordinator/cluster-job.js'
-import { LONG_JOB as ID, recoveringLong, runningLong } from '../support/long-job.js'
+import {
+  LONG_JOB as ID,
+  recoveringLong,
+  runningLong,
+  stepsBehindSnapshot,
+} from '../support/long-job.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import type { SimulatedCluster } from '../support/simulated-cluster.js'
 import { goOnFromEachOther, stateChangesOf } from '../support/state-changes.js'
@@ -19,25 +24,6 @@ async function hasEndedAs(
   const changes = stateChangesOf(job)
   t.equal(changes.at(-1)?.to, state)
   goOnFromEachOther(t, changes, state)
-}
-
-/** A job that was asked for something runs until a snapshot is written for that, and for so many steps more. */
-async function stepsBehindSnapshot(
-  t: Test,
-  steps: number,
-  ask: (job: ClusterJob) => Promise<unknown>,
-) {
-  const cluster = await runningLong()
-  const job = cluster.coordinator!.job(ID)
-  const outcome = outcomeOf(ask(job))
-  let isWritten = false
-  job.news$.subscribe((news) => {
-    if (news.kind === 'event' && news.event.kind === 'SnapshotCompleted') isWritten = true
-  })
-  isWritten = false
-  t.ok(await cluster.runUntil(() => isWritten, 5_000))
-  for (let i = 0; i < steps; i++) await cluster.step()
-  return { cluster, job, outcome }
 }
 
 t.test('one that stops behind its savepoint when it is cancelled has stopped', async (t) => {

@@ -3,7 +3,8 @@
  * wait no longer: then the next one goes on behind the savepoint, and nothing is shown twice.
  */
 import t, { type Test } from 'tap'
-import { LONG_JOB as ID, runningLong } from '../support/long-job.js'
+import type { ClusterJob } from '../../actors/coordinator/cluster-job.js'
+import { LONG_JOB as ID, runningLong, stepsBehindSnapshot } from '../support/long-job.js'
 import { outcomeOf } from '../support/outcome-of.js'
 import { HUB, type SimulatedCluster } from '../support/simulated-cluster.js'
 import { TransactionWorld } from '../support/transaction-world.js'
@@ -36,16 +37,8 @@ for (const directory of ['saved', null]) {
     const ends = new Set<string>()
     for (let steps = 0; steps < 8; steps++) {
       const world = new TransactionWorld()
-      const cluster = await runningLong(true, '1s', world)
-      const job = cluster.coordinator!.job(ID)
-      outcomeOf(job.stop(directory))
-      let isWritten = false
-      job.news$.subscribe((news) => {
-        if (news.kind === 'event' && news.event.kind === 'SnapshotCompleted') isWritten = true
-      })
-      isWritten = false
-      t.ok(await cluster.runUntil(() => isWritten, 5_000))
-      for (let i = 0; i < steps; i++) await cluster.step()
+      const stop = (job: ClusterJob) => job.stop(directory)
+      const { cluster } = await stepsBehindSnapshot(t, steps, stop, world)
       cluster.kill(HUB)
       await cluster.runFor(500)
       ends.add(await goesOnOnce(t, cluster, world, `${steps} steps later`))

@@ -39,7 +39,7 @@ export class CommitLaws {
       return this.#owner.violated(`round ${round} is of run ${run}, which is no job`)
     const line = this.#lineOf(job)
     // A savepoint with which the job stops was a checkpoint of it just before.
-    const isAgain = kind === 'savepoint' && line.rounds.has(round)
+    const isAgain = kind === 'savepoint' && round === line.newest
     if (round <= line.newest && !isAgain) {
       this.#owner.violated(`${job}: round ${round} is complete behind round ${line.newest}`)
     }

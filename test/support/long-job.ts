@@ -1,6 +1,9 @@
 /** A job of two slots that would run for a minute, on two simulated nodes, for tests of how it ends before. */
+import type { Test } from 'tap'
+import type { ClusterJob } from '../../actors/coordinator/cluster-job.js'
 import type { Duration } from '../../lib/base/duration.js'
 import { type JobShape, moduleOf } from './cluster-simulation.js'
+import { outcomeOf } from './outcome-of.js'
 import { bundleOf, HUB, SimulatedCluster } from './simulated-cluster.js'
 import { testSeed } from './test-seed.js'
 import { TransactionWorld } from './transaction-world.js'
@@ -69,4 +72,25 @@ export async function recoveringLong(
 
 export function startNodes(cluster: SimulatedCluster): void {
   for (const { name } of TWO_NODES) cluster.start(name)
+}
+
+/** A job that was asked for something runs until a snapshot is written for that, and for so many steps more. */
+export async function stepsBehindSnapshot(
+  t: Test,
+  steps: number,
+  ask: (job: ClusterJob) => Promise<unknown>,
+  world = new TransactionWorld(),
+) {
+  const cluster = await runningLong(true, '1s', world)
+  const job = cluster.coordinator!.job(LONG_JOB)
+  const outcome = outcomeOf(ask(job))
+  let isWritten = false
+  job.news$.subscribe((news) => {
+    if (news.kind === 'event' && news.event.kind === 'SnapshotCompleted') isWritten = true
+  })
+  // Of those before it was told at once.
+  isWritten = false
+  t.ok(await cluster.runUntil(() => isWritten, 5_000))
+  for (let i = 0; i < steps; i++) await cluster.step()
+  return { cluster, job, outcome }
 }

@@ -197,13 +197,31 @@ t.test("a savepoint's own store is nothing that the job needs", async (t) => {
   t.notOk(failed.some((text) => text.startsWith('fail')))
 })
 
+t.test(
+  'one with which the job stops lies in its own store, too, and that may be lost',
+  async (t) => {
+    for (const isStoreLost of [false, true]) {
+      const history = new History()
+      history.start(A)
+      history.on({ kind: 'RoundRequested', request: 1, of: 'savepoint', stop: true })
+      const reason = 'the disk has failed'
+      const failed = history.on({ kind: 'Declined', round: 1, subtask: A, reason, isStoreLost })
+      t.equal(
+        failed.some((text) => text.startsWith('fail')),
+        isStoreLost,
+      )
+    }
+  },
+)
+
 t.test('a savepoint is no recovery point of the job', async (t) => {
   const history = new History()
   history.start(A)
   const asked = history.on({ kind: 'RoundRequested', request: 1, of: 'savepoint', stop: false })
   t.same(asked, ['trigger 1'])
-  history.ack(1, A)
-  history.commit(1)
+  history.on({ kind: 'CommitAwaited', subtask: A })
+  t.same(history.ack(1, A, 'ended'), ['commit 1'])
+  t.same(history.commit(1), ['complete 1', 'trigger 2'], 'what it holds is still to be committed')
 })
 
 t.test('while a subtask lives that holds what no snapshot would have, none is taken', async (t) => {
