@@ -1,5 +1,5 @@
 /**
- * `node bare-process.js uws|net`: sends messages of 64 KiB as fast as they are taken, by uWebSockets or over plain
+ * `node bare-process.js uws|net`: sends messages as large as frames as fast as they are taken, by uWebSockets or over plain
  * TCP, with nothing of Millrace. It is told how many by its parent, and ends when that lets go of it.
  */
 import { type AddressInfo, createServer } from 'node:net'

@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { assert } from '../../lib/base/assert.js'
 import { FRAME_BYTES_MAX } from '../../lib/wire/limits.js'
 import { measured, type Throughput } from './measured.js'
 import { startProcess } from './peer.js'
@@ -12,8 +13,9 @@ export type BareEngine = 'uws' | 'net'
 
 /** As a link: lib/transport/frame-reading.ts. */
 const READ_BYTES = 256 * 1024
-/** Before each message: a frame of a server with a length of 8 bytes (RFC 6455, section 5.2). */
-const HEAD_BYTES = { uws: 10, net: 0 }
+/** Before each message: the head of a server's frame with a length in 2 bytes (RFC 6455, section 5.2). */
+const HEAD_BYTES = { uws: 4, net: 0 }
+assert(FRAME_BYTES_MAX > 125 && FRAME_BYTES_MAX < 65_536, 'a length in 2 bytes')
 const UPGRADE = [
   'GET /link HTTP/1.1',
   'Host: bench',

@@ -14,7 +14,7 @@
 import { randomInt } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { MillraceError } from '../base/errors.js'
-import { keepFreedMemory } from '../base/kept-memory.js'
+import { keepMemory } from '../base/kept-memory.js'
 import { decodeCbor, encodeCbor } from '../wire/cbor.js'
 import { decodeFrame, isFrame, sessionOf } from '../wire/frame.js'
 import { Connection } from './connection.js'
@@ -42,7 +42,7 @@ export class DataConnection extends Connection implements DataLink {
   constructor(socket: Socket, peer: Peer, session: number, limits: LinkLimits, isCaller: boolean) {
     super(socket, peer, session, limits, limits.dataBufferedBytesMax)
     this.#isCaller = isCaller
-    keepFreedMemory()
+    keepMemory()
   }
 
   openLane({ at, to }: { readonly at: string; readonly to: string }): Lane {

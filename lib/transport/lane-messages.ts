@@ -5,15 +5,10 @@
  * waits here, as the messages that they are. *Caller must* bound those: by waiting for answers.
  */
 import { type Cancel, type Clock, systemClock } from '../base/clock.js'
+import { FRAME_BYTES_MAX } from '../wire/limits.js'
 import type { MessageLink } from './calls.js'
 import type { DataLink, Lane } from './node-links.js'
-import {
-  decodeMessage,
-  encodeMessage,
-  PIECE_BYTES_MAX,
-  PieceCutter,
-  PieceJoiner,
-} from './pieces.js'
+import { decodeMessage, encodeMessage, PieceCutter, PieceJoiner } from './pieces.js'
 
 /** Of one message. */
 export const LANE_MESSAGE_BYTES_MAX = 256 * 1024 * 1024
@@ -25,7 +20,7 @@ const LOOK_MS = 2
 
 /** Ends the whole connection where something comes that is no message. */
 export function messagesOver(link: DataLink, lane: Lane, clock: Clock = systemClock): MessageLink {
-  const cutter = new PieceCutter(lane.session, PIECE_BYTES_MAX)
+  const cutter = new PieceCutter(lane.session, FRAME_BYTES_MAX)
   const joiner = new PieceJoiner(lane.session, LANE_MESSAGE_BYTES_MAX)
   let listener: (message: unknown) => void = () => {}
   /** Messages not sent yet; the first may be under way. */
