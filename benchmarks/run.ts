@@ -13,20 +13,38 @@ const USAGE = `usage: npm run bench -- cost|latency|micro|windows|snapshots|stat
   --quick  small sizes, one repetition: for trying it out, not for quoting
 `
 
+const OPTIONS = {
+  quick: { type: 'boolean', default: false },
+  reps: { type: 'string' },
+  job: { type: 'string', default: '' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+function readArguments() {
+  try {
+    return parseArgs({ allowPositionals: true, options: OPTIONS })
+  } catch (error) {
+    // The rest of what it says is on how to give a file name that looks like a flag.
+    usage((error as Error).message.split('. ')[0]!)
+    return null
+  }
+}
+
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      quick: { type: 'boolean', default: false },
-      reps: { type: 'string' },
-      job: { type: 'string', default: '' },
-    },
-  })
+  const given = readArguments()
+  if (given === null) return 2
+  const { values, positionals } = given
+  if (values.help) {
+    console.log(USAGE)
+    return 0
+  }
   const quick = values.quick
   const reps = Number(values.reps ?? (quick ? 1 : 5))
   const jobs = values.job.split(',').filter((name) => name !== '')
-  if (positionals.length !== 1 || !(Number.isInteger(reps) && reps >= 1)) return usage()
-  switch (positionals[0]) {
+  if (!(Number.isInteger(reps) && reps >= 1)) {
+    return usage(`--reps: expected a whole number from 1 on, seen '${values.reps}'`)
+  }
+  switch (positionals.join(' ')) {
     case 'cost': {
       const { costBench } = await import('./cost/main.js')
       await costBench({ quick, reps, jobs })
@@ -63,12 +81,12 @@ async function main(): Promise<number> {
       return 0
     }
     default:
-      return usage()
+      return usage(`expected the name of one benchmark, seen '${positionals.join(' ')}'`)
   }
 }
 
-function usage(): number {
-  console.error(USAGE)
+function usage(why: string): number {
+  console.error(`${why}\n\n${USAGE}`)
   return 2
 }
 
