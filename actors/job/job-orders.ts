@@ -94,22 +94,22 @@ export class JobOrders {
   }
 
   /**
-   * A round that is being written is written; what ends by itself has one last round. What a job without
-   * result has prepared for nobody is cleared away.
+   * A round that is being written is written; what ends by itself has one last round. What is prepared for
+   * nobody is cleared away: by a job without result, and by former attempts of one that has finished.
    */
   #end(): void {
     const { self } = this.#context
     const { opening, record } = this.#owner
+    const { state, attempts } = record()
+    const isFinished = state === 'Finished'
     const rounds = this.#owner.rounds()
-    const settled = rounds?.settled() ?? Promise.resolve(null)
-    if (record().state === 'Finished') {
-      if (rounds === null) return this.#context.stop()
-      return void settled.then(() => self.control({ kind: 'SnapshotsSettled' }))
-    }
+    if (isFinished && rounds === null) return this.#context.stop()
     const end = async () => {
-      await settled
-      this.#context.after(CLEAR_MS, { kind: 'SnapshotsSettled' })
-      await opening.clearAll(record().attempts + 1)
+      await rounds?.settled()
+      if (!isFinished || attempts > 1) {
+        this.#context.after(CLEAR_MS, { kind: 'SnapshotsSettled' })
+        await (isFinished ? opening.clearFormer() : opening.clearAll(attempts + 1))
+      }
       self.control({ kind: 'SnapshotsSettled' })
     }
     void end()

@@ -116,13 +116,26 @@ export class RegionOpening {
     await Promise.all([...this.#opened].map((region) => this.#clear(region, attempt)))
   }
 
+  /**
+   * What attempts before the last one have prepared late, as a host does that was paused. What they had prepared
+   * for a snapshot was committed when the job went on from it.
+   */
+  async clearFormer(): Promise<void> {
+    const { regions } = this.#owner.record()
+    await Promise.all(regions.map(({ attempt }, region) => this.#remove(region, attempt)))
+  }
+
   /** What sinks have prepared in earlier attempts, and no snapshot names: nobody would ever commit it. */
   async #clear(region: number, attempt: number): Promise<void> {
-    const { slots } = this.#owner
     const isFirst = !this.#opened.has(region)
     this.#opened.add(region)
     if (isFirst || this.#owner.rounds()?.mayBeStored === true) return
-    // What stays is hidden, and in nobody's way.
+    await this.#remove(region, attempt)
+  }
+
+  /** What stays is hidden, and in nobody's way. */
+  async #remove(region: number, attempt: number): Promise<void> {
+    const { slots } = this.#owner
     if (!slots.isPrepared(0)) return
     await slots
       .commandsOf(0)

@@ -112,9 +112,9 @@ export interface Sink<in T> extends SinkOf<T> {
   open(context: SinkContext): SinkWriter<T>
   /**
    * Of a transactional sink, where what is prepared outlives its writer: removes what attempts of `run`
-   * before `attempt` have prepared, in all subtasks, and nothing of other runs. Called where no snapshot of
-   * that run was ever stored, so that nobody could commit it: before the next attempt writes, and when the
-   * job has failed or was cancelled. What cannot be removed is left; an error is nobody's.
+   * before `attempt` have prepared, in all subtasks, and nothing of other runs. Called where nobody could commit
+   * it: where no snapshot of that run was ever stored, before the next attempt writes, and when the job has
+   * failed or was cancelled; and when it has finished, with its last attempt. What cannot be removed is left; an error is nobody's.
    */
   clearRun?(place: ClearedRun): Promise<void>
 }

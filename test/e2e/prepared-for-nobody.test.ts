@@ -1,5 +1,5 @@
 /** Output that was prepared for a snapshot which never came: nobody commits it, so it is not left behind. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { run } from '../../actors/index.js'
@@ -18,17 +18,19 @@ t.setTimeout(400_000)
 
 const ROWS = 100_000
 const filesIn = (dir: string) => (existsSync(join(dir, 'out')) ? readdirSync(join(dir, 'out')) : [])
+const isShown = (name: string) => !name.startsWith('.')
 const pendingIn = (dir: string) => filesIn(dir).filter((name) => name.endsWith('.pending'))
 
 /** A part is committed, with all that belongs to that, and another one is prepared. */
 const isBetween = (dir: string) => {
   const pending = pendingIn(dir)
-  const shown = filesIn(dir).filter((name) => !name.startsWith('.'))
+  const shown = filesIn(dir).filter(isShown)
   const isCommitting = shown.some((name) => pending.includes(`.${name}.pending`))
   return shown.length > 0 && pending.length > 0 && !isCommitting
 }
 
 interface Life {
+  readonly rows?: number
   /** Rounds with records that its second sink lets through. */
   readonly rounds?: number
   /** Records fail once this is true. */
@@ -37,9 +39,10 @@ interface Life {
 }
 
 /** A sink prepares part files for rounds that another one refuses. */
-function start(t: Test, dir: string, { rounds = 0, fails = () => false, maxRestarts = 0 }: Life) {
+function start(t: Test, dir: string, life: Life) {
+  const { rows = ROWS, rounds = 0, fails = () => false, maxRestarts = 0 } = life
   const stuck = pipeline('stuck', (flow) => {
-    const numbers = flow.from(generate(ROWS, (n) => n, { perSecond: 2_000 }))
+    const numbers = flow.from(generate(rows, (n) => n, { perSecond: 2_000 }))
     const texts = numbers.pipe(
       map((n) => {
         if (fails()) throw new Error('on purpose')
@@ -124,6 +127,29 @@ t.test('what a snapshot may name is left where it is', async (t) => {
   await job.cancel()
   await ended(job)
   t.not(pendingIn(dir).length, 0, 'the restart from that snapshot decides')
+})
+
+t.test('a job that finishes leaves nothing of what a former attempt prepared late', async (t) => {
+  const dir = directoryOf(t, 'late')
+  let failures = 1
+  const fails = () => filesIn(dir).some(isShown) && failures-- > 0
+  const job = start(t, dir, {
+    rows: 3_000,
+    rounds: Number.POSITIVE_INFINITY,
+    fails,
+    maxRestarts: 5,
+  })
+  const attempt = /-(\d+)\.txt$/
+  const isOfSecond = (name: string) => isShown(name) && attempt.exec(name)?.[1] === '2'
+  await until('the second attempt has written', () => filesIn(dir).some(isOfSecond))
+  // As by a host that was paused while its work went on elsewhere.
+  const late = filesIn(dir).find(isOfSecond)!.replace(attempt, '-1.txt')
+  writeFileSync(join(dir, 'out', `.${late}.pending`), 'late')
+  t.match(await ended(job), { error: null })
+  t.same(
+    filesIn(dir).filter((name) => !isShown(name)),
+    [],
+  )
 })
 
 t.test("output of other runs is nobody's to clear away", async (t) => {
