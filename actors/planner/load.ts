@@ -41,7 +41,7 @@ export async function loadModule(file: string, args: ModuleArgs = {}): Promise<P
     throw noPipeline(source, namespace, exported, value)
   } catch (thrown) {
     leaveJobModule(source)
-    throw moduleFailure(thrown, source)
+    throw await moduleFailure(thrown, source)
   }
 }
 
@@ -124,7 +124,7 @@ const nameOf = (value: unknown): string =>
 const NO_SUCH_EXPORT = /requested module '([^']+)' does not provide an export named '([^']+)'/
 
 /** Errors of the runtime (a wrong graph, no default export) say it all; others get their place. */
-function moduleFailure(thrown: unknown, source: string): Error {
+async function moduleFailure(thrown: unknown, source: string): Promise<Error> {
   if (thrown instanceof MillraceError) return thrown
   const file = showPath(fileURLToPath(source))
   const error = thrown instanceof Error ? thrown : new Error(String(thrown))
@@ -133,7 +133,7 @@ function moduleFailure(thrown: unknown, source: string): Error {
     const specifier = RUNTIME_ENTRIES.find((entry) => import.meta.resolve(entry) === from) ?? from
     return new MillraceError(
       'E_NO_SUCH_EXPORT',
-      `${file} imports "${name}" from '${specifier}', which has no such export`,
+      `${file} imports "${name}" from '${specifier}', which has no such export${await whereElse(name, specifier)}`,
       { details: { file } },
     )
   }
@@ -153,6 +153,18 @@ const RUNTIME_ENTRIES = [
   'rxjs',
   'rxjs/operators',
 ]
+
+/** What to import instead. Of an entry point with more names than these nobody would read the list. */
+const NAMES_SHOWN_MAX = 30
+
+async function whereElse(name: string, specifier: string | undefined): Promise<string> {
+  for (const entry of RUNTIME_ENTRIES) {
+    if (name in (await import(entry))) return `: '${entry}' has one`
+  }
+  if (specifier === undefined || !RUNTIME_ENTRIES.includes(specifier)) return ''
+  const names = Object.keys(await import(specifier))
+  return names.length > NAMES_SHOWN_MAX ? '' : `, but ${names.join(', ')}`
+}
 
 function showPlace(at: string): string {
   const [, path, position] = /^(.*?)((?::\d+)*)$/.exec(at) ?? []

@@ -284,7 +284,15 @@ t.test("a module that throws is told with the user's own line", async (t) => {
   t.match(thrown.message, /at \S*job\.ts:6:18$/)
   const named = await failure(load(project(t, "import { no } from 'millrace'\nexport default no")))
   t.equal(named.code, 'E_NO_SUCH_EXPORT')
-  t.match(named.message, /imports "no" from 'millrace', which has no such export/)
+  t.match(named.message, /imports "no" from 'millrace', which has no such export$/)
+  const elsewhere = "import { generate } from 'millrace'\nexport default generate"
+  t.match(await failure(load(project(t, elsewhere))), {
+    message: /which has no such export: 'millrace\/connectors' has one$/,
+  })
+  const nowhere = "import { stdout } from 'millrace/connectors'\nexport default stdout"
+  t.match(await failure(load(project(t, nowhere))), {
+    message: /which has no such export, but .*lines, .*print, /,
+  })
 })
 
 t.test('run() is refused while a job module is evaluated, and only then', async (t) => {
