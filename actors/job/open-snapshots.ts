@@ -111,6 +111,7 @@ export async function openSnapshots(
     return null
   }
   const settings = settingsOf(checkpoint)
+  if (restore !== undefined && !isPlace(restore)) throw noPlace(restore)
   const { directory, retained = 3, mode = 'aligned' } = checkpoint
   const store = await open(directory)
   let found: Found | null = null
@@ -295,6 +296,16 @@ const badOption = (name: string, expected: string, seen: unknown): MillraceError
   new MillraceError(
     'E_BAD_ARGUMENT',
     `checkpoint: ${name} must be ${expected}; it is ${JSON.stringify(seen)}`,
+  )
+
+const isPlace = (restore: unknown): boolean =>
+  typeof restore === 'string' ? restore !== '' : Number.isInteger(restore) && Number(restore) >= 1
+
+const noPlace = (restore: unknown): MillraceError =>
+  new MillraceError(
+    'E_BAD_ARGUMENT',
+    "restore must be 'latest', the number of a snapshot, or the directory of a savepoint; it is " +
+      (JSON.stringify(restore) ?? String(restore)),
   )
 
 const restoreNeedsDirectory = (): MillraceError =>
