@@ -18,10 +18,12 @@ import type { StateChunk } from './state-snapshots.js'
 export const VALUE_BYTES_MAX = 256 * 2 ** 20
 
 /**
- * Rows of the first frame of an encoder; each one more may have twice as many. It looks at them all to know what
- * they look like, in code that has not been compiled yet.
+ * Rows of the first frame of an encoder; each one more may have twice as many, unless the last took long. It looks
+ * at them all to know what they look like, in code that has not been compiled yet.
  */
 const FIRST_ROWS = 128
+/** So long: a step ends behind a frame. */
+const LONG_MS = 1
 
 /** A run of so many rows of one group becomes frames of its own; of fewer, frames would be mostly heads. */
 const RUN_MIN = 1_024
@@ -128,6 +130,10 @@ export class StateEncoding {
   /** Nothing comes any more. */
   end(): void {
     this.#cut()
+  }
+
+  get nowMs(): number {
+    return this.#now()
   }
 
   /** What was encoded of each state. */
@@ -250,7 +256,7 @@ class SectionRows {
    */
   #encodeFrame(rows: GroupedRecords, from: number, to: number, range: GroupRange | null): number {
     const { encoder } = this.#encoder!
-    this.#encoder!.rowsMax *= 2
+    const beganMs = this.#into.nowMs
     let next = from
     while (next === from) {
       const frame = this.#encode(encoder, rows, from, to)
@@ -258,7 +264,15 @@ class SectionRows {
       const [first, last] = range ?? rangeOf(rows.groups, from, Math.max(next, from + 1))
       this.#into.add(this.#section, first, last, frame, next - from)
     }
+    this.#pace(next - from, this.#into.nowMs - beganMs)
     return next
+  }
+
+  /** How many rows the next frame may have, by what the last one took. */
+  #pace(rows: number, ms: number): void {
+    const own = this.#encoder!
+    if (ms < LONG_MS) own.rowsMax = Math.max(own.rowsMax, rows * 2)
+    else own.rowsMax = Math.max(FIRST_ROWS, rows >> 1)
   }
 
   #encode(encoder: BatchEncoder, rows: Records, from: number, to: number): ArrayBuffer {
