@@ -386,16 +386,27 @@ t.test('what fills a frame is encoded for that frame alone', async (t) => {
   }
 })
 
-t.test('long tables are given in few steps, and a step ends where its time is over', async (t) => {
+/** Of a full round of a long table, where each look at the clock is so long behind the one before. */
+function stepsOf(lookMs: number): number {
   const store = createHeapState(GROUPS)
   const value = store.value<number>('v')
   for (let key = 0; key < 60_000; key++) value.set(key % 8, key, key)
   let nowMs = 0
-  const snapshots = createStateSnapshots(store, 'o', () => nowMs++)
+  const snapshots = createStateSnapshots(store, 'o', () => (nowMs += lookMs))
   snapshots.begin(1, true)
   let steps = 0
   for (; !snapshots.encoded; steps++) snapshots.step(50_000)
+  return steps
+}
+
+t.test('long tables are given in few steps, and a step ends where its time is over', async (t) => {
+  const steps = stepsOf(0.25)
   t.ok(steps > 3 && steps < 40, `${steps} steps`)
+})
+
+t.test('frames that take long stay short', async (t) => {
+  const steps = stepsOf(2)
+  t.ok(steps > 60_000 / 256, `${steps} steps`)
 })
 
 t.test('a step ends behind a frame at whose end its time is over', async (t) => {
