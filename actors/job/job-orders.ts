@@ -100,13 +100,15 @@ export class JobOrders {
   #end(): void {
     const { self } = this.#context
     const { opening, record } = this.#owner
-    const { state, attempts } = record()
+    const { state, attempts, regions } = record()
     const isFinished = state === 'Finished'
+    // The first attempts of all regions have numbers of their own.
+    const clears = !isFinished || attempts > regions.length
     const rounds = this.#owner.rounds()
-    if (isFinished && rounds === null) return this.#context.stop()
+    if (rounds === null && !clears) return this.#context.stop()
     const end = async () => {
       await rounds?.settled()
-      if (!isFinished || attempts > 1) {
+      if (clears) {
         this.#context.after(CLEAR_MS, { kind: 'SnapshotsSettled' })
         await (isFinished ? opening.clearFormer() : opening.clearAll(attempts + 1))
       }

@@ -117,8 +117,8 @@ export class RegionOpening {
   }
 
   /**
-   * What attempts before the last one have prepared late, as a host does that was paused. What they had prepared
-   * for a snapshot was committed when the job went on from it.
+   * What attempts before the last one have prepared late, as a host does that was paused. What a snapshot names
+   * was committed when the job went on from it; what it did not go on from it has written again.
    */
   async clearFormer(): Promise<void> {
     const { regions } = this.#owner.record()

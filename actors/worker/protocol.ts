@@ -139,8 +139,8 @@ export interface SlotCommands {
   /** Resolves when every subtask of the region in this slot has stopped and released everything. */
   abort(region: number, attempt: number): Promise<void>
   /**
-   * Removes what sinks of the region have prepared in attempts of this run before `attempt`: no snapshot
-   * names any of it. For the slot of the subtasks with index 0, while the region is not open.
+   * Removes what sinks of the region have prepared in attempts of this run before `attempt` and nobody will
+   * commit. For the slot of the subtasks with index 0, while the region is not open, or has finished.
    */
   clear(region: number, attempt: number): Promise<void>
   /**

@@ -8,9 +8,9 @@
  *   frames. But its limit follows a process that frees large blocks: it becomes twice the size of the largest one
  *   (mallopt(3), M_TRIM_THRESHOLD and M_MMAP_THRESHOLD).
  * - **A reserve.** V8 marks its whole heap when what lives there, and all buffers since it last did, come to about four
- *   times what lived then. Of the 10 MB of a process that has little more than its modules 32 MiB of frames are as
- *   much: it marked once per 42 MB received, for half of its CPU time, and let go of memory each time. With 8 MB more,
- *   in which nothing has to be marked, it does so sixty times less often.
+ *   times what lived then. Where that were 9 or 10 MB, as of a process that has little more than its modules, 32 MiB
+ *   of frames are as much: it marked once per 42 MB received, for half of its CPU time, and let go of memory each time.
+ *   With 8 MB more, in which nothing has to be marked, it does so sixty times less often.
  *
  * Both measured in turn (`npm run bench -- hosts --job throughput`). Who sets MALLOC_TRIM_THRESHOLD_ or
  * MALLOC_MMAP_THRESHOLD_ has the last word on the first; other C libraries heed nothing of it.

@@ -72,7 +72,7 @@ export async function removeFormerParts(
   await removeParts(directory, prefix, context, ({ final }) => final === null || !kept.has(final))
 }
 
-/** Deletes what earlier attempts of this run have left below `directory`. No snapshot may name any of it. */
+/** Deletes what earlier attempts of this run have left below `directory`, and nobody will commit. */
 export const removePartsOfRun = (
   directory: string,
   prefix: string,

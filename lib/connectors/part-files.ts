@@ -9,8 +9,8 @@
  *   another attempt. Sorted by name, those of one subtask hold its records in order.
  * - Durability: parts and their directories are synced before the checkpoint counts them in.
  * - A directory and prefix belong to one job: what was left unfinished below it by former attempts is
- *   deleted in a restart, and what no snapshot can name also when the job has failed or was cancelled. Other
- *   files are never touched.
+ *   deleted in a restart, and when the job has finished; and what no snapshot can name also when it has failed
+ *   or was cancelled. Other files are never touched.
  * - The parts of the last checkpoint are looked for again in a restart: consumers move or delete older
  *   ones only.
  * - Parallelism: as its input; each subtask writes its own parts.

@@ -112,9 +112,10 @@ export interface Sink<in T> extends SinkOf<T> {
   open(context: SinkContext): SinkWriter<T>
   /**
    * Of a transactional sink, where what is prepared outlives its writer: removes what attempts of `run`
-   * before `attempt` have prepared, in all subtasks, and nothing of other runs. Called where nobody could commit
-   * it: where no snapshot of that run was ever stored, before the next attempt writes, and when the job has
-   * failed or was cancelled; and when it has finished, with its last attempt. What cannot be removed is left; an error is nobody's.
+   * before `attempt` have prepared, in all subtasks, and nobody has committed; nothing of other runs. What was
+   * committed stays, and `commit` still knows it: older snapshots name it. Called where no snapshot of that run
+   * was ever stored, before the next attempt writes, and when the job has failed or was cancelled; and of one
+   * that was restarted when it has finished, with its last attempt. What cannot be removed is left; an error is nobody's.
    */
   clearRun?(place: ClearedRun): Promise<void>
 }

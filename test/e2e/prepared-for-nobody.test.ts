@@ -152,6 +152,25 @@ t.test('a job that finishes leaves nothing of what a former attempt prepared lat
   )
 })
 
+t.test('a job that nothing disturbed clears nothing, also with several regions', async (t) => {
+  const dir = directoryOf(t, 'undisturbed')
+  let cleared = 0
+  const watched = (): Sink<number> => {
+    const sink = partFiles<number>(join(dir, 'out'))
+    const clearRun = async () => {
+      cleared += 1
+    }
+    return { ...sink, clearRun }
+  }
+  const two = pipeline('two', (flow) => {
+    flow.from(generate(10, (n) => n)).to(watched(), { name: 'one' })
+    flow.from(generate(10, (n) => n)).to(watched(), { name: 'other' })
+  })
+  const checkpoint = checkpointIn(join(dir, 'state'))
+  t.match(await ended(run(two, { checkpoint, parallelism: 1 })), { error: null })
+  t.equal(cleared, 0)
+})
+
 t.test("output of other runs is nobody's to clear away", async (t) => {
   const dir = directoryOf(t, 'others')
   const first = start(t, dir, { rounds: 1 })
