@@ -33,7 +33,6 @@ import { openSide } from './open-side.js'
 import { createState } from './restore-operators.js'
 import type { OperatorState } from './subtask.js'
 import { nameOf, operatorOf, type SubtaskPlace } from './subtask-place.js'
-import { ownedKeys } from './ways.js'
 
 export interface OperatorOpening {
   readonly place: SubtaskPlace
@@ -237,7 +236,6 @@ function contextOf(
     spill: place.spill(chain.steps.indexOf(step)),
     errors: errorsOf(step, guarding),
     keyed,
-    ownsKeys: ownedKeys(place)[position]!,
     lanes,
     restoredTimeMs: restored?.timeMs ?? Number.NEGATIVE_INFINITY,
     wake,

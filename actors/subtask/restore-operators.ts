@@ -9,7 +9,6 @@ import type { StateStore } from '../../lib/state/state.js'
 import { FIRST_VERSION, type Upcast, upcastFrom } from '../../lib/state/upcast.js'
 import { locate } from './locate.js'
 import { nameOf, runtimeOf, type SubtaskPlace } from './subtask-place.js'
-import { ownedKeys } from './ways.js'
 
 /** What is to be known of a subtask that is not open yet. */
 export type StatePlace = Pick<
@@ -62,7 +61,7 @@ export function takeRestored(
 async function restoreOperator(
   place: StatePlace,
   step: ChainStep,
-  { former, formerParallelism, version }: RestoreStep,
+  { former, formerParallelism, ownsKeys, dealsAnew, version }: RestoreStep,
   readers: RestoreOrder['readers'],
   read: ReadChunk,
 ): Promise<StateStore> {
@@ -79,8 +78,9 @@ async function restoreOperator(
     subtask: index,
     parallelism: chain.parallelism,
     formerParallelism,
+    dealsAnew,
     maxParallelism: plan.maxParallelism,
-    ownsKeys: ownedKeys(place)[chain.steps.indexOf(step)]!,
+    ownsKeys,
     readers: new Map(readers),
     upcast: upcastOf(place, step, version),
   }

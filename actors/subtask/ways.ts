@@ -9,37 +9,13 @@
  * behind an exchange wherever there are several subtasks, and in the chain of its source where there is one.
  */
 import { seesAll } from '../../lib/graph/key-scope.js'
-import type { Chain, Plan, PlanEdge } from '../../lib/graph/plan.js'
+import { edgesInto, keepsKey } from '../../lib/graph/owned-keys.js'
+import type { Chain } from '../../lib/graph/plan.js'
 import type { OperatorDefinition } from '../../lib/operators/operator.js'
 import { isOvertaken } from './open-outlet.js'
 import { runtimeOf, type SubtaskPlace } from './subtask-place.js'
 
 type ChainPlace = Pick<SubtaskPlace, 'plan' | 'chain' | 'composed'>
-
-/** Per step of the chain: the operator's key is the one by which records were brought into the subtask. */
-export function ownedKeys(place: ChainPlace): readonly boolean[] {
-  let owned = ownsAtHead(place, place.chain)
-  return operatorsOf(place, place.chain).map((operator) => {
-    const before = owned
-    owned &&= keepsKey(operator)
-    return before
-  })
-}
-
-function ownsAtHead(place: ChainPlace, chain: Chain): boolean {
-  const { plan } = place
-  if (!chain.keyed || chain.inputs.length === 0) return false
-  return edgesOf(plan, chain).every(({ from, partitioner: { kind } }) => {
-    if (kind === 'hash' || kind === 'broadcast') return true
-    // Subtask to subtask: what the sender owns.
-    const sender = plan.chains[from]!
-    return (
-      kind === 'forward' &&
-      ownsAtHead(place, sender) &&
-      operatorsOf(place, sender).every((operator) => keepsKey(operator))
-    )
-  })
-}
 
 /** By what records are told apart whose order is promised; `turn`: none is. */
 type Way = 'split' | 'key' | 'turn'
@@ -50,7 +26,7 @@ type Way = 'split' | 'key' | 'turn'
  */
 export function isDealable(place: ChainPlace): boolean {
   const { plan, chain } = place
-  if (!edgesOf(plan, chain).every((edge) => isOvertaken(plan, edge))) return false
+  if (!edgesInto(plan, chain).every((edge) => isOvertaken(plan, edge))) return false
   let way = wayAtHead(place)
   let { keyed } = chain
   for (const operator of operatorsOf(place, chain)) {
@@ -68,14 +44,11 @@ export function isDealable(place: ChainPlace): boolean {
 
 /** Null: they have lost it on the way. */
 function wayAtHead({ plan, chain }: ChainPlace): Way | null {
-  const edges = edgesOf(plan, chain)
+  const edges = edgesInto(plan, chain)
   if (edges.length === 0) return 'split'
   if (edges.every(({ partitioner }) => partitioner.kind !== 'hash')) return 'turn'
   return chain.keyed ? 'key' : null
 }
-
-const edgesOf = (plan: Plan, { inputs }: Chain): readonly PlanEdge[] =>
-  inputs.map((id) => plan.edges[id]!)
 
 /** Null for a source or a sink. */
 const operatorsOf = (place: ChainPlace, { steps }: Chain): readonly (OperatorDefinition | null)[] =>
@@ -83,9 +56,6 @@ const operatorsOf = (place: ChainPlace, { steps }: Chain): readonly (OperatorDef
     const runtime = runtimeOf(place, step)
     return runtime.role === 'operator' ? runtime.operator : null
   })
-
-const keepsKey = (operator: OperatorDefinition | null): boolean =>
-  operator === null || operator.traits.keyAfter === 'kept'
 
 /** Without a key, what sees the whole stream is in one subtask in every life. */
 function keepsSplit({ step, traits }: OperatorDefinition): boolean {

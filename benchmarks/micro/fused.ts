@@ -96,7 +96,6 @@ function contextOf(operator: string, keyed = false): OperatorContext {
     state: createHeapState(128),
     errors: createRecordErrors({ operator, policy: 'fail', deadLetter: () => {} }),
     keyed,
-    ownsKeys: keyed,
     lanes: withoutSplits(),
     restoredTimeMs: Number.NEGATIVE_INFINITY,
     spill: createFileSpill({ job: 'micro', subtask: operator }),

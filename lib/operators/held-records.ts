@@ -7,12 +7,13 @@
  * drops as many results as were sent. So a function that gives several results for a record must give the
  * same ones again, as long as there are any: what it gives less was given before.
  *
- * They lie in one list, each with its split and its key, so that at another parallelism they go to the subtask
- * that has what follows on their way (`lanes.ts`, `state/held-rows.ts`). State cost: one entry per record that
+ * They lie in one list, each with its split and its key, so that at another parallelism, or where keys are brought
+ * together and were not, they go to the subtask that has what follows on their way (`lanes.ts`,
+ * `state/held-rows.ts`). State cost: one entry per record that
  * is held, only in the snapshot.
  */
 import { MillraceError } from '../base/errors.js'
-import { HELD, type HeldBy, subtaskHolding } from '../state/held-rows.js'
+import { HELD, type HeldBy } from '../state/held-rows.js'
 import type { OperatorListState } from '../state/state.js'
 import type { OperatorContext } from './operator.js'
 
@@ -68,7 +69,7 @@ export class HeldRecords {
   }
 
   #check(rows: readonly Row[]): void {
-    const { operator, state, keyed, ownsKeys, subtask } = this.#context
+    const { operator, state, keyed } = this.#context
     if (state.countEntries() > 0) {
       throw refused(
         'E_STATE_NAME',
@@ -81,14 +82,6 @@ export class HeldRecords {
         'E_HELD_KEYS',
         operator,
         'records in flight that have no key, and it stands behind keyBy now: let the former pipeline finish with them (drain it), or keep keyBy behind it',
-      )
-    }
-    // As many subtasks as before have what they had, also where the exchange has moved in front of it.
-    if (ownsKeys && rows.some((row) => subtaskHolding(row, this.#context) !== subtask)) {
-      throw refused(
-        'E_HELD_KEYS',
-        operator,
-        'records in flight whose keys belong to other subtasks, since it stands behind an exchange by key now and did not then: restore at another parallelism first, or let the former pipeline finish with them (drain it)',
       )
     }
   }

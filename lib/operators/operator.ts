@@ -213,11 +213,6 @@ export interface OperatorContext {
    * callbacks never emit themselves, they wake. May be called from any callback, any number of times.
    */
   wake(work: Deferred): void
-  /**
-   * True where its key is the one by which records were brought into this subtask: what it holds of a key
-   * then goes where that key goes, where the parallelism has changed.
-   */
-  readonly ownsKeys: boolean
   /** The splits by which records came. */
   readonly lanes: Lanes
   /** True where the chain begins with a source: its inputs are splits, and announced. */

@@ -1,11 +1,12 @@
 /** Makes the manifest of a round of what its subtasks have acknowledged. Pure. */
 import type { JsonObject } from '../base/json.js'
 import type { NodeRole } from '../graph/graph.js'
+import { type KeyingNode, ownedKeys } from '../graph/owned-keys.js'
 import type { Plan } from '../graph/plan.js'
 import { subtaskName } from '../graph/subtasks.js'
 import type { StateVersion } from '../state/upcast.js'
 import { type Round as CheckpointRound, phaseIn } from './checkpoint.js'
-import { keptBy } from './kept-form.js'
+import { keepsInHand, keptBy } from './kept-form.js'
 import type {
   FlightRef,
   Manifest,
@@ -24,7 +25,7 @@ export interface NamedNode {
   readonly role: NodeRole
   readonly state?: StateVersion
   readonly settings?: JsonObject
-  readonly traits: {
+  readonly traits: KeyingNode['traits'] & {
     readonly stateful: boolean
     readonly saved?: false
     readonly idempotent?: true
@@ -61,8 +62,9 @@ export function buildManifest(plan: Plan, round: CheckpointRound, facts: Manifes
     mode: modeOf(round, facts.mode),
     maxParallelism: plan.maxParallelism,
     ...(facts.forkOf !== null && { forkOf: facts.forkOf }),
-    operators: plan.chains.flatMap((chain) =>
-      chain.steps.flatMap(({ node, half }, step): OperatorSnapshot[] =>
+    operators: plan.chains.flatMap((chain) => {
+      const owned = ownedKeys(plan, facts.nodes, chain)
+      return chain.steps.flatMap(({ node, half }, step): OperatorSnapshot[] =>
         // The half before an exchange keeps nothing: it sends on all it has before a barrier.
         half === 'before'
           ? []
@@ -74,6 +76,7 @@ export function buildManifest(plan: Plan, round: CheckpointRound, facts: Manifes
                 ...versionOf(facts.nodes[node]!),
                 ...windowOf(facts.nodes[node]!),
                 ...keptBy(facts.nodes[node]!),
+                ...(owned[step]! && keepsInHand(facts.nodes[node]!) && { ownsKeys: true }),
                 unassigned: facts.unassigned.get(node) ?? null,
                 subtasks: Array.from({ length: chain.parallelism }, (_, index) => ({
                   ...snapshotOf(round, chain.id, index, step),
@@ -81,8 +84,8 @@ export function buildManifest(plan: Plan, round: CheckpointRound, facts: Manifes
                 })),
               },
             ],
-      ),
-    ),
+      )
+    }),
   }
 }
 

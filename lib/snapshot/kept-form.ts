@@ -80,6 +80,9 @@ export function keptForm({ role, kind, traits, settings = {} }: KeepingNode): st
   return role !== 'operator' || traits.stateful || form === OF_NAMES ? form : IN_HAND
 }
 
+/** True of an operator without state of its own. */
+export const keepsInHand = (node: KeepingNode): boolean => keptForm(node) === IN_HAND
+
 /** As the manifest says it. */
 export function keptBy(node: KeepingNode): Pick<OperatorSnapshot, 'keeps'> {
   const keeps = keptForm(node)

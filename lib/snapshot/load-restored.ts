@@ -28,9 +28,16 @@ export async function loadRestored(
   }
   const steps: RestoredSubtask['steps'][number][] = []
   for (const [position, step] of order.steps.entries()) {
-    const { former, flights, version: _version, ...rest } = step
+    const { former, formerParallelism, splits, transactions, timeMs, flights } = step
     const state = former.length === 0 ? null : await restore(position, step, reading)
-    steps.push({ ...rest, state, flights: await readAll(flights, reading) })
+    steps.push({
+      state,
+      formerParallelism,
+      splits,
+      transactions,
+      timeMs,
+      flights: await readAll(flights, reading),
+    })
   }
   return { round: order.round, hasEnded: order.hasEnded, steps }
 }

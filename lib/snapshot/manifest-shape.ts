@@ -34,6 +34,10 @@ const orNull = (shape: Shape): Shape => {
   return (value, path) => (value === null ? null : shape(value, path))
 }
 
+const optional = (shape: Shape): Shape => {
+  return (value, path) => (value === undefined ? null : shape(value, path))
+}
+
 const listOf = (shape: Shape): Shape => {
   return (value, path) =>
     Array.isArray(value)
@@ -68,6 +72,7 @@ const operator = objectOf({
   name: text,
   kind: text,
   parallelism: positive,
+  ownsKeys: optional(flag),
   subtasks: listOf(subtask),
   unassigned: orNull(objectOf({ concurrent: flag, splits: listOf(split) })),
 })

@@ -65,6 +65,11 @@ export interface OperatorSnapshot {
   readonly window?: JsonObject
   /** What it has kept, as `kept-form.ts` says it; not there before 0.1. */
   readonly keeps?: string
+  /**
+   * Of an operator that keeps records in hand, true where all of a key was in one subtask (`../graph/owned-keys.ts`).
+   * Else it is not there, nor was it before 0.1.
+   */
+  readonly ownsKeys?: boolean
   /** By index, complete. */
   readonly subtasks: readonly SubtaskSnapshot[]
   /** Of a source: splits that no subtask had been given; null where they had not been listed yet. */

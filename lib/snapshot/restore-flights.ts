@@ -10,7 +10,7 @@ import type { DecodedBatch } from '../wire/decoder.js'
 import { decodeFlightChunk, type FlightDeal, type FlightSection } from './flight-chunk.js'
 import type { RestoreTarget } from './state-snapshots.js'
 
-export type FlightTarget = Omit<RestoreTarget, 'operator' | 'ownsKeys' | 'readers'>
+export type FlightTarget = Omit<RestoreTarget, 'operator' | 'dealsAnew' | 'ownsKeys' | 'readers'>
 
 export interface ReplayedBatch extends DecodedBatch {
   readonly input: number

@@ -3,16 +3,18 @@
  *
  * State is found by the operator's name. With the same parallelism each subtask goes on with its own;
  * with another one state is dealt out anew: keyed state by key group, lists element by element, splits
- * and transactions one by one, records in flight by `restore-flights.ts`.
+ * and transactions one by one, records in flight by `restore-flights.ts`. Records in hand are dealt out, too,
+ * where keys are brought together in front of their operator and were not (`../graph/owned-keys.ts`).
  */
 import { MillraceError } from '../base/errors.js'
+import { ownedKeys } from '../graph/owned-keys.js'
 import type { Chain, Plan } from '../graph/plan.js'
 import { channelsOf, type SubtaskId, subtaskName } from '../graph/subtasks.js'
 import { FIRST_VERSION, missingUpcasts } from '../state/upcast.js'
 import { checkWindowChange } from '../window/window-change.js'
 import type { NamedNode } from './build-manifest.js'
 import type { ChunkRef } from './chunk-store.js'
-import { checkKeptForm } from './kept-form.js'
+import { checkKeptForm, keepsInHand } from './kept-form.js'
 import type { Manifest, OperatorSnapshot, SplitSnapshot, SubtaskSnapshot } from './manifest.js'
 import type { PlacedSplit, RestoredTransactions } from './round.js'
 import type { FormerChunks } from './state-snapshots.js'
@@ -32,6 +34,10 @@ export interface RestoreStep {
   readonly former: readonly FormerChunks<ChunkRef>[]
   /** Parallelism then. */
   readonly formerParallelism: number
+  /** All of a key is in one subtask now. */
+  readonly ownsKeys: boolean
+  /** As at another parallelism, since what was in hand has other owners now. */
+  readonly dealsAnew: boolean
   /** Of the values that the user's functions stored. */
   readonly version: number
   readonly splits: readonly PlacedSplit[] | null
@@ -140,29 +146,63 @@ export function restoreOrders(
   subtasks: readonly SubtaskId[],
 ): ReadonlyMap<string, RestoreOrder> {
   const stored = new Map(manifest.operators.map((operator) => [operator.name, operator]))
-  const storedOf = ({ steps }: Chain) =>
-    steps.map(({ node, half }) => (half === 'before' ? undefined : stored.get(nodes[node]!.name)))
-  const ended = endedOf(plan, subtasks, ({ chain, index }) =>
-    hadEnded(storedOf(plan.chains[chain]!), plan.chains[chain]!, index),
-  )
+  const chains = plan.chains.map((chain) => formerChain(stored, plan, nodes, chain))
+  const ended = endedOf(plan, subtasks, ({ chain, index }) => hadEnded(chains[chain]!, index))
   const keepsGroups = manifest.maxParallelism === plan.maxParallelism
+  const isTimeShared = subtasks.some(({ chain }) =>
+    chains[chain]!.steps.some(({ dealsAnew }) => dealsAnew),
+  )
   const orders = new Map<string, RestoreOrder>()
   for (const { chain: id, index } of subtasks) {
-    const chain = plan.chains[id]!
+    const { chain, steps } = chains[id]!
     const name = subtaskName({ chain: id, index })
-    const operators = storedOf(chain)
-    const isAsBefore = keepsGroups && operators.every((each) => isLike(each, chain))
+    const isAsBefore = keepsGroups && steps.every(({ operator }) => isLike(operator, chain))
     orders.set(name, {
       round: manifest.round,
       hasEnded: ended.has(name),
-      steps: operators.map((operator, step) =>
-        restoreStep(operator, chain, index, isSource(chain, step), keepsGroups),
+      steps: steps.map((former, step) =>
+        restoreStep(former, chain, index, isSource(chain, step), keepsGroups, isTimeShared),
       ),
-      readers: isAsBefore || !isSource(chain, 0) ? [] : readersOf(operators[0], chain),
+      readers: isAsBefore || !isSource(chain, 0) ? [] : readersOf(steps[0]!.operator, chain),
     })
   }
   return orders
 }
+
+/** A chain of the plan, with what the snapshot has of it. */
+interface FormerChain {
+  readonly chain: Chain
+  readonly steps: readonly FormerStep[]
+}
+
+interface FormerStep {
+  /** Undefined: it is new. */
+  readonly operator: OperatorSnapshot | undefined
+  readonly ownsKeys: boolean
+  readonly dealsAnew: boolean
+}
+
+function formerChain(
+  stored: ReadonlyMap<string, OperatorSnapshot>,
+  plan: Plan,
+  nodes: readonly NamedNode[],
+  chain: Chain,
+): FormerChain {
+  const owned = ownedKeys(plan, nodes, chain)
+  const steps = chain.steps.map(({ node, half }, step): FormerStep => {
+    const operator = half === 'before' ? undefined : stored.get(nodes[node]!.name)
+    const ownsKeys = owned[step]!
+    const dealsAnew = ownsKeys && keepsInHand(nodes[node]!) && hasOtherOwners(operator)
+    return { operator, ownsKeys, dealsAnew }
+  })
+  return { chain, steps }
+}
+
+/** Records of one key may lie in several subtasks. */
+const hasOtherOwners = (operator: OperatorSnapshot | undefined): boolean =>
+  operator !== undefined &&
+  operator.ownsKeys !== true &&
+  operator.subtasks.some(({ chunks }) => chunks.length > 0)
 
 const isSource = (chain: Chain, step: number): boolean => step === 0 && chain.inputs.length === 0
 
@@ -213,26 +253,27 @@ function endedOf(
 
 /** An operator that is new has not ended. */
 function hadEnded(
-  operators: readonly (OperatorSnapshot | undefined)[],
-  { parallelism, steps }: Chain,
+  { chain: { parallelism, steps }, steps: former }: FormerChain,
   index: number,
 ): boolean {
-  return operators.every((operator, step) => {
+  return former.every(({ operator, dealsAnew }, step) => {
     if (steps[step]!.half === 'before') return true
     if (operator === undefined) return false
     const { subtasks } = operator
-    if (operator.parallelism === parallelism) return subtasks[index]!.phase !== 'running'
-    return subtasks.every(({ phase }) => phase !== 'running')
+    const isSame = operator.parallelism === parallelism && !dealsAnew
+    return (isSame ? [subtasks[index]!] : subtasks).every(({ phase }) => phase !== 'running')
   })
 }
 
 function restoreStep(
-  operator: OperatorSnapshot | undefined,
+  { operator, ownsKeys, dealsAnew }: FormerStep,
   chain: Chain,
   index: number,
   isSource: boolean,
   /** As many key groups as before. */
   keepsGroups: boolean,
+  /** What is dealt out may be older than what its new subtask had passed on, and so had those behind it. */
+  isTimeShared: boolean,
 ): RestoreStep {
   const { parallelism } = chain
   const subtasks = operator?.subtasks ?? []
@@ -241,11 +282,13 @@ function restoreStep(
   const relevant = isSame ? [subtasks[index]!] : subtasks
   return {
     former: subtasks.flatMap(({ chunks }, subtask) =>
-      chunks.length > 0 && (!isSame || !keepsGroups || subtask === index)
+      chunks.length > 0 && (!isSame || !keepsGroups || dealsAnew || subtask === index)
         ? [{ subtask, chunks }]
         : [],
     ),
     formerParallelism: operator?.parallelism ?? parallelism,
+    ownsKeys,
+    dealsAnew,
     version: operator?.version ?? FIRST_VERSION,
     splits:
       isSource && operator !== undefined ? splitsOf(operator, chain, index).map(toPlaced) : null,
@@ -253,7 +296,7 @@ function restoreStep(
       own: subtasks.filter(own).flatMap((subtask) => subtask.transactions),
       all: subtasks.flatMap((subtask) => subtask.transactions),
     },
-    timeMs: lowestTime(relevant),
+    timeMs: lowestTime(isTimeShared ? subtasks : relevant),
     flights: flightsOf(subtasks, relevant),
   }
 }

@@ -65,7 +65,7 @@ const isKeyed = (kind: StateKind): boolean =>
 class Restore {
   readonly #source: SnapshotSource
   readonly #target: RestoreTarget
-  /** As many subtasks and key groups as before: each has what it had. */
+  /** As many subtasks and key groups as before, fed as before: each has what it had. */
   #isSame = false
   /** Frames of keyed states that may have rows for this subtask; null: all. */
   #wants: ((frame: GroupedFrame) => boolean) | null = null
@@ -86,9 +86,10 @@ class Restore {
     if (chain.length === 0) return
     const { head } = yield* chain.at(0)
     if (!head.full) throw damaged('its chain has no beginning')
-    const { formerParallelism, parallelism, maxParallelism } = this.#target
+    const { formerParallelism, parallelism, maxParallelism, dealsAnew = false } = this.#target
     this.#subtask = subtask
-    this.#isSame = formerParallelism === parallelism && head.maxParallelism === maxParallelism
+    this.#isSame =
+      !dealsAnew && formerParallelism === parallelism && head.maxParallelism === maxParallelism
     this.#wants = this.#isSame ? null : (frame) => this.#ownsAny(frame)
     if (this.#isSame && subtask !== this.#target.subtask) return
     if (head.maxParallelism === maxParallelism && (this.#isSame || (yield* isFull(chain)))) {

@@ -63,6 +63,8 @@ export interface RestoreTarget extends HeldTarget {
    * alone, and is taken as it was; else it is that of all former subtasks, to be dealt out anew.
    */
   readonly formerParallelism: number
+  /** As at another parallelism: what it keeps lies elsewhere now. Default false. */
+  readonly dealsAnew?: boolean
   /** Makes of what was stored what the operator reads now; null: nothing has to be done. */
   readonly upcast?: Upcast | null
 }

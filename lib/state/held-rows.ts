@@ -1,6 +1,6 @@
 /**
  * Elements of an operator list that say themselves to which subtask they go where the parallelism has
- * changed: the rest of what an operator had in hand as a barrier passed (`operators/held-records.ts`).
+ * changed, or keys are brought together that were not: the rest of what an operator had in hand as a barrier passed (`operators/held-records.ts`).
  *
  * Where they go is decided by how the operator is fed now, whatever it was when they were written. Where all
  * of a key is in one subtask, they go there. Else what a subtask holds of one split goes to the one that reads

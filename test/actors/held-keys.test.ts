@@ -100,7 +100,7 @@ t.test('behind a keyBy that was not there, calls that have no key are refused', 
   await t.rejects(goOn(t, calling(true, true), { parallelism: 2 }), { code: 'E_HELD_KEYS' })
 })
 
-t.test('behind an exchange that was not there, keys of other subtasks are refused', async (t) => {
+t.test('behind an exchange that was not there, each goes on where its key goes', async (t) => {
   await begin(t, calling(false, true), { parallelism: 2 })
   const behind = (returns: boolean) =>
     pipeline('calling', (flow) => {
@@ -113,10 +113,36 @@ t.test('behind an exchange that was not there, keys of other subtasks are refuse
         )
         .to(toObservable())
     })
-  await t.rejects(goOn(t, behind(true), { parallelism: 2 }), { code: 'E_HELD_KEYS' })
-  const seen = await goOn(t, behind(true), { parallelism: 3 })
-  t.equal(new Set(seen).size, ROWS, 'at another parallelism they are dealt out')
+  const seen = await goOn(t, behind(true), { parallelism: 2 })
+  t.equal(new Set(seen).size, ROWS)
+  t.equal(seen.length, ROWS)
 })
+
+/** Two subtasks of the calls: in the chain of two sources, or behind an exchange. */
+const beside = (returns: boolean) =>
+  pipeline('beside', (flow) => {
+    flow
+      .from(source())
+      .pipe(
+        keyed,
+        mergeMap(call(returns), { ...BESIDE, parallelism: 2 }),
+        scan((seen) => seen + 1, 0, { name: 'count' }),
+      )
+      .to(toObservable())
+  })
+
+for (const [former, parallelism] of [
+  [2, 3],
+  [3, 2],
+  [2, 1],
+] as const) {
+  t.test(`${former} to ${parallelism} in front of calls in two: each goes on once`, async (t) => {
+    await begin(t, beside(false), { parallelism: former })
+    const seen = await goOn(t, beside(true), { parallelism })
+    t.equal(new Set(seen.map(String)).size, ROWS)
+    t.equal(seen.length, ROWS)
+  })
+}
 
 t.test('state of another kind under the name is refused', async (t) => {
   const scanning = pipeline('calling', (flow) => {

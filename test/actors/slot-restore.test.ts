@@ -77,6 +77,8 @@ async function slotOf(t: Test, read: () => Promise<Uint8Array | null>) {
         former:
           composed.graph.nodes[node]!.name === 'counts' ? [{ subtask: 0, chunks: [ref] }] : [],
         formerParallelism: 1,
+        ownsKeys: false,
+        dealsAnew: false,
         version: 1,
         splits: null,
         transactions: { own: [], all: [] },

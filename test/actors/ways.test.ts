@@ -1,7 +1,8 @@
 /** For which chains a barrier may go ahead of expansions, and whose keys an operator has. */
 import t from 'tap'
 import type { SubtaskPlace } from '../../actors/subtask/subtask-place.js'
-import { isDealable, ownedKeys } from '../../actors/subtask/ways.js'
+import { isDealable } from '../../actors/subtask/ways.js'
+import { ownedKeys } from '../../lib/graph/owned-keys.js'
 import { planGraph } from '../../lib/graph/planner.js'
 import {
   distinct,
@@ -26,7 +27,8 @@ function placeOf(composing: Pipeline, name: string, parallelism: number) {
   const isThere = ({ node }: { readonly node: number }) => graph.nodes[node]!.name === name
   const chain = plan.chains.find(({ steps }) => steps.some(isThere))!
   const place = { plan, chain, composed } as unknown as SubtaskPlace
-  return { place, at: chain.steps.findIndex(isThere) }
+  const at = chain.steps.findIndex(isThere)
+  return { place, at, owned: ownedKeys(plan, graph.nodes, chain)[at]! }
 }
 
 const keyed = keyBy((line: string) => line)
@@ -79,9 +81,9 @@ for (const [where, build, dealable, owned] of [
     const pipe = pipeline('ways', (flow) => {
       build(flow).to(sink())
     })
-    const { place, at } = placeOf(pipe, 'expand', 2)
+    const { place, owned: isOwned } = placeOf(pipe, 'expand', 2)
     t.equal(isDealable(place), dealable)
-    t.equal(ownedKeys(place)[at], owned, 'owns its keys')
+    t.equal(isOwned, owned, 'owns its keys')
   })
 }
 
@@ -117,14 +119,14 @@ for (const [where, build, dealable] of [
       const pipe = pipeline('ways', (flow) => {
         build(flow).to(sink())
       })
-      const { place, at } = placeOf(pipe, 'expand', 1)
+      const { place, owned } = placeOf(pipe, 'expand', 1)
       t.equal(place.chain.inputs.length, 0, 'it is in the chain of its source')
       t.equal(isDealable(place), dealable)
       // Where it goes from there, the next life says.
-      t.equal(ownedKeys(place)[at], false)
+      t.equal(owned, false)
       const next = placeOf(pipe, 'expand', 3)
       const hasExchange = next.place.chain.inputs.length > 0
-      if (dealable && where.startsWith('keyed')) t.ok(hasExchange && ownedKeys(next.place)[next.at])
+      if (dealable && where.startsWith('keyed')) t.ok(hasExchange && next.owned)
     },
   )
 }

@@ -110,7 +110,7 @@ export class ChainLife {
       })
       links.push((gate, wake) => {
         const contexts = definitions.map((_, i) =>
-          this.#contextOf(at + i, subtask, parallelism, keys[i]!, owned[at + i]!, gate, wake),
+          this.#contextOf(at + i, subtask, parallelism, keys[i]!, gate, wake),
         )
         if (definitions.length === 1 && definitions[0]!.step === undefined) {
           return definitions[0]!.open(contexts[0]!)
@@ -227,7 +227,6 @@ export class ChainLife {
     subtask: number,
     parallelism: number,
     keyed: boolean,
-    ownsKeys: boolean,
     gate: OperatorContext['gate'],
     wake: OperatorContext['wake'],
   ): OperatorContext {
@@ -250,7 +249,6 @@ export class ChainLife {
         deadLetter: () => {},
       }),
       keyed,
-      ownsKeys,
       lanes: withoutSplits(),
       restoredTimeMs: Number.NEGATIVE_INFINITY,
       wake,

@@ -343,7 +343,6 @@ export class OperatorHarness {
         deadLetter: (failure) => this.deadLetters.push(failure),
       }),
       keyed: this.#options.keyed ?? false,
-      ownsKeys: this.#options.keyed ?? false,
       lanes: withoutSplits(),
       restoredTimeMs: Number.NEGATIVE_INFINITY,
       wake: (work) => deferred.add(work),

@@ -13,7 +13,7 @@ function dealt<T>(
   held: readonly (readonly T[])[],
   parallelism: number,
   readers: Readonly<Record<string, number>>,
-  { name = HELD, ownsKeys = false, groups = GROUPS } = {},
+  { name = HELD, ownsKeys = false, dealsAnew = false, groups = GROUPS } = {},
 ): readonly (readonly T[])[] {
   const former = held.map((rows, subtask) => {
     const store = createHeapState(GROUPS)
@@ -33,6 +33,7 @@ function dealt<T>(
       formerParallelism: held.length,
       maxParallelism: groups,
       ownsKeys,
+      dealsAnew,
       readers: new Map(Object.entries(readers)),
     })
     return [...store.operatorList<T>(name).get()]
@@ -90,6 +91,22 @@ t.test('each goes on once, whatever the parallelism', async (t) => {
 t.test('what says nothing of who held it is dealt out in equal parts', async (t) => {
   t.same(dealt([[1, 2, 3], [4]], 3, {}), [[1], [2], [3, 4]])
   t.same(dealt([[a1, a2], []], 3, { a: 0 }, { name: 'a list of somebody' }), [[], [a1], [a2]])
+})
+
+t.test('by as many as before, too, where keys are brought together that were not', (t) => {
+  const keys = ['k0', 'k1', 'k2', 'k3', 'k4', 'k5']
+  const held = [0, 1].map((subtask) =>
+    keys.map((key) => row(`${subtask} ${key}`, subtask, 'a', key)),
+  )
+  const now = dealt(held, 2, {}, { ownsKeys: true, dealsAnew: true })
+  const owner = (key: unknown) => subtaskOf(keyGroupOf(key, GROUPS), 2, GROUPS)
+  t.same(
+    now,
+    [0, 1].map((subtask) => held.flat().filter(({ key }) => owner(key) === subtask)),
+  )
+  t.ok(now.every((rows) => rows.length > 0))
+  t.same(dealt(held, 2, {}, { ownsKeys: true }), held, 'else each has its own')
+  t.end()
 })
 
 t.test(

@@ -2,11 +2,32 @@
 import t from 'tap'
 import { planGraph } from '../../../lib/graph/planner.js'
 import { subtasksOf } from '../../../lib/graph/subtasks.js'
-import { map, pipeline, rebalance, scan } from '../../../lib/index.js'
-import type { SubtaskPhase } from '../../../lib/snapshot/manifest.js'
+import { keyBy, map, mergeMap, pipeline, rebalance, scan } from '../../../lib/index.js'
+import { buildManifest } from '../../../lib/snapshot/build-manifest.js'
+import type { Round } from '../../../lib/snapshot/checkpoint.js'
+import type { OperatorSnapshot, SubtaskPhase } from '../../../lib/snapshot/manifest.js'
 import { reportRestore, restoreOrders } from '../../../lib/snapshot/restore-plan.js'
 import { lines, sink } from '../../support/fake-parts.js'
 import { manifestOf, operatorOf, subtaskOf } from '../../support/snapshots.js'
+
+const ROUND: Round = {
+  round: 1,
+  kind: 'checkpoint',
+  request: null,
+  phase: 'Committing',
+  isUnaligned: false,
+  startedMs: 0,
+  awaited: new Set(),
+  acks: new Map(),
+}
+const FACTS = {
+  run: 'run-1',
+  mode: 'aligned' as const,
+  startedMs: 0,
+  durationMs: 1,
+  forkOf: null,
+  unassigned: new Map(),
+}
 
 /** Subtasks that do nothing more, in a plan `lines → first ⇢ second` of these parallelisms. */
 function endedIn(
@@ -94,6 +115,84 @@ t.test(
     }
   },
 )
+
+t.test('what was in hand is dealt out where keys are brought together and were not', async (t) => {
+  const { graph } = pipeline('sales', (flow) => {
+    flow
+      .from(lines('a'), { name: 'lines' })
+      .pipe(
+        keyBy((line: string) => line, { name: 'key' }),
+        mergeMap((line: string) => [line], { name: 'expand', parallelism: 2 }),
+      )
+      .to(sink(), { name: 'sink', parallelism: 2 })
+  }).compose()
+  const chunk = (id: string) => ({ id, sha256: '0'.repeat(64), bytes: 1, count: 1 })
+  const had = [
+    { ...subtaskOf(), phase: 'ended' as const, timeMs: 20 },
+    { ...subtaskOf(chunk('rows')), timeMs: 10 },
+  ]
+  const stepsAt = (parallelism: number, expand: Partial<OperatorSnapshot>, subtasks = had) => {
+    const plan = planGraph(graph, { parallelism })
+    const ended = Array.from({ length: 2 }, () => ({ ...subtaskOf(), phase: 'ended' as const }))
+    const manifest = manifestOf(
+      1,
+      operatorOf('lines', ...ended),
+      operatorOf('key', ...ended),
+      { ...operatorOf('expand', ...subtasks), keeps: 'records in hand', ...expand },
+      operatorOf(
+        'sink',
+        ...subtasks.map(({ phase, timeMs }) => ({ ...subtaskOf(), phase, timeMs })),
+      ),
+    )
+    const orders = restoreOrders(manifest, plan, graph.nodes, subtasksOf(plan))
+    const { id, steps } = plan.chains.find(({ steps: all }) =>
+      all.some(({ node }) => graph.nodes[node]!.name === 'expand'),
+    )!
+    const at = steps.findIndex(({ node }) => graph.nodes[node]!.name === 'expand')
+    return [0, 1].map((index) => {
+      const { hasEnded, steps: all } = orders.get(`${id}:${index}`)!
+      const { former, dealsAnew } = all[at]!
+      const timesMs = all.slice(at).map(({ timeMs }) => timeMs)
+      return { hasEnded, from: former.map(({ subtask }) => subtask), dealsAnew, timesMs }
+    })
+  }
+  const anew = { hasEnded: false, from: [1], dealsAnew: true, timesMs: [10, 10] }
+  t.same(stepsAt(3, {}), [anew, anew], 'who had ended may have to go on with it')
+  const own = [
+    { hasEnded: true, from: [], dealsAnew: false, timesMs: [null, null] },
+    { hasEnded: false, from: [1], dealsAnew: false, timesMs: [10, 10] },
+  ]
+  t.same(stepsAt(3, { ownsKeys: true }), own, 'they were together: each has its own')
+  t.same(stepsAt(2, {}), own, 'they are not brought together')
+  const idle = had.map((subtask) => ({ ...subtask, chunks: [] }))
+  t.same(
+    stepsAt(3, {}, idle).map(({ hasEnded }) => hasEnded),
+    [true, false],
+    'nothing was in hand',
+  )
+})
+
+t.test('a manifest says of whom keys were together, and of nothing that keeps more', (t) => {
+  const { graph } = pipeline('sales', (flow) => {
+    flow
+      .from(lines('a'), { name: 'lines' })
+      .pipe(
+        keyBy((line: string) => line, { name: 'key' }),
+        mergeMap((line: string) => [line], { name: 'expand', parallelism: 2 }),
+        scan((n: number) => n + 1, 0, { name: 'counts' }),
+        map(([line]: readonly [string, number]) => line, { name: 'lines again' }),
+      )
+      .to(sink(), { name: 'sink' })
+  }).compose()
+  const owningAt = (parallelism: number) => {
+    const plan = planGraph(graph, { parallelism })
+    const manifest = buildManifest(plan, ROUND, { ...FACTS, nodes: graph.nodes })
+    return manifest.operators.filter(({ ownsKeys }) => ownsKeys === true).map(({ name }) => name)
+  }
+  t.same(owningAt(3), ['expand'])
+  t.same(owningAt(2), [])
+  t.end()
+})
 
 t.test(
   'a report names what holds anything, and of the operators without state those with records in hand',

@@ -83,6 +83,10 @@ t.test('what is no manifest is refused, sealed or not', async (t) => {
       /"count" has 1 subtasks and parallelism 2/,
     ],
     [
+      { ...good, operators: [{ ...good.operators[0], ownsKeys: 1 }] },
+      /operators\[0\]\.ownsKeys must be true or false/,
+    ],
+    [
       { ...good, operators: [operatorOf('count', { ...subtaskOf(), phase: 'odd' as 'ended' })] },
       /operators\[0\]\.subtasks\[0\]\.phase must be running or ended or finished/,
     ],
