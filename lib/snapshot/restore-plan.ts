@@ -147,11 +147,13 @@ export function restoreOrders(
 ): ReadonlyMap<string, RestoreOrder> {
   const stored = new Map(manifest.operators.map((operator) => [operator.name, operator]))
   const chains = plan.chains.map((chain) => formerChain(stored, plan, nodes, chain))
-  const ended = endedOf(plan, subtasks, ({ chain, index }) => hadEnded(chains[chain]!, index))
   const keepsGroups = manifest.maxParallelism === plan.maxParallelism
-  const isTimeShared = subtasks.some(({ chain }) =>
-    chains[chain]!.steps.some(({ dealsAnew }) => dealsAnew),
+  const ended = endedOf(plan, subtasks, ({ chain, index }) =>
+    hadEnded(chains[chain]!, index, keepsGroups),
   )
+  const isTimeShared =
+    !keepsGroups ||
+    subtasks.some(({ chain }) => chains[chain]!.steps.some(({ dealsAnew }) => dealsAnew))
   const orders = new Map<string, RestoreOrder>()
   for (const { chain: id, index } of subtasks) {
     const { chain, steps } = chains[id]!
@@ -225,8 +227,8 @@ function splitsOf(source: OperatorSnapshot, chain: Chain, index: number): readon
 }
 
 /**
- * Subtasks that have nothing left to do. Having ended once is not enough: with another parallelism, or
- * chained otherwise, what feeds a subtask may be work that belonged to others, and has not ended.
+ * Subtasks that have nothing left to do. Having ended once is not enough: with another parallelism or number
+ * of key groups, or chained otherwise, what feeds a subtask may be work that belonged to others, and has not ended.
  */
 function endedOf(
   plan: Plan,
@@ -255,12 +257,13 @@ function endedOf(
 function hadEnded(
   { chain: { parallelism, steps }, steps: former }: FormerChain,
   index: number,
+  keepsGroups: boolean,
 ): boolean {
   return former.every(({ operator, dealsAnew }, step) => {
     if (steps[step]!.half === 'before') return true
     if (operator === undefined) return false
     const { subtasks } = operator
-    const isSame = operator.parallelism === parallelism && !dealsAnew
+    const isSame = operator.parallelism === parallelism && keepsGroups && !dealsAnew
     return (isSame ? [subtasks[index]!] : subtasks).every(({ phase }) => phase !== 'running')
   })
 }

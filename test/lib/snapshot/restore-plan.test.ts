@@ -33,6 +33,7 @@ const FACTS = {
 function endedIn(
   [first, second]: readonly [number, number],
   phases: Readonly<Record<string, readonly SubtaskPhase[]>>,
+  maxParallelism = 128,
 ): readonly string[] {
   const { graph } = pipeline('sales', (flow) => {
     flow
@@ -44,7 +45,7 @@ function endedIn(
       )
       .to(sink(), { name: 'sink', parallelism: second })
   }).compose()
-  const plan = planGraph(graph, { parallelism: 1 })
+  const plan = planGraph(graph, { parallelism: 1, maxParallelism })
   const names = graph.nodes.map(({ name, kind, role, traits }) => ({ name, kind, role, traits }))
   const operators = Object.entries(phases).map(([name, all]) =>
     operatorOf(name, ...all.map((phase) => ({ ...subtaskOf(), phase }))),
@@ -67,6 +68,13 @@ t.test('but where what feeds it goes on, it goes on', async (t) => {
   const phases = both(['ended', 'running'], ['lines', 'first', 'second', 'sink'])
   t.same(endedIn([1, 2], phases), [])
   t.same(endedIn([2, 2], phases), ['0:0'])
+})
+
+t.test('nor has what may be given keys of others, since there are more key groups', async (t) => {
+  const first = both(['ended', 'ended'], ['lines', 'first'])
+  const second = both(['ended', 'running'], ['second', 'sink'])
+  t.same(endedIn([2, 2], { ...first, ...second }), ['0:0', '0:1', '1:0'])
+  t.same(endedIn([2, 2], { ...first, ...second }, 256), ['0:0', '0:1'])
 })
 
 t.test('all that had ended stays so, whatever the parallelism', async (t) => {
