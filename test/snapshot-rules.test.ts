@@ -106,7 +106,10 @@ const RULES: readonly Rule[] = [
   {
     says: 'records in flight are re-partitioned one by one, before new input',
     by: [
-      [FLIGHTS, 'whatever the parallelism, each record is dealt out once, where it belongs'],
+      [
+        FLIGHTS,
+        'whatever the parallelism and the key groups, each record is dealt out once, where it belongs',
+      ],
       [OVERTAKING, 'what was in flight is replayed behind the restored watermark, before all else'],
     ],
   },

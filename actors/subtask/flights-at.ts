@@ -12,10 +12,12 @@ export function flightsAt(
   const { parallelism } = chain
   const { maxParallelism } = plan
   const { flights, formerParallelism } = stored
+  const { formerMaxParallelism } = restored!
   return restoreFlights(flights, {
     subtask: index,
     parallelism,
     formerParallelism,
     maxParallelism,
+    formerMaxParallelism,
   })
 }

@@ -39,7 +39,8 @@ export async function loadRestored(
       flights: await readAll(flights, reading),
     })
   }
-  return { round: order.round, hasEnded: order.hasEnded, steps }
+  const { round, formerMaxParallelism, hasEnded } = order
+  return { round, formerMaxParallelism, hasEnded, steps }
 }
 
 async function readAll(refs: readonly ChunkRef[], read: ReadChunk): Promise<readonly Uint8Array[]> {

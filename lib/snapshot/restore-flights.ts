@@ -1,7 +1,7 @@
 /**
  * Which of the records in flight a restored subtask replays, and in which order. Pure.
  *
- * With the parallelism of the snapshot each subtask has what was on the way to it. With another one they
+ * With the parallelism and the key groups of the snapshot each subtask has what was on the way to it. With others they
  * are dealt out record by record: to the owner of the key group, in turn, or to the first subtask.
  * The order of records with one key from one sender stays.
  */
@@ -10,7 +10,10 @@ import type { DecodedBatch } from '../wire/decoder.js'
 import { decodeFlightChunk, type FlightDeal, type FlightSection } from './flight-chunk.js'
 import type { RestoreTarget } from './state-snapshots.js'
 
-export type FlightTarget = Omit<RestoreTarget, 'operator' | 'dealsAnew' | 'ownsKeys' | 'readers'>
+export interface FlightTarget
+  extends Omit<RestoreTarget, 'operator' | 'dealsAnew' | 'ownsKeys' | 'readers'> {
+  readonly formerMaxParallelism: number
+}
 
 export interface ReplayedBatch extends DecodedBatch {
   readonly input: number
@@ -26,12 +29,13 @@ export function restoreFlights(
   chunks: readonly Uint8Array[],
   target: FlightTarget,
 ): readonly ReplayedBatch[] {
+  const isSame = target.parallelism === target.formerParallelism && keepsGroups(target)
   const replayed: ReplayedBatch[] = []
   let turn = 0
   for (const section of chunks.flatMap(decodeFlightChunk)) {
-    if (target.parallelism === target.formerParallelism && section.to !== target.subtask) continue
+    if (isSame && section.to !== target.subtask) continue
     for (const batch of section.batches) {
-      const own = dealt(section, batch, target, turn)
+      const own = isSame ? batch : dealt(section, regrouped(batch, target), target, turn)
       turn += batch.records.length
       if (own !== null) replayed.push({ ...own, input: section.input, deal: section.deal })
     }
@@ -39,14 +43,20 @@ export function restoreFlights(
   return replayed
 }
 
+const keepsGroups = ({ maxParallelism, formerMaxParallelism }: FlightTarget): boolean =>
+  maxParallelism === formerMaxParallelism
+
+/** Groups are those of then: where there is another number of them, keys say theirs. */
+const regrouped = (batch: DecodedBatch, target: FlightTarget): DecodedBatch =>
+  batch.groups === null || keepsGroups(target) ? batch : { ...batch, groups: null }
+
 /** The part of a batch that is this subtask's; null where none is. */
 function dealt(
   { deal }: FlightSection,
   batch: DecodedBatch,
-  { subtask, parallelism, formerParallelism, maxParallelism }: FlightTarget,
+  { subtask, parallelism, maxParallelism }: FlightTarget,
   turn: number,
 ): DecodedBatch | null {
-  if (parallelism === formerParallelism) return batch
   if (deal === 'first') return subtask === 0 ? batch : null
   const { keys, groups } = batch
   const groupAt = (at: number): number | undefined =>

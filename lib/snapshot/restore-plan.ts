@@ -22,6 +22,8 @@ import type { FormerChunks } from './state-snapshots.js'
 /** As `RestoredSubtask`, with chunks that are still to be read. */
 export interface RestoreOrder {
   readonly round: number
+  /** Number of key groups then. */
+  readonly formerMaxParallelism: number
   readonly hasEnded: boolean
   readonly steps: readonly RestoreStep[]
   /** Where the chain begins with a source, and work is dealt out anew: by split, who goes on with it. */
@@ -161,6 +163,7 @@ export function restoreOrders(
     const isAsBefore = keepsGroups && steps.every(({ operator }) => isLike(operator, chain))
     orders.set(name, {
       round: manifest.round,
+      formerMaxParallelism: manifest.maxParallelism,
       hasEnded: ended.has(name),
       steps: steps.map((former, step) =>
         restoreStep(former, chain, index, isSource(chain, step), keepsGroups, isTimeShared),
@@ -300,7 +303,7 @@ function restoreStep(
       all: subtasks.flatMap((subtask) => subtask.transactions),
     },
     timeMs: lowestTime(isTimeShared ? subtasks : relevant),
-    flights: flightsOf(subtasks, relevant),
+    flights: flightsOf(subtasks, keepsGroups ? relevant : subtasks),
   }
 }
 

@@ -69,6 +69,8 @@ export const emptyStep: StepAck = { chunks: [], splits: [], transactions: [], ti
 export interface RestoredSubtask {
   /** Of the snapshot. */
   readonly round: number
+  /** Number of key groups then. */
+  readonly formerMaxParallelism: number
   /** Its input had ended and its results had been sent: it has to say so again, no more. */
   readonly hasEnded: boolean
   readonly steps: readonly RestoredStep[]

@@ -21,18 +21,22 @@ const BESIDE = { name: 'calls', concurrency: 64 }
 
 const source = () => generate(ROWS, (n) => n, { splits: 3 })
 
-const counting = (returns: boolean) =>
-  pipeline('counting', (flow) => {
-    flow
-      .from(source())
-      .pipe(
-        keyed,
-        distinct((n) => n, { name: 'once' }),
-        mergeMap(call(returns), BESIDE),
-        scan((seen) => seen + 1, 0, { name: 'count' }),
-      )
-      .to(toObservable())
-  })
+const counting = (returns: boolean, maxParallelism = 128) =>
+  pipeline(
+    'counting',
+    (flow) => {
+      flow
+        .from(source())
+        .pipe(
+          keyed,
+          distinct((n) => n, { name: 'once' }),
+          mergeMap(call(returns), BESIDE),
+          scan((seen) => seen + 1, 0, { name: 'count' }),
+        )
+        .to(toObservable())
+    },
+    { maxParallelism },
+  )
 
 const calling = (returns: boolean, isKeyed: boolean) =>
   pipeline('calling', (flow) => {
@@ -88,6 +92,17 @@ for (const [former, parallelism] of [
     t.equal(seen.length, ROWS)
   })
 }
+
+t.test(
+  'with other key groups each key goes on in one state, with what was on its way',
+  async (t) => {
+    await begin(t, counting(false), { parallelism: 2 })
+    // Of three groups the first subtask has two, so a key of the second one moves.
+    const seen = await goOn(t, counting(true, 3), { parallelism: 2 })
+    t.equal(new Set(seen.map(String)).size, ROWS)
+    t.equal(seen.length, ROWS)
+  },
+)
 
 t.test('without the keyBy in front of them, calls are made again all the same', async (t) => {
   await begin(t, calling(false, true), { parallelism: 2 })

@@ -71,6 +71,7 @@ async function slotOf(t: Test, read: () => Promise<Uint8Array | null>) {
     const { steps } = plan.chains[subtask.chain]!
     orders.set(subtaskName(subtask), {
       round: 1,
+      formerMaxParallelism: plan.maxParallelism,
       readers: [],
       hasEnded: false,
       steps: steps.map(({ node }) => ({

@@ -128,39 +128,50 @@ t.test('a chunk that is cut, flipped or of another release is named', async (t) 
   t.throws(() => decodeFlightChunk(newer), { code: 'E_SNAPSHOT_VERSION' })
 })
 
-t.test('whatever the parallelism, each record is dealt out once, where it belongs', async (t) => {
-  for (let seed = SEED; seed < SEED + 100; seed++) {
-    const random = seededRandom(seed)
-    const pick = (n: number) => 1 + Math.floor(random() * n)
-    const formerParallelism = pick(4)
-    const parallelism = pick(4)
-    const { chunks, byKey, unkeyed } = flightsTo(formerParallelism, random)
-    const dealt = Array.from({ length: parallelism }, (_, subtask) =>
-      restoreFlights(chunks, { subtask, parallelism, formerParallelism, maxParallelism: GROUPS }),
-    )
-    const found = new Map<unknown, number[]>()
-    const seen: unknown[] = []
-    for (const [subtask, batches] of dealt.entries()) {
-      for (const { records, keys, groups, times } of batches) {
-        for (const [i, record] of records.entries()) {
-          if (keys === null) {
-            seen.push(record)
-            continue
+t.test(
+  'whatever the parallelism and the key groups, each record is dealt out once, where it belongs',
+  async (t) => {
+    for (let seed = SEED; seed < SEED + 100; seed++) {
+      const random = seededRandom(seed)
+      const pick = (n: number) => 1 + Math.floor(random() * n)
+      const formerParallelism = pick(4)
+      const parallelism = pick(4)
+      const maxParallelism = pick(2) * GROUPS
+      const { chunks, byKey, unkeyed } = flightsTo(formerParallelism, random)
+      const dealt = Array.from({ length: parallelism }, (_, subtask) =>
+        restoreFlights(chunks, {
+          subtask,
+          parallelism,
+          formerParallelism,
+          maxParallelism,
+          formerMaxParallelism: GROUPS,
+        }),
+      )
+      const found = new Map<unknown, number[]>()
+      const seen: unknown[] = []
+      for (const [subtask, batches] of dealt.entries()) {
+        for (const { records, keys, groups, times } of batches) {
+          for (const [i, record] of records.entries()) {
+            if (keys === null) {
+              seen.push(record)
+              continue
+            }
+            const key = keys[i]
+            const group = keyGroupOf(key, maxParallelism)
+            const owner = subtaskOf(group, parallelism, maxParallelism)
+            if (owner !== subtask) return void t.fail(`seed ${seed}: ${key} is with ${subtask}`)
+            if (groups !== null) t.equal(groups[i], group)
+            if (times !== null && times[i] !== Number(record) / 2) t.fail(`seed ${seed}: times`)
+            found.set(key, [...(found.get(key) ?? []), record as number])
           }
-          const key = keys[i]
-          const owner = subtaskOf(keyGroupOf(key, GROUPS), parallelism, GROUPS)
-          if (owner !== subtask) return void t.fail(`seed ${seed}: ${key} is with ${subtask}`)
-          if (groups !== null) t.equal(groups[i], keyGroupOf(key, GROUPS))
-          if (times !== null && times[i] !== Number(record) / 2) t.fail(`seed ${seed}: times`)
-          found.set(key, [...(found.get(key) ?? []), record as number])
         }
       }
+      t.strictSame(found, byKey, `seed ${seed}: in order, by key`)
+      t.same(new Set(seen), new Set(unkeyed))
+      if (seen.length !== unkeyed.length) return void t.fail(`seed ${seed}: twice`)
     }
-    t.strictSame(found, byKey, `seed ${seed}: in order, by key`)
-    t.same(new Set(seen), new Set(unkeyed))
-    if (seen.length !== unkeyed.length) return void t.fail(`seed ${seed}: twice`)
-  }
-})
+  },
+)
 
 t.test('what only the first subtask may have goes there', async (t) => {
   const writer = new FlightChunkWriter('test')
@@ -172,6 +183,7 @@ t.test('what only the first subtask may have goes there', async (t) => {
       parallelism: 3,
       formerParallelism: 2,
       maxParallelism: GROUPS,
+      formerMaxParallelism: GROUPS,
     })
   t.same([of(0).length, of(1).length, of(2).length], [1, 0, 0])
 })
