@@ -211,7 +211,8 @@ class CheckpointActor implements Behaviour<CheckpointMessage> {
     const request = round.request === null ? null : (this.#requests.get(round.request) ?? null)
     const isFork = round.kind === 'savepoint' && request?.stop === false
     const forkOf = isFork ? stores.place : null
-    const facts = { run, mode, startedMs, durationMs, nodes, unassigned, forkOf }
+    const former = this.#latest
+    const facts = { run, mode, startedMs, durationMs, nodes, unassigned, forkOf, former }
     const manifest = buildManifest(plan, round, facts)
     try {
       const committed = await stores.commit(manifest)

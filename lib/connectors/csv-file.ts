@@ -31,6 +31,7 @@ export function csvFile(path: string, options: CsvFileOptions = {}): Sink<object
     kind: 'csvFile',
     label: `csvFile(${path})`,
     guarantee: fileGuarantee(path, options),
+    marks: true,
     parallelism: 1,
     settings: {
       path,

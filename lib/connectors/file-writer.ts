@@ -71,6 +71,8 @@ class TextFile<T> {
   readonly #text: FileText<T>
   readonly #mark: FileMark | null
   readonly #blocks: BlockWriter
+  /** Of files that nobody adds to any more, where this subtask speaks for all: another life may go on with them. */
+  #others: readonly FileMark[] = []
   #target: FileTarget | null = null
   #hasWritten = false
 
@@ -120,7 +122,8 @@ class TextFile<T> {
     return this.#blocks.behind(async () => {
       await this.#target?.sync()
       const bytes = this.#target?.bytes ?? null
-      return bytes === null ? [] : [{ path: this.#path, bytes, note }]
+      const own = bytes === null ? [] : [{ path: this.#path, bytes, note }]
+      return [...own, ...this.#others.map((mark) => ({ ...mark }))]
     })
   }
 
@@ -132,13 +135,12 @@ class TextFile<T> {
         pathOf(this.#template, { ...this.#context, subtask }),
       ),
     )
-    for (const { path, bytes } of lastMarks(keep).values()) {
-      if (!current.has(path)) await cutOffFile(path, bytes)
-    }
+    this.#others = [...lastMarks(keep).values()].filter(({ path }) => !current.has(path))
+    for (const { path, bytes } of this.#others) await cutOffFile(path, bytes)
   }
 
   /**
-   * The snapshot says nothing of this file: the subtask had finished before it, or there was none.
+   * The snapshot says nothing of this file: the subtask had finished without a word, or there was none.
    * The first write tells which.
    */
   get #isUnknown(): boolean {

@@ -45,6 +45,7 @@ export function linesFile<T>(path: string, options: LinesFileOptions<T> = {}): S
     kind: 'linesFile',
     label: `linesFile(${path})`,
     guarantee: fileGuarantee(path, options),
+    marks: true,
     parallelism: 1,
     settings: { path, append },
     functions: options.format === undefined ? [] : [options.format],

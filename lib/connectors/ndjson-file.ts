@@ -24,6 +24,7 @@ export function ndjsonFile(path: string, options: FileSinkOptions = {}): Sink<un
     kind: 'ndjsonFile',
     label: `ndjsonFile(${path})`,
     guarantee: fileGuarantee(path, options),
+    marks: true,
     parallelism: 1,
     settings: { path, append: options.append ?? false },
     functions: [],

@@ -105,6 +105,11 @@ export interface Sink<in T> extends SinkOf<T> {
   readonly kind: string
   readonly label: string
   readonly guarantee: SinkGuarantee
+  /**
+   * True where what its writers prepare are marks: they say how far output goes, and nothing is left to commit.
+   * Snapshots keep the last ones of a subtask that has finished, since another life may give it more to write.
+   */
+  readonly marks?: boolean
   /** Subtasks by default; null: that of its input. */
   readonly parallelism: number | null
   readonly settings: JsonObject

@@ -4,7 +4,7 @@ import { type CallSite, callSite } from '../base/call-site.js'
 import { MillraceError } from '../base/errors.js'
 import { refuseUnknownOptions } from '../base/unknown-option.js'
 import type { Sink } from '../connectors/sink.js'
-import { idempotentTraits, plainTraits } from '../graph/draft.js'
+import { sinkTraits } from '../graph/draft.js'
 import { MAIN } from '../graph/graph.js'
 import type { OperatorDefinition } from '../operators/operator.js'
 import {
@@ -51,7 +51,7 @@ export class StreamHandle {
       givenName: options.name ?? null,
       parallelism: options.parallelism ?? target.parallelism,
       replays: target.guarantee !== 'at-least-once',
-      traits: target.guarantee === 'idempotent' ? idempotentTraits : plainTraits,
+      traits: sinkTraits(target.guarantee === 'idempotent', target.marks === true),
       settings: target.settings,
       functions: target.functions,
     }

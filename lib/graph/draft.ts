@@ -51,5 +51,9 @@ export const plainTraits: OperatorTraits = {
   replays: true,
 }
 
-/** Of a sink that may write the same again. */
-export const idempotentTraits: OperatorTraits = { ...plainTraits, idempotent: true }
+/** Those of a sink that are not plain. */
+export const sinkTraits = (idempotent: boolean, marks: boolean): OperatorTraits => ({
+  ...plainTraits,
+  ...(idempotent && { idempotent }),
+  ...(marks && { marks }),
+})

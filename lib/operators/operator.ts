@@ -113,6 +113,8 @@ export interface OperatorTraits {
   readonly saved?: false
   /** Of a sink: what it writes again, from an older snapshot on, takes the place of what it wrote. */
   readonly idempotent?: true
+  /** Of a sink: what it prepares says how far its output goes, and is never committed. */
+  readonly marks?: true
   /** True where it meets errors of the record-wise operators directly before it: see `guard`. */
   readonly guards?: true
   /** True where it ends its stream by itself when there is no key (`take`): what follows is bounded. */

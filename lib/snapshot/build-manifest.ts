@@ -2,7 +2,7 @@
 import type { JsonObject } from '../base/json.js'
 import type { NodeRole } from '../graph/graph.js'
 import { type KeyingNode, ownedKeys } from '../graph/owned-keys.js'
-import type { Plan } from '../graph/plan.js'
+import type { Chain, Plan } from '../graph/plan.js'
 import { subtaskName } from '../graph/subtasks.js'
 import type { StateVersion } from '../state/upcast.js'
 import { type Round as CheckpointRound, phaseIn } from './checkpoint.js'
@@ -29,6 +29,7 @@ export interface NamedNode {
     readonly stateful: boolean
     readonly saved?: false
     readonly idempotent?: true
+    readonly marks?: true
   }
 }
 
@@ -47,6 +48,8 @@ export interface ManifestFacts {
   readonly nodes: readonly NamedNode[]
   /** Splits not handed out when the round began, by node id of the source. */
   readonly unassigned: ReadonlyMap<number, UnassignedSplits>
+  /** The newest one that is complete, or what was restored; null: there is none. */
+  readonly former: Manifest | null
 }
 
 export function buildManifest(plan: Plan, round: CheckpointRound, facts: ManifestFacts): Manifest {
@@ -80,6 +83,7 @@ export function buildManifest(plan: Plan, round: CheckpointRound, facts: Manifes
                 unassigned: facts.unassigned.get(node) ?? null,
                 subtasks: Array.from({ length: chain.parallelism }, (_, index) => ({
                   ...snapshotOf(round, chain.id, index, step),
+                  ...marksOf(facts, round, chain, index, node),
                   flights: step === 0 ? flightsTo(plan, round, chain, index) : [],
                 })),
               },
@@ -106,6 +110,21 @@ function snapshotOf(
     timeMs,
     alignmentMs: ack?.alignmentMs ?? 0,
   }
+}
+
+/** Of a sink's subtask that says nothing any more: what it, or those whose place it has taken, said last. */
+function marksOf(
+  { nodes, former }: ManifestFacts,
+  round: CheckpointRound,
+  { id, parallelism }: Chain,
+  index: number,
+  node: number,
+): Partial<Pick<SubtaskSnapshot, 'transactions'>> {
+  const { name, traits } = nodes[node]!
+  if (traits.marks !== true || phaseIn(round, { chain: id, index }) !== 'finished') return {}
+  const subtasks = former?.operators.find((operator) => operator.name === name)?.subtasks ?? []
+  const own = subtasks.filter((_, i) => i % parallelism === index)
+  return { transactions: own.flatMap(({ transactions }) => transactions) }
 }
 
 /** What was chosen is what is tried: a round may have become unaligned, or have had to align. */

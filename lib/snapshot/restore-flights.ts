@@ -22,8 +22,8 @@ export interface ReplayedBatch extends DecodedBatch {
 }
 
 /**
- * `chunks`: in the order of the manifest, of all former subtasks where the parallelism differs. Throws
- * E_SNAPSHOT_DAMAGED where one cannot be read.
+ * `chunks`: in the order of the manifest, of all former subtasks where the parallelism or the number of key groups
+ * differs. Throws E_SNAPSHOT_DAMAGED where one cannot be read.
  */
 export function restoreFlights(
   chunks: readonly Uint8Array[],

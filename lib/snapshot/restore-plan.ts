@@ -207,7 +207,7 @@ function formerChain(
 const hasOtherOwners = (operator: OperatorSnapshot | undefined): boolean =>
   operator !== undefined &&
   operator.ownsKeys !== true &&
-  operator.subtasks.some(({ chunks }) => chunks.length > 0)
+  operator.subtasks.some(({ chunks }) => chunks.some(({ count }) => count > 0))
 
 const isSource = (chain: Chain, step: number): boolean => step === 0 && chain.inputs.length === 0
 

@@ -27,6 +27,7 @@ const FACTS = {
   durationMs: 1,
   forkOf: null,
   unassigned: new Map(),
+  former: null,
 }
 
 /** Subtasks that do nothing more, in a plan `lines → first ⇢ second` of these parallelisms. */
