@@ -7,7 +7,7 @@
  * reads meanwhile may see records that a restart cuts off and writes again.
  */
 import { MillraceError } from '../base/errors.js'
-import type { Json } from '../base/json.js'
+import type { Json, JsonObject } from '../base/json.js'
 import { BlockWriter } from './block-writer.js'
 import { fileError } from './file-error.js'
 import {
@@ -32,7 +32,7 @@ export interface FileText<T> {
 }
 
 /** The state of a file at a barrier, as the snapshot holds it. The path as the user gave it. */
-interface FileMark {
+interface FileMark extends JsonObject {
   readonly path: string
   readonly bytes: number
   readonly note: Json
@@ -123,7 +123,7 @@ class TextFile<T> {
       await this.#target?.sync()
       const bytes = this.#target?.bytes ?? null
       const own = bytes === null ? [] : [{ path: this.#path, bytes, note }]
-      return [...own, ...this.#others.map((mark) => ({ ...mark }))]
+      return [...own, ...this.#others]
     })
   }
 

@@ -2,7 +2,15 @@
 import t, { type Test } from 'tap'
 import { type Job, type RunOptions, run } from '../../actors/index.js'
 import { generate, toObservable } from '../../lib/connectors/index.js'
-import { distinct, keyBy, mergeMap, type Pipeline, pipeline, scan } from '../../lib/index.js'
+import {
+  distinct,
+  type Flow,
+  keyBy,
+  mergeMap,
+  type Pipeline,
+  pipeline,
+  scan,
+} from '../../lib/index.js'
 
 t.setTimeout(120_000)
 
@@ -21,18 +29,20 @@ const BESIDE = { name: 'calls', concurrency: 64 }
 
 const source = () => generate(ROWS, (n) => n, { splits: 3 })
 
+/** Behind an exchange by key. */
+const apart = (flow: Flow, returns: boolean) =>
+  flow.from(source()).pipe(
+    keyed,
+    distinct((n) => n, { name: 'once' }),
+    mergeMap(call(returns), BESIDE),
+  )
+
 const counting = (returns: boolean, maxParallelism = 128) =>
   pipeline(
     'counting',
     (flow) => {
-      flow
-        .from(source())
-        .pipe(
-          keyed,
-          distinct((n) => n, { name: 'once' }),
-          mergeMap(call(returns), BESIDE),
-          scan((seen) => seen + 1, 0, { name: 'count' }),
-        )
+      apart(flow, returns)
+        .pipe(scan((seen) => seen + 1, 0, { name: 'count' }))
         .to(toObservable())
     },
     { maxParallelism },
@@ -118,16 +128,7 @@ t.test('behind a keyBy that was not there, calls that have no key are refused', 
 t.test('behind an exchange that was not there, each goes on where its key goes', async (t) => {
   await begin(t, calling(false, true), { parallelism: 2 })
   const behind = (returns: boolean) =>
-    pipeline('calling', (flow) => {
-      flow
-        .from(source())
-        .pipe(
-          keyed,
-          distinct((n) => n, { name: 'once' }),
-          mergeMap(call(returns), BESIDE),
-        )
-        .to(toObservable())
-    })
+    pipeline('calling', (flow) => apart(flow, returns).to(toObservable()))
   const seen = await goOn(t, behind(true), { parallelism: 2 })
   t.equal(new Set(seen).size, ROWS)
   t.equal(seen.length, ROWS)

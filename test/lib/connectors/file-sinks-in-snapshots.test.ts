@@ -175,6 +175,29 @@ t.test('files of subtasks that there are no more are cut off too', async (t) => 
   t.equal(text(join(dir, 'a-1.txt')), 'kept\n')
 })
 
+t.test('a file without a subtask for a life is gone on with once, whatever dies', async (t) => {
+  const dir = t.testdir({})
+  const sink = () => linesFile(join(dir, 'a-{subtask}.txt'))
+  const second = { subtask: 1, parallelism: 2 }
+  const driven = opened(sink(), second)
+  driven.writer.write(['kept'])
+  let restored = await driven.transactional.prepare(1)
+  await driven.writer.finish()
+  for (let round = 2; round < 5; round++) {
+    const alone = opened(sink(), { attempt: round, restored })
+    await alone.transactional.recover(restored)
+    restored = JSON.parse(JSON.stringify(await alone.transactional.prepare(round)))
+    await alone.writer.abort()
+  }
+  for (const dies of [true, true, false]) {
+    const again = opened(sink(), { ...second, attempt: 5, restored })
+    again.writer.write(['added'])
+    await again.transactional.prepare(5)
+    await (dies ? again.writer.abort() : again.writer.finish())
+  }
+  t.equal(text(join(dir, 'a-1.txt')), 'kept\nadded\n')
+})
+
 t.test('a pipe is synced as far as it can be, and nothing of it is restored', async (t) => {
   const path = join(t.testdir({}), 'pipe')
   execFileSync('mkfifo', [path])

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { planGraph } from '../../../lib/graph/planner.js'
 import { subtasksOf } from '../../../lib/graph/subtasks.js'
-import { keyBy, map, mergeMap, pipeline, rebalance, scan } from '../../../lib/index.js'
+import { type Flow, keyBy, map, mergeMap, pipeline, rebalance, scan } from '../../../lib/index.js'
 import { buildManifest } from '../../../lib/snapshot/build-manifest.js'
 import type { Round } from '../../../lib/snapshot/checkpoint.js'
 import type { OperatorSnapshot, SubtaskPhase } from '../../../lib/snapshot/manifest.js'
@@ -125,15 +125,16 @@ t.test(
   },
 )
 
+/** What it expands is dealt by key, or each subtask's own where there are two in front. */
+const expanding = (flow: Flow) =>
+  flow.from(lines('a'), { name: 'lines' }).pipe(
+    keyBy((line: string) => line, { name: 'key' }),
+    mergeMap((line: string) => [line], { name: 'expand', parallelism: 2 }),
+  )
+
 t.test('what was in hand is dealt out where keys are brought together and were not', async (t) => {
   const { graph } = pipeline('sales', (flow) => {
-    flow
-      .from(lines('a'), { name: 'lines' })
-      .pipe(
-        keyBy((line: string) => line, { name: 'key' }),
-        mergeMap((line: string) => [line], { name: 'expand', parallelism: 2 }),
-      )
-      .to(sink(), { name: 'sink', parallelism: 2 })
+    expanding(flow).to(sink(), { name: 'sink', parallelism: 2 })
   }).compose()
   const chunk = (id: string) => ({ id, sha256: '0'.repeat(64), bytes: 1, count: 1 })
   const had = [
@@ -183,11 +184,8 @@ t.test('what was in hand is dealt out where keys are brought together and were n
 
 t.test('a manifest says of whom keys were together, and of nothing that keeps more', (t) => {
   const { graph } = pipeline('sales', (flow) => {
-    flow
-      .from(lines('a'), { name: 'lines' })
+    expanding(flow)
       .pipe(
-        keyBy((line: string) => line, { name: 'key' }),
-        mergeMap((line: string) => [line], { name: 'expand', parallelism: 2 }),
         scan((n: number) => n + 1, 0, { name: 'counts' }),
         map(([line]: readonly [string, number]) => line, { name: 'lines again' }),
       )
